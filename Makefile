@@ -1,0 +1,60 @@
+# Everything a developer or a machine needs; `make run` and `make test` set themselves up.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Two workers: the suite is bound by fsync as much as by the processor.
+TEST_ARGS ?= -n 2
+
+.PHONY: setup run lint test test-wheel mutate-rules demo bench lock clean links
+
+setup: $(STAMP)
+
+$(STAMP): requirements-dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Provenstore needs Python 3.11 or newer: make PYTHON=python3.12 setup")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+run: $(STAMP)
+	$(BIN)/provenstore serve $(ARGS)
+
+# What mypy, import-linter and editors see as the package `provenstore`.
+links: $(STAMP)
+	mkdir -p build/links/provenstore
+	for floor in domain projections adapters api; do ln -sfn ../../../$$floor build/links/provenstore/$$floor; done
+
+lint: links
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p provenstore
+	$(BIN)/mypy tests
+	PYTHONPATH=build/links $(BIN)/lint-imports
+
+test: $(STAMP)
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+# Build, install elsewhere with the locked dependencies, look inside and run it.
+test-wheel: $(STAMP)
+	$(BIN)/python tests/wheel.py
+
+# One small patch per rule switches the rule off; each must turn the suite red.
+mutate-rules: $(STAMP)
+	$(BIN)/python tests/mutations/run.py
+
+demo: $(STAMP)
+	@$(BIN)/python docs/demo.py
+
+bench: $(STAMP)
+	$(BIN)/python -m bench $(ARGS)
+
+# After changing dependencies in pyproject.toml.
+lock: $(STAMP)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra dev -o requirements-dev.txt pyproject.toml
+
+clean:
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
