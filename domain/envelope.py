@@ -1,0 +1,266 @@
+"""The envelope: how an event becomes the exact bytes that are stored, hashed, exported and read.
+
+Life of an event's bytes. A decision yields facts; `draft()` turns each into canonical JSON cut into fragments around
+the fields that only the log can know (`number`, `prev`, `time`, `version`, `workspace_prev`, and where the type asks
+for it another stream's head). The database joins fragments and sealed fields under the append lock, hashes the result
+(RFC 6962 leaf hash) and stores it. `Event.parse` reads it back. The bytes are never re-serialised to verify them.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, cast
+from uuid import UUID
+
+from provenstore.domain.canonical import Json, canonical, parse_canonical
+from provenstore.domain.errors import EventTooLarge, IntegrityViolated, InvalidInput
+from provenstore.domain.event_types import REGISTRY, EventData, Fact, Registry
+
+MAX_EVENT_BYTES = 65_535
+"""Entries of C2SP tlog-tiles carry a 16-bit length."""
+
+SALT_BYTES = 32
+"""As long as the hash, so that a commitment to a short value cannot be guessed."""
+
+SYSTEM_WORKSPACE = "system"
+"""The workspace of events that belong to no tenant: actors and credentials of the whole ledger."""
+
+_SEALED_BYTES = 400
+"""More than the sealed fields of any event can take together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acted: an opaque id, what it is, how it proved it, and with which credential."""
+
+    id: str
+    kind: Literal["service", "person", "system"]
+    via: Literal["api_key", "oidc", "cli", "system"]
+    credential: str | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the envelope's `actor`."""
+        return {"id": self.id, "kind": self.kind, "via": self.via, "credential": self.credential}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What all events of one command share: who, for whom, in which session and request."""
+
+    actor: Actor
+    on_behalf_of: str | None = None
+    session: str | None = None
+    request: str | None = None
+    cause: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateValue:
+    """A value outside the leaf: its field, its salt and its canonical bytes."""
+
+    field: str
+    salt: bytes
+    value: bytes
+
+    @property
+    def commitment(self) -> str:
+        """Return hex SHA-256(salt ‖ canonical JSON of the value), which stands in the leaf."""
+        return commitment(self.salt, self.value)
+
+    def __repr__(self) -> str:
+        """Hide salt and value: both are erasable and must not live on in a log."""
+        return f"PrivateValue(field={self.field!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event ready to be sealed.
+
+    Six fragments: `[0] head [1] number [2] prev [3] time [4] version [5] workspace_prev "}"`; where `head_of` is None
+    the first fragment is empty and nothing stands between it and the second.
+    """
+
+    id: UUID
+    type: str
+    stream: str
+    workspace: str
+    fragments: tuple[bytes, bytes, bytes, bytes, bytes, bytes]
+    private: tuple[PrivateValue, ...] = ()
+    head_of: str | None = None
+    data: EventData | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A stream's newest event: its version and leaf hash (hex)."""
+
+    version: int
+    leaf: str
+
+
+def leaf_hash(state: bytes) -> bytes:
+    """Return the RFC 6962 §2.1 leaf hash of an event's exact bytes."""
+    return hashlib.sha256(b"\x00" + state).digest()
+
+
+def commitment(salt: bytes, value: bytes) -> str:
+    """Return the hex commitment to a private value's canonical bytes."""
+    return hashlib.sha256(salt + value).hexdigest()
+
+
+def format_time(moment: datetime) -> str:
+    """Return RFC 3339 in UTC with exactly six decimals; naive times are refused."""
+    if moment.tzinfo is None:
+        raise InvalidInput("time", "has no time zone")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def draft(
+    fact: Fact,
+    *,
+    event_id: UUID,
+    stream: str,
+    workspace: str,
+    origin: Origin,
+    salts: Mapping[str, bytes],
+    occurred: datetime | None = None,
+    head_of: str | None = None,
+    registry: Registry = REGISTRY,
+) -> Draft:
+    """Return the draft of `fact` for `stream`; `salts` holds fresh random bytes for each private value.
+
+    UnknownEventType, InvalidInput or EventTooLarge where it may not be written.
+    """
+    data = fact.data
+    registry.require_writable(data.TYPE)
+    if (data.HEAD is None) != (head_of is None):
+        raise InvalidInput("head_of", f"{data.TYPE} seals a head exactly when its type says so")
+    private = tuple(
+        PrivateValue(name, _salt(salts, name), canonical(value)) for name, value in sorted(fact.private.items())
+    )
+    fields: dict[str, Json] = {
+        "actor": origin.actor.to_json(),
+        "cause": str(origin.cause) if origin.cause else None,
+        "data": data.to_json(),
+        "decision": fact.decision,
+        "id": str(event_id),
+        "occurred": format_time(occurred) if occurred else None,
+        "on_behalf_of": origin.on_behalf_of,
+        "outcome": fact.outcome,
+        "private": {value.field: value.commitment for value in private},
+        "request": origin.request,
+        "session": origin.session,
+        "stream": stream,
+        "type": data.TYPE,
+        "workspace": workspace,
+    }
+    fragments = _fragments(fields, data.HEAD)
+    if sum(map(len, fragments)) + _SEALED_BYTES > MAX_EVENT_BYTES:
+        raise EventTooLarge(f"the event would be larger than {MAX_EVENT_BYTES} bytes", limit=MAX_EVENT_BYTES)
+    return Draft(event_id, data.TYPE, stream, workspace, fragments, private, head_of, data)
+
+
+def _salt(salts: Mapping[str, bytes], name: str) -> bytes:
+    salt = salts[name]
+    if len(salt) != SALT_BYTES:
+        raise InvalidInput("salt", f"is not {SALT_BYTES} bytes long")
+    return salt
+
+
+def _fragments(fields: dict[str, Json], head: str | None) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes]:
+    """Cut the canonical form around the sealed fields; the names between two cuts are sorted as RFC 8785 asks."""
+
+    def members(*names: str) -> bytes:
+        return canonical({name: fields[name] for name in names})[1:-1]
+
+    before_head = b""
+    opening = b"{" + members("actor", "cause", "data", "decision", "id") + b',"number":'
+    if head is not None:
+        data = cast(dict[str, Json], fields["data"])
+        before = {name: value for name, value in data.items() if name < head}
+        after = {name: value for name, value in data.items() if name > head}
+        before_head = b"{" + members("actor", "cause") + b',"data":{' + canonical(before)[1:-1]
+        before_head += (b"," if before else b"") + canonical(head) + b":"
+        opening = (b"," if after else b"") + canonical(after)[1:-1] + b"}," + members("decision", "id") + b',"number":'
+    return (
+        before_head,
+        opening,
+        b"," + members("occurred", "on_behalf_of", "outcome") + b',"prev":',
+        b"," + members("private", "request", "session", "stream") + b',"time":"',
+        b'",' + members("type") + b',"version":',
+        b"," + members("workspace") + b',"workspace_prev":',
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A sealed event as it stands in the log, with its position (dense from 1) and exact bytes."""
+
+    position: int
+    state: bytes
+    leaf: bytes
+    id: UUID
+    type: str
+    stream: str
+    version: int
+    prev: str | None
+    workspace: str
+    number: int
+    workspace_prev: str | None
+    time: datetime
+    occurred: datetime | None
+    actor: Actor
+    on_behalf_of: str | None
+    session: str | None
+    outcome: str
+    decision: str | None
+    request: str | None
+    cause: UUID | None
+    private: Mapping[str, str]
+    data: EventData
+
+    @property
+    def originator_id(self) -> str:
+        """The stream, under the name that eventsourcing gives it."""
+        return self.stream
+
+    @property
+    def originator_version(self) -> int:
+        """The version, under the name that eventsourcing gives it."""
+        return self.version
+
+    @classmethod
+    def parse(cls, position: int, state: bytes, *, registry: Registry = REGISTRY) -> "Event":
+        """Read exact bytes; IntegrityViolated where they are not an envelope in canonical form."""
+        try:
+            value = parse_canonical(state)
+            if not isinstance(value, dict) or value.keys() != _FIELDS:
+                raise IntegrityViolated("the stored bytes are not an envelope", position=position)
+            fields: dict[str, Any] = value
+            event = cls(
+                position=position,
+                state=state,
+                leaf=leaf_hash(state),
+                **{
+                    **fields,
+                    "id": UUID(fields["id"]),
+                    "time": datetime.fromisoformat(fields["time"]),
+                    "occurred": datetime.fromisoformat(fields["occurred"]) if fields["occurred"] else None,
+                    "actor": Actor(**fields["actor"]),
+                    "cause": UUID(fields["cause"]) if fields["cause"] else None,
+                    "data": registry.read(fields["type"], fields["data"]),
+                },
+            )
+            if (str(event.id), format_time(event.time)) != (fields["id"], fields["time"]):
+                raise IntegrityViolated("the id or the time is not in its one spelling", position=position)
+        except (InvalidInput, TypeError, ValueError, AttributeError) as exc:
+            raise IntegrityViolated("the stored bytes are not an envelope", position=position) from exc
+        return event
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the envelope as JSON values, as stored."""
+        return cast(dict[str, Any], parse_canonical(self.state))
+
+
+_FIELDS = frozenset(Event.__dataclass_fields__) - {"position", "state", "leaf"}

@@ -1,0 +1,176 @@
+"""The port to the log: what a command hands to the writer, what it gets back, and how the log is read.
+
+The contract of `EventLog.append`: on return the events are durable, in commit order, with dense positions; a refusal
+has recorded nothing of its command. It is safe to call again with the same event ids after a lost reply.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from provenstore.domain.canonical import Json
+from provenstore.domain.envelope import Draft, Event
+
+State = TypeVar("State")
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A stream must still be at `version` (0: must not exist) when the command is sealed."""
+
+    stream: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaChange:
+    """Signed changes to one counter of a workspace, or new limits for it.
+
+    A positive change is refused when it would exceed a limit; a negative one is always taken. `max_*` set the limits
+    (which may be below what is used) before the change; None leaves them alone.
+    """
+
+    workspace: str
+    counter: str = "workspace"
+    bytes: int = 0
+    files: int = 0
+    max_bytes: int | None = None
+    max_files: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """A private value to be erased together with its salt, in the transaction that records why."""
+
+    event_id: UUID
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """A caller's own name for a request: same principal, key and fingerprint means the same request."""
+
+    principal: str
+    key: str
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """One command's wish: sealed whole or refused whole.
+
+    `expected`: exact versions of streams that the drafts extend; a stream in `drafts` without one is ANY.
+    `reads`: streams that the decision saw and that must not have moved.
+    """
+
+    drafts: Sequence[Draft]
+    expected: Sequence[Guard] = ()
+    reads: Sequence[Guard] = ()
+    quota: Sequence[QuotaChange] = ()
+    erase: Sequence[Erasure] = ()
+    key: IdempotencyKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What the log added to a draft."""
+
+    id: UUID
+    position: int
+    stream: str
+    version: int
+    number: int
+    time: datetime
+    leaf: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The sealed events of one command; `replayed` if its idempotency key had recorded them before."""
+
+    events: tuple[Sealed, ...]
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """A private value as stored: salt and canonical bytes, or the id of the event that erased it."""
+
+    salt: bytes | None
+    value: bytes | None
+    erased_by: UUID | None = None
+
+    def __repr__(self) -> str:
+        """Hide salt and value."""
+        return f"Disclosure(erased_by={self.erased_by})"
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaUse:
+    """A counter's limits and use; None is no limit."""
+
+    bytes: int
+    files: int
+    max_bytes: int | None
+    max_files: int | None
+
+
+Disclosures = Mapping[UUID, Mapping[str, Disclosure]]
+"""Private values by event id and field."""
+
+Values = Mapping[str, Json]
+"""Disclosed private values of one event; an erased field is absent."""
+
+
+class EventLog(Protocol):
+    """The append-only log of one ledger."""
+
+    def append(self, command: Append) -> Appended:
+        """Seal one command.
+
+        Conflict (a guard failed; details: stream, expected, actual), QuotaExceeded (details: counter, limit, used,
+        asked), KeyReused, EventTooLarge or InvalidInput: nothing of it was recorded. DatabaseUnavailable: nothing was
+        recorded, try later. AppendOutcomeUnknown: the database stayed away for longer than we waited.
+        """
+
+    def append_batch(self, commands: Sequence[Append]) -> Sequence[Appended | Exception]:
+        """Seal many commands in one exchange, as if one after the other; a refusal harms only its own command."""
+
+    def load(self, stream: str, project: Callable[[State | None, Iterable[Event]], State | None]) -> State:
+        """Fold a stream through `project`, by eventsourcing's Repository; NotFound if it has no events."""
+
+    def events(self, streams: Sequence[str], *, after: int = 0, limit: int | None = None) -> Sequence[Event]:
+        """Return the events of these streams merged in log order, positions above `after`."""
+
+    def head(self, stream: str) -> tuple[int, bytes] | None:
+        """Return the version and leaf hash of a stream's newest event."""
+
+    def read(self, after: int, limit: int) -> Sequence[Event]:
+        """Return up to `limit` events with positions above `after`, in order and without gaps."""
+
+    def find(self, event_id: UUID) -> Event:
+        """Return one event by id, or raise NotFound."""
+
+    def position(self) -> int:
+        """Return the newest position, 0 for an empty log."""
+
+    def disclosures(self, event_ids: Sequence[UUID]) -> Disclosures:
+        """Return the private values of these events."""
+
+    def quota(self, workspace: str, counter: str = "workspace") -> QuotaUse | None:
+        """Return a counter, or None if there is none."""
+
+
+def disclosed(disclosures: Disclosures, event_id: UUID, parse: Callable[[bytes], Json]) -> Values:
+    """Return the private values of one event that have not been erased."""
+    found = disclosures.get(event_id, {})
+    return {name: parse(one.value) for name, one in found.items() if one.value is not None}
+
+
+def in_pages(log: EventLog, *, after: int = 0, page: int = 1000) -> Iterator[Event]:
+    """Walk the log in order from `after`, one short read at a time."""
+    while batch := log.read(after, page):
+        yield from batch
+        after = batch[-1].position

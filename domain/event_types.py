@@ -1,0 +1,113 @@
+"""The closed registry: which event types exist, what data each carries, and how old versions are read.
+
+A type is a stable versioned name such as `file.stored.v1`, never a Python path. Unknown types are refused on write
+and shown raw on read. A type that was ever written is never removed: it gets an upcast to its successor.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from provenstore.domain.canonical import Json
+from provenstore.domain.errors import IntegrityViolated, InvalidInput, UnknownEventType
+
+
+class EventData(BaseModel):
+    """The fields of one event type that everyone who may read the log sees; frozen and closed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    TYPE: ClassVar[str]
+    PRIVATE: ClassVar[frozenset[str]] = frozenset()
+    """Names of the private values that may accompany this type."""
+    HEAD: ClassVar[str | None] = None
+    """Name of the field into which the append seals another stream's head."""
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the data as JSON values (times RFC 3339, ids as text)."""
+        return self.model_dump(mode="json")
+
+
+class RawData(EventData):
+    """The data of an event whose type this release does not know, as it stands in the log."""
+
+    TYPE: ClassVar[str] = ""
+    fields: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What a decision wants recorded: an event's data, its private values, and how it was decided."""
+
+    data: EventData
+    private: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))
+    outcome: str = "ok"
+    decision: str | None = None
+    """Rule and policy version that decided, e.g. `purge.four-eyes/1`."""
+
+    def __post_init__(self) -> None:
+        """Refuse a private value that the type does not declare: it would be stored where nobody looks for it."""
+        if unknown := self.private.keys() - self.data.PRIVATE:
+            raise InvalidInput("private", f"{self.data.TYPE} has no private value {min(unknown)!r}")
+
+
+Upcast = Callable[[dict[str, Json]], dict[str, Json]]
+DataClass = TypeVar("DataClass", bound=type[EventData])
+
+
+class Registry:
+    """Event types by name, and the steps from superseded names to current ones."""
+
+    def __init__(self) -> None:
+        """Start empty; modules of event types add theirs at import."""
+        self._types: dict[str, type[EventData]] = {}
+        self._upcasts: dict[str, tuple[str, Upcast]] = {}
+
+    def register(self, data_class: DataClass) -> DataClass:
+        """Add a type (usable as a class decorator); a name is given once."""
+        name = data_class.TYPE
+        if name in self._types or name in self._upcasts:
+            raise ValueError(f"event type {name} is registered twice")
+        self._types[name] = data_class
+        return data_class
+
+    def supersede(self, old: str, new: str, upcast: Upcast) -> None:
+        """Read events of type `old` as type `new`, their data passed through `upcast`."""
+        if old in self._types or old in self._upcasts:
+            raise ValueError(f"event type {old} is registered twice")
+        self._upcasts[old] = (new, upcast)
+
+    def require_writable(self, name: str) -> type[EventData]:
+        """Return the class to write `name` with; UnknownEventType for unknown and superseded names."""
+        try:
+            return self._types[name]
+        except KeyError:
+            raise UnknownEventType(f"event type {name!r} is not in the registry of this release") from None
+
+    def read(self, name: str, data: dict[str, Json]) -> EventData:
+        """Return the current form of stored data; RawData for a type this release does not know.
+
+        IntegrityViolated if the data does not fit its type: the log held something that was never valid.
+        """
+        while name in self._upcasts:
+            name, upcast = self._upcasts[name]
+            data = upcast(data)
+        data_class = self._types.get(name)
+        if data_class is None:
+            return RawData(fields=data)
+        try:
+            return data_class.model_validate(data, strict=False)
+        except ValidationError as exc:
+            raise IntegrityViolated(f"stored data does not fit its type {name}") from exc
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All names that may be written."""
+        return frozenset(self._types)
+
+
+REGISTRY = Registry()
+"""The types of this release; `provenstore.domain.events` fills it."""
