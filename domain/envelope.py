@@ -9,13 +9,13 @@ for it another stream's head). The database joins fragments and sealed fields un
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, cast
 from uuid import UUID
 
 from provenstore.domain.canonical import Json, canonical, parse_canonical
 from provenstore.domain.errors import EventTooLarge, IntegrityViolated, InvalidInput
-from provenstore.domain.event_types import REGISTRY, EventData, Fact, Registry
+from provenstore.domain.event_types import REGISTRY, EventData, Fact, Registry, format_time
 
 MAX_EVENT_BYTES = 65_535
 """Entries of C2SP tlog-tiles carry a 16-bit length."""
@@ -91,14 +91,6 @@ class Draft:
     data: EventData | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A stream's newest event: its version and leaf hash (hex)."""
-
-    version: int
-    leaf: str
-
-
 def leaf_hash(state: bytes) -> bytes:
     """Return the RFC 6962 §2.1 leaf hash of an event's exact bytes."""
     return hashlib.sha256(b"\x00" + state).digest()
@@ -107,13 +99,6 @@ def leaf_hash(state: bytes) -> bytes:
 def commitment(salt: bytes, value: bytes) -> str:
     """Return the hex commitment to a private value's canonical bytes."""
     return hashlib.sha256(salt + value).hexdigest()
-
-
-def format_time(moment: datetime) -> str:
-    """Return RFC 3339 in UTC with exactly six decimals; naive times are refused."""
-    if moment.tzinfo is None:
-        raise InvalidInput("time", "has no time zone")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def draft(

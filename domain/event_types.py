@@ -6,13 +6,25 @@ and shown raw on read. A type that was ever written is never removed: it gets an
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import ClassVar, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer, ValidationError
 
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, UnknownEventType
+
+
+def format_time(moment: datetime) -> str:
+    """Return RFC 3339 in UTC with exactly six decimals; naive times are refused."""
+    if moment.tzinfo is None:
+        raise InvalidInput("time", "has no time zone")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+Moment = Annotated[AwareDatetime, PlainSerializer(format_time, return_type=str, when_used="json")]
+"""A time in an event's data."""
 
 
 class EventData(BaseModel):
@@ -29,6 +41,15 @@ class EventData(BaseModel):
     def to_json(self) -> dict[str, Json]:
         """Return the data as JSON values (times RFC 3339, ids as text)."""
         return self.model_dump(mode="json")
+
+
+class StreamHead(BaseModel):
+    """Another stream's newest event at the moment of the append, sealed by the log: version and leaf hash (hex)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int
+    leaf: str
 
 
 class RawData(EventData):
@@ -110,4 +131,4 @@ class Registry:
 
 
 REGISTRY = Registry()
-"""The types of this release; `provenstore.domain.events` fills it."""
+"""The types of this release; the modules `…_events` fill it when they are imported."""

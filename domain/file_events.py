@@ -1,0 +1,352 @@
+"""What can happen to a file: the event types of the streams `file:`, `parts:` and `access:`.
+
+Names, times, sizes and digests stand in the leaf; whatever may name a person, and all free text, is private.
+Quota effects are explicit (`reserved`, `quota_bytes`, `quota_files`), so that the counters are a fold of the log.
+"""
+
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from provenstore.domain.event_types import REGISTRY, EventData, Moment, StreamHead
+
+AccessLevel = Literal["private", "workspace", "public"]
+Variant = Literal["original", "processed", "chunk", "thumbnail"]
+UploadMethod = Literal["api", "presigned", "multipart"]
+RetentionMode = Literal["compliance", "governance"]
+Sha256Status = Literal["verified", "claimed", "none"]
+AccessMode = Literal["view", "download", "redirect"]
+
+_REASON = frozenset({"reason"})
+_CLIENT = frozenset({"address", "user_agent"})
+
+
+@REGISTRY.register
+class UploadInitiated(EventData):
+    """A file has a place, a path and reserved space; no byte of it exists yet."""
+
+    TYPE: ClassVar[str] = "file.upload_initiated.v1"
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"filename", "related", "subjects", "metadata"}) | _CLIENT
+
+    path: str
+    extension: str
+    category: str
+    variant: Variant
+    media_type: str
+    provider: str
+    upload: UploadMethod
+    owner: str
+    access: AccessLevel
+    declared_size: int | None  # bytes
+    declared_sha256: str | None  # hex
+    declared_md5: str | None  # hex
+    max_size: int  # bytes; more than this is refused while it arrives
+    reserved: int  # bytes taken from the quota until the upload ends
+    expires_after: int | None  # seconds from Stored, by category
+    expires_at: Moment | None  # asked for by the caller
+    upload_expires_at: Moment  # an unfinished upload is given up after this
+    write_until: Moment | None  # the last moment at which a write URL of this upload works
+
+
+@REGISTRY.register
+class CompletionRequested(EventData):
+    """All bytes are at hand, with these digests; from here exactly one attempt may publish them."""
+
+    TYPE: ClassVar[str] = "file.completion_requested.v1"
+
+    size: int
+    sha256: str | None
+    md5: str | None
+    parts: int | None
+
+
+@REGISTRY.register
+class Stored(EventData):
+    """The object is in its place, and its size and checksum are what was declared or streamed."""
+
+    TYPE: ClassVar[str] = "file.stored.v1"
+    HEAD: ClassVar[str | None] = "parts_head"
+
+    size: int
+    sha256: str | None
+    sha256_status: Sha256Status
+    md5: str | None
+    etag: str
+    version_id: str | None
+    expires_at: Moment | None
+    quota_bytes: int  # signed: size less what was reserved
+    parts_head: StreamHead | None = None
+
+
+@REGISTRY.register
+class IntegrityFailed(EventData):
+    """The bytes were not what was declared; the upload is open again."""
+
+    TYPE: ClassVar[str] = "file.integrity_failed.v1"
+
+    check: Literal["size", "sha256", "md5", "etag", "missing"]
+    expected: str | None
+    actual: str | None
+
+
+@REGISTRY.register
+class UploadAborted(EventData):
+    """Somebody gave the upload up."""
+
+    TYPE: ClassVar[str] = "file.upload_aborted.v1"
+    PRIVATE: ClassVar[frozenset[str]] = _REASON
+
+
+@REGISTRY.register
+class UploadExpired(EventData):
+    """The upload was not finished in time."""
+
+    TYPE: ClassVar[str] = "file.upload_expired.v1"
+
+
+@REGISTRY.register
+class UploadCleared(EventData):
+    """What an aborted or expired upload had left is gone, and its space is free again."""
+
+    TYPE: ClassVar[str] = "file.upload_cleared.v1"
+
+    quota_bytes: int  # signed
+    quota_files: int  # signed
+
+
+@REGISTRY.register
+class SoftDeleted(EventData):
+    """Nobody reads the content any more; its bytes remain."""
+
+    TYPE: ClassVar[str] = "file.soft_deleted.v1"
+    PRIVATE: ClassVar[frozenset[str]] = _REASON
+    HEAD: ClassVar[str | None] = "access_head"
+
+    access_head: StreamHead | None = None
+
+
+@REGISTRY.register
+class FileExpired(EventData):
+    """The file reached its expiry; as after a soft deletion, its bytes remain until they are purged."""
+
+    TYPE: ClassVar[str] = "file.expired.v1"
+    HEAD: ClassVar[str | None] = "access_head"
+
+    expires_at: Moment
+    access_head: StreamHead | None = None
+
+
+@REGISTRY.register
+class Restored(EventData):
+    """The file can be read again."""
+
+    TYPE: ClassVar[str] = "file.restored.v1"
+    PRIVATE: ClassVar[frozenset[str]] = _REASON
+
+
+@REGISTRY.register
+class MetadataChanged(EventData):
+    """The values named in `changed` are replaced as a whole by this event's private values."""
+
+    TYPE: ClassVar[str] = "file.metadata_changed.v1"
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"filename", "related", "subjects", "metadata"})
+
+    changed: tuple[str, ...]
+
+
+@REGISTRY.register
+class AccessLevelChanged(EventData):
+    """Who may read the content is different now."""
+
+    TYPE: ClassVar[str] = "file.access_level_changed.v1"
+
+    access: AccessLevel
+
+
+@REGISTRY.register
+class ExpirySet(EventData):
+    """The file expires at another time, or never."""
+
+    TYPE: ClassVar[str] = "file.expiry_set.v1"
+
+    expires_at: Moment | None
+
+
+@REGISTRY.register
+class RetentionSet(EventData):
+    """The file may be neither expired nor purged before `until`."""
+
+    TYPE: ClassVar[str] = "file.retention_set.v1"
+    PRIVATE: ClassVar[frozenset[str]] = _REASON
+
+    until: Moment
+    mode: RetentionMode
+
+
+@REGISTRY.register
+class RetentionReductionRequested(EventData):
+    """One person asks to shorten a governance retention; another must agree."""
+
+    TYPE: ClassVar[str] = "file.retention_reduction_requested.v1"
+    PRIVATE: ClassVar[frozenset[str]] = _REASON
+
+    until: Moment
+
+
+@REGISTRY.register
+class LegalHoldPlaced(EventData):
+    """While any hold stands, the file is neither deleted, expired, purged, published nor erased."""
+
+    TYPE: ClassVar[str] = "file.legal_hold_placed.v1"
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"name", "matter"}) | _REASON
+
+    hold: str
+
+
+@REGISTRY.register
+class LegalHoldReleased(EventData):
+    """A second person ended one hold."""
+
+    TYPE: ClassVar[str] = "file.legal_hold_released.v1"
+    PRIVATE: ClassVar[frozenset[str]] = _REASON
+
+    hold: str
+
+
+@REGISTRY.register
+class PurgeRequested(EventData):
+    """Somebody asks for the destruction of the bytes."""
+
+    TYPE: ClassVar[str] = "file.purge_requested.v1"
+    PRIVATE: ClassVar[frozenset[str]] = _REASON
+
+    purge: str
+    four_eyes: bool  # whether the workspace asked for a second person at this moment
+
+
+@REGISTRY.register
+class PurgeApproved(EventData):
+    """A different person agrees; good for 30 days."""
+
+    TYPE: ClassVar[str] = "file.purge_approved.v1"
+    PRIVATE: ClassVar[frozenset[str]] = _REASON
+
+    purge: str
+
+
+@REGISTRY.register
+class PurgeRejected(EventData):
+    """A different person does not agree."""
+
+    TYPE: ClassVar[str] = "file.purge_rejected.v1"
+    PRIVATE: ClassVar[frozenset[str]] = _REASON
+
+    purge: str
+
+
+@REGISTRY.register
+class PurgeWithdrawn(EventData):
+    """The purge is off: withdrawn by hand, or cancelled by a hold or a restore."""
+
+    TYPE: ClassVar[str] = "file.purge_withdrawn.v1"
+    PRIVATE: ClassVar[frozenset[str]] = _REASON
+
+    purge: str
+    by: Literal["request", "hold", "restore"]
+
+
+@REGISTRY.register
+class PurgeStarted(EventData):
+    """Hold, retention and approval were checked; from here the bytes go and nothing calls them back."""
+
+    TYPE: ClassVar[str] = "file.purge_started.v1"
+
+    purge: str
+
+
+@REGISTRY.register
+class PurgeFailed(EventData):
+    """The store did not let every version go; it will be tried again."""
+
+    TYPE: ClassVar[str] = "file.purge_failed.v1"
+
+    purge: str
+    code: str
+
+
+class DestroyedVersion(BaseModel):
+    """One version that was removed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version_id: str | None
+    size: int | None
+    marker: bool
+
+
+@REGISTRY.register
+class Purged(EventData):
+    """The key is listed empty: what was destroyed, as the certificate says it."""
+
+    TYPE: ClassVar[str] = "file.purged.v1"
+    HEAD: ClassVar[str | None] = "access_head"
+
+    purge: str
+    provider: str
+    path: str
+    size: int
+    sha256: str | None
+    versions: tuple[DestroyedVersion, ...]
+    quota_bytes: int  # signed
+    quota_files: int  # signed
+    access_head: StreamHead | None = None
+
+
+@REGISTRY.register
+class PersonalDataErased(EventData):
+    """The named private values of earlier events of this file are erased together with their salts."""
+
+    TYPE: ClassVar[str] = "file.personal_data_erased.v1"
+    PRIVATE: ClassVar[frozenset[str]] = _REASON
+
+    fields: tuple[str, ...]
+    events: int  # how many events held such values
+
+
+@REGISTRY.register
+class ChunkUploaded(EventData):
+    """One part of a multipart upload lies in the store."""
+
+    TYPE: ClassVar[str] = "file.chunk_uploaded.v1"
+
+    number: int  # from 1
+    first: int  # offset of the first byte
+    size: int
+    etag: str
+    md5: str | None
+    sha256: str | None
+
+
+@REGISTRY.register
+class Accessed(EventData):
+    """Content was given out; recorded before the first byte leaves."""
+
+    TYPE: ClassVar[str] = "file.accessed.v1"
+    PRIVATE: ClassVar[frozenset[str]] = _CLIENT
+
+    mode: AccessMode
+    first: int | None  # byte range asked for, None for the whole
+    last: int | None
+    size: int  # bytes given out at most
+
+
+@REGISTRY.register
+class AccessDenied(EventData):
+    """A known caller was refused; `count` identical refusals within a minute are one event."""
+
+    TYPE: ClassVar[str] = "file.access_denied.v1"
+    PRIVATE: ClassVar[frozenset[str]] = _CLIENT
+
+    operation: str
+    code: str
+    count: int

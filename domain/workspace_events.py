@@ -1,0 +1,122 @@
+"""What can happen to workspaces, actors and credentials: streams `workspace:`, `actor:`, `credential:`, `audit:`."""
+
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from provenstore.domain.event_types import REGISTRY, EventData, Moment
+
+ActorKind = Literal["service", "person", "system"]
+Role = Literal["service", "auditor", "operator", "records", "approver", "privacy", "admin"]
+
+
+@REGISTRY.register
+class WorkspaceCreated(EventData):
+    """A tenant exists, with its policy for purges and its quota."""
+
+    TYPE: ClassVar[str] = "workspace.created.v1"
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"name"})
+
+    workspace: str
+    four_eyes: bool
+    max_bytes: int | None  # quota; None is no limit
+    max_files: int | None
+
+
+@REGISTRY.register
+class QuotaSet(EventData):
+    """The quota is different now; what is stored beyond it stays."""
+
+    TYPE: ClassVar[str] = "workspace.quota_set.v1"
+
+    max_bytes: int | None
+    max_files: int | None
+
+
+@REGISTRY.register
+class PurgePolicySet(EventData):
+    """Whether a purge takes a second person."""
+
+    TYPE: ClassVar[str] = "workspace.purge_policy_set.v1"
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
+
+    four_eyes: bool
+
+
+class Limits(BaseModel):
+    """Limits of a category; None leaves the built-in one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_size: int | None = None  # bytes a file
+    extensions: tuple[str, ...] | None = None
+    expires_after: int | None = None  # seconds from Stored; 0 is never
+    allow_empty: bool | None = None
+    reserve: int | None = None  # bytes taken from the quota for a file of undeclared size
+
+
+@REGISTRY.register
+class LimitsSet(EventData):
+    """One category of this workspace has other limits now."""
+
+    TYPE: ClassVar[str] = "workspace.limits_set.v1"
+
+    category: str
+    limits: Limits
+
+
+@REGISTRY.register
+class CategoryRegistered(EventData):
+    """The workspace has a category of its own."""
+
+    TYPE: ClassVar[str] = "workspace.category_registered.v1"
+
+    category: str
+    template: str
+    limits: Limits
+
+
+@REGISTRY.register
+class ActorRegistered(EventData):
+    """An opaque id stands for a person or a service from now on."""
+
+    TYPE: ClassVar[str] = "actor.registered.v1"
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"issuer", "subject", "name", "email"})
+
+    actor: str
+    kind: ActorKind
+
+
+@REGISTRY.register
+class CredentialIssued(EventData):
+    """A key exists; the log holds only a digest of its 256 random bits."""
+
+    TYPE: ClassVar[str] = "credential.issued.v1"
+
+    credential: str
+    actor: str
+    kind: ActorKind
+    roles: tuple[Role, ...]
+    scope: str | None  # workspace; None is the whole ledger
+    digest: str  # hex SHA-256 of the secret
+    expires_at: Moment | None
+
+
+@REGISTRY.register
+class CredentialRevoked(EventData):
+    """The key opens nothing any more."""
+
+    TYPE: ClassVar[str] = "credential.revoked.v1"
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
+
+    credential: str
+
+
+@REGISTRY.register
+class AuditRead(EventData):
+    """Somebody read the audit: whose stream this is, and what was read."""
+
+    TYPE: ClassVar[str] = "audit.read.v1"
+
+    what: Literal["history", "certificate"]
+    file: str
