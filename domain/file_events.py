@@ -58,6 +58,7 @@ class CompletionRequested(EventData):
     sha256: str | None
     md5: str | None
     parts: int | None
+    quota_bytes: int  # signed: reserved in addition where more arrived than was reserved
 
 
 @REGISTRY.register
