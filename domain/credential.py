@@ -119,6 +119,8 @@ def issue(
     """Issue a key; InvalidInput where it would be useless or where a service would get a person's role."""
     if not roles:
         raise InvalidInput("role", "is missing")
+    if kind == "system":
+        raise InvalidInput("kind", "is system, which is this program itself and takes no key")
     if kind == "service" and "approver" in roles:
         raise InvalidInput("role", "is approver, which only a person can be")
     if expires_at is not None and expires_at <= now:

@@ -61,31 +61,22 @@ def cancel_purge(file: File, by: str) -> Facts:
     return (Fact(data, decision=f"{by}-cancels-purge/1"),)
 
 
-def change_metadata(file: File, command: c.ChangeMetadata) -> Facts:
-    """Replace private values, until the purge starts."""
+def change_file(file: File, command: c.ChangeFile) -> Facts:
+    """Change private values, who may read, and the expiry, until the purge starts; what stays the same is no fact."""
     _require_changeable(file)
-    data = e.MetadataChanged(changed=tuple(sorted(command.values)))
-    return (Fact(data, command.values),)
-
-
-def change_access(file: File, command: c.ChangeAccess) -> Facts:
-    """Change who may read; a hold refuses publishing."""
-    _require_changeable(file)
-    if command.access == file.access:
-        return ()
-    if command.access == "public" and file.held:
-        raise LegalHold("a legal hold on the file refuses to publish it", rule="hold-refuses-publish")
-    return (Fact(e.AccessLevelChanged(access=command.access), decision="hold-refuses-publish/1"),)
-
-
-def set_expiry(file: File, command: c.SetExpiry) -> Facts:
-    """Set the expiry to a time to come, or to never."""
-    _require_changeable(file)
-    if command.expires_at is not None and command.expires_at <= command.now:
-        raise InvalidInput("expires_at", "lies in the past")
-    if command.expires_at == file.expires_at:
-        return ()
-    return (Fact(e.ExpirySet(expires_at=command.expires_at)),)
+    facts: Facts = ()
+    if command.values:
+        facts += (Fact(e.MetadataChanged(changed=tuple(sorted(command.values))), command.values),)
+    if command.access is not None and command.access != file.access:
+        if command.access == "public" and file.held:
+            raise LegalHold("a legal hold on the file refuses to publish it", rule="hold-refuses-publish")
+        facts += (Fact(e.AccessLevelChanged(access=command.access), decision="hold-refuses-publish/1"),)
+    if command.expiry is not None and command.expiry[0] != file.expires_at:
+        when = command.expiry[0]
+        if when is not None and when <= command.now:
+            raise InvalidInput("expires_at", "lies in the past")
+        facts += (Fact(e.ExpirySet(expires_at=when)),)
+    return facts
 
 
 def set_retention(file: File, command: c.SetRetention) -> Facts:

@@ -42,7 +42,7 @@ class Purge:
     requested_by: str
     four_eyes: bool
     approved_at: datetime | None = None
-    started: bool = False
+    started: e.PurgeStarted | None = None
     failed: bool = False
 
 
@@ -220,8 +220,8 @@ def _evolve_purge(state: File, event: Event) -> File:
     match event.data:
         case e.PurgeApproved():
             return replace(state, purge=replace(purge, approved_at=event.time))
-        case e.PurgeStarted():
-            return replace(state, purge=replace(purge, started=True, failed=False))
+        case e.PurgeStarted() as started:
+            return replace(state, purge=replace(purge, started=started))
         case e.PurgeFailed():
             return replace(state, purge=replace(purge, failed=True))
     return state

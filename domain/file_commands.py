@@ -8,6 +8,8 @@ from provenstore.domain import file_events as e
 from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Actor
 
+Check = Literal["size", "sha256", "md5", "etag", "missing"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileCommand:
@@ -51,7 +53,7 @@ class RecordStored(FileCommand):
 class RecordIntegrityFailure(FileCommand):
     """Record that the bytes were not what they should be."""
 
-    check: Literal["size", "sha256", "md5", "etag", "missing"]
+    check: Check
     expected: str | None
     actual: str | None
 
@@ -93,24 +95,16 @@ class Restore(FileCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeMetadata(FileCommand):
-    """Replace private values of the file as a whole: any of filename, metadata, related, subjects."""
+class ChangeFile(FileCommand):
+    """Change what is named, all of it or nothing.
+
+    `values` replaces private values as a whole each (filename, metadata, related, subjects); `expiry` is (when,), with
+    None for never.
+    """
 
     values: dict[str, Json]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeAccess(FileCommand):
-    """Let others read the content, or no longer."""
-
-    access: e.AccessLevel
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetExpiry(FileCommand):
-    """Let the file expire at another time, or never."""
-
-    expires_at: datetime | None
+    access: e.AccessLevel | None = None
+    expiry: tuple[datetime | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +166,10 @@ class RejectPurge(FileCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartPurge(FileCommand):
-    """Begin the destruction, after a fresh check."""
+    """Begin the destruction of these versions, after a fresh check."""
+
+    sha256: str | None
+    versions: tuple[e.DestroyedVersion, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,9 +181,8 @@ class RecordPurgeFailure(FileCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordPurged(FileCommand):
-    """Record that the key is listed empty."""
+    """Record that the key is listed empty; `versions` are those found in the last round."""
 
-    sha256: str | None
     versions: tuple[e.DestroyedVersion, ...]
 
 

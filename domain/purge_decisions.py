@@ -63,27 +63,33 @@ def start_purge(file: File, command: c.StartPurge) -> Facts:
     if command.now - purge.approved_at > APPROVAL_GOOD_FOR:
         raise WrongState("the approval is older than 30 days; approve again", rule="approval-expires")
     _free_to_purge(file, command)
-    return (Fact(e.PurgeStarted(purge=purge.id), decision="purge-fresh-check/1"),)
+    data = e.PurgeStarted(purge=purge.id, sha256=command.sha256, versions=command.versions)
+    return (Fact(data, decision="purge-fresh-check/1"),)
 
 
 def record_purge_failure(file: File, command: c.RecordPurgeFailure) -> Facts:
-    """Record that the store kept something."""
-    data = e.PurgeFailed(purge=_started(file).id, code=command.code)
+    """Record that the store kept something; once is enough until it succeeds."""
+    if file.purge is not None and file.purge.failed:
+        return ()
+    data = e.PurgeFailed(purge=_started(file)[0].id, code=command.code)
     return (Fact(data, outcome="failed"),)
 
 
 def record_purged(file: File, command: c.RecordPurged) -> Facts:
     """Record what was destroyed; only now does its space count no more (rule quota-until-purged)."""
-    purge = _started(file)
+    if file.status == "purged":
+        return ()
+    purge, started = _started(file)
     if file.stored is None:
         raise WrongState("the file has no content")
+    later = tuple(version for version in command.versions if version not in started.versions)
     data = e.Purged(
         purge=purge.id,
         provider=file.initiated.provider,
         path=file.path,
         size=file.stored.size,
-        sha256=command.sha256,
-        versions=command.versions,
+        sha256=started.sha256,
+        versions=started.versions + later,
         quota_bytes=-file.reserved,
         quota_files=-1,
     )
@@ -106,7 +112,7 @@ def _pending(file: File) -> Purge:
     return file.purge
 
 
-def _started(file: File) -> Purge:
-    if file.purge is None or not file.purge.started:
+def _started(file: File) -> tuple[Purge, e.PurgeStarted]:
+    if file.purge is None or file.purge.started is None:
         raise WrongState("no purge of this file has started")
-    return file.purge
+    return file.purge, file.purge.started
