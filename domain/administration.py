@@ -68,9 +68,7 @@ class Administration:
         recorder.require(caller, "workspace.get", caller.scope)
         if caller.scope is not None:
             return [caller.scope] if caller.scope > after else []
-        prefix = ws.workspace_stream("")
-        streams = recorder.log.streams(prefix, after=prefix + after, limit=limit)
-        return [stream.removeprefix(prefix) for stream in streams]
+        return recorder.log.workspaces(after=after, limit=limit)
 
     def change_workspace(self, caller: Caller, workspace_id: str, command: ws.WorkspaceCommand) -> ws.Workspace:
         """Change quota, purge policy, limits or own categories."""

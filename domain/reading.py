@@ -137,7 +137,7 @@ class Reading:
         return History(events, _visible(caller, log.disclosures([event.id for event in events])), None)
 
     def accesses(self, caller: Caller, file_id: UUID) -> Iterator[Event]:
-        """Walk a file's accesses and refusals in log order, a page at a time; that the counters are read is no event."""
+        """Walk a file's accesses and refusals in log order, a page at a time; reading the counters is no event."""
         self._recorder.authorised_file(caller, "file.get", file_id)
         after = 0
         while page := self._recorder.log.events([access_stream(file_id)], after=after, limit=ACCESS_PAGE):
