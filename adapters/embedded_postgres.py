@@ -25,7 +25,7 @@ from provenstore.adapters.file_lock import FileLock
 from provenstore.adapters.postgres_cluster import Reach, clear_stale_pid, ensure_cluster, failure
 from provenstore.adapters.postgres_installation import ENVIRONMENT, Account, Installation
 from provenstore.adapters.postgres_keeper import OWNERS, SERVER, TURN
-from provenstore.adapters.postgres_socket import make_socket_folder, recorded_socket_folder
+from provenstore.adapters.postgres_socket import answers, make_socket_folder, recorded_socket_folder
 from provenstore.adapters.running_postgres import ROLES, SUPERUSER, TURN_SECONDS, RunningPostgres
 from provenstore.domain.errors import DatabaseUnavailable, ProvenstoreError
 
@@ -92,7 +92,7 @@ class EmbeddedPostgres:
                         f"Another process has been starting or stopping the database in {self._directory.path} "
                         f"for {TURN_SECONDS} seconds."
                     )
-                folder = self._join(account) if self._server_runs() else self._launch(account)
+                folder = self._join(account) or self._launch(account)
                 # From here on the handle answers for the lock.
                 on_failure.pop_all()
         except OSError as exc:
@@ -107,11 +107,13 @@ class EmbeddedPostgres:
         finally:
             probe.close()
 
-    def _join(self, account: Account) -> Path:
+    def _join(self, account: Account) -> Path | None:
+        """The socket folder of the running server, once it answers; None when no server runs (any more)."""
+        if not self._server_runs():
+            return None
         folder = recorded_socket_folder(self._run, account)
         # Its starter may have been killed before the server was ready; then waiting for it falls to us.
-        self._wait_until_ready()
-        return folder
+        return folder if self._wait_until_ready(folder) else None
 
     def _launch(self, account: Account) -> Path:
         """Start the server; the comments say what a crash right after each step leaves."""
@@ -126,7 +128,8 @@ class EmbeddedPostgres:
         self._write_access_rules()
         # 5. The server below its keeper. A server without owners, which its keeper stops.
         self._spawn(installation, account, folder)
-        self._wait_until_ready()
+        if not self._wait_until_ready(folder):
+            raise self._failure("did not start")
         return folder
 
     def _write_access_rules(self) -> None:
@@ -169,21 +172,24 @@ class EmbeddedPostgres:
         if started.returncode != 0:
             raise self._failure("could not be started")
 
-    def _wait_until_ready(self) -> None:
-        file = self._directory.postgres / "postmaster.pid"
+    def _wait_until_ready(self, folder: Path) -> bool:
+        """Answer True once the server accepts connections, False when none of its processes is left."""
         deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                lines = file.read_text(encoding="ascii", errors="replace").splitlines()
-            except FileNotFoundError:
-                lines = []
-            if len(lines) >= _STATUS_LINE and lines[_STATUS_LINE - 1].strip() == "ready":
-                return
+        while not (self._says_ready() and answers(folder)):
             if not self._server_runs():
-                raise self._failure("did not start")
+                return False
             if time.monotonic() > deadline:
                 raise self._failure(f"was not ready within {START_SECONDS} seconds")
             time.sleep(_POLL_SECONDS)
+        return True
+
+    def _says_ready(self) -> bool:
+        try:
+            text = (self._directory.postgres / "postmaster.pid").read_text(encoding="ascii", errors="replace")
+        except FileNotFoundError:
+            return False
+        lines = text.splitlines()
+        return len(lines) >= _STATUS_LINE and lines[_STATUS_LINE - 1].strip() == "ready"
 
     def _failure(self, what: str) -> ProvenstoreError:
         return failure(f"The database in {self._directory.path} {what}", self._log.read_text(errors="replace"))

@@ -4,6 +4,7 @@ It must never be a folder that somebody else could have made: it is created by u
 """
 
 import os
+import socket
 import stat
 import tempfile
 from pathlib import Path
@@ -41,12 +42,26 @@ def make_socket_folder(run: Path, account: Account) -> Path:
 def recorded_socket_folder(run: Path, account: Account) -> Path:
     """The folder of the running server; `Misconfigured` when it is not the private one that was made."""
     folder = Path((run / _RECORD).read_text(encoding="utf-8"))
-    found = folder.lstat()
+    try:
+        found = folder.lstat()
+    except FileNotFoundError:
+        # The server has crashed and its keeper tidied up; nothing answers there.
+        return folder
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != account.uid or stat.S_IMODE(found.st_mode) & 0o077:
         raise Misconfigured(
             f"The socket folder {folder} must be a folder of the system user {account.name!r} with mode 0700."
         )
     return folder
+
+
+def answers(folder: Path) -> bool:
+    """Whether a server accepts connections there: a pid file that says so survives a crash."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(folder / SOCKET_FILES[0]))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+    return True
 
 
 def _short_base() -> Path:
