@@ -1,7 +1,9 @@
 """What HTTP and the CLI's direct mode work with: one object graph, built by `api.wiring` and passed down."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
+from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.api.settings import Settings
 from provenstore.domain.clock import Clock
 from provenstore.domain.ledger import Ledger
@@ -21,6 +23,10 @@ class Services:
     runner: Runner
     clock: Clock
     settings: Settings
+    signer: LocalUrlSigner | None = None
+    """What verifies signed URLs that come back to us; None where the store serves its own."""
+    checks: Mapping[str, Callable[[], None]] = field(default_factory=dict)
+    """What must answer before requests are taken: each raises a ProvenstoreError if it does not."""
 
     def wait_for(self, position: int) -> None:
         """Return once lists have seen `position`; Unavailable if that takes longer than the settings allow."""
