@@ -74,29 +74,32 @@ class LocalMultipart:
         _check_order(parts)
         etag = _etag(parts)
         try:
-            media_type = self._media_type(key, upload)
-        except MultipartNotFound:
-            return self._completed(key, upload, etag)
-        self._check_stored(upload, parts)
+            record = self._join(key, upload, parts, etag, if_absent=if_absent)
+        except (AlreadyExists, ContentMismatch, MultipartNotFound):
+            # Another completion of this upload, or this one before a crash, may have been here first.
+            found = self._completed(key, upload, etag)
+            if found is None:
+                raise
+            record = found
+        # 3. The upload. From here on the object's record alone remembers it.
+        with self._shelf.lock(key):
+            self._clear(upload)
+        return record.info(key)
+
+    def _join(self, key: str, upload: str, parts: Sequence[PartRef], etag: str, *, if_absent: bool) -> Record:
+        media_type = self._media_type(key, upload)
+        for part in parts:
+            self._open_part(upload, part).close()
         with self._shelf.staging.file() as staged:
-            # 1. The whole under a name of its own. A crash here leaves the upload as it was.
+            # 1. The whole, under a name that nobody looks at. A crash here leaves the upload as it was.
             digests = receive(self._bytes(upload, parts), staged.write, max_size=2**63 - 1, declared=Declared())
             staged.sync()
             record = staged.record(digests, media_type, etag=etag, upload=upload)
+            # 2. The object. A crash here leaves the upload beside it; completing again clears that away.
             with self._shelf.lock(key):
-                try:
-                    self._media_type(key, upload)
-                    # 2. The object. A crash here leaves the upload beside it; completing again clears that away.
-                    self._shelf.publish(staged, key, record, if_absent=if_absent)
-                except (AlreadyExists, MultipartNotFound):
-                    # The other of two completions, or this one before a crash, was here first.
-                    found = self._completed_or_none(key, upload, etag)
-                    if found is None:
-                        raise
-                    record = found
-                # 3. The upload. From here on the object's record alone remembers it.
-                self._clear(upload)
-        return record.info(key)
+                self._media_type(key, upload)  # it may have been aborted meanwhile
+                self._shelf.publish(staged, key, record, if_absent=if_absent)
+        return record
 
     def abort(self, key: str, upload: str) -> None:
         """Throw an upload away."""
@@ -166,10 +169,6 @@ class LocalMultipart:
         finally:
             os.close(descriptor)
 
-    def _check_stored(self, upload: str, parts: Sequence[PartRef]) -> None:
-        for part in parts:
-            self._open_part(upload, part).close()
-
     def _open_part(self, upload: str, part: PartRef) -> LocalReader:
         name = _part(upload, part.number)
         try:
@@ -191,19 +190,13 @@ class LocalMultipart:
 
     # -- the end ----------------------------------------------------------------------------------------------
 
-    def _completed(self, key: str, upload: str, etag: str) -> ObjectInfo:
-        record = self._completed_or_none(key, upload, etag)
-        if record is None:
-            raise MultipartNotFound
-        return record.info(key)
-
-    def _completed_or_none(self, key: str, upload: str, etag: str) -> Record | None:
+    def _completed(self, key: str, upload: str, etag: str) -> Record | None:
+        """Return the record of the object if it was made from this upload; ContentMismatch if from other parts."""
         try:
             descriptor = self._shelf.open(key)
         except ObjectNotFound:
             return None
         try:
-            # Only what was recorded: hashing anew would take the lock that the caller may hold.
             record = self._shelf.recorded(key, os.fstat(descriptor))
         finally:
             os.close(descriptor)
