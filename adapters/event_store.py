@@ -176,6 +176,12 @@ class PostgresEventLog:
         row = self._row("quota", {"workspace": workspace, "counter": counter})
         return None if row is None else QuotaUse(*row)
 
+    def workspaces(self, *, after: str = "", limit: int = 1000) -> Sequence[str]:
+        """Return the ids of up to `limit` workspaces above `after`: each has had its counter since its creation."""
+        with self._database.connection() as connection:
+            rows = connection.execute(QUERIES["workspaces"], {"after": after, "limit": limit}).fetchall()
+        return [workspace for (workspace,) in rows]
+
     def _row(self, query: str, parameters: dict[str, Any]) -> Any:
         with self._database.connection() as connection:
             return connection.execute(QUERIES[query], parameters, binary=True).fetchone()

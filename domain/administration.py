@@ -1,18 +1,30 @@
 """Workspaces, actors and keys: who there is, and what rules hold for them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from provenstore.domain import credential as cr
+from provenstore.domain import file_events as fe
 from provenstore.domain import workspace as ws
 from provenstore.domain import workspace_events as we
 from provenstore.domain.caller import Caller
-from provenstore.domain.canonical import Json
+from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.envelope import SYSTEM_WORKSPACE, Actor
 from provenstore.domain.errors import AlreadyExists, Conflict, NotFound, Unauthenticated
-from provenstore.domain.event_log import Guard, IdempotencyKey
+from provenstore.domain.event_log import Guard, IdempotencyKey, QuotaUse, disclosed
+from provenstore.domain.file import file_stream
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A workspace as its people see it."""
+
+    state: ws.Workspace
+    name: str | None
+    use: QuotaUse | None
 
 
 class Administration:
@@ -40,6 +52,23 @@ class Administration:
             self._recorder.retry_or_raise(conflict, stream)
             raise AlreadyExists("there is a workspace of this id already") from conflict
         return self._recorder.workspace(command.id)
+
+    def describe_workspace(self, caller: Caller, workspace_id: str) -> Tenant:
+        """Return a workspace with its name and the use of its quota."""
+        recorder = self._recorder
+        recorder.require(caller, "workspace.get", workspace_id)
+        state = recorder.workspace(workspace_id)
+        created = recorder.log.events([ws.workspace_stream(workspace_id)], limit=1)[0]
+        name = disclosed(recorder.log.disclosures([created.id]), created.id, parse_canonical).get("name")
+        return Tenant(state, None if name is None else str(name), recorder.log.quota(workspace_id))
+
+    def list_workspaces(self, caller: Caller, *, after: str = "", limit: int = 100) -> Sequence[str]:
+        """Return the ids of up to `limit` workspaces that the caller reaches, in order, above `after`."""
+        recorder = self._recorder
+        recorder.require(caller, "workspace.get", caller.scope)
+        if caller.scope is not None:
+            return [caller.scope] if caller.scope > after else []
+        return recorder.log.workspaces(after=after, limit=limit)
 
     def change_workspace(self, caller: Caller, workspace_id: str, command: ws.WorkspaceCommand) -> ws.Workspace:
         """Change quota, purge policy, limits or own categories."""
@@ -114,8 +143,8 @@ class Administration:
         recorder = self._recorder
         stream = cr.credential_stream(str(credential))
         for _ in range(MAX_ATTEMPTS):
-            state = recorder.log.load(stream, cr.project_credential)
-            if not caller.reaches(state.scope or SYSTEM_WORKSPACE):
+            state = recorder.find(stream, cr.project_credential)
+            if state is None or not caller.reaches(state.scope or SYSTEM_WORKSPACE):
                 raise NotFound("there is no such key")
             recorder.require(caller, "credential.revoke", state.scope)
             facts = cr.revoke(state, reason)
@@ -138,9 +167,33 @@ class Administration:
         if state is None:
             raise Unauthenticated("the key is unknown, expired or revoked")
         cr.prove(state, digest, self._recorder.clock.now())
-        return Caller(
-            actor=Actor(state.actor, state.kind, "api_key", state.id),
-            roles=frozenset(state.roles),
-            scope=state.scope,
-            guards=(Guard(stream, state.version),),
-        )
+        return _bearer(state)
+
+    def authenticate_upload(self, file_id: UUID, grant: UUID) -> Caller:
+        """Return for whom a signed URL writes: whoever initiated the upload, while their credential is good.
+
+        `grant` is the id of the initiating event, from a URL that is known to be ours. Unauthenticated otherwise.
+        """
+        recorder = self._recorder
+        try:
+            event = recorder.log.find(grant)
+        except NotFound:
+            raise Unauthenticated("nothing grants what the signed URL permits") from None
+        if event.stream != file_stream(file_id) or not isinstance(event.data, fe.UploadInitiated):
+            raise Unauthenticated("nothing grants what the signed URL permits")
+        if event.actor.credential is None:
+            # Initiated without a key, on the data directory itself: the URL permits this one upload and no more.
+            return Caller(event.actor, frozenset({"service"}), event.workspace)
+        state = recorder.find(cr.credential_stream(event.actor.credential), cr.project_credential)
+        if state is None or not cr.usable(state, recorder.clock.now()):
+            raise Unauthenticated("the key that asked for the signed URL is expired or revoked")
+        return _bearer(state)
+
+
+def _bearer(state: cr.Credential) -> Caller:
+    return Caller(
+        actor=Actor(state.actor, state.kind, "api_key", state.id),
+        roles=frozenset(state.roles),
+        scope=state.scope,
+        guards=(Guard(cr.credential_stream(state.id), state.version),),
+    )

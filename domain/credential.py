@@ -18,7 +18,7 @@ from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import Conflict, IntegrityViolated, InvalidInput, Unauthenticated
 from provenstore.domain.event_types import Fact
-from provenstore.domain.text import require_id, require_text
+from provenstore.domain.text import require_id, require_reason, require_text
 
 SECRET_BYTES = 32
 _KEY = re.compile(r"pvs_([0-9a-f]{32})_([A-Za-z0-9_-]{43})")
@@ -143,15 +143,21 @@ def revoke(state: Credential, reason: str | None) -> tuple[Fact, ...]:
     """Revoke a key; doing it twice changes nothing."""
     if state.revoked:
         return ()
-    return (Fact(e.CredentialRevoked(credential=state.id), {"reason": reason} if reason else {}),)
+    return (
+        Fact(e.CredentialRevoked(credential=state.id), {} if reason is None else {"reason": require_reason(reason)}),
+    )
 
 
 def prove(state: Credential, digest: str, now: datetime) -> None:
     """Refuse a wrong, revoked or expired key, in constant time and with one answer for all of them."""
     genuine = hmac.compare_digest(state.digest, digest)
-    expired = state.expires_at is not None and now >= state.expires_at
-    if not genuine or state.revoked or expired:
+    if not genuine or not usable(state, now):
         raise Unauthenticated("the key is unknown, expired or revoked")
+
+
+def usable(state: Credential, now: datetime) -> bool:
+    """Tell whether the key is neither revoked nor expired."""
+    return not state.revoked and (state.expires_at is None or now < state.expires_at)
 
 
 def project_actor(state: ActorState | None, events: Iterable[Event]) -> ActorState | None:

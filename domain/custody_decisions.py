@@ -16,6 +16,7 @@ from provenstore.domain.errors import (
 )
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File
+from provenstore.domain.text import require_reason
 
 Facts = tuple[Fact, ...]
 
@@ -167,8 +168,8 @@ def require_person(by: Actor, what: str, *, rule: str) -> None:
 
 
 def why(reason: str | None) -> dict[str, Json]:
-    """Return the reason as a private value, if there is one."""
-    return {"reason": reason} if reason else {}
+    """Return the reason as a private value, if there is one; InvalidInput where it is not fit to be kept."""
+    return {} if reason is None else {"reason": require_reason(reason)}
 
 
 def _require_changeable(file: File) -> None:

@@ -95,6 +95,12 @@ class Conflict(Refused):
     code = "conflict"
 
 
+class PreconditionFailed(Refused):
+    """The file is no longer at the version that the request was made for."""
+
+    code = "precondition-failed"
+
+
 class AlreadyExists(Refused):
     """There is one already."""
 

@@ -147,6 +147,9 @@ class EventLog(Protocol):
     def events(self, streams: Sequence[str], *, after: int = 0, limit: int | None = None) -> Sequence[Event]:
         """Return the events of these streams merged in log order, positions above `after`."""
 
+    def workspaces(self, *, after: str = "", limit: int = 1000) -> Sequence[str]:
+        """Return the ids of up to `limit` workspaces that were created, in order of their bytes, above `after`."""
+
     def head(self, stream: str) -> tuple[int, bytes] | None:
         """Return the version and leaf hash of a stream's newest event."""
 

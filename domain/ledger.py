@@ -20,7 +20,7 @@ from provenstore.domain.entropy import Entropy
 from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.event_log import EventLog, IdempotencyKey
-from provenstore.domain.file import File, file_stream
+from provenstore.domain.file import APPROVAL_GOOD_FOR, File, file_stream
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.purging import Purging
 from provenstore.domain.reading import Reading
@@ -51,10 +51,14 @@ class Ledger:
         # One method per command, each in the room where its way is described.
         self.create_workspace = self.administration.create_workspace
         self.change_workspace = self.administration.change_workspace
+        self.describe_workspace = self.administration.describe_workspace
+        self.list_workspaces = self.administration.list_workspaces
         self.issue_key = self.administration.issue_key
         self.revoke_key = self.administration.revoke_key
         self.authenticate = self.administration.authenticate
+        self.authenticate_upload = self.administration.authenticate_upload
         self.initiate = self.uploading.initiate
+        self.write_url = self.uploading.write_url
         self.upload_content = self.uploading.upload_content
         self.abort_upload = self.uploading.abort
         self.request_purge = self.purging.request
@@ -65,6 +69,9 @@ class Ledger:
         self.readable = self.reading.readable
         self.history = self.reading.history
         self.lifecycle = self.reading.lifecycle
+        self.accesses = self.reading.accesses
+        self.listable = self.reading.listable
+        self.filename = self.reading.filename
         self.certificate = self.reading.certificate
 
     def soft_delete(
@@ -93,16 +100,21 @@ class Ledger:
         values: dict[str, Json] | None = None,
         access: fe.AccessLevel | None = None,
         expiry: tuple[datetime | None] | None = None,
+        if_version: int | None = None,
         key: IdempotencyKey | None = None,
     ) -> File:
-        """Change private values (a whole each), access level and expiry (`(None,)`: never), together or not at all."""
+        """Change private values (a whole each), access level and expiry (`(None,)`: never), together or not at all.
+
+        PreconditionFailed unless the file is at `if_version`, where that is given.
+        """
         checked = _checked(values or {})
-        return self._change(
+        return self.recorder.change(
             caller,
             "file.change",
             file_id,
-            key,
-            lambda now: c.ChangeFile(by=caller.actor, now=now, values=checked, access=access, expiry=expiry),
+            lambda _, now: c.ChangeFile(by=caller.actor, now=now, values=checked, access=access, expiry=expiry),
+            if_version=if_version,
+            key=key,
         )
 
     def set_retention(
@@ -202,7 +214,7 @@ class Ledger:
                 file = self._change(
                     SYSTEM, "system.sweep", file_id, None, lambda now: c.Expire(by=SYSTEM.actor, now=now)
                 )
-        elif file.purge is not None and file.purge.approved_at is not None:
+        elif file.purge is not None and (file.purge.started or _may_start(file, now)):
             file = self.purging.carry_out(SYSTEM, file_id)
         return file
 
@@ -215,6 +227,13 @@ class Ledger:
         self, caller: Caller, operation: Operation, file_id: UUID, key: IdempotencyKey | None, make: _Make
     ) -> File:
         return self.recorder.change(caller, operation, file_id, lambda _, now: make(now), key=key)
+
+
+def _may_start(file: File, now: datetime) -> bool:
+    """Tell whether an approved purge would pass its fresh check: asking in vain every minute would fill the log."""
+    approved_at = file.purge.approved_at if file.purge else None
+    fresh = approved_at is not None and now - approved_at <= APPROVAL_GOOD_FOR
+    return fresh and not file.held and not file.retained(now)
 
 
 def _reason(reason: str | None) -> str | None:

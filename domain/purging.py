@@ -53,32 +53,56 @@ class Purging:
         )
         return self.carry_out(caller, file_id) if file.purge and file.purge.approved_at else file
 
-    def approve(self, caller: Caller, file_id: UUID, purge: str | None, reason: str | None) -> File:
+    def approve(
+        self,
+        caller: Caller,
+        file_id: UUID,
+        purge: str | None,
+        reason: str | None,
+        key: IdempotencyKey | None = None,
+    ) -> File:
         """Agree, and carry the purge out."""
         self._recorder.change(
             caller,
             "file.purge_approve",
             file_id,
             lambda file, now: self._meant(file, purge, c.ApprovePurge(by=caller.actor, now=now, reason=reason)),
+            key=key,
         )
         return self.carry_out(caller, file_id)
 
-    def reject(self, caller: Caller, file_id: UUID, purge: str | None, reason: str | None) -> File:
+    def reject(
+        self,
+        caller: Caller,
+        file_id: UUID,
+        purge: str | None,
+        reason: str | None,
+        key: IdempotencyKey | None = None,
+    ) -> File:
         """Disagree; the file stays deleted and can be restored."""
         return self._recorder.change(
             caller,
             "file.purge_reject",
             file_id,
             lambda file, now: self._meant(file, purge, c.RejectPurge(by=caller.actor, now=now, reason=reason)),
+            key=key,
         )
 
-    def withdraw(self, caller: Caller, file_id: UUID, purge: str | None, reason: str | None) -> File:
+    def withdraw(
+        self,
+        caller: Caller,
+        file_id: UUID,
+        purge: str | None,
+        reason: str | None,
+        key: IdempotencyKey | None = None,
+    ) -> File:
         """Take the request back."""
         return self._recorder.change(
             caller,
             "file.purge_withdraw",
             file_id,
             lambda file, now: self._meant(file, purge, c.WithdrawPurge(by=caller.actor, now=now, reason=reason)),
+            key=key,
         )
 
     @staticmethod

@@ -4,14 +4,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
 from uuid import UUID
 
 from provenstore.domain import file_events as fe
 from provenstore.domain import workspace_events as we
 from provenstore.domain.caller import Caller
-from provenstore.domain.canonical import Json
+from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.envelope import Event
-from provenstore.domain.errors import Conflict, Forbidden, Gone, IntegrityViolated, Refused, WrongState
+from provenstore.domain.errors import Conflict, Forbidden, Gone, IntegrityViolated, NotFound, Refused, WrongState
 from provenstore.domain.event_log import Append, Disclosures, Guard
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File, access_stream, file_stream, parts_stream
@@ -23,6 +24,9 @@ from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
 
 RANGES_MERGED_FOR = timedelta(seconds=60)
 """Ranges of one file by one credential within this time are one access: a player seeking is one viewing."""
+
+ACCESS_PAGE = 1_000
+"""Accesses read at a time, so that counting them takes no more memory for a popular file."""
 
 _SEES_EVERY_PRIVATE_FILE = frozenset({"admin", "records"})
 _SEES_ALL_DISCLOSURES = frozenset({"admin", "approver", "auditor", "privacy", "records"})
@@ -130,7 +134,32 @@ class Reading:
         self._recorder.authorised_file(caller, "file.get", file_id)
         log = self._recorder.log
         events = log.events([file_stream(file_id)])
-        return History(events, log.disclosures([event.id for event in events]), None)
+        return History(events, _visible(caller, log.disclosures([event.id for event in events])), None)
+
+    def accesses(self, caller: Caller, file_id: UUID) -> Iterator[Event]:
+        """Walk a file's accesses and refusals in log order, a page at a time; reading the counters is no event."""
+        self._recorder.authorised_file(caller, "file.get", file_id)
+        after = 0
+        while page := self._recorder.log.events([access_stream(file_id)], after=after, limit=ACCESS_PAGE):
+            yield from page
+            after = page[-1].position
+
+    def filename(self, file: File) -> str | None:
+        """Return a file's original name, None if it has been erased."""
+        disclosures = self._recorder.log.disclosures(file.private_events)
+        for event_id in reversed(file.private_events):
+            if (found := disclosures.get(event_id, {}).get("filename")) is not None:
+                return None if found.value is None else cast(str, parse_canonical(found.value))
+        return None
+
+    def listable(self, caller: Caller, workspace: str | None) -> str | None:
+        """Return the one workspace that a list may show, None for all; Forbidden, NotFound for a foreign one."""
+        wanted = workspace if workspace is not None else caller.scope
+        if not self._recorder.permitted(caller, "file.list"):
+            raise Forbidden("none of your roles allows file.list", operation="file.list")
+        if wanted is not None and not caller.reaches(wanted):
+            raise NotFound("there is no such workspace")
+        return wanted
 
     def certificate(self, caller: Caller, file_id: UUID) -> dict[str, Json]:
         """Return the certificate of a file's destruction; that it was read is recorded."""

@@ -12,7 +12,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from provenstore.domain import file_events as fe
-from provenstore.domain import workspace
+from provenstore.domain import text, workspace
 from provenstore.domain.caller import Caller, Operation, Permits
 from provenstore.domain.clock import Clock
 from provenstore.domain.entropy import Entropy
@@ -21,8 +21,10 @@ from provenstore.domain.errors import (
     Conflict,
     Forbidden,
     Gone,
+    InvalidInput,
     LegalHold,
     NotFound,
+    PreconditionFailed,
     Refused,
     Retained,
     SecondPersonRequired,
@@ -72,12 +74,19 @@ class Recorder:
     # -- loading -------------------------------------------------------------------------------------------
 
     def file(self, file_id: UUID) -> File:
-        """Return a file's state, or raise NotFound."""
-        return self.log.load(file_stream(file_id), project)
+        """Return a file's state, or raise NotFound in the very words that a foreign file gets."""
+        try:
+            return self.log.load(file_stream(file_id), project)
+        except NotFound:
+            raise NotFound("there is no such file") from None
 
     def workspace(self, workspace_id: str) -> workspace.Workspace:
-        """Return a workspace's state, or raise NotFound."""
-        return self.log.load(workspace.workspace_stream(workspace_id), workspace.project)
+        """Return a workspace's state, or raise NotFound in the very words that a foreign workspace gets."""
+        try:
+            text.require_slug("workspace", workspace_id)
+            return self.log.load(workspace.workspace_stream(workspace_id), workspace.project)
+        except (InvalidInput, NotFound):
+            raise NotFound("there is no such workspace") from None
 
     def find(self, stream: str, project_with: Callable[[State | None, Iterable[Event]], State | None]) -> State | None:
         """Return a stream's state, or None if it has no events."""
@@ -193,15 +202,21 @@ class Recorder:
         reads: Sequence[Guard] = (),
         erase: Callable[[File], Sequence[Erasure]] | None = None,
         key: IdempotencyKey | None = None,
+        if_version: int | None = None,
     ) -> File:
         """Decide and record one command on a file; return the file's new state.
 
-        Conflict only after 20 attempts in which somebody else was quicker.
+        PreconditionFailed unless the file is at `if_version`, where that is given. Conflict only after 20 attempts in
+        which somebody else was quicker.
         """
         if key is not None and self.log.recall(key) is not None:
             return self.authorised_file(caller, operation, file_id)
         for _ in range(MAX_ATTEMPTS):
             file = self.authorised_file(caller, operation, file_id)
+            if if_version is not None and file.version != if_version:
+                raise PreconditionFailed(
+                    f"the file is at version {file.version}, not {if_version}", actual=file.version
+                )
             facts = self.decide(caller, operation, file, make(file, self.clock.now()))
             if not facts:
                 return file

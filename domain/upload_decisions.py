@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as e
+from provenstore.domain.custody_decisions import why
 from provenstore.domain.errors import ContentMismatch, ContentTooLarge, InvalidInput, LegalHold, Refused, WrongState
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File
@@ -108,8 +109,7 @@ def abort(file: File, command: c.Abort) -> Facts:
     if file.held:
         raise LegalHold("a legal hold on the upload refuses to abort it", rule="hold-refuses-abort")
     _not_completing(file)
-    private = {"reason": command.reason} if command.reason else {}
-    return (Fact(e.UploadAborted(), private, decision="hold-refuses-abort/1"),)
+    return (Fact(e.UploadAborted(), why(command.reason), decision="hold-refuses-abort/1"),)
 
 
 def expire_upload(file: File, command: c.ExpireUpload) -> Facts:

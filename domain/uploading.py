@@ -12,7 +12,7 @@ Life of a streamed upload, and what a crash leaves at each point:
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Literal, cast
 from uuid import UUID
 
 from provenstore.domain import file_commands as c
@@ -33,13 +33,17 @@ from provenstore.domain.event_log import Guard, IdempotencyKey
 from provenstore.domain.file import File, file_stream
 from provenstore.domain.file_decisions import decide
 from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import Digests, ObjectInfo, ObjectNotFound
+from provenstore.domain.objects import Digests, ObjectInfo, ObjectNotFound, SignedUrl
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
 from provenstore.domain.upload_decisions import require_open
 from provenstore.domain.workspace import workspace_stream
 
 COMPLETION_GRACE = timedelta(minutes=5)
 """How long an announced completion is left to the process that announced it before another one settles it."""
+
+
+WRITE_URL_TTL = timedelta(minutes=15)
+"""How long a URL for writing works: long enough to begin sending, short enough to be of little use once leaked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +56,7 @@ class NewFile:
     category: str
     size: int | None = None
     variant: fe.Variant = "original"
-    upload: fe.UploadMethod = "api"
+    upload: fe.UploadMethod | Literal["auto"] = "auto"
     sha256: str | None = None
     md5: str | None = None
     access: fe.AccessLevel = "private"
@@ -103,6 +107,7 @@ class Uploading:
     def _initiation(
         self, new: NewFile, category: Category, file_id: UUID, caller: Caller, now: datetime
     ) -> fe.UploadInitiated:
+        method = self._method(new.upload)
         text.require_filename(new.filename)
         media_type = text.require_media_type(new.media_type)
         extension = extension_of(new.filename, media_type)
@@ -122,7 +127,7 @@ class Uploading:
             variant=new.variant,
             media_type=media_type,
             provider=self._store.name,
-            upload=new.upload,
+            upload=method,
             owner=caller.actor.id,
             access=new.access,
             declared_size=new.size,
@@ -133,7 +138,36 @@ class Uploading:
             expires_after=category.expires_after,
             expires_at=new.expires_at,
             upload_expires_at=now + timedelta(seconds=UPLOAD_TTL),
-            write_until=None,
+            write_until=now + WRITE_URL_TTL if method == "presigned" else None,
+        )
+
+    def _method(self, asked: fe.UploadMethod | Literal["auto"]) -> fe.UploadMethod:
+        """Return the way in which the bytes come; straight to the store where it can take them by itself."""
+        store = self._store.capabilities()
+        if asked == "auto":
+            return "presigned" if store.presign and store.direct else "api"
+        if asked == "multipart" or (asked == "presigned" and not store.presign):
+            available = "auto, api, presigned" if store.presign else "auto, api"
+            raise InvalidInput("upload", f"is {asked}, which is not available here; available are {available}")
+        return asked
+
+    def write_url(self, file: File) -> SignedUrl | None:
+        """Return the URL at which a presigned upload takes its bytes, None for other uploads.
+
+        It is bound to the event that initiated the upload and to what that declared; again it is the same URL.
+        """
+        declared = file.initiated
+        if declared.upload != "presigned" or declared.write_until is None:
+            return None
+        return self._store.presign_put(
+            file.path,
+            file=str(file.id),
+            grant=str(file.private_events[0]),
+            expires_at=declared.write_until,
+            media_type=declared.media_type,
+            size=declared.declared_size,
+            sha256=declared.declared_sha256,
+            md5=declared.declared_md5,
         )
 
     def upload_content(

@@ -11,7 +11,7 @@ from provenstore.domain.categories import BUILT_IN, Category, require_template
 from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event
 from provenstore.domain.errors import AlreadyExists, IntegrityViolated, InvalidInput, NotFound
 from provenstore.domain.event_types import Fact
-from provenstore.domain.text import require_slug, require_text
+from provenstore.domain.text import require_reason, require_slug, require_text
 
 MAX_OWN_CATEGORIES = 200
 
@@ -104,7 +104,7 @@ def decide(state: Workspace | None, command: WorkspaceCommand) -> tuple[Fact, ..
         case SetPurgePolicy():
             if command.four_eyes == state.four_eyes:
                 return ()
-            return (Fact(e.PurgePolicySet(four_eyes=command.four_eyes), {"reason": command.reason}),)
+            return (Fact(e.PurgePolicySet(four_eyes=command.four_eyes), {"reason": require_reason(command.reason)}),)
         case SetLimits():
             state.category(command.category)
             _require_limits(command.limits)

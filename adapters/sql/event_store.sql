@@ -102,3 +102,9 @@ from provenstore.idempotency i
 join provenstore.event e on e.position between i.first_position and i.first_position + i.events - 1
 where i.principal = %(principal)s and i.key = %(key)s
 order by e.position;
+
+-- name: workspaces
+-- Who has a quota: every workspace, in order of bytes whatever the database's collation.
+select workspace from provenstore.quota
+where counter = 'workspace' and workspace > %(after)s collate "C"
+order by workspace collate "C" limit %(limit)s;

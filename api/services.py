@@ -1,0 +1,34 @@
+"""What HTTP and the CLI's direct mode work with: one object graph, built by `api.wiring` and passed down."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from provenstore.adapters.local_urls import LocalUrlSigner
+from provenstore.api.settings import Settings
+from provenstore.domain.clock import Clock
+from provenstore.domain.ledger import Ledger
+from provenstore.projections.file_index import FileIndex
+from provenstore.projections.file_query import Files
+from provenstore.projections.positions import Positions
+from provenstore.projections.runner import Runner
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that the ways in may call. Thread safe; closed by whoever opened it."""
+
+    ledger: Ledger
+    files: Files
+    positions: Positions
+    runner: Runner
+    clock: Clock
+    settings: Settings
+    signer: LocalUrlSigner | None = None
+    """What verifies signed URLs that come back to us; None where the store serves its own."""
+    checks: Mapping[str, Callable[[], None]] = field(default_factory=dict)
+    """What must answer before requests are taken: each raises a ProvenstoreError if it does not."""
+
+    def wait_for(self, position: int) -> None:
+        """Return once lists have seen `position`; Unavailable if that takes longer than the settings allow."""
+        self.runner.wake()
+        self.positions.wait_for(FileIndex.name, position, self.settings.read_your_write_timeout)

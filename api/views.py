@@ -1,0 +1,180 @@
+"""The JSON of the contract, from states and read models: what HTTP answers and what the CLI prints on a data directory.
+
+Pure. Nothing here decides what a caller may see: it shows what it is given.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from provenstore.domain import file_events as fe
+from provenstore.domain.canonical import Json, parse_canonical
+from provenstore.domain.categories import BUILT_IN, Category
+from provenstore.domain.credential import IssuedKey
+from provenstore.domain.envelope import Event
+from provenstore.domain.errors import NotFound, ProvenstoreError
+from provenstore.domain.event_log import Disclosure, Disclosures, QuotaUse
+from provenstore.domain.event_types import format_time
+from provenstore.domain.reading import History
+from provenstore.domain.workspace import Workspace
+from provenstore.projections.file_fold import fold_file
+from provenstore.projections.file_query import Page
+from provenstore.projections.file_row import FileRow, View, to_json
+
+PurgeStatus = Literal["requested", "approved", "purging", "failed", "purged", "rejected", "withdrawn"]
+
+
+@dataclass(frozen=True, slots=True)
+class UploadWay:
+    """How the bytes of an initiated file are to be sent."""
+
+    method: fe.UploadMethod
+    url: str  # absolute
+    headers: Mapping[str, str]  # to be sent as they are
+    expires_at: datetime
+
+    def __repr__(self) -> str:
+        """Hide the URL, which may carry a permission."""
+        return f"UploadWay({self.method})"
+
+
+def row_of(lifecycle: History) -> FileRow:
+    """Return a file as readers see it, folded from its lifecycle events."""
+    row = fold_file(lifecycle.events, lifecycle.disclosures)
+    if row is None:
+        raise NotFound("there is no such file")
+    return row
+
+
+def file_json(row: FileRow, view: View = "default") -> dict[str, Json]:
+    """Return `File`."""
+    return to_json(row, view)
+
+
+def files_json(page: Page) -> dict[str, Json]:
+    """Return a page of a list of files; `next` is the cursor of the page after it, or null."""
+    return {"files": [to_json(row) for row in page.rows], "next": page.next}
+
+
+def upload_json(way: UploadWay) -> dict[str, Json]:
+    """Return how to send the bytes."""
+    return {
+        "method": way.method,
+        "url": way.url,
+        "headers": dict(way.headers),
+        "expires_at": format_time(way.expires_at),
+    }
+
+
+def history_json(history: History) -> dict[str, Json]:
+    """Return a page of a file's history; `next` goes into `after`, null at the end."""
+    return {
+        "events": [_event_json(event, history.disclosures) for event in history.events],
+        "next": history.next,
+    }
+
+
+def _event_json(event: Event, disclosures: Disclosures) -> dict[str, Json]:
+    values = disclosures.get(event.id, {})
+    return {
+        "position": event.position,
+        "leaf_hash": event.leaf.hex(),
+        "event": event.to_json(),
+        "disclosures": {name: _disclosure_json(one) for name, one in sorted(values.items())},
+    }
+
+
+def _disclosure_json(one: Disclosure) -> Json:
+    if one.value is None:
+        return {"erased_by": str(one.erased_by) if one.erased_by else None}
+    return parse_canonical(one.value)
+
+
+def purge_json(lifecycle: History) -> dict[str, Json]:
+    """Return the file's newest purge; NotFound if none was ever requested."""
+    found: dict[str, Json] | None = None
+    for event in lifecycle.events:
+        if isinstance(event.data, fe.PurgeRequested):
+            found = {
+                "id": event.data.purge,
+                "file_id": event.stream.partition(":")[2],
+                "status": "requested" if event.data.four_eyes else "approved",
+                "requested_by": event.actor.id,
+            }
+        elif found is not None and (status := _purge_status(event)) is not None:
+            found["status"] = status
+    if found is None:
+        raise NotFound("no purge of this file was requested")
+    return found
+
+
+def _purge_status(event: Event) -> PurgeStatus | None:
+    match event.data:
+        case fe.PurgeApproved():
+            return "approved"
+        case fe.PurgeRejected():
+            return "rejected"
+        case fe.PurgeWithdrawn():
+            return "withdrawn"
+        case fe.PurgeStarted():
+            return "purging"
+        case fe.PurgeFailed():
+            return "failed"
+        case fe.Purged():
+            return "purged"
+    return None
+
+
+def holds_json(row: FileRow) -> dict[str, Json]:
+    """Return the legal holds that stand."""
+    return {"legal_holds": to_json(row)["legal_holds"]}
+
+
+def workspace_json(workspace: Workspace, name: str | None, use: QuotaUse | None) -> dict[str, Json]:
+    """Return a workspace: its policy, quota and use, and every category with the limits that hold in it."""
+    return {
+        "id": workspace.id,
+        "name": name,
+        "four_eyes": workspace.four_eyes,
+        "quota": {"max_bytes": workspace.max_bytes, "max_files": workspace.max_files},
+        "used": {"bytes": use.bytes if use else 0, "files": use.files if use else 0},
+        "categories": [
+            _category_json(workspace.category(category)) for category in sorted({*BUILT_IN, *workspace.templates})
+        ],
+        "version": workspace.version,
+    }
+
+
+def workspaces_json(ids: Sequence[str], following: str | None) -> dict[str, Json]:
+    """Return a page of the ids of workspaces; `next` goes into `after`."""
+    return {"workspaces": [{"id": one} for one in ids], "next": following}
+
+
+def _category_json(category: Category) -> dict[str, Json]:
+    return {
+        "category": category.name,
+        "template": category.template,
+        "max_size": category.max_size,
+        "extensions": list(category.extensions),
+        "expires_after": category.expires_after,
+        "allow_empty": category.allow_empty,
+        "reserve": category.reserve,
+    }
+
+
+def key_json(issued: IssuedKey) -> dict[str, Json]:
+    """Return a fresh key, the one time that it is shown."""
+    return {"id": issued.id, "key": issued.key}
+
+
+def error_json(error: ProvenstoreError) -> dict[str, Json]:
+    """Return what a problem says about an error, without the HTTP status: its stable URN, title, sentence, details."""
+    details = {name: value for name, value in error.details.items() if value is not None}
+    return {
+        **details,
+        "type": f"urn:provenstore:problem:{error.code}",
+        "title": (type(error).__doc__ or "").strip().splitlines()[0].rstrip("."),
+        "detail": error.message,
+        "code": error.code,
+    }

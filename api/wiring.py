@@ -1,0 +1,164 @@
+"""The composition root: builds the object graph from the settings, and takes it down in order.
+
+The one place that knows every adapter. Nothing happens at import; nothing is shared between two calls.
+"""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg_pool import ConnectionPool
+
+from provenstore.adapters import migrations
+from provenstore.adapters.clock import SystemClock
+from provenstore.adapters.data_directory import DataDirectory
+from provenstore.adapters.database import Database, check_server
+from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+from provenstore.adapters.entropy import SystemEntropy
+from provenstore.adapters.event_store import PostgresEventLog
+from provenstore.adapters.key_file import load_or_create_key
+from provenstore.adapters.local_folder import LocalFolder
+from provenstore.adapters.local_urls import LocalUrlSigner
+from provenstore.adapters.running_postgres import OWNER
+from provenstore.api.permissions import permits
+from provenstore.api.services import Services
+from provenstore.api.settings import Settings
+from provenstore.api.sweeper import Sweeper
+from provenstore.domain.errors import DatabaseUnavailable, Misconfigured, StorageFull, Unavailable
+from provenstore.domain.event_log import EventLog
+from provenstore.domain.ledger import Ledger
+from provenstore.projections.file_index import FileIndex
+from provenstore.projections.file_query import Files
+from provenstore.projections.positions import Positions, prepare
+from provenstore.projections.runner import Runner
+
+WRITER = "provenstore_writer"
+RUNNER = "provenstore_runner"
+
+MAX_CONNECTIONS = 16
+"""Of one process to the log: appends wait for one lock anyway, and PostgreSQL takes 100 in all by default."""
+
+URL_KEY = "signed-urls.key"
+
+Endpoints = tuple[str, str]
+"""Connection strings of the writer and of the runner."""
+
+
+@contextmanager
+def open_services(settings: Settings, *, sweep: bool = True) -> Iterator[Services]:
+    """Open everything, and close it in order at the end.
+
+    Misconfigured where a start would not be safe, with the sentence that says what to do; Unavailable where it may
+    work later. `sweep` also runs the background work that the read models call due.
+    """
+    with ExitStack() as stack:
+        directory = DataDirectory(settings.data_dir)
+        directory.prepare()
+        writer, runner = stack.enter_context(_endpoints(settings, directory))
+        database = stack.enter_context(Database(writer, size=min(settings.threads, MAX_CONNECTIONS)))
+        with database.connection() as connection:
+            check_server(connection)
+            migrations.check(connection)
+        services = _assemble(settings, directory, PostgresEventLog(database), runner, stack)
+        # Counts of merged refusals are recorded once nobody adds to them.
+        stack.callback(_flush, services.ledger)
+        services.runner.start()
+        stack.callback(services.runner.stop)
+        if sweep:
+            sweeper = Sweeper(services)
+            sweeper.start()
+            stack.callback(sweeper.stop)
+        yield services
+
+
+def migrate(settings: Settings) -> int:
+    """Bring the database's schema up to this release, as its owner; return how many migrations ran."""
+    if settings.database_url is None:
+        directory = DataDirectory(settings.data_dir)
+        with EmbeddedPostgres(directory) as running:
+            running.bootstrap()
+            return len(migrations.migrate(running.conninfo(OWNER)))
+    if settings.database_owner_url is None:
+        raise Misconfigured("set PROVENSTORE_DATABASE_OWNER_URL to migrate an external database")
+    return len(migrations.migrate(settings.database_owner_url.get_secret_value()))
+
+
+@contextmanager
+def _endpoints(settings: Settings, directory: DataDirectory) -> Iterator[Endpoints]:
+    """Yield how to reach the database: an external one as it is, the embedded one started and migrated."""
+    if settings.database_url is not None:
+        if settings.database_runner_url is None:
+            raise Misconfigured("set PROVENSTORE_DATABASE_RUNNER_URL: read models are written by a role of their own")
+        yield settings.database_url.get_secret_value(), settings.database_runner_url.get_secret_value()
+        return
+    with EmbeddedPostgres(directory) as running:
+        running.bootstrap()
+        migrations.migrate(running.conninfo(OWNER))
+        yield running.conninfo(WRITER), running.conninfo(RUNNER)
+
+
+def _assemble(settings: Settings, directory: DataDirectory, log: EventLog, runner: str, stack: ExitStack) -> Services:
+    signer = LocalUrlSigner(load_or_create_key(directory.keys / URL_KEY))
+    store = LocalFolder(directory.objects, urls=signer)
+    clock = SystemClock()
+    index = FileIndex()
+    with _connect(runner)() as connection:
+        connection.autocommit = True
+        prepare(connection, [index])
+    pool: ConnectionPool[Any] = ConnectionPool(runner, min_size=1, max_size=8, timeout=10, open=False)
+    positions = Positions(stack.enter_context(pool))
+    reader = Runner(log, _connect(runner), [index])
+    return Services(
+        ledger=Ledger(log, store, clock=clock, entropy=SystemEntropy(), permits=permits),
+        files=Files(pool),
+        positions=positions,
+        runner=reader,
+        clock=clock,
+        settings=settings,
+        signer=signer,
+        checks=_checks(log, directory.objects, positions, reader),
+    )
+
+
+def _connect(conninfo: str) -> Callable[[], psycopg.Connection[Any]]:
+    def connect() -> psycopg.Connection[Any]:
+        try:
+            return psycopg.connect(conninfo, connect_timeout=10)
+        except psycopg.OperationalError as exc:
+            raise DatabaseUnavailable from exc
+
+    return connect
+
+
+def _flush(ledger: Ledger) -> None:
+    # A database that is gone takes the counts with it; the first refusal of each kind is recorded already.
+    with contextlib.suppress(Unavailable):
+        ledger.flush(everything=True)
+
+
+def _checks(log: EventLog, objects: Path, positions: Positions, runner: Runner) -> Mapping[str, Callable[[], None]]:
+    def database() -> None:
+        log.position()
+
+    def store() -> None:
+        try:
+            with tempfile.TemporaryFile(dir=objects) as probe:
+                probe.write(b"provenstore")
+                probe.flush()
+                os.fsync(probe.fileno())
+        except OSError as exc:
+            raise StorageFull(f"the object folder cannot be written: {exc.strerror}") from exc
+
+    def projections() -> None:
+        if not runner.alive:
+            raise Unavailable("the runner of the read models has stopped")
+        for place in positions.all():
+            if place.status == "parked":
+                raise Unavailable(f"{place.name} is parked at position {place.position}", position=place.position)
+
+    return {"database": database, "store": store, "projections": projections}

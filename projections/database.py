@@ -1,0 +1,20 @@
+"""What may go wrong between a read model and its database, said in the words of the domain."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg_pool import PoolClosed, PoolTimeout
+
+from provenstore.domain.errors import DatabaseUnavailable
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise DatabaseUnavailable for a database that does not answer, or whose read models are not made yet."""
+    try:
+        yield
+    except psycopg.errors.UndefinedTable as exc:
+        raise DatabaseUnavailable("the read models have not been made yet") from exc
+    except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed) as exc:
+        raise DatabaseUnavailable from exc

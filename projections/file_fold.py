@@ -1,0 +1,230 @@
+"""How the events of a file become its row: the fold of the file index and of a single file.
+
+Events of types that this release does not know change nothing but the version. A private value that is absent has
+been erased. An event that does not fit the row (an access before the file exists) changes nothing: the fold records
+what the log says and never judges it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from provenstore.domain import file_events as events
+from provenstore.domain.canonical import Json
+from provenstore.domain.envelope import Event
+from provenstore.domain.errors import IntegrityViolated
+from provenstore.domain.event_log import Disclosures, Values
+from provenstore.projections.file_row import FileRow, Hold, Related
+from provenstore.projections.fold import fold_events
+
+_STREAMS: Final = ("file:", "access:")
+"""Chunks (`parts:`) are not here: they change nothing that a reader of the file sees."""
+
+
+class FileFold:
+    """The fold of the streams `file:` and `access:` into one row per file, keyed by the file's id."""
+
+    def keys(self, event: Event) -> tuple[str, ...]:
+        """Return the id of the file whose history the event belongs to."""
+        return (event.stream.partition(":")[2],) if event.stream.startswith(_STREAMS) else ()
+
+    def fold(self, key: str, row: FileRow | None, event: Event, values: Values) -> FileRow | None:
+        """Return the file's row after `event`."""
+        if isinstance(event.data, events.UploadInitiated):
+            return _initiated(key, event, event.data, values)
+        if row is None:
+            return None
+        row = _uploaded(row, event)
+        row = _removed(row, event)
+        row = _disposed(row, event)
+        row = _described(row, event, values)
+        row = _held(row, event, values)
+        return replace(row, version=event.version) if event.stream.startswith("file:") else row
+
+
+def fold_file(history: Iterable[Event], disclosures: Disclosures) -> FileRow | None:
+    """Return the row of the one file whose streams, merged in log order, are `history`; None without events."""
+    rows = fold_events(FileFold(), {}, history, disclosures)
+    return next(iter(rows.values()), None)
+
+
+def _initiated(key: str, event: Event, data: events.UploadInitiated, values: Values) -> FileRow:
+    return FileRow(
+        id=key,
+        workspace=event.workspace,
+        created_position=event.position,
+        version=event.version,
+        filename=_text(values, "filename"),
+        size=data.declared_size,
+        media_type=data.media_type,
+        category=data.category,
+        variant=data.variant,
+        status="initiated",
+        provider=data.provider,
+        path=data.path,
+        extension=data.extension,
+        upload=data.upload,
+        sha256=data.declared_sha256,
+        sha256_status="claimed" if data.declared_sha256 else "none",
+        md5=data.declared_md5,
+        access=data.access,
+        owner=data.owner,
+        related=_related(values),
+        subjects=_subjects(values),
+        metadata=_metadata(values),
+        created_at=event.time,
+        expires_at=data.expires_at,
+        upload_expires_at=data.upload_expires_at,
+        write_until=data.write_until,
+    )
+
+
+def _uploaded(row: FileRow, event: Event) -> FileRow:
+    """Follow the upload from its completion, or its end, to the last byte cleared away."""
+    match event.data:
+        case events.CompletionRequested():
+            return replace(row, pending="complete")
+        case events.IntegrityFailed():
+            return replace(row, pending=None if row.pending == "complete" else row.pending)
+        case events.Stored() as data:
+            return replace(
+                row,
+                status="stored",
+                pending=None,
+                size=data.size,
+                sha256=data.sha256,
+                sha256_status=data.sha256_status,
+                md5=data.md5,
+                etag=data.etag,
+                object_version=data.version_id,
+                expires_at=data.expires_at,
+                stored_at=event.time,
+            )
+        case events.UploadAborted():
+            return replace(row, status="aborted", pending="clear")
+        case events.UploadExpired():
+            return replace(row, status="expired", pending="clear")
+        case events.UploadCleared():
+            return replace(row, pending=None)
+    return row
+
+
+def _removed(row: FileRow, event: Event) -> FileRow:
+    """Follow deletion and restoration, which leave the bytes alone."""
+    match event.data:
+        case events.SoftDeleted():
+            return replace(row, status="soft_deleted", deleted_at=event.time)
+        case events.FileExpired():
+            return replace(row, status="expired", deleted_at=event.time)
+        case events.Restored():
+            return replace(row, status="stored", deleted_at=None, disposal=None, purge=None)
+    return row
+
+
+def _disposed(row: FileRow, event: Event) -> FileRow:
+    """Follow a purge from its request to the empty key."""
+    match event.data:
+        case events.PurgeRequested() as data:
+            return replace(row, disposal="requested" if data.four_eyes else "approved", purge=data.purge)
+        case events.PurgeApproved():
+            return replace(row, disposal="approved")
+        case events.PurgeRejected() | events.PurgeWithdrawn():
+            return replace(row, disposal=None, purge=None)
+        case events.PurgeStarted():
+            return replace(row, disposal="purging", pending="purge")
+        case events.PurgeFailed():
+            return replace(row, disposal="failed")
+        case events.Purged():
+            return replace(row, status="purged", disposal=None, pending=None)
+    return row
+
+
+def _described(row: FileRow, event: Event, values: Values) -> FileRow:
+    """Follow what is said about the file, and who read it."""
+    match event.data:
+        case events.MetadataChanged() as data:
+            return replace(
+                row,
+                filename=_text(values, "filename") if "filename" in data.changed else row.filename,
+                related=_related(values) if "related" in data.changed else row.related,
+                subjects=_subjects(values) if "subjects" in data.changed else row.subjects,
+                metadata=_metadata(values) if "metadata" in data.changed else row.metadata,
+            )
+        case events.PersonalDataErased() as data:
+            return _erased(row, frozenset(data.fields))
+        case events.AccessLevelChanged() as data:
+            return replace(row, access=data.access)
+        case events.ExpirySet() as data:
+            return replace(row, expires_at=data.expires_at)
+        case events.Accessed() as data:
+            return replace(row, downloads=row.downloads + (data.mode == "download"), last_access=event.time)
+    return row
+
+
+def _held(row: FileRow, event: Event, values: Values) -> FileRow:
+    """Follow what forbids deletion: retention and legal holds."""
+    match event.data:
+        case events.RetentionSet() as data:
+            return replace(row, retention_until=data.until, retention_mode=data.mode)
+        case events.LegalHoldPlaced() as data:
+            hold = Hold(data.hold, _text(values, "name"), _text(values, "matter"), event.actor.id, event.time)
+            return replace(row, legal_holds=(*row.legal_holds, hold))
+        case events.LegalHoldReleased() as data:
+            return replace(row, legal_holds=tuple(hold for hold in row.legal_holds if hold.id != data.hold))
+    return row
+
+
+def _erased(row: FileRow, fields: frozenset[str]) -> FileRow:
+    return replace(
+        row,
+        filename=None if "filename" in fields else row.filename,
+        related=() if "related" in fields else row.related,
+        subjects=() if "subjects" in fields else row.subjects,
+        metadata=() if "metadata" in fields else row.metadata,
+        legal_holds=tuple(
+            replace(
+                hold,
+                name=None if "name" in fields else hold.name,
+                matter=None if "matter" in fields else hold.matter,
+            )
+            for hold in row.legal_holds
+        ),
+    )
+
+
+def _text(values: Values, name: str) -> str | None:
+    value = values.get(name)
+    return None if value is None else _string(name, value)
+
+
+def _related(values: Values) -> tuple[Related, ...]:
+    found = []
+    for one in _list(values, "related"):
+        if not isinstance(one, dict):
+            raise IntegrityViolated("the private value related does not have its shape")
+        found.append(Related(_string("related", one.get("type")), _string("related", one.get("id"))))
+    return tuple(found)
+
+
+def _subjects(values: Values) -> tuple[str, ...]:
+    return tuple(_string("subjects", one) for one in _list(values, "subjects"))
+
+
+def _metadata(values: Values) -> tuple[tuple[str, str], ...]:
+    value = values.get("metadata") or {}
+    if not isinstance(value, dict):
+        raise IntegrityViolated("the private value metadata does not have its shape")
+    return tuple(sorted((key, _string("metadata", inner)) for key, inner in value.items()))
+
+
+def _list(values: Values, name: str) -> list[Json]:
+    value = values.get(name) or []
+    if not isinstance(value, list):
+        raise IntegrityViolated(f"the private value {name} does not have its shape")
+    return value
+
+
+def _string(name: str, value: Json) -> str:
+    if not isinstance(value, str):
+        raise IntegrityViolated(f"the private value {name} does not have its shape")
+    return value

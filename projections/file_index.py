@@ -1,0 +1,128 @@
+"""The file index: one row per file, for lists and for finding what is due. Writes its tables; `file_query` reads them.
+
+Only the runner writes here, in the transaction that moves the read model's position.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Final
+
+from psycopg import Cursor
+from psycopg.rows import DictRow, dict_row
+from psycopg.sql import SQL, Composed
+
+from provenstore.domain.event_types import format_time
+from provenstore.projections.file_fold import FileFold
+from provenstore.projections.file_row import FileRow, Hold, Related
+from provenstore.projections.queries import queries
+
+_Child = dict[str, object]
+
+_CHILDREN: Final[Mapping[str, Callable[[FileRow], Iterable[_Child]]]] = {
+    "metadata": lambda row: ({"key": key, "value": value} for key, value in row.metadata),
+    "related": lambda row: ({"type": one.type, "id": one.id} for one in row.related),
+    "subjects": lambda row: ({"subject": subject} for subject in row.subjects),
+    "legal_holds": lambda row: (asdict(hold) for hold in row.legal_holds),
+}
+"""Fields with tables of their own, and the rows that they become."""
+
+
+class FileIndex(FileFold):
+    """The projection `file_index`: the fold of a file, and its tables."""
+
+    name: Final = "file_index"
+    version: Final = 1
+    tables: Final = ("file_index", "file_index_metadata", "file_index_related", "file_index_subject", "file_index_hold")
+
+    def create(self, generation: int) -> Composed:
+        """Return the statements that make the tables of a generation, under row-level security, behind their views."""
+        ddl = queries("file_index_tables")
+        statements = [SQL(ddl[view]).format(g=_suffix(generation)) for view in self.tables]
+        statements += [
+            SQL(ddl["protect"]).format(table=SQL(view) + _suffix(generation), view=SQL(view)) for view in self.tables
+        ]
+        return SQL("\n").join(statements)
+
+    def load(self, cursor: Cursor[Any], generation: int, keys: Sequence[str]) -> dict[str, FileRow]:
+        """Return the rows of these files."""
+        rows = cursor.connection.cursor(row_factory=dict_row)
+        rows.execute(select(queries("file_index")["by_id"], generation), {"ids": list(keys)})
+        return {row["id"]: file_row(row) for row in rows}
+
+    def save(
+        self,
+        cursor: Cursor[Any],
+        generation: int,
+        before: Mapping[str, FileRow],
+        after: Mapping[str, FileRow | None],
+    ) -> None:
+        """Write the rows that differ; a file's row never goes away, and child rows only when their field changed."""
+        changed = [row for key, row in after.items() if row is not None and row != before.get(key)]
+        _execute(cursor, "upsert", generation, rows=_json(_columns(row) for row in changed))
+        for field, children in _CHILDREN.items():
+            touched = [row for row in changed if getattr(row, field) != getattr(before.get(row.id), field, ())]
+            _execute(cursor, f"clear_{field}", generation, ids=[row.id for row in touched if row.id in before])
+            _execute(
+                cursor,
+                f"insert_{field}",
+                generation,
+                rows=_json(
+                    {"workspace": row.workspace, "file": row.id, "ordinal": ordinal, **child}
+                    for row in touched
+                    for ordinal, child in enumerate(children(row))
+                ),
+            )
+
+
+def select(conditions: str, generation: int | None = None) -> Composed:
+    """Return the statement that reads whole rows under `conditions`, of a generation or of the live one."""
+    statement = SQL(queries("file_index")["select"] + "\n" + conditions)
+    return statement.format(g=SQL("") if generation is None else _suffix(generation))
+
+
+def file_row(row: DictRow) -> FileRow:
+    """Return the row read by `select` as it was folded."""
+    return FileRow(
+        **{
+            **row,
+            "metadata": tuple((key, value) for key, value in row["metadata"]),
+            "related": tuple(Related(*one) for one in row["related"]),
+            "subjects": tuple(row["subjects"]),
+            "legal_holds": tuple(_hold(*one) for one in row["legal_holds"]),
+        }
+    )
+
+
+def _hold(hold: str, name: str | None, matter: str | None, placed_by: str, placed_at: str) -> Hold:
+    return Hold(hold, name, matter, placed_by, datetime.fromisoformat(placed_at))
+
+
+def _columns(row: FileRow) -> dict[str, object]:
+    values = asdict(row)
+    for field in _CHILDREN:
+        del values[field]
+    return {**values, "holds": len(row.legal_holds)}
+
+
+def _json(rows: Iterable[Mapping[str, object]]) -> str:
+    """Return rows as one JSON array, or "" for none: PostgreSQL takes them apart in one statement."""
+    found = list(rows)
+    return json.dumps(found, default=_time, ensure_ascii=False) if found else ""
+
+
+def _time(value: object) -> str:
+    if not isinstance(value, datetime):
+        raise TypeError(f"{type(value).__name__} has no column type")
+    return format_time(value)
+
+
+def _execute(cursor: Cursor[Any], name: str, generation: int, **values: str | list[str]) -> None:
+    """Run a statement unless there is nothing to run it on."""
+    if all(values.values()):
+        cursor.execute(SQL(queries("file_index")[name]).format(g=_suffix(generation)), values)
+
+
+def _suffix(generation: int) -> SQL:
+    return SQL(f"_{generation:d}")

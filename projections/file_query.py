@@ -1,0 +1,141 @@
+"""Questions to the file index: lists for callers, and what the completer must look after.
+
+Answers lag behind the log by as much as the read model does; whoever must see their own write waits for its position
+first (`Positions.wait_for`). On a connection of the reader's role row-level security leaves exactly one workspace.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Final
+
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool
+
+from provenstore.domain.errors import InvalidInput
+from provenstore.projections.cursor import decode_cursor, encode_cursor
+from provenstore.projections.database import translated
+from provenstore.projections.file_index import file_row, select
+from provenstore.projections.file_row import FileRow
+from provenstore.projections.queries import queries
+
+MAX_PAGE: Final = 1_000
+"""Rows of one page: no read transaction may last longer than a page."""
+
+_KIND: Final = b"f"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFilter:
+    """What a list is narrowed to; None asks nothing. Ranges include their lower end, and sizes their upper end."""
+
+    workspaces: tuple[str, ...] | None = None
+    category: str | None = None
+    variant: str | None = None
+    status: str | None = None
+    filename: str | None = None
+    filename_prefix: str | None = None
+    filename_contains: str | None = None
+    media_type: str | None = None
+    min_size: int | None = None  # bytes
+    max_size: int | None = None  # bytes
+    owner: str | None = None
+    related_type: str | None = None
+    related_id: str | None = None
+    subject: str | None = None
+    held: bool | None = None  # under at least one legal hold
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+    stored_from: datetime | None = None
+    stored_before: datetime | None = None
+    metadata_key: str | None = None
+    metadata_value: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a value without its key, text that no row can hold, and times without a zone."""
+        if self.metadata_value is not None and self.metadata_key is None:
+            raise InvalidInput("metadata_value", "needs a metadata_key")
+        for name, value in self.asked().items():
+            if isinstance(value, str) and not _storable(value):
+                raise InvalidInput(name, "holds a character that no file can have here")
+            if isinstance(value, datetime) and value.tzinfo is None:
+                raise InvalidInput(name, "has no time zone")
+
+    def asked(self) -> dict[str, Any]:
+        """Return what is asked, by field."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of a list, and the cursor of the next page if there is one."""
+
+    rows: tuple[FileRow, ...]
+    next: str | None
+
+
+class Files:
+    """The file index as its readers see it."""
+
+    def __init__(self, pool: ConnectionPool[Any]) -> None:
+        """Read through `pool`; its role decides what can be seen: the reader's one workspace, the runner's all."""
+        self._pool = pool
+
+    def list(self, asked: FileFilter, *, cursor: str | None = None, limit: int = 100) -> Page:
+        """Return a page, newest files first.
+
+        Every file that was there at the first page and still fits comes exactly once. InvalidInput for a foreign
+        cursor or a limit outside 1 to 1,000; DatabaseUnavailable.
+        """
+        if not 1 <= limit <= MAX_PAGE:
+            raise InvalidInput("limit", f"is not between 1 and {MAX_PAGE:,}", limit=MAX_PAGE)
+        values = asked.asked()
+        if cursor is not None:
+            values["older"] = decode_cursor(_KIND, cursor)
+        names = [*values]
+        if (end := _after_prefix(asked.filename_prefix or "")) is not None:
+            values["filename_prefix_end"] = end
+            names.append("filename_prefix_end")
+        if "related_id" in names and "related_type" in names:
+            names.remove("related_type")  # the condition on the id looks at the type as well
+        values = {"related_type": None, **values, "limit": limit + 1}
+        scope = asked.workspaces[0] if asked.workspaces and len(asked.workspaces) == 1 else ""
+        rows = self._select((*names, "page"), values, scope=scope)
+        more = encode_cursor(_KIND, rows[limit - 1].created_position) if len(rows) > limit else None
+        return Page(rows[:limit], more)
+
+    def due(self, now: datetime, limit: int = MAX_PAGE) -> tuple[FileRow, ...]:
+        """Return stored files whose expiry has passed and which neither hold nor retention keeps."""
+        return self._select(("due",), {"now": now, "limit": limit})
+
+    def unfinished(self, now: datetime, limit: int = MAX_PAGE) -> tuple[FileRow, ...]:
+        """Return uploads that were not finished in time, are not being completed, and are under no hold."""
+        return self._select(("unfinished",), {"now": now, "limit": limit})
+
+    def in_flight(self, *, after: int = 0, limit: int = MAX_PAGE) -> tuple[FileRow, ...]:
+        """Return files with an intent that has no outcome (`pending`), created above position `after`."""
+        return self._select(("in_flight",), {"after": after, "limit": limit})
+
+    def _select(self, names: tuple[str, ...], values: Mapping[str, Any], scope: str = "") -> tuple[FileRow, ...]:
+        parts = queries("file_query")
+        statement = select("\n".join(parts[name] for name in names))
+        with translated(), self._pool.connection() as connection, connection.transaction():
+            cursor = connection.cursor(row_factory=dict_row)
+            cursor.execute(parts["scope"], {"workspace": scope})
+            cursor.execute(statement, values)
+            return tuple(file_row(row) for row in cursor)
+
+
+def _storable(text: str) -> bool:
+    """Return whether PostgreSQL can hold `text`: no NUL, no lone surrogate."""
+    return "\0" not in text and text.encode("utf-8", "replace").decode("utf-8") == text
+
+
+def _after_prefix(prefix: str) -> str | None:
+    """Return the least text above all that begin with `prefix`, in the order of code points; None if there is none."""
+    stem = prefix.rstrip("\U0010ffff")
+    if not stem:
+        return None
+    following = ord(stem[-1]) + 1
+    return stem[:-1] + chr(0xE000 if following == 0xD800 else following)  # surrogates are no characters

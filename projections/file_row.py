@@ -1,0 +1,136 @@
+"""One file as readers see it: the row of the file index, and the `File` of the HTTP contract.
+
+Whatever may name a person (file name, related ids, subjects, metadata, names of holds) is erasable: None or empty
+after `PersonalDataErased`. Nothing here decides anything.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from provenstore.domain.canonical import Json
+from provenstore.domain.event_types import format_time
+from provenstore.domain.file_events import AccessLevel, RetentionMode, Sha256Status, UploadMethod, Variant
+
+Status = Literal["initiated", "stored", "soft_deleted", "purged", "aborted", "expired"]
+Disposal = Literal["requested", "approved", "purging", "failed"]
+Effect = Literal["complete", "clear", "purge"]
+View = Literal["default", "full"]
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A business object that the file belongs to."""
+
+    type: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A legal hold that stands."""
+
+    id: str
+    name: str | None  # private
+    matter: str | None  # private
+    placed_by: str
+    placed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRow:
+    """What the events of one file say about it."""
+
+    id: str
+    workspace: str
+    created_position: int  # of UploadInitiated: the order of lists
+    version: int  # of the stream `file:<id>`
+    filename: str | None  # private
+    size: int | None  # bytes; as declared until stored
+    media_type: str
+    category: str
+    variant: Variant
+    status: Status
+    disposal: Disposal | None = None
+    purge: str | None = None  # id of the purge that `disposal` is about
+    pending: Effect | None = None  # an intent without an outcome: what is left to be done outside
+    provider: str
+    path: str
+    extension: str
+    upload: UploadMethod
+    sha256: str | None  # hex; as declared until stored
+    sha256_status: Sha256Status
+    md5: str | None  # hex; as declared until stored
+    etag: str | None = None  # of the object
+    object_version: str | None = None
+    access: AccessLevel
+    owner: str
+    related: tuple[Related, ...]  # private
+    subjects: tuple[str, ...]  # private
+    metadata: tuple[tuple[str, str], ...]  # private; sorted by key
+    created_at: datetime
+    stored_at: datetime | None = None
+    deleted_at: datetime | None = None
+    expires_at: datetime | None  # as asked for until stored
+    upload_expires_at: datetime
+    write_until: datetime | None
+    retention_until: datetime | None = None
+    retention_mode: RetentionMode | None = None
+    legal_holds: tuple[Hold, ...] = ()
+    downloads: int = 0
+    last_access: datetime | None = None
+
+
+def to_json(row: FileRow, view: View = "default") -> dict[str, Json]:
+    """Return the `File` of the HTTP contract; the full view adds what stands outside its ETag."""
+    file: dict[str, Json] = {
+        "id": row.id,
+        "workspace": row.workspace,
+        "filename": row.filename,
+        "size": row.size,
+        "media_type": row.media_type,
+        "category": row.category,
+        "variant": row.variant,
+        "status": row.status,
+        "disposal": row.disposal,
+        "path": row.path,
+        "sha256": row.sha256,
+        "sha256_status": row.sha256_status,
+        "etag": row.etag,
+        "access": row.access,
+        "owner": row.owner,
+        "related": [{"type": one.type, "id": one.id} for one in row.related],
+        "subjects": list(row.subjects),
+        "metadata": dict(row.metadata),
+        "created_at": format_time(row.created_at),
+        "stored_at": _time(row.stored_at),
+        "deleted_at": _time(row.deleted_at),
+        "expires_at": _time(row.expires_at),
+        "retention_until": _time(row.retention_until),
+        "legal_holds": [_hold(hold) for hold in row.legal_holds],
+        "version": row.version,
+    }
+    if view == "full":
+        file |= {
+            "stored_name": row.path.rpartition("/")[2],
+            "extension": row.extension,
+            "upload_method": row.upload,
+            "checksums": {"sha256": row.sha256, "md5": row.md5},
+            "download_count": row.downloads,
+            "last_access": _time(row.last_access),
+        }
+    return file
+
+
+def _hold(hold: Hold) -> dict[str, Json]:
+    return {
+        "id": hold.id,
+        "name": hold.name,
+        "matter": hold.matter,
+        "placed_by": hold.placed_by,
+        "placed_at": format_time(hold.placed_at),
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return format_time(moment) if moment else None

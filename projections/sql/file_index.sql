@@ -1,0 +1,78 @@
+-- Reading and writing rows of the file index. {g} is the suffix of a generation, or nothing for the views.
+
+-- name: select
+-- Whole rows, children as JSON arrays; a condition on `f` follows.
+SELECT f.id, f.workspace, f.created_position, f.version, f.filename, f.size, f.media_type, f.category, f.variant,
+    f.status, f.disposal, f.purge, f.pending, f.provider, f.path, f.extension, f.upload, f.sha256, f.sha256_status,
+    f.md5, f.etag, f.object_version, f.access, f.owner, f.created_at, f.stored_at, f.deleted_at, f.expires_at,
+    f.upload_expires_at, f.write_until, f.retention_until, f.retention_mode, f.downloads, f.last_access,
+    (SELECT coalesce(json_agg(json_build_array(m.key, m.value) ORDER BY m.key), '[]')
+     FROM provenstore_read.file_index_metadata{g} m WHERE m.file = f.id) AS metadata,
+    (SELECT coalesce(json_agg(json_build_array(r.type, r.id) ORDER BY r.ordinal), '[]')
+     FROM provenstore_read.file_index_related{g} r WHERE r.file = f.id) AS related,
+    (SELECT coalesce(json_agg(s.subject ORDER BY s.ordinal), '[]')
+     FROM provenstore_read.file_index_subject{g} s WHERE s.file = f.id) AS subjects,
+    (SELECT coalesce(json_agg(json_build_array(h.id, h.name, h.matter, h.placed_by, h.placed_at) ORDER BY h.ordinal),
+                     '[]')
+     FROM provenstore_read.file_index_hold{g} h WHERE h.file = f.id) AS legal_holds
+FROM provenstore_read.file_index{g} f
+WHERE true
+
+-- name: by_id
+-- The rows that a batch may change.
+AND f.id = ANY(%(ids)s);
+
+-- name: upsert
+-- All rows of a batch at once, as one JSON array.
+INSERT INTO provenstore_read.file_index{g}
+SELECT * FROM json_populate_recordset(NULL::provenstore_read.file_index{g}, %(rows)s::json)
+ON CONFLICT (id) DO UPDATE SET
+    version = excluded.version, filename = excluded.filename, size = excluded.size, status = excluded.status,
+    disposal = excluded.disposal, purge = excluded.purge, pending = excluded.pending, sha256 = excluded.sha256,
+    sha256_status = excluded.sha256_status, md5 = excluded.md5, etag = excluded.etag,
+    object_version = excluded.object_version, access = excluded.access, stored_at = excluded.stored_at,
+    deleted_at = excluded.deleted_at, expires_at = excluded.expires_at, retention_until = excluded.retention_until,
+    retention_mode = excluded.retention_mode, holds = excluded.holds, downloads = excluded.downloads,
+    last_access = excluded.last_access;
+
+-- name: clear_metadata
+-- Forget the metadata of files whose metadata changed.
+DELETE FROM provenstore_read.file_index_metadata{g} WHERE file = ANY(%(ids)s);
+
+-- name: clear_related
+-- Forget the business objects of files whose business objects changed.
+DELETE FROM provenstore_read.file_index_related{g} WHERE file = ANY(%(ids)s);
+
+-- name: clear_subjects
+-- Forget the subjects of files whose subjects changed.
+DELETE FROM provenstore_read.file_index_subject{g} WHERE file = ANY(%(ids)s);
+
+-- name: clear_legal_holds
+-- Forget the holds of files whose holds changed.
+DELETE FROM provenstore_read.file_index_hold{g} WHERE file = ANY(%(ids)s);
+
+-- name: insert_metadata
+-- What those files carry now.
+INSERT INTO provenstore_read.file_index_metadata{g} (workspace, file, key, value)
+SELECT workspace, file, key, value
+FROM json_to_recordset(%(rows)s::json) AS r (workspace text, file text, key text, value text);
+
+-- name: insert_related
+-- What those files belong to now.
+INSERT INTO provenstore_read.file_index_related{g} (workspace, file, ordinal, type, id)
+SELECT workspace, file, ordinal, type, id
+FROM json_to_recordset(%(rows)s::json) AS r (workspace text, file text, ordinal integer, type text, id text);
+
+-- name: insert_subjects
+-- Whom those files are about now.
+INSERT INTO provenstore_read.file_index_subject{g} (workspace, file, ordinal, subject)
+SELECT workspace, file, ordinal, subject
+FROM json_to_recordset(%(rows)s::json) AS r (workspace text, file text, ordinal integer, subject text);
+
+-- name: insert_legal_holds
+-- The holds that stand now.
+INSERT INTO provenstore_read.file_index_hold{g} (workspace, file, ordinal, id, name, matter, placed_by, placed_at)
+SELECT workspace, file, ordinal, id, name, matter, placed_by, placed_at
+FROM json_to_recordset(%(rows)s::json)
+    AS r (workspace text, file text, ordinal integer, id text, name text, matter text, placed_by text,
+          placed_at timestamptz);

@@ -1,0 +1,110 @@
+-- The tables of one generation of the file index; {g} is its suffix. Plain columns and child tables only: under
+-- row-level security an index serves none but leakproof operators. Values of any length are found by their hash, as
+-- a B-tree entry may not be larger than a third of a page.
+
+-- name: file_index
+-- One row per file.
+CREATE TABLE provenstore_read.file_index{g} (
+    id                text COLLATE "C" PRIMARY KEY,
+    workspace         text COLLATE "C" NOT NULL,
+    created_position  bigint NOT NULL UNIQUE,
+    version           bigint NOT NULL,
+    filename          text COLLATE "C",
+    size              bigint,
+    media_type        text NOT NULL,
+    category          text NOT NULL,
+    variant           text NOT NULL,
+    status            text NOT NULL,
+    disposal          text,
+    purge             text,
+    pending           text,
+    provider          text NOT NULL,
+    path              text NOT NULL,
+    extension         text NOT NULL,
+    upload            text NOT NULL,
+    sha256            text,
+    sha256_status     text NOT NULL,
+    md5               text,
+    etag              text,
+    object_version    text,
+    access            text NOT NULL,
+    owner             text NOT NULL,
+    created_at        timestamptz NOT NULL,
+    stored_at         timestamptz,
+    deleted_at        timestamptz,
+    expires_at        timestamptz,
+    upload_expires_at timestamptz NOT NULL,
+    write_until       timestamptz,
+    retention_until   timestamptz,
+    retention_mode    text,
+    holds             integer NOT NULL,
+    downloads         bigint NOT NULL,
+    last_access       timestamptz
+) WITH (fillfactor = 85);  -- counting a download touches no indexed column, so it stays on its page
+CREATE INDEX ON provenstore_read.file_index{g} (workspace, created_position);
+CREATE INDEX ON provenstore_read.file_index{g} (workspace, filename);
+CREATE INDEX ON provenstore_read.file_index{g} (expires_at) WHERE status = 'stored';
+CREATE INDEX ON provenstore_read.file_index{g} (upload_expires_at) WHERE status = 'initiated';
+CREATE INDEX ON provenstore_read.file_index{g} (created_position) WHERE pending IS NOT NULL;
+
+-- name: file_index_metadata
+-- One row per file and metadata key.
+CREATE TABLE provenstore_read.file_index_metadata{g} (
+    workspace  text COLLATE "C" NOT NULL,
+    file       text COLLATE "C" NOT NULL,
+    key        text COLLATE "C" NOT NULL,
+    value      text COLLATE "C" NOT NULL,
+    key_hash   bigint GENERATED ALWAYS AS (hashtextextended(key, 0)) STORED,
+    value_hash bigint GENERATED ALWAYS AS (hashtextextended(value, 0)) STORED
+);
+CREATE INDEX ON provenstore_read.file_index_metadata{g} (file);
+CREATE INDEX ON provenstore_read.file_index_metadata{g} (workspace, key_hash, value_hash);
+
+-- name: file_index_related
+-- One row per file and business object, in the order given.
+CREATE TABLE provenstore_read.file_index_related{g} (
+    workspace text COLLATE "C" NOT NULL,
+    file      text COLLATE "C" NOT NULL,
+    ordinal   integer NOT NULL,
+    type      text COLLATE "C" NOT NULL,
+    id        text COLLATE "C" NOT NULL,
+    id_hash   bigint GENERATED ALWAYS AS (hashtextextended(id, 0)) STORED
+);
+CREATE INDEX ON provenstore_read.file_index_related{g} (file);
+CREATE INDEX ON provenstore_read.file_index_related{g} (workspace, id_hash);
+
+-- name: file_index_subject
+-- One row per file and person it is about, in the order given.
+CREATE TABLE provenstore_read.file_index_subject{g} (
+    workspace    text COLLATE "C" NOT NULL,
+    file         text COLLATE "C" NOT NULL,
+    ordinal      integer NOT NULL,
+    subject      text COLLATE "C" NOT NULL,
+    subject_hash bigint GENERATED ALWAYS AS (hashtextextended(subject, 0)) STORED
+);
+CREATE INDEX ON provenstore_read.file_index_subject{g} (file);
+CREATE INDEX ON provenstore_read.file_index_subject{g} (workspace, subject_hash);
+
+-- name: file_index_hold
+-- One row per file and standing legal hold, in the order placed.
+CREATE TABLE provenstore_read.file_index_hold{g} (
+    workspace text COLLATE "C" NOT NULL,
+    file      text COLLATE "C" NOT NULL,
+    ordinal   integer NOT NULL,
+    id        text COLLATE "C" NOT NULL,
+    name      text COLLATE "C",
+    matter    text COLLATE "C",
+    placed_by text NOT NULL,
+    placed_at timestamptz NOT NULL
+);
+CREATE INDEX ON provenstore_read.file_index_hold{g} (file);
+
+-- name: protect
+-- Readers see one workspace; the runner, who owns the table, sees all. {table} is one table, {view} its view.
+ALTER TABLE provenstore_read.{table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY runner ON provenstore_read.{table} TO provenstore_runner USING (true) WITH CHECK (true);
+CREATE POLICY reader ON provenstore_read.{table} FOR SELECT TO provenstore_reader
+    USING (workspace = current_setting('provenstore.workspace', true));
+CREATE OR REPLACE VIEW provenstore_read.{view} WITH (security_invoker = true) AS
+    SELECT * FROM provenstore_read.{table};
+GRANT SELECT ON provenstore_read.{table}, provenstore_read.{view} TO provenstore_reader;

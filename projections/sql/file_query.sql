@@ -1,0 +1,144 @@
+-- Conditions on `f`, a row of the file index; each is added only when it is asked for, so that every list gets a plan
+-- of its own. Columns are compared with plain operators, which row-level security lets an index serve.
+
+-- name: scope
+-- Bind this transaction to a workspace (row-level security) and to UTC.
+SELECT set_config('provenstore.workspace', %(workspace)s, true), set_config('timezone', 'UTC', true);
+
+-- name: workspaces
+-- Files of these workspaces.
+AND f.workspace = ANY(%(workspaces)s)
+
+-- name: category
+-- Files of a category.
+AND f.category = %(category)s
+
+-- name: variant
+-- Files of a variant.
+AND f.variant = %(variant)s
+
+-- name: status
+-- Files in a status.
+AND f.status = %(status)s
+
+-- name: filename
+-- Files of exactly this name.
+AND f.filename = %(filename)s
+
+-- name: filename_prefix
+-- Files whose names begin so; column and index compare bytes, so that a range is a prefix.
+AND f.filename >= %(filename_prefix)s AND starts_with(f.filename, %(filename_prefix)s)
+
+-- name: filename_prefix_end
+-- The upper end of that range, for the index.
+AND f.filename < %(filename_prefix_end)s
+
+-- name: filename_contains
+-- Files whose names contain this, letter by letter.
+AND strpos(f.filename, %(filename_contains)s) > 0
+
+-- name: media_type
+-- Files of a media type.
+AND f.media_type = %(media_type)s
+
+-- name: min_size
+-- Files of at least so many bytes.
+AND f.size >= %(min_size)s
+
+-- name: max_size
+-- Files of at most so many bytes.
+AND f.size <= %(max_size)s
+
+-- name: owner
+-- Files of an owner.
+AND f.owner = %(owner)s
+
+-- name: related_type
+-- Files that belong to business objects of a type.
+AND EXISTS (
+    SELECT FROM provenstore_read.file_index_related r
+    WHERE r.file = f.id AND r.workspace = f.workspace AND r.type = %(related_type)s
+)
+
+-- name: related_id
+-- Files that belong to a business object.
+AND EXISTS (
+    SELECT FROM provenstore_read.file_index_related r
+    WHERE r.file = f.id AND r.workspace = f.workspace
+      AND r.id_hash = hashtextextended(%(related_id)s, 0) AND r.id = %(related_id)s
+      AND (%(related_type)s::text IS NULL OR r.type = %(related_type)s)
+)
+
+-- name: subject
+-- Files about a person.
+AND EXISTS (
+    SELECT FROM provenstore_read.file_index_subject s
+    WHERE s.file = f.id AND s.workspace = f.workspace
+      AND s.subject_hash = hashtextextended(%(subject)s, 0) AND s.subject = %(subject)s
+)
+
+-- name: metadata_key
+-- Files that carry a metadata key.
+AND EXISTS (
+    SELECT FROM provenstore_read.file_index_metadata m
+    WHERE m.file = f.id AND m.workspace = f.workspace
+      AND m.key_hash = hashtextextended(%(metadata_key)s, 0) AND m.key = %(metadata_key)s
+)
+
+-- name: metadata_value
+-- Files that carry this value under a metadata key.
+AND EXISTS (
+    SELECT FROM provenstore_read.file_index_metadata m
+    WHERE m.file = f.id AND m.workspace = f.workspace
+      AND m.key_hash = hashtextextended(%(metadata_key)s, 0) AND m.key = %(metadata_key)s
+      AND m.value_hash = hashtextextended(%(metadata_value)s, 0) AND m.value = %(metadata_value)s
+)
+
+-- name: held
+-- Files under a legal hold, or under none.
+AND (f.holds > 0) = %(held)s
+
+-- name: created_from
+-- Files created at or after a moment.
+AND f.created_at >= %(created_from)s
+
+-- name: created_before
+-- Files created before a moment.
+AND f.created_at < %(created_before)s
+
+-- name: stored_from
+-- Files stored at or after a moment.
+AND f.stored_at >= %(stored_from)s
+
+-- name: stored_before
+-- Files stored before a moment.
+AND f.stored_at < %(stored_before)s
+
+-- name: older
+-- Files created before the last one of the previous page.
+AND f.created_position < %(older)s
+
+-- name: page
+-- Newest first: files that come while somebody turns pages never move the ones to come.
+ORDER BY f.created_position DESC
+LIMIT %(limit)s;
+
+-- name: due
+-- Stored files whose time is up and which nothing holds back, the longest overdue first.
+AND f.status = 'stored' AND f.expires_at <= %(now)s
+AND f.holds = 0 AND (f.retention_until IS NULL OR f.retention_until <= %(now)s)
+ORDER BY f.expires_at
+LIMIT %(limit)s;
+
+-- name: unfinished
+-- Uploads that were not finished in time and which nothing holds back, the longest overdue first.
+AND f.status = 'initiated' AND f.upload_expires_at <= %(now)s
+AND f.holds = 0 AND f.pending IS NULL
+ORDER BY f.upload_expires_at
+LIMIT %(limit)s;
+
+-- name: in_flight
+-- Files with an intent that has no outcome yet, oldest first, after a file of the previous page.
+AND f.pending IS NOT NULL AND f.created_position > %(after)s
+ORDER BY f.created_position
+LIMIT %(limit)s;

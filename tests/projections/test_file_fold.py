@@ -1,0 +1,246 @@
+"""What each event makes of a file's row, and how the row is shown."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from provenstore.domain import file_events as f
+from provenstore.domain.errors import IntegrityViolated
+from provenstore.domain.event_types import EventData, format_time
+from provenstore.projections.file_fold import FileFold, fold_file
+from provenstore.projections.file_row import FileRow, Related, to_json
+from tests.projections.sealed import START, MemoryLog, accessed, at, initiated, stored
+
+REQUEST = f.PurgeRequested(purge="p1", four_eyes=True)
+
+
+def folded(*steps: EventData, begin: EventData | None = None, private: dict[str, str] | None = None) -> FileRow:
+    """Return the row of a file after `steps` on its stream."""
+    log = MemoryLog()
+    log.add("file:a", begin or initiated(), filename="report.pdf")
+    for data in steps:
+        log.add("access:a" if isinstance(data, f.Accessed) else "file:a", data, **(private or {}))
+    row = fold_file(log.events, log.private)
+    assert row is not None
+    return row
+
+
+def test_an_initiated_file_shows_what_was_declared() -> None:
+    """Until it is stored, size, digests and expiry are the caller's."""
+    later = START + timedelta(days=7)
+    row = folded(begin=initiated(declared_size=5, declared_sha256="ab" * 32, declared_md5="cd" * 16, expires_at=later))
+    assert (5, "ab" * 32, "claimed", "cd" * 16) == (row.size, row.sha256, row.sha256_status, row.md5)
+    assert ("initiated", later, None, at(1), 1) == (
+        row.status,
+        row.expires_at,
+        row.stored_at,
+        row.created_at,
+        row.created_position,
+    )
+
+
+def test_a_stored_file_shows_what_was_found() -> None:
+    """What was measured replaces what was declared, also where it says less."""
+    row = folded(stored(expires_at=None), begin=initiated(declared_sha256="ff" * 32, expires_at=START))
+    assert (120, "ab" * 32, "verified", "e1", "o1") == (
+        row.size,
+        row.sha256,
+        row.sha256_status,
+        row.etag,
+        row.object_version,
+    )
+    assert ("stored", at(2), None) == (row.status, row.stored_at, row.expires_at)
+
+
+COMPLETION = f.CompletionRequested(size=1, sha256=None, md5=None, parts=None)
+FAILURE = f.IntegrityFailed(check="size", expected="1", actual="2")
+CLEARED = f.UploadCleared(quota_bytes=0, quota_files=0)
+
+
+@pytest.mark.parametrize(
+    ("steps", "status", "pending"),
+    [
+        ((), "initiated", None),
+        ((COMPLETION,), "initiated", "complete"),
+        ((COMPLETION, FAILURE), "initiated", None),
+        ((COMPLETION, stored()), "stored", None),
+        ((f.UploadAborted(),), "aborted", "clear"),
+        ((COMPLETION, f.UploadAborted(), FAILURE), "aborted", "clear"),
+        ((f.UploadExpired(),), "expired", "clear"),
+        ((f.UploadAborted(), CLEARED), "aborted", None),
+        ((f.UploadExpired(), CLEARED), "expired", None),
+    ],
+)
+def test_an_upload_goes_through_its_states(steps: tuple[EventData, ...], status: str, pending: str | None) -> None:
+    """Status says what callers see, pending what is left to be done in the store."""
+    row = folded(*steps)
+    assert (status, pending) == (row.status, row.pending)
+
+
+@pytest.mark.parametrize(
+    ("removal", "status"),
+    [(f.SoftDeleted(), "soft_deleted"), (f.FileExpired(expires_at=START), "expired")],
+)
+def test_a_removed_file_can_come_back(removal: EventData, status: str) -> None:
+    """Deletion and expiry leave a date, which the restoration takes away."""
+    gone, back = folded(stored(), removal), folded(stored(), removal, f.Restored())
+    assert (status, at(3)) == (gone.status, gone.deleted_at)
+    assert ("stored", None) == (back.status, back.deleted_at)
+
+
+def _destroyed() -> f.Purged:
+    return f.Purged(
+        purge="p1", provider="local", path="x", size=1, sha256=None, versions=(), quota_bytes=0, quota_files=0
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "status", "disposal", "pending"),
+    [
+        ((REQUEST,), "soft_deleted", "requested", None),
+        ((f.PurgeRequested(purge="p1", four_eyes=False),), "soft_deleted", "approved", None),
+        ((REQUEST, f.PurgeApproved(purge="p1")), "soft_deleted", "approved", None),
+        ((REQUEST, f.PurgeRejected(purge="p1")), "soft_deleted", None, None),
+        ((REQUEST, f.PurgeWithdrawn(purge="p1", by="hold")), "soft_deleted", None, None),
+        ((REQUEST, f.Restored()), "stored", None, None),
+        ((REQUEST, f.PurgeStarted(purge="p1")), "soft_deleted", "purging", "purge"),
+        ((f.PurgeStarted(purge="p1"), f.PurgeFailed(purge="p1", code="x")), "soft_deleted", "failed", "purge"),
+        ((REQUEST, f.PurgeStarted(purge="p1"), _destroyed()), "purged", None, None),
+    ],
+)
+def test_a_purge_goes_through_its_states(
+    steps: tuple[EventData, ...], status: str, disposal: str | None, pending: str | None
+) -> None:
+    """Disposal follows the request, the approval and the destruction."""
+    row = folded(stored(), f.SoftDeleted(), *steps)
+    assert (status, disposal, pending) == (row.status, row.disposal, row.pending)
+
+
+def test_attributes_follow_their_events() -> None:
+    """Access level, expiry and retention are those of the newest event that sets them."""
+    later = START + timedelta(days=1)
+    row = folded(
+        stored(),
+        f.AccessLevelChanged(access="public"),
+        f.ExpirySet(expires_at=later),
+        f.RetentionSet(until=later, mode="governance"),
+    )
+    assert ("public", later, later, "governance") == (
+        row.access,
+        row.expires_at,
+        row.retention_until,
+        row.retention_mode,
+    )
+
+
+def test_only_named_values_change() -> None:
+    """A change replaces the values it names as a whole and leaves the others."""
+    log = MemoryLog()
+    log.add(
+        "file:a",
+        initiated(),
+        filename="a.pdf",
+        related=[{"type": "order", "id": "7"}],
+        subjects=["ann"],
+        metadata={"b": "2", "a": "1"},
+    )
+    log.add("file:a", f.MetadataChanged(changed=("metadata", "subjects")), metadata={"c": "3"}, subjects=[])
+    row = fold_file(log.events, log.private)
+    assert row is not None
+    assert ("a.pdf", (Related("order", "7"),), (), (("c", "3"),)) == (
+        row.filename,
+        row.related,
+        row.subjects,
+        row.metadata,
+    )
+
+
+def test_holds_stand_until_each_is_released() -> None:
+    """Several holds coexist; a release ends the one that it names."""
+    log = MemoryLog()
+    log.add("file:a", initiated())
+    log.add("file:a", f.LegalHoldPlaced(hold="h1"), name="audit", matter="m-1")
+    log.add("file:a", f.LegalHoldPlaced(hold="h2"), name="lawsuit")
+    log.add("file:a", f.LegalHoldReleased(hold="h1"))
+    row = fold_file(log.events, log.private)
+    assert row is not None
+    assert to_json(row)["legal_holds"] == [
+        {"id": "h2", "name": "lawsuit", "matter": None, "placed_by": "clerk", "placed_at": format_time(at(3))}
+    ]
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_erasure_takes_the_named_values_away(early: bool) -> None:
+    """Whether the values are still there when the earlier events are folded makes no difference."""
+    log = MemoryLog()
+    log.add("file:a", initiated(), filename="ann.pdf", related=[{"type": "t", "id": "1"}], metadata={"k": "v"})
+    log.add("file:a", f.LegalHoldPlaced(hold="h1"), name="ann", matter="m")
+    before = {event.id: dict(log.private[event.id]) for event in log.events}
+    log.erase("a", "filename", "related", "name")
+    row = fold_file(log.events, log.private if early else before)
+    assert row is not None
+    assert (None, (), (("k", "v"),)) == (row.filename, row.related, row.metadata)
+    assert [(None, "m")] == [(hold.name, hold.matter) for hold in row.legal_holds]
+
+
+def test_accesses_count_outside_the_version() -> None:
+    """Each download counts, any access is the last one, and the file's version stays."""
+    row = folded(stored(), accessed("download"), accessed("redirect"), accessed("download"), accessed("view"))
+    assert (2, at(6), 2) == (row.downloads, row.last_access, row.version)
+
+
+def test_an_unknown_event_moves_the_version_only() -> None:
+    """A type that this release does not know is passed over, yet counted."""
+    denied = f.AccessDenied(operation="content", code="forbidden", count=3)
+    before, after = folded(stored()), folded(stored(), denied)
+    assert (2, 3) == (before.version, after.version)
+    assert to_json(before) | {"version": 3} == to_json(after)
+
+
+def test_other_streams_are_not_this_index_s() -> None:
+    """Chunks and workspaces touch no row; an access before the file exists makes none."""
+    log = MemoryLog()
+    chunk = f.ChunkUploaded(number=1, first=0, size=1, etag="e", md5=None, sha256=None)
+    assert () == FileFold().keys(log.add("parts:a", chunk))
+    assert ("a",) == FileFold().keys(log.add("access:a", accessed()))
+    assert fold_file(log.events, log.private) is None
+
+
+def test_the_file_of_the_contract_has_exactly_its_fields() -> None:
+    """The default view is the contract's; the full view adds what stands outside the ETag."""
+    row = folded(stored(), accessed())
+    default, full = to_json(row), to_json(row, "full")
+    assert set(default) == {
+        *("id", "workspace", "filename", "size", "media_type", "category", "variant", "status", "disposal", "path"),
+        *("sha256", "sha256_status", "etag", "access", "owner", "related", "subjects", "metadata", "created_at"),
+        *("stored_at", "deleted_at", "expires_at", "retention_until", "legal_holds", "version"),
+    }
+    assert {name: full[name] for name in full.keys() - default.keys()} == {
+        "stored_name": "0199.pdf",
+        "extension": "pdf",
+        "upload_method": "api",
+        "checksums": {"sha256": "ab" * 32, "md5": "cd" * 16},
+        "download_count": 1,
+        "last_access": format_time(at(3)),
+    }
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda log: log.add("file:a", initiated(), filename=7),
+        lambda log: log.add("file:a", initiated(), related=["x"]),
+        lambda log: log.add("file:a", initiated(), related={"x": "y"}),
+        lambda log: log.add("file:a", initiated(), related=[{"type": "x"}]),
+        lambda log: log.add("file:a", initiated(), subjects=[None]),
+        lambda log: log.add("file:a", initiated(), metadata={"k": 1}),
+        lambda log: log.add("file:a", initiated(), metadata=["k"]),
+    ],
+)
+def test_a_private_value_of_another_shape_is_refused(spoil: Callable[[MemoryLog], object]) -> None:
+    """What was never valid is said to be so, rather than shown."""
+    log = MemoryLog()
+    spoil(log)
+    with pytest.raises(IntegrityViolated, match="does not have its shape"):
+        fold_file(log.events, log.private)

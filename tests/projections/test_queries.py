@@ -1,0 +1,27 @@
+"""The loader takes statements apart by their names, and takes no others."""
+
+import pytest
+
+from provenstore.projections.queries import parse_queries, queries
+
+
+def test_statements_are_found_by_name() -> None:
+    """Each block is its statement without name and purpose; other comments stay."""
+    text = "-- about the file\n\n-- name: one\n-- Says one.\nSELECT 1; -- why\n\n-- name: two\n-- Says\n-- two.\nSELECT 2;\n"
+    assert {"one": "SELECT 1; -- why", "two": "SELECT 2;"} == parse_queries(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-- name: one\nSELECT 1;\n", "-- name: one\n-- Says.\nSELECT 1;\n-- name: one\n-- Says.\nSELECT 2;\n"],
+)
+def test_a_statement_without_purpose_or_with_a_taken_name_is_refused(text: str) -> None:
+    """Such a file is a fault of ours, found when it is loaded."""
+    with pytest.raises(ValueError, match="name of its own"):
+        parse_queries(text)
+
+
+@pytest.mark.parametrize("name", ["projection", "file_index", "file_index_tables", "file_query"])
+def test_all_files_load(name: str) -> None:
+    """Every file of this floor can be read, also from an installed package."""
+    assert all(queries(name).values())
