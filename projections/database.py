@@ -9,12 +9,16 @@ from psycopg_pool import PoolClosed, PoolTimeout
 from provenstore.domain.errors import DatabaseUnavailable
 
 
+class NotMade(DatabaseUnavailable):
+    """The read models have not been made yet: the first runner does so when it starts."""
+
+
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise DatabaseUnavailable for a database that does not answer, or whose read models are not made yet."""
+    """Raise DatabaseUnavailable for a database that does not answer, NotMade for one without read models."""
     try:
         yield
     except psycopg.errors.UndefinedTable as exc:
-        raise DatabaseUnavailable("the read models have not been made yet") from exc
+        raise NotMade from exc
     except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed) as exc:
         raise DatabaseUnavailable from exc

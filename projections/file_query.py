@@ -91,6 +91,8 @@ class Files:
         if not 1 <= limit <= MAX_PAGE:
             raise InvalidInput("limit", f"is not between 1 and {MAX_PAGE:,}", limit=MAX_PAGE)
         values = asked.asked()
+        if asked.workspaces is not None:
+            values["workspaces"] = [*asked.workspaces]  # psycopg sends a list as an array, a tuple as a record
         if cursor is not None:
             values["older"] = decode_cursor(_KIND, cursor)
         names = [*values]

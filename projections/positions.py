@@ -14,7 +14,7 @@ from psycopg.rows import class_row
 from psycopg_pool import ConnectionPool
 
 from provenstore.domain.errors import Misconfigured, Unavailable
-from provenstore.projections.database import translated
+from provenstore.projections.database import NotMade, translated
 from provenstore.projections.fold import Projection
 from provenstore.projections.queries import queries
 
@@ -44,9 +44,12 @@ class Positions:
         self._pool = pool
 
     def all(self) -> tuple[Place, ...]:
-        """Return where the read models stand; DatabaseUnavailable."""
-        with translated(), self._pool.connection() as connection:
-            return places(connection)
+        """Return where the read models stand, nothing before they were first made; DatabaseUnavailable."""
+        try:
+            with translated(), self._pool.connection() as connection:
+                return places(connection)
+        except NotMade:
+            return ()
 
     def wait_for(self, name: str, position: int, timeout: float) -> None:
         """Return once read model `name` has reached `position`.
