@@ -26,6 +26,7 @@ CREATE SCHEMA provenstore_read AUTHORIZATION provenstore_runner;
 """
 _numbers = count(1)
 
+ConnInfo = Callable[[str], str]
 Connect = Callable[[], psycopg.Connection[Any]]
 Pool = ConnectionPool[Any]
 
@@ -57,18 +58,28 @@ def server() -> Iterator[str]:
         shutil.rmtree(home)
 
 
-@pytest.fixture
-def conninfo(server: str) -> Callable[[str], str]:
-    """Return a function from a role's short name to the settings that reach this test's own database."""
-    name = f"test_{next(_numbers)}"
-    with psycopg.connect(f"{server} user=postgres", dbname="postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template")
-    roles = {"runner": "provenstore_runner", "reader": "provenstore_reader", "super": "postgres"}
-    return lambda role: f"{server} dbname={name} user={roles[role]}"
+@pytest.fixture(scope="session")
+def new_database(server: str) -> Callable[[], ConnInfo]:
+    """Return what makes a fresh database, as a function from a role's short name to the settings that reach it."""
+
+    def make() -> ConnInfo:
+        name = f"test_{next(_numbers)}"
+        with psycopg.connect(f"{server} user=postgres", dbname="postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template")
+        roles = {"runner": "provenstore_runner", "reader": "provenstore_reader", "super": "postgres"}
+        return lambda role: f"{server} dbname={name} user={roles[role]}"
+
+    return make
 
 
 @pytest.fixture
-def connect(conninfo: Callable[[str], str]) -> Connect:
+def conninfo(new_database: Callable[[], ConnInfo]) -> ConnInfo:
+    """Return the way into this test's own database."""
+    return new_database()
+
+
+@pytest.fixture
+def connect(conninfo: ConnInfo) -> Connect:
     """Return what opens a direct connection of the runner's role."""
     return lambda: psycopg.connect(conninfo("runner"), autocommit=True)
 
@@ -81,14 +92,14 @@ def connection(connect: Connect) -> Iterator[psycopg.Connection[Any]]:
 
 
 @pytest.fixture
-def runner_pool(conninfo: Callable[[str], str]) -> Iterator[Pool]:
+def runner_pool(conninfo: ConnInfo) -> Iterator[Pool]:
     """Return a pool of the runner's role, which sees every workspace."""
     with ConnectionPool(conninfo("runner"), min_size=1, max_size=2) as pool:
         yield pool
 
 
 @pytest.fixture
-def reader_pool(conninfo: Callable[[str], str]) -> Iterator[Pool]:
+def reader_pool(conninfo: ConnInfo) -> Iterator[Pool]:
     """Return a pool of the reader's role, which sees one workspace at a time."""
     with ConnectionPool(conninfo("reader"), min_size=1, max_size=2) as pool:
         yield pool
