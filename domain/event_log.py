@@ -29,7 +29,7 @@ class QuotaChange:
     """Signed changes to one counter of a workspace, or new limits for it.
 
     A positive change is refused when it would exceed a limit; a negative one is always taken. `max_*` set the limits
-    (which may be below what is used) before the change; None leaves them alone.
+    (which may be below what is used) before the change; None leaves them alone, -1 takes the limit away.
     """
 
     workspace: str
@@ -137,6 +137,9 @@ class EventLog(Protocol):
 
     def append_batch(self, commands: Sequence[Append]) -> Sequence[Appended | Exception]:
         """Seal many commands in one exchange, as if one after the other; a refusal harms only its own command."""
+
+    def recall(self, key: IdempotencyKey) -> Appended | None:
+        """Return what this key recorded before, or None; KeyReused if it was for a different request."""
 
     def load(self, stream: str, project: Callable[[State | None, Iterable[Event]], State | None]) -> State:
         """Fold a stream through `project`, by eventsourcing's Repository; NotFound if it has no events."""

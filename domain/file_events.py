@@ -58,6 +58,7 @@ class CompletionRequested(EventData):
     sha256: str | None
     md5: str | None
     parts: int | None
+    quota_bytes: int  # signed: reserved in addition where more arrived than was reserved
 
 
 @REGISTRY.register
@@ -255,6 +256,16 @@ class PurgeWithdrawn(EventData):
     by: Literal["request", "hold", "restore"]
 
 
+class DestroyedVersion(BaseModel):
+    """One version, or delete marker, of the key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version_id: str | None
+    size: int | None
+    marker: bool
+
+
 @REGISTRY.register
 class PurgeStarted(EventData):
     """Hold, retention and approval were checked; from here the bytes go and nothing calls them back."""
@@ -262,6 +273,8 @@ class PurgeStarted(EventData):
     TYPE: ClassVar[str] = "file.purge_started.v1"
 
     purge: str
+    sha256: str | None  # of what is to be destroyed: verified before, or read and hashed now
+    versions: tuple[DestroyedVersion, ...]  # what the store holds under the key
 
 
 @REGISTRY.register
@@ -272,16 +285,6 @@ class PurgeFailed(EventData):
 
     purge: str
     code: str
-
-
-class DestroyedVersion(BaseModel):
-    """One version that was removed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    version_id: str | None
-    size: int | None
-    marker: bool
 
 
 @REGISTRY.register

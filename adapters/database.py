@@ -1,0 +1,165 @@
+"""The way to PostgreSQL: one pool of connections per role, and the one place where driver errors become ours.
+
+It never logs or repeats what the driver says about data: such messages may quote private values.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+import psycopg
+from psycopg.types.numeric import Int8BinaryDumper
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+
+from provenstore.adapters.queries import load_queries
+from provenstore.domain.errors import (
+    DatabaseUnavailable,
+    EventTooLarge,
+    InvalidInput,
+    Misconfigured,
+    ProvenstoreError,
+    StorageFull,
+)
+
+Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+
+MINIMUM_SERVER = 150_000
+"""PostgreSQL 15, as `server_version_num` spells it."""
+
+_QUERIES = load_queries("connection.sql")
+
+# A peer that vanished without a word is noticed within about 25 seconds, so that no command hangs on it for ever.
+_CONNECT: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+    "client_encoding": "UTF8",
+}
+
+
+class ConnectionLost(DatabaseUnavailable):
+    """The connection broke after something had been sent; whether it was carried out is not known."""
+
+
+class Database:
+    """One role's connections to one database, in autocommit. A context manager: opens and closes the pool."""
+
+    def __init__(self, conninfo: str, *, size: int = 8, timeout: float = 10) -> None:
+        """Prepare at most `size` connections; a caller waits for one at most `timeout` seconds."""
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            conninfo,
+            min_size=1,
+            max_size=size,
+            timeout=timeout,
+            open=False,
+            kwargs={"autocommit": True, **_CONNECT},
+            configure=_configure,
+        )
+
+    def __enter__(self) -> Self:
+        """Open the pool without waiting for its first connection."""
+        self._pool.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close every connection."""
+        self._pool.close()
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Lend a connection.
+
+        DatabaseUnavailable if there is none in time; ConnectionLost if it breaks meanwhile; any other driver error
+        as `translated` says.
+        """
+        try:
+            connection = self._pool.getconn()
+        except (PoolTimeout, PoolClosed, TooManyRequests) as exc:
+            raise DatabaseUnavailable from exc
+        try:
+            with translated(connection):
+                yield connection
+        finally:
+            self._pool.putconn(connection)
+
+    def prune(self) -> None:
+        """Throw away idle connections that are dead, after one of them was found to be."""
+        try:
+            self._pool.check()
+        except (PoolTimeout, PoolClosed) as exc:
+            raise DatabaseUnavailable from exc
+
+
+def _configure(connection: Connection) -> None:
+    """Send every integer as bigint: a batch's arrays then have one type each, whatever they hold."""
+    connection.adapters.register_dumper(int, Int8BinaryDumper)
+    connection.execute(_QUERIES["session"])
+
+
+@contextmanager
+def translated(connection: Connection | None = None) -> Iterator[None]:
+    """Turn driver errors into ours, once."""
+    try:
+        yield
+    except (psycopg.DataError, psycopg.IntegrityError) as exc:
+        # Without its cause: the driver's message may quote the values, and causes end up in logs.
+        raise data_error(exc) from None
+    except psycopg.Error as exc:
+        raise _translate(exc, connection) from exc
+
+
+def data_error(exc: psycopg.DataError | psycopg.IntegrityError) -> ProvenstoreError:
+    """Return the refusal for a value that the database does not take; its message quotes no value."""
+    constraint = exc.diag.constraint_name
+    if constraint == "event_state_check":
+        return EventTooLarge()
+    what = f"is refused by {constraint}" if constraint else "is not a value that the database can hold"
+    return InvalidInput("command", what, sqlstate=exc.sqlstate)
+
+
+def _translate(exc: psycopg.Error, connection: Connection | None) -> ProvenstoreError:
+    if isinstance(exc, psycopg.errors.DiskFull):
+        return StorageFull()
+    if _is_lost(exc, connection):
+        return ConnectionLost()
+    if isinstance(exc, psycopg.OperationalError):
+        # The server said no and rolled back: a lock or statement timeout, or no memory.
+        return DatabaseUnavailable(sqlstate=exc.sqlstate)
+    return Misconfigured(f"the database refused a statement of ours ({exc.sqlstate})", sqlstate=exc.sqlstate)
+
+
+def _is_lost(exc: psycopg.Error, connection: Connection | None) -> bool:
+    """Tell a broken connection from an answer; a FATAL answer counts as broken, as a commit may precede it."""
+    fatal = exc.diag.severity_nonlocalized in ("FATAL", "PANIC")
+    silent = isinstance(exc, psycopg.OperationalError) and exc.sqlstate is None
+    return fatal or silent or (connection is not None and connection.closed)
+
+
+def check_server(connection: Connection) -> None:
+    """Refuse (Misconfigured) a server or a role with which the log would not be safe.
+
+    The schema's version is checked by `migrations.check`.
+    """
+    with translated(connection):
+        row = connection.execute(_QUERIES["server"]).fetchone()
+        owner = connection.execute(_QUERIES["is_owner"]).fetchone()
+    if row is None or owner is None:
+        raise Misconfigured("the database does not describe itself")
+    version, encoding, fsync, full_page_writes, synchronous, read_committed, above_the_law = row
+    for wrong, sentence in (
+        (version < MINIMUM_SERVER, "PostgreSQL 15 or newer is needed"),
+        (encoding != "UTF8", "the database's encoding must be UTF8"),
+        (not fsync, "fsync is off: a crash could lose acknowledged events"),
+        (not full_page_writes, "full_page_writes is off: a crash could tear the log"),
+        (not synchronous, "synchronous_commit is off: a crash could lose acknowledged events"),
+        (not read_committed, "default_transaction_isolation must be 'read committed'"),
+        (above_the_law, "the server runs as a superuser, who could change the log; use the role provenstore_writer"),
+        (owner[0], "the server runs as the owner of the log, who could change it; use the role provenstore_writer"),
+    ):
+        if wrong:
+            raise Misconfigured(sentence)

@@ -1,0 +1,191 @@
+"""The event log on PostgreSQL: the port `EventLog`, safe for many threads and many processes on one ledger.
+
+It never inserts an event itself, never guesses the outcome of an append, and never hands out an event whose columns
+contradict its bytes.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, cast
+from uuid import UUID
+
+import stamina
+from eventsourcing.application import AggregateNotFoundError, Repository
+from eventsourcing.persistence import EventStore
+
+from provenstore.adapters.database import ConnectionLost, Database
+from provenstore.adapters.recorder import QUERIES, EnvelopeMapper, EnvelopeRecorder, to_event
+from provenstore.adapters.sealing import Batch
+from provenstore.domain.envelope import Event
+from provenstore.domain.errors import (
+    AppendOutcomeUnknown,
+    DatabaseUnavailable,
+    IntegrityViolated,
+    InvalidInput,
+    KeyReused,
+    NotFound,
+    ProvenstoreError,
+    Refused,
+    StorageFull,
+)
+from provenstore.domain.event_log import Append, Appended, Disclosure, Disclosures, IdempotencyKey, QuotaUse, Sealed, State
+
+
+class PostgresEventLog:
+    """The append-only log of one ledger, through the role provenstore_writer."""
+
+    def __init__(self, database: Database, *, patience: float = 30) -> None:
+        """Use an open `database`; ask for at most `patience` seconds what became of an append without a reply."""
+        self._database = database
+        self._patience = patience
+        self._recorder = EnvelopeRecorder(database)
+        self._repository: Repository[str] = Repository(EventStore(EnvelopeMapper(), self._recorder))
+
+    @property
+    def recorder(self) -> EnvelopeRecorder:
+        """The log as eventsourcing sees it."""
+        return self._recorder
+
+    # -- writing -------------------------------------------------------------------------------------------
+
+    def append(self, command: Append) -> Appended:
+        """Seal one command; see the port."""
+        (answer,) = self.append_batch([command])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def append_batch(self, commands: Sequence[Append]) -> Sequence[Appended | Exception]:
+        """Seal many commands, as if one after the other; each answer is its own command's, errors included."""
+        answers: list[Appended | Exception] = [InvalidInput("drafts", "are none")] * len(commands)
+        whole = [index for index, command in enumerate(commands) if command.drafts]
+        for index, answer in zip(whole, self._seal([commands[index] for index in whole]), strict=True):
+            answers[index] = answer
+        return answers
+
+    def _seal(self, commands: Sequence[Append]) -> Sequence[Appended | Exception]:
+        """Send commands together; where the data of one makes the database refuse all, one by one."""
+        if not commands:
+            return []
+        try:
+            return self._settle(Batch(commands), recheck=False)
+        except (Refused, StorageFull):
+            # Recheck: a duplicate id may be this very event, recorded by a call whose reply was lost.
+            return [self._seal_alone(command) for command in commands]
+        except ProvenstoreError as exc:
+            return [exc] * len(commands)
+
+    def _seal_alone(self, command: Append) -> Appended | Exception:
+        try:
+            return self._settle(Batch([command]), recheck=True)[0]
+        except ProvenstoreError as exc:
+            return exc
+
+    def _settle(self, batch: Batch, *, recheck: bool) -> Sequence[Appended | Exception]:
+        """Send a batch until its outcome is known.
+
+        A lost reply is settled by sending the same ids again with `recheck`: the function waits for the lock, which
+        waits out the lost transaction, and then finds these ids in the log or seals them now.
+        """
+        lost = False
+
+        def attempt() -> Sequence[Appended | Exception]:
+            nonlocal lost
+            try:
+                return self._send(batch, recheck=recheck or lost)
+            except DatabaseUnavailable as exc:
+                if not lost and not isinstance(exc, ConnectionLost):
+                    raise  # nothing was sent, or it was answered with a rollback
+                lost = True
+                raise AppendOutcomeUnknown from exc
+
+        ask = stamina.RetryingCaller(attempts=None, timeout=self._patience, wait_initial=0.02, wait_max=1)
+        return ask(AppendOutcomeUnknown, attempt)
+
+    def _send(self, batch: Batch, *, recheck: bool) -> Sequence[Appended | Exception]:
+        if recheck:
+            self._database.prune()
+        with self._database.connection() as connection:
+            parameters = batch.parameters(recheck=recheck)
+            rows = connection.execute(QUERIES["append"], parameters, binary=True, prepare=True).fetchall()
+        return batch.answers(rows)
+
+    def recall(self, key: IdempotencyKey) -> Appended | None:
+        """Return what this key recorded before, or None; KeyReused if it was for a different request."""
+        with self._database.connection() as connection:
+            parameters = {"principal": key.principal, "key": key.key}
+            rows = connection.execute(QUERIES["recall"], parameters, binary=True).fetchall()
+        if not rows:
+            return None
+        if rows[0][0] != key.fingerprint:
+            raise KeyReused
+        return Appended(tuple(Sealed(*event) for _, *event in rows), replayed=True)
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    def load(self, stream: str, project: Callable[[State | None, Iterable[Event]], State | None]) -> State:
+        """Fold a stream through `project`; NotFound if it has no events, IntegrityViolated if its chain is broken."""
+        try:
+            return cast(
+                State,
+                self._repository.get(
+                    stream, projector_func=cast(Any, lambda start, events: project(start, _chained(events)))
+                ),
+            )
+        except AggregateNotFoundError as exc:
+            raise NotFound(stream=stream) from exc
+
+    def events(self, streams: Sequence[str], *, after: int = 0, limit: int | None = None) -> Sequence[Event]:
+        """Return the events of these streams merged in log order, positions above `after`."""
+        parameters = {"streams": list(dict.fromkeys(streams)), "after": after, "limit": limit}
+        return [to_event(row) for row in self._recorder.rows("streams", parameters)]
+
+    def head(self, stream: str) -> tuple[int, bytes] | None:
+        """Return the version and leaf hash of a stream's newest event."""
+        return self._row("head", {"stream": stream})
+
+    def read(self, after: int, limit: int) -> Sequence[Event]:
+        """Return up to `limit` events above `after`; IntegrityViolated at the first position that is missing."""
+        events = [to_event(row) for row in self._recorder.rows("log", {"after": after, "limit": limit})]
+        for position, event in enumerate(events, start=after + 1):
+            if event.position != position:
+                raise IntegrityViolated("an event is missing from the log", position=position)
+        return events
+
+    def find(self, event_id: UUID) -> Event:
+        """Return one event by id, or raise NotFound."""
+        rows = self._recorder.rows("by_id", {"id": event_id})
+        if not rows:
+            raise NotFound(event=str(event_id))
+        return to_event(rows[0])
+
+    def position(self) -> int:
+        """Return the newest position, 0 for an empty log."""
+        return self._recorder.max_notification_id() or 0
+
+    def disclosures(self, event_ids: Sequence[UUID]) -> Disclosures:
+        """Return the private values of these events; an event without any is absent."""
+        found: dict[UUID, dict[str, Disclosure]] = {}
+        with self._database.connection() as connection:
+            rows = connection.execute(QUERIES["disclosures"], {"ids": list(event_ids)}, binary=True).fetchall()
+        for event_id, field, salt, value, erased_by in rows:
+            found.setdefault(event_id, {})[field] = Disclosure(salt, value, erased_by)
+        return found
+
+    def quota(self, workspace: str, counter: str = "workspace") -> QuotaUse | None:
+        """Return a counter, or None if there is none."""
+        row = self._row("quota", {"workspace": workspace, "counter": counter})
+        return None if row is None else QuotaUse(*row)
+
+    def _row(self, query: str, parameters: dict[str, Any]) -> Any:
+        with self._database.connection() as connection:
+            return connection.execute(QUERIES[query], parameters, binary=True).fetchone()
+
+
+def _chained(events: Iterable[Event]) -> Iterator[Event]:
+    """Pass a whole stream's events through, checking that none is missing and each names the one before."""
+    previous = None
+    for version, event in enumerate(events, start=1):
+        if event.version != version or event.prev != previous:
+            raise IntegrityViolated("the stream's chain is broken", position=event.position, stream=event.stream)
+        previous = event.leaf.hex()
+        yield event

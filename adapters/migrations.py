@@ -1,0 +1,96 @@
+"""The database's schema: one numbered sequence of migrations, applied once each by the owner.
+
+It never runs at start-up by itself, never edits a migration that ran (their checksums are recorded), and never goes
+back: a database that is newer than this release is refused.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import LiteralString, cast
+
+import psycopg
+
+from provenstore.adapters.database import Connection, translated
+from provenstore.adapters.queries import load_queries
+from provenstore.domain.errors import DatabaseUnavailable, Misconfigured
+
+_QUERIES = load_queries("migrations.sql")
+_NAME = re.compile(r"(\d{4})_([a-z_]+)\.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of the schema."""
+
+    number: int
+    name: str
+    sql: LiteralString
+
+    @property
+    def checksum(self) -> bytes:
+        """SHA-256 of its text."""
+        return hashlib.sha256(self.sql.encode()).digest()
+
+
+def available() -> Sequence[Migration]:
+    """Return the migrations of this release, numbered from 1 without gaps; ValueError if they are not."""
+    found = []
+    for file in (files("provenstore.adapters") / "sql" / "migrations").iterdir():
+        if match := _NAME.fullmatch(file.name):
+            found.append(Migration(int(match[1]), match[2], cast(LiteralString, file.read_text("utf-8"))))
+    found.sort(key=lambda migration: migration.number)
+    if [migration.number for migration in found] != list(range(1, len(found) + 1)):
+        raise ValueError("migrations are not numbered from 1 without gaps")
+    return found
+
+
+def migrate(conninfo: str, migrations: Sequence[Migration] | None = None) -> Sequence[Migration]:
+    """Apply what is missing, as the owner, and return it; several processes may do so at once.
+
+    Misconfigured for a superuser, missing roles, a database that is newer, or a migration changed after it ran.
+    """
+    migrations = available() if migrations is None else migrations
+    try:
+        connection = psycopg.connect(conninfo, autocommit=True)
+    except psycopg.OperationalError as exc:
+        raise DatabaseUnavailable from exc
+    with connection, translated(connection):
+        _require_owner(connection)
+        # Held by the session until it ends, so that whoever comes second finds the work done.
+        connection.execute(_QUERIES["lock"])
+        missing = _missing(connection, migrations)
+        for migration in missing:
+            # A crash in here leaves this migration undone as a whole, and those before it recorded.
+            with connection.transaction():
+                connection.execute(migration.sql)
+                connection.execute(_QUERIES["record"], (migration.number, migration.name, migration.checksum))
+        return missing
+
+
+def check(connection: Connection) -> None:
+    """Refuse (Misconfigured) a database whose schema is not exactly that of this release."""
+    with translated(connection):
+        if missing := _missing(connection, available()):
+            raise Misconfigured(f"the database lacks {len(missing)} migration(s); run: provenstore db migrate")
+
+
+def _require_owner(connection: Connection) -> None:
+    superuser, roles = connection.execute(_QUERIES["roles"]).fetchone() or (True, 0)
+    if superuser:
+        raise Misconfigured("migrations run as the role provenstore_owner, not as a superuser who would own the log")
+    if roles < 4:
+        raise Misconfigured("the database roles are missing; run sql/roles.sql as superuser first")
+
+
+def _missing(connection: Connection, migrations: Sequence[Migration]) -> Sequence[Migration]:
+    exists = connection.execute(_QUERIES["exists"]).fetchone()
+    applied = connection.execute(_QUERIES["applied"]).fetchall() if exists and exists[0] else []
+    if len(applied) > len(migrations):
+        raise Misconfigured("the database is newer than this release of Provenstore", version=len(applied))
+    for (number, checksum), migration in zip(applied, migrations, strict=False):
+        if (number, checksum) != (migration.number, migration.checksum):
+            raise Misconfigured(f"migration {number} is not the one that ran on this database", version=number)
+    return migrations[len(applied) :]

@@ -1,0 +1,104 @@
+-- name: append
+-- Seal a batch of commands; the parameters are described at the function.
+select command, outcome, subject, wanted, found, allowed, event_id, position, stream, version, number, time, leaf
+from provenstore.append(
+    recheck => %(recheck)s::boolean,
+    streams => %(streams)s::text[],
+    workspaces => %(workspaces)s::text[],
+    counter_workspaces => %(counter_workspaces)s::text[],
+    counter_names => %(counter_names)s::text[],
+    key_principals => %(key_principals)s::text[],
+    key_names => %(key_names)s::text[],
+    draft_end => %(draft_end)s::bigint[],
+    guard_end => %(guard_end)s::bigint[],
+    change_end => %(change_end)s::bigint[],
+    command_key => %(command_key)s::bigint[],
+    command_fingerprint => %(command_fingerprint)s::bytea[],
+    draft_id => %(draft_id)s::uuid[],
+    draft_type => %(draft_type)s::text[],
+    draft_stream => %(draft_stream)s::bigint[],
+    draft_workspace => %(draft_workspace)s::bigint[],
+    draft_head_of => %(draft_head_of)s::bigint[],
+    fragments => %(fragments)s::text[],
+    guard_stream => %(guard_stream)s::bigint[],
+    guard_version => %(guard_version)s::bigint[],
+    change_counter => %(change_counter)s::bigint[],
+    change_bytes => %(change_bytes)s::bigint[],
+    change_files => %(change_files)s::bigint[],
+    change_max_bytes => %(change_max_bytes)s::bigint[],
+    change_max_files => %(change_max_files)s::bigint[],
+    private_draft => %(private_draft)s::bigint[],
+    private_field => %(private_field)s::text[],
+    private_salt => %(private_salt)s::bytea[],
+    private_bytes => %(private_bytes)s::bytea[],
+    erase_command => %(erase_command)s::bigint[],
+    erase_event => %(erase_event)s::uuid[],
+    erase_field => %(erase_field)s::text[]
+);
+
+-- name: stream
+-- A stream's events between two versions, in order.
+select position, id, stream, version, workspace, number, type, time, leaf, state
+from provenstore.event
+where stream = %(stream)s and version > %(after)s and version <= %(upto)s
+order by version limit %(limit)s;
+
+-- name: stream_backwards
+-- A stream's events between two versions, newest first.
+select position, id, stream, version, workspace, number, type, time, leaf, state
+from provenstore.event
+where stream = %(stream)s and version > %(after)s and version <= %(upto)s
+order by version desc limit %(limit)s;
+
+-- name: streams
+-- Events of several streams merged in log order; each stream is read by its own index, never the whole log.
+select e.position, e.id, e.stream, e.version, e.workspace, e.number, e.type, e.time, e.leaf, e.state
+from unnest(%(streams)s::text[]) s (stream) cross join lateral (
+    select * from provenstore.event
+    where event.stream = s.stream and event.position > %(after)s
+    order by event.version limit %(limit)s
+) e
+order by e.position limit %(limit)s;
+
+-- name: log
+-- The log from a position on.
+select position, id, stream, version, workspace, number, type, time, leaf, state
+from provenstore.event where position > %(after)s order by position limit %(limit)s;
+
+-- name: notifications
+-- A stretch of the log, perhaps of some types only.
+select position, id, stream, version, workspace, number, type, time, leaf, state
+from provenstore.event
+where position > %(after)s and position <= %(upto)s
+    and (cardinality(%(types)s::text[]) = 0 or type = any(%(types)s::text[]))
+order by position limit %(limit)s;
+
+-- name: by_id
+-- One event.
+select position, id, stream, version, workspace, number, type, time, leaf, state
+from provenstore.event where id = %(id)s;
+
+-- name: head
+-- A stream's newest version and leaf.
+select version, leaf from provenstore.event where stream = %(stream)s order by version desc limit 1;
+
+-- name: position
+-- The newest position.
+select max(position) from provenstore.event;
+
+-- name: disclosures
+-- Private values of some events.
+select event_id, field, salt, value, erased_by from provenstore.private_value where event_id = any(%(ids)s::uuid[]);
+
+-- name: quota
+-- One counter.
+select bytes, files, max_bytes, max_files from provenstore.quota
+where workspace = %(workspace)s and counter = %(counter)s;
+
+-- name: recall
+-- What a caller's key recorded: its fingerprint, and the events.
+select i.fingerprint, e.id, e.position, e.stream, e.version, e.number, e.time, e.leaf
+from provenstore.idempotency i
+join provenstore.event e on e.position between i.first_position and i.first_position + i.events - 1
+where i.principal = %(principal)s and i.key = %(key)s
+order by e.position;

@@ -1,0 +1,46 @@
+"""All settings, read once from the environment into one frozen object that is passed down.
+
+A secret is held as SecretStr, so that neither `repr` nor a traceback shows it. What is missing or contradictory is an
+error at the start, never a guess later.
+"""
+
+import os
+from pathlib import Path
+
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from provenstore.domain.errors import Misconfigured
+
+
+def default_data_dir() -> Path:
+    """Return the data directory of this system user (XDG Base Directory Specification)."""
+    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(home) / "provenstore"
+
+
+class Settings(BaseSettings):
+    """`PROVENSTORE_*`; see docs/reference/settings.md."""
+
+    model_config = SettingsConfigDict(env_prefix="PROVENSTORE_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(default_factory=default_data_dir)
+    database_url: SecretStr | None = None  # external PostgreSQL, as the writer role; embedded without it
+    database_owner_url: SecretStr | None = None  # for `provenstore db migrate` only
+    database_runner_url: SecretStr | None = None  # external PostgreSQL, as the runner role
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65_535)
+    workers: PositiveInt = 1
+    public_url: str | None = None  # how clients reach us; the request's host without it
+    threads: PositiveInt = 64  # commands run in this many threads; fewer would cap the batch
+    stall_timeout: PositiveFloat = 30.0  # seconds without a byte after which an upload is given up
+    read_your_write_timeout: PositiveFloat = 5.0  # seconds to wait for `min_position`
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Return the settings of this process; Misconfigured names the setting that is wrong, never its value."""
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # checked by pydantic
+    except ValidationError as exc:
+        names = ", ".join(f"PROVENSTORE_{'_'.join(map(str, error['loc']))}".upper() for error in exc.errors())
+        raise Misconfigured(f"these settings are not valid: {names}") from None

@@ -1,0 +1,146 @@
+"""Workspaces, actors and keys: who there is, and what rules hold for them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from provenstore.domain import credential as cr
+from provenstore.domain import workspace as ws
+from provenstore.domain import workspace_events as we
+from provenstore.domain.caller import Caller
+from provenstore.domain.canonical import Json
+from provenstore.domain.envelope import SYSTEM_WORKSPACE, Actor
+from provenstore.domain.errors import AlreadyExists, Conflict, NotFound, Unauthenticated
+from provenstore.domain.event_log import Guard, IdempotencyKey
+from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
+
+
+class Administration:
+    """Creates and changes workspaces, registers actors, issues, proves and revokes keys."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        """Record with `recorder`."""
+        self._recorder = recorder
+
+    # -- workspaces ----------------------------------------------------------------------------------------
+
+    def create_workspace(
+        self, caller: Caller, command: ws.CreateWorkspace, key: IdempotencyKey | None = None
+    ) -> ws.Workspace:
+        """Make a tenant; AlreadyExists if there is one of this id."""
+        self._recorder.require(caller, "workspace.create", None)
+        if key is not None and self._recorder.log.recall(key) is not None:
+            return self._recorder.workspace(command.id)
+        stream = ws.workspace_stream(command.id)
+        facts = ws.decide(self._recorder.find(stream, ws.project), command)
+        drafts = self._recorder.drafts(caller, stream, command.id, facts)
+        try:
+            self._recorder.append(caller, drafts, expected=[Guard(stream, 0)], key=key)
+        except Conflict as conflict:
+            self._recorder.retry_or_raise(conflict, stream)
+            raise AlreadyExists("there is a workspace of this id already") from conflict
+        return self._recorder.workspace(command.id)
+
+    def change_workspace(self, caller: Caller, workspace_id: str, command: ws.WorkspaceCommand) -> ws.Workspace:
+        """Change quota, purge policy, limits or own categories."""
+        self._recorder.require(caller, "workspace.change", workspace_id)
+        stream = ws.workspace_stream(workspace_id)
+        for _ in range(MAX_ATTEMPTS):
+            state = self._recorder.workspace(workspace_id)
+            facts = ws.decide(state, command)
+            if not facts:
+                return state
+            drafts = self._recorder.drafts(caller, stream, workspace_id, facts)
+            try:
+                self._recorder.append(caller, drafts, expected=[Guard(stream, state.version)])
+            except Conflict as conflict:
+                self._recorder.retry_or_raise(conflict, stream)
+                continue
+            return self._recorder.workspace(workspace_id)
+        raise Conflict("the workspace keeps changing; try again")
+
+    # -- keys ----------------------------------------------------------------------------------------------
+
+    def issue_key(
+        self,
+        caller: Caller,
+        *,
+        actor: str,
+        kind: we.ActorKind,
+        roles: tuple[we.Role, ...],
+        scope: str | None,
+        expires_at: datetime | None = None,
+        about: Mapping[str, Json] | None = None,
+    ) -> cr.IssuedKey:
+        """Register the actor if it is new, and issue a key for it; the key is in the answer and nowhere else."""
+        recorder = self._recorder
+        recorder.require(caller, "credential.issue", scope)
+        if scope is not None:
+            recorder.workspace(scope)
+        home = scope or SYSTEM_WORKSPACE
+        actor_stream = cr.actor_stream(actor)
+        for _ in range(MAX_ATTEMPTS):
+            state = recorder.find(actor_stream, cr.project_actor)
+            registering = cr.register_actor(state, actor, kind, dict(about or {}))
+            credential, secret = recorder.entropy.event_id(), recorder.entropy.secret(cr.SECRET_BYTES)
+            stream = cr.credential_stream(str(credential))
+            issuing = cr.issue(
+                str(credential),
+                actor=actor,
+                kind=kind,
+                roles=roles,
+                scope=scope,
+                secret=secret,
+                expires_at=expires_at,
+                now=recorder.clock.now(),
+            )
+            drafts = recorder.drafts(caller, actor_stream, home, registering)
+            drafts += recorder.drafts(caller, stream, home, issuing)
+            try:
+                recorder.append(
+                    caller,
+                    drafts,
+                    expected=[Guard(stream, 0)],
+                    reads=[Guard(actor_stream, state.version if state else 0)],
+                )
+            except Conflict as conflict:
+                recorder.retry_or_raise(conflict, actor_stream)
+                continue
+            return cr.make_key(credential, secret)
+        raise Conflict("the actor keeps changing; try again")
+
+    def revoke_key(self, caller: Caller, credential: UUID, reason: str | None) -> None:
+        """Revoke a key; it opens nothing from the moment this returns."""
+        recorder = self._recorder
+        stream = cr.credential_stream(str(credential))
+        for _ in range(MAX_ATTEMPTS):
+            state = recorder.log.load(stream, cr.project_credential)
+            if not caller.reaches(state.scope or SYSTEM_WORKSPACE):
+                raise NotFound("there is no such key")
+            recorder.require(caller, "credential.revoke", state.scope)
+            facts = cr.revoke(state, reason)
+            if not facts:
+                return
+            drafts = recorder.drafts(caller, stream, state.scope or SYSTEM_WORKSPACE, facts)
+            try:
+                recorder.append(caller, drafts, expected=[Guard(stream, state.version)])
+            except Conflict as conflict:
+                recorder.retry_or_raise(conflict, stream)
+                continue
+            return
+        raise Conflict("the key keeps changing; try again")
+
+    def authenticate(self, key: str) -> Caller:
+        """Return who a key stands for, guarded by the state of its credential; Unauthenticated otherwise."""
+        credential_id, digest = cr.parse_key(key)
+        stream = cr.credential_stream(credential_id)
+        state = self._recorder.find(stream, cr.project_credential)
+        if state is None:
+            raise Unauthenticated("the key is unknown, expired or revoked")
+        cr.prove(state, digest, self._recorder.clock.now())
+        return Caller(
+            actor=Actor(state.actor, state.kind, "api_key", state.id),
+            roles=frozenset(state.roles),
+            scope=state.scope,
+            guards=(Guard(stream, state.version),),
+        )

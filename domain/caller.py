@@ -1,0 +1,81 @@
+"""Who is asking: the actor, the roles and reach of its credential, and where the request came from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from provenstore.domain.canonical import Json
+from provenstore.domain.envelope import Actor, Origin
+from provenstore.domain.event_log import Guard
+from provenstore.domain.workspace_events import Role
+
+Operation = Literal[
+    "file.initiate",
+    "file.upload",
+    "file.abort",
+    "file.get",
+    "file.list",
+    "file.content",
+    "file.history",
+    "file.certificate",
+    "file.soft_delete",
+    "file.restore",
+    "file.change",
+    "file.retention",
+    "file.hold",
+    "file.release",
+    "file.purge_request",
+    "file.purge_withdraw",
+    "file.purge_approve",
+    "file.purge_reject",
+    "file.erase",
+    "workspace.create",
+    "workspace.get",
+    "workspace.change",
+    "credential.issue",
+    "credential.revoke",
+    "system.sweep",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A proven identity and its request.
+
+    `scope` is the workspace the credential is for, None for the whole ledger. `guards` are the streams (the
+    credential's) that must not have moved when what it does is recorded: a revoked key grants nothing.
+    """
+
+    actor: Actor
+    roles: frozenset[Role]
+    scope: str | None
+    guards: tuple[Guard, ...] = ()
+    on_behalf_of: str | None = None
+    session: str | None = None
+    request: str | None = None
+    address: str | None = None
+    user_agent: str | None = field(default=None)
+
+    def reaches(self, workspace: str) -> bool:
+        """Tell whether things of this workspace exist for the caller."""
+        return self.scope is None or self.scope == workspace
+
+    @property
+    def is_person(self) -> bool:
+        """Tell whether a human being acts; keys of services never count as one."""
+        return self.actor.kind == "person"
+
+    @property
+    def origin(self) -> Origin:
+        """Return what the events of this request share."""
+        return Origin(self.actor, self.on_behalf_of, self.session, self.request)
+
+    @property
+    def client(self) -> dict[str, Json]:
+        """Return the private values that say where the request came from."""
+        known = {"address": self.address, "user_agent": self.user_agent}
+        return {name: value for name, value in known.items() if value is not None}
+
+
+Permits = Callable[[Caller, Operation], bool]
+"""The permission table: whether any of the caller's roles allows the operation."""

@@ -1,0 +1,172 @@
+"""Where a file belongs: its category, the path that follows from it, and the limits that hold there.
+
+A path is made of the category's template, dated where files keep coming, and `<uuid>.<extension>`. The original name,
+and anything else that is private, never enters it; values for placeholders such as `{site}` are public slugs.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from provenstore.domain.errors import InvalidInput
+from provenstore.domain.text import require_slug
+from provenstore.domain.workspace_events import Limits
+
+GIB = 1024**3
+MIB = 1024**2
+DAY = 86_400
+
+MAX_PATH_BYTES = 1_024
+"""The longest key that S3 and Ceph RGW take."""
+
+DEFAULT_EXTENSIONS = ("pdf", "epub", "txt", "mp3", "wav", "m4a", "jpg", "png", "webp", "mp4", "webm")
+UPLOAD_TTL = DAY
+"""An upload not finished in 24 hours is given up."""
+
+_MEDIA_TYPES: Mapping[str, tuple[str, ...]] = {
+    "pdf": ("application/pdf",),
+    "epub": ("application/epub+zip",),
+    "txt": ("text/plain",),
+    "mp3": ("audio/mpeg", "audio/mp3"),
+    "wav": ("audio/wav", "audio/x-wav", "audio/vnd.wave"),
+    "m4a": ("audio/mp4", "audio/x-m4a", "audio/m4a"),
+    "jpg": ("image/jpeg",),
+    "png": ("image/png",),
+    "webp": ("image/webp",),
+    "mp4": ("video/mp4",),
+    "webm": ("video/webm", "audio/webm"),
+    "zip": ("application/zip", "application/x-zip-compressed"),
+}
+_ANY_TYPE = "application/octet-stream"
+_SAME_EXTENSION = {"jpeg": "jpg"}
+_COMPRESSED = frozenset({"gz", "bz2", "xz", "zst"})
+_EXTENSION = re.compile(r"[a-z0-9]{1,12}(?:\.[a-z0-9]{1,12})?")
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_SEGMENT = re.compile(r"[a-z0-9_-]+|\{[a-z_]+\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A category with all its limits decided."""
+
+    name: str
+    template: str
+    extensions: tuple[str, ...] = DEFAULT_EXTENSIONS
+    max_size: int = 5 * GIB
+    expires_after: int | None = None
+    allow_empty: bool = True
+    reserve: int = 64 * MIB
+
+    def limited(self, limits: Limits) -> "Category":
+        """Return this category under a workspace's own limits."""
+        changes = {name: value for name, value in limits.model_dump().items() if value is not None}
+        if limits.expires_after == 0:
+            changes["expires_after"] = None
+        changed = replace(self, **changes)
+        return replace(changed, reserve=min(changed.reserve, changed.max_size))
+
+
+_ZIP = (*DEFAULT_EXTENSIONS, "zip")
+_DATED = "/{year}/{month}/"
+
+BUILT_IN: Mapping[str, Category] = {
+    category.name: category
+    for category in (
+        Category("book_content", "books/content" + _DATED),
+        Category("book_cover", "books/covers" + _DATED),
+        Category("book_asset", "books/assets" + _DATED),
+        Category("audiobook", "audiobooks/full" + _DATED),
+        Category("audiobook_chapter", "audiobooks/chapters" + _DATED),
+        Category("audiobook_sample", "audiobooks/samples" + _DATED),
+        Category("site_asset", "generated-sites/{site}/assets/"),
+        Category("site_export", "generated-sites/{site}/exports/", _ZIP),
+        Category("site_template", "generated-sites/templates/", _ZIP),
+        Category("author_avatar", "authors/avatars/"),
+        Category("author_media", "authors/media" + _DATED),
+        Category("author_branding", "authors/branding/"),
+        Category("user_avatar", "user-content/avatars/"),
+        Category("user_content", "user-content/notes" + _DATED),
+        Category("user_progress", "user-content/progress" + _DATED),
+        Category("chatbot_avatar", "chatbot/avatars/"),
+        Category("chatbot_asset", "chatbot/knowledge" + _DATED),
+        Category("temp", "temp/uploads" + _DATED, expires_after=DAY),
+        Category("temp_processing", "temp/processing" + _DATED, expires_after=DAY),
+        Category("backup", "backups/database" + _DATED, _ZIP, allow_empty=False),
+        Category("site_backup", "backups/sites" + _DATED, _ZIP, allow_empty=False),
+        Category("export", "exports" + _DATED, _ZIP, expires_after=7 * DAY),
+        Category("app", "misc/apps" + _DATED, _ZIP),
+        Category("misc", "misc" + _DATED),
+    )
+}
+
+_DEFAULTS = {"site": "shared"}
+_FILLED_BY_US = frozenset({"workspace", "year", "month"})
+
+
+def require_template(template: str) -> str:
+    """Return the template of a workspace's own category, e.g. `{workspace}/{system}/{object_type}/{object_id}/`.
+
+    It ends in `/`; each segment is a-z, 0-9, `-`, `_` or one placeholder.
+    """
+    if len(template) > 512 or not template.endswith("/"):
+        raise InvalidInput("template", "is longer than 512 characters or does not end in '/'", limit=512)
+    if not all(_SEGMENT.fullmatch(segment) for segment in template[:-1].split("/")):
+        raise InvalidInput("template", "has a segment that is neither a-z, 0-9, '-', '_' nor one {placeholder}")
+    if template.split("/", maxsplit=1)[0] in {segment.split("/")[0] for segment in _roots()}:
+        raise InvalidInput("template", "begins in a folder of the built-in categories")
+    return template
+
+
+def _roots() -> set[str]:
+    return {category.template.split("/")[0] for category in BUILT_IN.values()}
+
+
+def path_for(
+    category: Category, *, workspace: str, placement: Mapping[str, str], file_id: UUID, extension: str, now: datetime
+) -> str:
+    """Return the object's key; InvalidInput if a placeholder has no value, or a value no placeholder."""
+    wanted = set(_PLACEHOLDER.findall(category.template)) - _FILLED_BY_US
+    if unknown := placement.keys() - wanted:
+        raise InvalidInput("placement", f"has {min(unknown)!r}, which category {category.name} does not use")
+    values = {name: placement.get(name, _DEFAULTS.get(name)) for name in wanted}
+    for name, value in values.items():
+        if value is None:
+            raise InvalidInput("placement", f"lacks {name!r}, which category {category.name} needs")
+        require_slug("placement", value)
+    filled = category.template.format(workspace=workspace, year=f"{now.year:04}", month=f"{now.month:02}", **values)
+    path = f"{filled}{file_id}.{extension}"
+    if len(path) > MAX_PATH_BYTES:
+        raise InvalidInput("placement", f"makes a path longer than {MAX_PATH_BYTES} bytes", limit=MAX_PATH_BYTES)
+    return path
+
+
+def extension_of(filename: str, media_type: str) -> str:
+    """Return what follows the last dot (`tar.gz` style included), lower-cased; by media type where there is no dot.
+
+    InvalidInput where neither gives one.
+    """
+    stem, dot, last = filename.rpartition(".")
+    if dot and stem and last:
+        extension = last.lower()
+        inner = stem.rpartition(".")[2].lower()
+        if extension in _COMPRESSED and inner == "tar":
+            extension = f"tar.{extension}"
+        if not _EXTENSION.fullmatch(extension):
+            raise InvalidInput("filename", "has an extension that is not 1 to 12 letters and digits")
+        return _SAME_EXTENSION.get(extension, extension)
+    for extension, types in _MEDIA_TYPES.items():
+        if media_type in types:
+            return extension
+    raise InvalidInput("filename", "has no extension, and the media type does not tell one")
+
+
+def require_type(category: Category, extension: str, media_type: str) -> None:
+    """Refuse an extension that the category does not take, and a media type that contradicts the extension."""
+    if extension not in category.extensions:
+        allowed = " ".join(category.extensions)
+        raise InvalidInput("filename", f"has type {extension!r}; category {category.name} takes {allowed}")
+    known = _MEDIA_TYPES.get(extension)
+    if known and media_type != _ANY_TYPE and media_type not in known:
+        raise InvalidInput("media_type", f"is {media_type}, but a file of type {extension!r} is {known[0]}")

@@ -1,0 +1,183 @@
+"""What may be done with a file that exists: deletion, expiry, restoring, changes, retention, holds, erasure."""
+
+from datetime import datetime
+
+from provenstore.domain import file_commands as c
+from provenstore.domain import file_events as e
+from provenstore.domain.canonical import Json
+from provenstore.domain.envelope import Actor
+from provenstore.domain.errors import (
+    InvalidInput,
+    LegalHold,
+    NotFound,
+    Retained,
+    SecondPersonRequired,
+    WrongState,
+)
+from provenstore.domain.event_types import Fact
+from provenstore.domain.file import File
+
+Facts = tuple[Fact, ...]
+
+
+def soft_delete(file: File, command: c.SoftDelete) -> Facts:
+    """Refuse under a hold; retention does not refuse it, since the bytes remain."""
+    if file.held:
+        raise LegalHold("a legal hold on the file refuses to delete it", rule="hold-refuses-delete")
+    require_status(file, "stored")
+    return (Fact(e.SoftDeleted(), why(command.reason), decision="hold-refuses-delete/1"),)
+
+
+def expire(file: File, command: c.Expire) -> Facts:
+    """Refuse under a hold and before retention ends."""
+    if file.held:
+        raise LegalHold("a legal hold on the file refuses its expiry", rule="hold-refuses-expiry")
+    require_status(file, "stored")
+    if file.expires_at is None or command.now < file.expires_at:
+        raise WrongState("the file's time has not passed")
+    if file.retained(command.now):
+        raise Retained(_until(file, "expiry"), rule="retention-refuses-expiry")
+    return (Fact(e.FileExpired(expires_at=file.expires_at), decision="retention-refuses-expiry/1"),)
+
+
+def restore(file: File, command: c.Restore) -> Facts:
+    """Bring back what was deleted or expired; before PurgeStarted this cancels a purge."""
+    if file.purge is not None and file.purge.started:
+        raise WrongState("the purge has started; nothing can be restored", rule="purge-started-is-final")
+    if file.status == "purged":
+        raise WrongState("the file was purged; its bytes no longer exist", status=file.status)
+    if file.stored is None:
+        raise WrongState(f"the file is {file.status}; it never had content", status=file.status)
+    require_status(file, "soft_deleted", "expired")
+    cancelled = cancel_purge(file, "restore")
+    return (*cancelled, Fact(e.Restored(), why(command.reason), decision="restore-cancels-purge/1"))
+
+
+def cancel_purge(file: File, by: str) -> Facts:
+    """Return what calls a purge off that has not started (rules hold-cancels-purge, restore-cancels-purge)."""
+    if file.purge is None:
+        return ()
+    data = e.PurgeWithdrawn.model_validate({"purge": file.purge.id, "by": by})
+    return (Fact(data, decision=f"{by}-cancels-purge/1"),)
+
+
+def change_file(file: File, command: c.ChangeFile) -> Facts:
+    """Change private values, who may read, and the expiry, until the purge starts; what stays the same is no fact."""
+    _require_changeable(file)
+    facts: Facts = ()
+    if command.values:
+        facts += (Fact(e.MetadataChanged(changed=tuple(sorted(command.values))), command.values),)
+    if command.access is not None and command.access != file.access:
+        if command.access == "public" and file.held:
+            raise LegalHold("a legal hold on the file refuses to publish it", rule="hold-refuses-publish")
+        facts += (Fact(e.AccessLevelChanged(access=command.access), decision="hold-refuses-publish/1"),)
+    if command.expiry is not None and command.expiry[0] != file.expires_at:
+        when = command.expiry[0]
+        if when is not None and when <= command.now:
+            raise InvalidInput("expires_at", "lies in the past")
+        facts += (Fact(e.ExpirySet(expires_at=when)),)
+    return facts
+
+
+def set_retention(file: File, command: c.SetRetention) -> Facts:
+    """Set or lengthen; compliance never shortens, governance is shortened by two persons with a reason."""
+    _require_changeable(file)
+    if file.stored is None:
+        raise WrongState("the file is not stored yet; retention counts from there")
+    if command.until <= command.now:
+        raise InvalidInput("until", "lies in the past")
+    current = file.retention if file.retained(command.now) else None
+    wanted = Fact(
+        e.RetentionSet(until=command.until, mode=command.mode), why(command.reason), decision="retention-mode/1"
+    )
+    if current is None or (command.until >= current.until and _as_strict(current.mode, command.mode)):
+        return (wanted,)
+    if current.mode == "compliance":
+        raise Retained(_until(file, "any shortening, in compliance mode,"), rule="compliance-only-lengthens")
+    if command.mode == "compliance":
+        raise InvalidInput("until", "shortens the retention while changing its mode; do one after the other")
+    return _shorten(current.reduce_to, current.reduce_by, command, wanted)
+
+
+def _as_strict(current: e.RetentionMode, wanted: e.RetentionMode) -> bool:
+    return wanted == "compliance" or current == "governance"
+
+
+def _shorten(reduce_to: datetime | None, reduce_by: str | None, command: c.SetRetention, wanted: Fact) -> Facts:
+    """Take the first person's wish down; carry it out when a second one wishes exactly the same."""
+    require_person(command.by, "shorten a retention", rule="governance-shortened-by-two")
+    if reduce_by is None or reduce_to != command.until:
+        asked = e.RetentionReductionRequested(until=command.until)
+        return (Fact(asked, why(command.reason), decision="governance-shortened-by-two/1"),)
+    if reduce_by == command.by.id:
+        raise SecondPersonRequired(
+            "another person must agree to shorten the retention", rule="governance-shortened-by-two"
+        )
+    return (wanted,)
+
+
+def place_hold(file: File, command: c.PlaceHold) -> Facts:
+    """Place a hold at any time before PurgeStarted, on unfinished uploads too; it cancels a purge."""
+    if file.purge is not None and file.purge.started:
+        raise WrongState("the purge has started; a hold comes too late", rule="purge-started-is-final")
+    if file.status == "purged" or file.cleared:
+        raise WrongState("the file has no bytes any more", status=file.status)
+    values: dict[str, Json] = {"name": command.name, "reason": command.reason}
+    if command.matter is not None:
+        values["matter"] = command.matter
+    placed = Fact(e.LegalHoldPlaced(hold=command.hold), values, decision="hold-placed/1")
+    return (placed, *cancel_purge(file, "hold"))
+
+
+def release_hold(file: File, command: c.ReleaseHold) -> Facts:
+    """End one hold, by a person other than the one who placed it."""
+    hold = next((hold for hold in file.holds if hold.id == command.hold), None)
+    if hold is None:
+        raise NotFound("the file has no such legal hold")
+    require_person(command.by, "release a legal hold", rule="hold-release-second-person")
+    if hold.placed_by == command.by.id:
+        raise SecondPersonRequired(
+            "a legal hold is released by a person other than the one who placed it",
+            rule="hold-release-second-person",
+        )
+    data = e.LegalHoldReleased(hold=command.hold)
+    return (Fact(data, why(command.reason), decision="hold-release-second-person/1"),)
+
+
+def erase_personal_data(file: File, command: c.ErasePersonalData) -> Facts:
+    """Erase private values, unless a hold stands."""
+    if file.held:
+        raise LegalHold("a legal hold on the file refuses erasure", rule="hold-refuses-erasure")
+    data = e.PersonalDataErased(fields=command.fields, events=command.events)
+    return (Fact(data, why(command.reason), decision="hold-refuses-erasure/1"),)
+
+
+def require_status(file: File, *allowed: str) -> None:
+    """Refuse unless the file is in one of these states and nothing is being destroyed."""
+    if file.purge is not None and file.purge.started:
+        raise WrongState("the file is being purged", rule="purge-started-is-final")
+    if file.status not in allowed or file.stored is None:
+        raise WrongState(f"the file is {file.status.replace('_', ' ')}", status=file.status)
+
+
+def require_person(by: Actor, what: str, *, rule: str) -> None:
+    """Refuse services: a key cannot answer for what it does."""
+    if by.kind != "person":
+        raise SecondPersonRequired(f"only a person may {what}", rule=rule)
+
+
+def why(reason: str | None) -> dict[str, Json]:
+    """Return the reason as a private value, if there is one."""
+    return {"reason": reason} if reason else {}
+
+
+def _require_changeable(file: File) -> None:
+    if file.status in {"purged", "aborted"} or (file.status == "expired" and file.stored is None):
+        raise WrongState(f"the file is {file.status}", status=file.status)
+    if file.purge is not None and file.purge.started:
+        raise WrongState("the file is being purged", rule="purge-started-is-final")
+
+
+def _until(file: File, what: str) -> str:
+    until = file.retention.until.date().isoformat() if file.retention else ""
+    return f"the file's retention until {until} refuses {what}"

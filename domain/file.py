@@ -1,0 +1,259 @@
+"""The state of one file, folded from its stream `file:<id>`: what decisions need, and nothing private.
+
+`evolve` never refuses: what the log holds has happened. `domain.file_decisions` says what may happen next.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from provenstore.domain import file_events as e
+from provenstore.domain.envelope import Event
+from provenstore.domain.errors import IntegrityViolated
+
+Status = Literal["initiated", "stored", "soft_deleted", "purged", "aborted", "expired"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A legal hold that stands: its id and the subject who placed it."""
+
+    id: str
+    placed_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Neither expiry nor purge before `until`; who asked to shorten it to `reduce_to`, if anybody."""
+
+    until: datetime
+    mode: e.RetentionMode
+    reduce_to: datetime | None = None
+    reduce_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """A purge under way. Subjects are actors' ids: a person stays the same whatever key is used."""
+
+    id: str
+    requested_by: str
+    four_eyes: bool
+    approved_at: datetime | None = None
+    started: e.PurgeStarted | None = None
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The digests that the one attempt to publish has announced, and when."""
+
+    size: int
+    sha256: str | None
+    md5: str | None
+    parts: int | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """Everything that a decision about a file may depend on."""
+
+    id: UUID
+    workspace: str
+    version: int
+    head: bytes
+    status: Status
+    initiated: e.UploadInitiated
+    created_at: datetime
+    reserved: int
+    access: e.AccessLevel
+    completion: Completion | None = None
+    stored: e.Stored | None = None
+    stored_at: datetime | None = None
+    expires_at: datetime | None = None
+    retention: Retention | None = None
+    holds: tuple[Hold, ...] = ()
+    purge: Purge | None = None
+    cleared: bool = False
+    purged: e.Purged | None = None
+    private_events: tuple[UUID, ...] = field(default=())
+    """Events of this stream that carry private values about the file itself."""
+
+    @property
+    def stream(self) -> str:
+        """The lifecycle stream."""
+        return file_stream(self.id)
+
+    @property
+    def path(self) -> str:
+        """The object's key."""
+        return self.initiated.path
+
+    @property
+    def size(self) -> int | None:
+        """The stored size in bytes, before that the declared one."""
+        return self.stored.size if self.stored else self.initiated.declared_size
+
+    @property
+    def held(self) -> bool:
+        """Whether a legal hold stands."""
+        return bool(self.holds)
+
+    def retained(self, now: datetime) -> bool:
+        """Whether retention still runs; it counts from Stored, so an unfinished upload is never retained."""
+        return self.stored is not None and self.retention is not None and now < self.retention.until
+
+
+APPROVAL_GOOD_FOR = timedelta(days=30)
+"""An approval older than this no longer carries a purge."""
+
+
+def file_stream(file_id: UUID) -> str:
+    """Return the lifecycle stream of a file."""
+    return f"file:{file_id}"
+
+
+def parts_stream(file_id: UUID) -> str:
+    """Return the stream of a file's chunks."""
+    return f"parts:{file_id}"
+
+
+def access_stream(file_id: UUID) -> str:
+    """Return the stream of a file's accesses and refusals."""
+    return f"access:{file_id}"
+
+
+def project(state: File | None, events: Iterable[Event]) -> File | None:
+    """Fold events into the state (eventsourcing's projector function)."""
+    for event in events:
+        state = evolve(state, event)
+    return state
+
+
+def evolve(state: File | None, event: Event) -> File | None:
+    """Return the state after one event of the lifecycle stream; an unknown type moves only version and head."""
+    data = event.data
+    if state is None:
+        if not isinstance(data, e.UploadInitiated):
+            raise IntegrityViolated("a file's stream does not begin with its initiation", position=event.position)
+        return File(
+            id=UUID(event.stream.partition(":")[2]),
+            workspace=event.workspace,
+            version=event.version,
+            head=event.leaf,
+            status="initiated",
+            initiated=data,
+            created_at=event.time,
+            reserved=data.reserved,
+            access=data.access,
+            expires_at=data.expires_at,
+            private_events=(event.id,),
+        )
+    state = replace(state, version=event.version, head=event.leaf)
+    if isinstance(data, _UPLOAD_EVENTS):
+        return _evolve_upload(state, event)
+    if isinstance(data, _PURGE_EVENTS):
+        return _evolve_purge(state, event)
+    return _evolve_custody(state, event)
+
+
+_UPLOAD_EVENTS = (
+    e.CompletionRequested,
+    e.Stored,
+    e.IntegrityFailed,
+    e.UploadAborted,
+    e.UploadExpired,
+    e.UploadCleared,
+)
+_PURGE_EVENTS = (
+    e.PurgeRequested,
+    e.PurgeApproved,
+    e.PurgeRejected,
+    e.PurgeWithdrawn,
+    e.PurgeStarted,
+    e.PurgeFailed,
+    e.Purged,
+)
+
+
+def _evolve_upload(state: File, event: Event) -> File:
+    match event.data:
+        case e.CompletionRequested() as data:
+            completion = Completion(data.size, data.sha256, data.md5, data.parts, event.time)
+            return replace(state, completion=completion, reserved=state.reserved + data.quota_bytes)
+        case e.Stored() as data:
+            return replace(
+                state,
+                status="stored",
+                completion=None,
+                stored=data,
+                stored_at=event.time,
+                expires_at=data.expires_at,
+                reserved=state.reserved + data.quota_bytes,
+            )
+        case e.IntegrityFailed():
+            return replace(state, completion=None)
+        case e.UploadAborted():
+            return replace(state, status="aborted", completion=None)
+        case e.UploadExpired():
+            return replace(state, status="expired", completion=None)
+        case e.UploadCleared():
+            return replace(state, cleared=True, reserved=0)
+    return state
+
+
+def _evolve_purge(state: File, event: Event) -> File:
+    purge = state.purge
+    match event.data:
+        case e.PurgeRequested() as data:
+            approved = None if data.four_eyes else event.time
+            return replace(state, purge=Purge(data.purge, event.actor.id, data.four_eyes, approved))
+        case e.PurgeRejected() | e.PurgeWithdrawn():
+            return replace(state, purge=None)
+        case e.Purged() as data:
+            return replace(state, status="purged", purge=None, purged=data, reserved=0)
+    if purge is None:
+        raise IntegrityViolated("a purge goes on that nobody requested", position=event.position)
+    match event.data:
+        case e.PurgeApproved():
+            return replace(state, purge=replace(purge, approved_at=event.time))
+        case e.PurgeStarted() as started:
+            return replace(state, purge=replace(purge, started=started))
+        case e.PurgeFailed():
+            return replace(state, purge=replace(purge, failed=True))
+    return state
+
+
+def _evolve_custody(state: File, event: Event) -> File:
+    match event.data:
+        case e.SoftDeleted():
+            return replace(state, status="soft_deleted")
+        case e.FileExpired():
+            return replace(state, status="expired")
+        case e.Restored():
+            # What had expired would expire again at once; a restored file is kept until somebody says otherwise.
+            keep = None if state.status == "expired" else state.expires_at
+            return replace(state, status="stored", expires_at=keep)
+        case e.AccessLevelChanged() as data:
+            return replace(state, access=data.access)
+        case e.ExpirySet() as data:
+            return replace(state, expires_at=data.expires_at)
+        case e.RetentionSet() as data:
+            return replace(state, retention=Retention(data.until, data.mode))
+        case e.RetentionReductionRequested() as data if state.retention:
+            asked = replace(state.retention, reduce_to=data.until, reduce_by=event.actor.id)
+            return replace(state, retention=asked)
+        case e.LegalHoldPlaced() as data:
+            return replace(
+                state,
+                holds=(*state.holds, Hold(data.hold, event.actor.id)),
+                private_events=(*state.private_events, event.id),
+            )
+        case e.LegalHoldReleased() as data:
+            return replace(state, holds=tuple(hold for hold in state.holds if hold.id != data.hold))
+        case e.MetadataChanged():
+            return replace(state, private_events=(*state.private_events, event.id))
+    return state

@@ -1,0 +1,195 @@
+"""What may be asked of a file: one frozen command each, naming who asks and when."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from provenstore.domain import file_events as e
+from provenstore.domain.canonical import Json
+from provenstore.domain.envelope import Actor
+
+Check = Literal["size", "sha256", "md5", "etag", "missing"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileCommand:
+    """Who asks, and the time at which it is decided."""
+
+    by: Actor
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Initiate(FileCommand):
+    """Begin a file; everything in `data` was checked against category and workspace."""
+
+    data: e.UploadInitiated
+    private: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestCompletion(FileCommand):
+    """Announce the digests of bytes that are at hand, before they are published."""
+
+    size: int
+    sha256: str | None
+    md5: str | None
+    parts: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordStored(FileCommand):
+    """Record that the object stands in its place with these properties."""
+
+    size: int
+    sha256: str | None
+    sha256_status: e.Sha256Status
+    md5: str | None
+    etag: str
+    version_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordIntegrityFailure(FileCommand):
+    """Record that the bytes were not what they should be."""
+
+    check: Check
+    expected: str | None
+    actual: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abort(FileCommand):
+    """Give an unfinished upload up."""
+
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpireUpload(FileCommand):
+    """Give an upload up whose time has passed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordCleared(FileCommand):
+    """Record that nothing of a given-up upload is left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoftDelete(FileCommand):
+    """Take the content out of reach, keeping its bytes."""
+
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expire(FileCommand):
+    """Take the content of a file whose time has passed out of reach."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore(FileCommand):
+    """Bring a soft-deleted or expired file back."""
+
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeFile(FileCommand):
+    """Change what is named, all of it or nothing.
+
+    `values` replaces private values as a whole each (filename, metadata, related, subjects); `expiry` is (when,), with
+    None for never.
+    """
+
+    values: dict[str, Json]
+    access: e.AccessLevel | None = None
+    expiry: tuple[datetime | None] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetRetention(FileCommand):
+    """Set, lengthen, or ask to shorten the retention."""
+
+    until: datetime
+    mode: e.RetentionMode
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceHold(FileCommand):
+    """Place a legal hold."""
+
+    hold: str
+    name: str
+    matter: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseHold(FileCommand):
+    """End one legal hold."""
+
+    hold: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestPurge(FileCommand):
+    """Ask for the destruction of the bytes; `four_eyes` is the workspace's policy now."""
+
+    purge: str
+    four_eyes: bool
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawPurge(FileCommand):
+    """Take a purge request back."""
+
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovePurge(FileCommand):
+    """Agree to a purge that somebody else asked for."""
+
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectPurge(FileCommand):
+    """Refuse a purge that somebody else asked for."""
+
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartPurge(FileCommand):
+    """Begin the destruction of these versions, after a fresh check."""
+
+    sha256: str | None
+    versions: tuple[e.DestroyedVersion, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordPurgeFailure(FileCommand):
+    """Record that the store kept something."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordPurged(FileCommand):
+    """Record that the key is listed empty; `versions` are those found in the last round."""
+
+    versions: tuple[e.DestroyedVersion, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasePersonalData(FileCommand):
+    """Erase private values of the file's earlier events; the leaves stay as they are."""
+
+    fields: tuple[str, ...]
+    events: int
+    reason: str

@@ -1,0 +1,48 @@
+"""The one door to a file's decisions: `decide(state, command)` gives the facts to record, or refuses.
+
+Pure: the same state and command always give the same facts. No facts means that nothing changes.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from provenstore.domain import custody_decisions as custody
+from provenstore.domain import file_commands as c
+from provenstore.domain import purge_decisions as purge
+from provenstore.domain import upload_decisions as upload
+from provenstore.domain.errors import NotFound
+from provenstore.domain.event_types import Fact
+from provenstore.domain.file import File
+
+_DECISIONS: Mapping[type[c.FileCommand], Callable[[File, Any], tuple[Fact, ...]]] = {
+    c.RequestCompletion: upload.request_completion,
+    c.RecordStored: upload.record_stored,
+    c.RecordIntegrityFailure: upload.record_integrity_failure,
+    c.Abort: upload.abort,
+    c.ExpireUpload: upload.expire_upload,
+    c.RecordCleared: upload.record_cleared,
+    c.SoftDelete: custody.soft_delete,
+    c.Expire: custody.expire,
+    c.Restore: custody.restore,
+    c.ChangeFile: custody.change_file,
+    c.SetRetention: custody.set_retention,
+    c.PlaceHold: custody.place_hold,
+    c.ReleaseHold: custody.release_hold,
+    c.ErasePersonalData: custody.erase_personal_data,
+    c.RequestPurge: purge.request_purge,
+    c.WithdrawPurge: purge.withdraw_purge,
+    c.ApprovePurge: purge.approve_purge,
+    c.RejectPurge: purge.reject_purge,
+    c.StartPurge: purge.start_purge,
+    c.RecordPurgeFailure: purge.record_purge_failure,
+    c.RecordPurged: purge.record_purged,
+}
+
+
+def decide(file: File | None, command: c.FileCommand) -> tuple[Fact, ...]:
+    """Return what `command` makes of `file`; one of the Refused errors where a rule forbids it."""
+    if isinstance(command, c.Initiate):
+        return upload.initiate(file, command)
+    if file is None:
+        raise NotFound("there is no such file")
+    return _DECISIONS[type(command)](file, command)

@@ -1,0 +1,239 @@
+"""The application service: one method per command, for HTTP, the CLI and the background work alike.
+
+Everything that may be done to a file or a workspace goes through here; no caller can get around the rules, because
+the append that records an act is guarded by the very versions the decision saw.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import cast
+from uuid import UUID
+
+from provenstore.domain import file_commands as c
+from provenstore.domain import file_events as fe
+from provenstore.domain import text
+from provenstore.domain.administration import Administration
+from provenstore.domain.caller import Caller, Operation, Permits
+from provenstore.domain.canonical import Json
+from provenstore.domain.clock import Clock
+from provenstore.domain.entropy import Entropy
+from provenstore.domain.envelope import Actor
+from provenstore.domain.errors import InvalidInput
+from provenstore.domain.event_log import EventLog, IdempotencyKey
+from provenstore.domain.file import File, file_stream
+from provenstore.domain.object_store import ObjectStore
+from provenstore.domain.purging import Purging
+from provenstore.domain.reading import Reading
+from provenstore.domain.recorder import Recorder, erasures
+from provenstore.domain.uploading import COMPLETION_GRACE, Uploading
+
+ERASABLE = ("filename", "related", "subjects", "metadata", "reason", "name", "matter")
+"""Private values of a file's lifecycle events that a person may ask to have erased."""
+
+SYSTEM = Caller(Actor("provenstore", "system", "system"), frozenset(), None)
+"""This program itself, in its background work."""
+
+_Make = Callable[[datetime], c.FileCommand]
+
+
+class Ledger:
+    """A ledger of custody over one log and one object store. Thread safe."""
+
+    def __init__(self, log: EventLog, store: ObjectStore, *, clock: Clock, entropy: Entropy, permits: Permits) -> None:
+        """Wire the ports together; `permits` is the permission table."""
+        self.log = log
+        self.store = store
+        self.recorder = Recorder(log, clock, entropy, permits)
+        self.administration = Administration(self.recorder)
+        self.uploading = Uploading(self.recorder, store)
+        self.purging = Purging(self.recorder, store)
+        self.reading = Reading(self.recorder, store)
+        # One method per command, each in the room where its way is described.
+        self.create_workspace = self.administration.create_workspace
+        self.change_workspace = self.administration.change_workspace
+        self.issue_key = self.administration.issue_key
+        self.revoke_key = self.administration.revoke_key
+        self.authenticate = self.administration.authenticate
+        self.initiate = self.uploading.initiate
+        self.upload_content = self.uploading.upload_content
+        self.abort_upload = self.uploading.abort
+        self.request_purge = self.purging.request
+        self.approve_purge = self.purging.approve
+        self.reject_purge = self.purging.reject
+        self.withdraw_purge = self.purging.withdraw
+        self.content = self.reading.content
+        self.readable = self.reading.readable
+        self.history = self.reading.history
+        self.lifecycle = self.reading.lifecycle
+        self.certificate = self.reading.certificate
+
+    def soft_delete(
+        self, caller: Caller, file_id: UUID, reason: str | None = None, key: IdempotencyKey | None = None
+    ) -> File:
+        """Take the content out of reach; LegalHold, WrongState."""
+        reason = _reason(reason)
+        return self._change(
+            caller, "file.soft_delete", file_id, key, lambda now: c.SoftDelete(by=caller.actor, now=now, reason=reason)
+        )
+
+    def restore(
+        self, caller: Caller, file_id: UUID, reason: str | None = None, key: IdempotencyKey | None = None
+    ) -> File:
+        """Bring the content back; WrongState once a purge has started."""
+        reason = _reason(reason)
+        return self._change(
+            caller, "file.restore", file_id, key, lambda now: c.Restore(by=caller.actor, now=now, reason=reason)
+        )
+
+    def change_file(
+        self,
+        caller: Caller,
+        file_id: UUID,
+        *,
+        values: dict[str, Json] | None = None,
+        access: fe.AccessLevel | None = None,
+        expiry: tuple[datetime | None] | None = None,
+        key: IdempotencyKey | None = None,
+    ) -> File:
+        """Change private values (a whole each), access level and expiry (`(None,)`: never), together or not at all."""
+        checked = _checked(values or {})
+        return self._change(
+            caller,
+            "file.change",
+            file_id,
+            key,
+            lambda now: c.ChangeFile(by=caller.actor, now=now, values=checked, access=access, expiry=expiry),
+        )
+
+    def set_retention(
+        self,
+        caller: Caller,
+        file_id: UUID,
+        *,
+        until: datetime,
+        mode: fe.RetentionMode,
+        reason: str,
+        key: IdempotencyKey | None = None,
+    ) -> File:
+        """Set or lengthen retention; shortening governance mode takes the same wish of a second person."""
+        text.require_reason(reason)
+        return self._change(
+            caller,
+            "file.retention",
+            file_id,
+            key,
+            lambda now: c.SetRetention(by=caller.actor, now=now, until=until, mode=mode, reason=reason),
+        )
+
+    def place_hold(
+        self,
+        caller: Caller,
+        file_id: UUID,
+        *,
+        name: str,
+        reason: str,
+        matter: str | None = None,
+        key: IdempotencyKey | None = None,
+    ) -> tuple[File, str]:
+        """Place a legal hold and return its id; it cancels a purge that has not started."""
+        text.require_text("name", name, text.MAX_ID_BYTES)
+        text.require_reason(reason)
+        if matter is not None:
+            text.require_text("matter", matter, text.MAX_ID_BYTES)
+        hold = str(self.recorder.entropy.event_id())
+        if key is not None and (known := self.log.recall(key)) is not None:
+            placed = self.log.find(known.events[0].id).data
+            hold = placed.hold if isinstance(placed, fe.LegalHoldPlaced) else hold
+        file = self._change(
+            caller,
+            "file.hold",
+            file_id,
+            key,
+            lambda now: c.PlaceHold(by=caller.actor, now=now, hold=hold, name=name, matter=matter, reason=reason),
+        )
+        return file, hold
+
+    def release_hold(
+        self, caller: Caller, file_id: UUID, hold: str, reason: str | None = None, key: IdempotencyKey | None = None
+    ) -> File:
+        """End one hold, as a second person."""
+        reason = _reason(reason)
+        return self._change(
+            caller,
+            "file.release",
+            file_id,
+            key,
+            lambda now: c.ReleaseHold(by=caller.actor, now=now, hold=hold, reason=reason),
+        )
+
+    def erase_personal_data(self, caller: Caller, file_id: UUID, *, fields: tuple[str, ...], reason: str) -> File:
+        """Erase private values from all lifecycle events of a file; the leaves and all proofs stay valid."""
+        text.require_reason(reason)
+        if not fields or not set(fields) <= set(ERASABLE):
+            raise InvalidInput("fields", f"takes one or more of {' '.join(ERASABLE)}")
+        found = erasures(self.log.events([file_stream(file_id)]), fields)
+        return self.recorder.change(
+            caller,
+            "file.erase",
+            file_id,
+            lambda _, now: c.ErasePersonalData(
+                by=caller.actor,
+                now=now,
+                fields=tuple(sorted(fields)),
+                events=len({one.event_id for one in found}),
+                reason=reason,
+            ),
+            erase=lambda file: erasures(self.log.events([file.stream]), fields),
+        )
+
+    def settle(self, file_id: UUID) -> File:
+        """Do whatever is due for a file, as the system: finish, expire, clear, purge. Safe to repeat and to race."""
+        file = self.recorder.file(file_id)
+        now = self.recorder.clock.now()
+        if file.completion is not None and now - file.completion.at >= COMPLETION_GRACE:
+            file = self.uploading.finish(SYSTEM, file_id)
+        if file.status == "initiated" and not file.held and now >= file.initiated.upload_expires_at:
+            if file.completion is None:
+                file = self.uploading.expire(SYSTEM, file_id)
+        elif file.status in {"aborted", "expired"} and file.stored is None:
+            file = self.uploading.clear(SYSTEM, file_id)
+        elif file.status == "stored" and file.expires_at is not None and now >= file.expires_at:
+            if not file.held and not file.retained(now):
+                file = self._change(
+                    SYSTEM, "system.sweep", file_id, None, lambda now: c.Expire(by=SYSTEM.actor, now=now)
+                )
+        elif file.purge is not None and file.purge.approved_at is not None:
+            file = self.purging.carry_out(SYSTEM, file_id)
+        return file
+
+    def flush(self, *, everything: bool = False) -> None:
+        """Record counts of merged refusals whose minute is over, or all of them at shutdown."""
+        self.recorder.flush_denials(None if everything else self.recorder.clock.now())
+        self.reading.forget_ranges()
+
+    def _change(
+        self, caller: Caller, operation: Operation, file_id: UUID, key: IdempotencyKey | None, make: _Make
+    ) -> File:
+        return self.recorder.change(caller, operation, file_id, lambda _, now: make(now), key=key)
+
+
+def _reason(reason: str | None) -> str | None:
+    return None if reason is None else text.require_reason(reason)
+
+
+def _checked(values: dict[str, Json]) -> dict[str, Json]:
+    """Return the private values of a change if each is what it must be."""
+    checked: dict[str, Json] = {}
+    for name, value in values.items():
+        match name:
+            case "filename":
+                checked[name] = text.require_filename(cast(str, value))
+            case "metadata":
+                checked[name] = cast(Json, text.require_metadata(cast("Mapping[str, str]", value)))
+            case "related":
+                checked[name] = cast(Json, text.require_related(cast("Sequence[Mapping[str, str]]", value)))
+            case "subjects":
+                checked[name] = cast(Json, text.require_subjects(cast("Sequence[str]", value)))
+            case _:
+                raise InvalidInput(name, "cannot be changed")
+    return checked

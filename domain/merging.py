@@ -1,0 +1,58 @@
+"""Merging what repeats: identical occurrences within a window count as one.
+
+Holds memory only. The first occurrence is recorded at once; what repeats within the window is counted, and the count
+is recorded when the window is over. A crash loses at most the counts of open windows, never a first occurrence.
+"""
+
+import threading
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+Payload = TypeVar("Payload")
+
+MAX_OPEN_WINDOWS = 10_000
+"""Beyond this nothing is merged any more, so that hostile variety costs events, not memory."""
+
+
+@dataclass(slots=True)
+class _Window(Generic[Payload]):
+    since: datetime
+    payload: Payload
+    repeated: int = 0
+
+
+class Merger(Generic[Payload]):
+    """Counts repetitions of a key within `window` of its first occurrence. Thread safe."""
+
+    def __init__(self, window: timedelta) -> None:
+        """Start with nothing remembered."""
+        self._window = window
+        self._open: dict[Hashable, _Window[Payload]] = {}
+        self._lock = threading.Lock()
+
+    def is_first(self, key: Hashable, payload: Payload, now: datetime) -> bool:
+        """Tell whether this occurrence opens a window and must be recorded itself."""
+        with self._lock:
+            known = self._open.get(key)
+            if known is not None and now - known.since < self._window:
+                known.repeated += 1
+                return False
+            if known is None and len(self._open) >= MAX_OPEN_WINDOWS:
+                return True
+            repeated = known.repeated if known else 0
+            self._open[key] = _Window(now, payload, repeated)
+            return True
+
+    def forget(self, key: Hashable) -> None:
+        """Close a window whose first occurrence could not be recorded."""
+        with self._lock:
+            self._open.pop(key, None)
+
+    def take_over(self, now: datetime | None = None) -> list[tuple[Payload, int]]:
+        """Close the windows that are over (all of them for None); return what was repeated and how often."""
+        with self._lock:
+            over = [key for key, one in self._open.items() if now is None or now - one.since >= self._window]
+            closed = [self._open.pop(key) for key in over]
+        return [(one.payload, one.repeated) for one in closed if one.repeated]

@@ -1,0 +1,223 @@
+"""The port to the bytes: what every object store promises, whether a bucket or a folder.
+
+No method of it decides whether something may be done: that was decided, and recorded, before it is called.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol, Self
+
+from provenstore.domain.objects import (
+    MAX_PAGE,
+    Capabilities,
+    Digests,
+    MultipartInfo,
+    ObjectInfo,
+    ObjectVersion,
+    Page,
+    PartInfo,
+    PartRef,
+    SignedUrl,
+)
+
+
+class ObjectReader(Protocol):
+    """An open object: a context manager that iterates once over its bytes in chunks of bounded size.
+
+    It stays on the object as it was when opened, even if that is replaced or deleted meanwhile. An object that turns
+    out shorter than `length` raises IntegrityViolated rather than ending early.
+    """
+
+    @property
+    def info(self) -> ObjectInfo:
+        """The whole object, whatever the range."""
+        ...
+
+    @property
+    def first(self) -> int:
+        """Position of the first byte that is delivered."""
+        ...
+
+    @property
+    def length(self) -> int:
+        """Number of bytes that are delivered."""
+        ...
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+class ObjectStore(Protocol):
+    """A place for bytes under keys. Safe to call from many threads; several processes may share one store.
+
+    - Durable on return: what a method reports as stored or deleted survives a power cut.
+    - All or nothing: an object is visible with all its bytes or not at all. A method that raises has left nothing
+      visible, and nothing that the store does not clear away by itself. The exception is a crash, or an Unavailable
+      from a store whose answer was lost: head tells then.
+    - Constant memory, whatever the size.
+    - Every key is checked with `check_key` (InvalidInput); a store may refuse further keys that it cannot hold.
+    - Errors: Refused with a reason, StorageFull, or StoreUnavailable for everything that may pass; an exception
+      raised by a body or by `confirm` passes through unchanged.
+    """
+
+    @property
+    def name(self) -> str:
+        """The provider as events record it, e.g. `local`."""
+        ...
+
+    def capabilities(self) -> Capabilities:
+        """Say what this store can do; constant as long as it is open."""
+        ...
+
+    # -- whole objects ----------------------------------------------------------------------------------------
+
+    def put(
+        self,
+        key: str,
+        body: Iterable[bytes],
+        *,
+        media_type: str,
+        max_size: int,
+        size: int | None = None,
+        sha256: str | None = None,
+        md5: str | None = None,
+        if_absent: bool = True,
+        confirm: Callable[[Digests], None] | None = None,
+    ) -> ObjectInfo:
+        """Store what `body` yields and return it with its digests.
+
+        Reads no further than `max_size` (ContentTooLarge) or the declared `size`. Bytes that differ from a declared
+        `size`, `sha256` or `md5` raise ContentMismatch (details: check, expected, actual). `confirm` is called once,
+        when all bytes are safe and compared but not yet visible; if it raises, they never become visible.
+        `if_absent` refuses with AlreadyExists if there is an object, even an equal one, and lets exactly one of
+        several writers win: at once where an object is there, otherwise after `confirm`. Without it the object is
+        replaced as a whole.
+        """
+        ...
+
+    def get(
+        self, key: str, *, version: str | None = None, first: int | None = None, last: int | None = None
+    ) -> ObjectReader:
+        """Open an object, or its bytes `first` to `last` inclusive (`last` beyond the end means the end).
+
+        Raises ObjectNotFound, RangeNotSatisfiable (details: size) if no byte lies in the range, and InvalidInput for
+        a negative position or a range that ends before it begins.
+        """
+        ...
+
+    def head(self, key: str, *, version: str | None = None) -> ObjectInfo:
+        """Describe an object or raise ObjectNotFound. A store without versioning has no version but None."""
+        ...
+
+    def copy(
+        self,
+        source: str,
+        target: str,
+        *,
+        source_version: str | None = None,
+        if_source_etag: str | None = None,
+        if_absent: bool = True,
+    ) -> ObjectInfo:
+        """Copy bytes and media type. Raises ObjectNotFound, SourceChanged (etag), AlreadyExists (as put does)."""
+        ...
+
+    def versions(self, key: str) -> tuple[ObjectVersion, ...]:
+        """List every version and delete marker of exactly this key, newest first; empty if there is none."""
+        ...
+
+    def delete(self, key: str, *, version: str | None = None) -> None:
+        """Remove the object, or exactly one version or delete marker; what is not there is no error.
+
+        In a store with versioning, a deletion without a version only lays a delete marker over the versions.
+        """
+        ...
+
+    def list(self, prefix: str, *, after: str | None = None, limit: int = MAX_PAGE) -> Page:
+        """List objects whose keys begin with `prefix` (any text) and come after `after`; `limit` is 1 to 1,000."""
+        ...
+
+    # -- multipart --------------------------------------------------------------------------------------------
+
+    def create_multipart(self, key: str, *, media_type: str) -> str:
+        """Begin an upload in parts and return its id. Nothing is visible under the key until it is completed."""
+        ...
+
+    def put_part(
+        self, key: str, upload: str, number: int, body: Iterable[bytes], *, size: int, md5: str | None = None
+    ) -> PartInfo:
+        """Store one part of `size` bytes, replacing an earlier part of that number; any order, any concurrency.
+
+        Raises MultipartNotFound, InvalidInput (number), ContentTooLarge (max_part_size), ContentMismatch.
+        """
+        ...
+
+    def list_parts(self, key: str, upload: str) -> tuple[PartInfo, ...]:
+        """List the stored parts by number, or raise MultipartNotFound."""
+        ...
+
+    def complete_multipart(
+        self, key: str, upload: str, parts: Sequence[PartRef], *, if_absent: bool = True
+    ) -> ObjectInfo:
+        """Make the object of exactly these parts, in ascending order; its etag is S3's `<md5 of md5s>-<count>`.
+
+        Idempotent: again with the same parts it answers the same as long as the object stands; with other parts it
+        raises ContentMismatch. A part that is missing or has another etag raises ContentMismatch, too, and leaves
+        the upload as it was. Raises MultipartNotFound, AlreadyExists, InvalidInput (order, min_part_size).
+        """
+        ...
+
+    def abort_multipart(self, key: str, upload: str) -> None:
+        """Throw the upload and its parts away; an unknown or finished upload is no error."""
+        ...
+
+    def list_multiparts(self, prefix: str) -> tuple[MultipartInfo, ...]:
+        """List the unfinished uploads to keys that begin with `prefix`, by key, then id."""
+        ...
+
+    # -- signed URLs ------------------------------------------------------------------------------------------
+
+    def presign_get(
+        self, key: str, *, file: str, grant: str, expires_at: datetime, disposition: str | None = None
+    ) -> SignedUrl:
+        """Permit reading the object until `expires_at`.
+
+        `file` and `grant` are the ids of the file and of the event that grants this. A store that serves its URLs
+        itself signs the key, and answers `disposition` as Content-Disposition; one whose URLs come back to us signs
+        the ids instead, and the HTTP layer asks the ledger at each use. So do the other two. The URL never lives
+        longer than `expires_at`, which is cut to the second. Raises NotSupported.
+        """
+        ...
+
+    def presign_put(
+        self,
+        key: str,
+        *,
+        file: str,
+        grant: str,
+        expires_at: datetime,
+        media_type: str,
+        size: int | None = None,
+        sha256: str | None = None,
+        md5: str | None = None,
+    ) -> SignedUrl:
+        """Permit storing the object, with what is declared here and nothing else, until `expires_at`."""
+        ...
+
+    def presign_part(
+        self,
+        key: str,
+        upload: str,
+        number: int,
+        *,
+        file: str,
+        grant: str,
+        expires_at: datetime,
+        size: int | None = None,
+        md5: str | None = None,
+    ) -> SignedUrl:
+        """Permit storing one part until `expires_at`."""
+        ...

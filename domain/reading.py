@@ -1,0 +1,171 @@
+"""Giving content out, and reading the audit: nothing leaves before the event that says so is durable."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from provenstore.domain import file_events as fe
+from provenstore.domain import workspace_events as we
+from provenstore.domain.caller import Caller
+from provenstore.domain.canonical import Json
+from provenstore.domain.envelope import Event
+from provenstore.domain.errors import Conflict, Forbidden, Gone, IntegrityViolated, Refused, WrongState
+from provenstore.domain.event_log import Append, Disclosures, Guard
+from provenstore.domain.event_types import Fact
+from provenstore.domain.file import File, access_stream, file_stream, parts_stream
+from provenstore.domain.merging import Merger
+from provenstore.domain.object_store import ObjectReader, ObjectStore
+from provenstore.domain.objects import ObjectNotFound
+from provenstore.domain.purging import certificate
+from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
+
+RANGES_MERGED_FOR = timedelta(seconds=60)
+"""Ranges of one file by one credential within this time are one access: a player seeking is one viewing."""
+
+_SEES_EVERY_PRIVATE_FILE = frozenset({"admin", "records"})
+_SEES_ALL_DISCLOSURES = frozenset({"admin", "approver", "auditor", "privacy", "records"})
+_SERVICE_DISCLOSURES = frozenset({"filename", "related", "subjects", "metadata"})
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Content about to be given out; the event that says so is durable."""
+
+    file: File
+    reader: ObjectReader
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A page of a file's history in log order, with what the caller may see of its private values."""
+
+    events: Sequence[Event]
+    disclosures: Disclosures
+    next: int | None
+
+
+class Reading:
+    """Opens content and history."""
+
+    def __init__(self, recorder: Recorder, store: ObjectStore) -> None:
+        """Record with `recorder`, read from `store`."""
+        self._recorder = recorder
+        self._store = store
+        self._ranges: Merger[None] = Merger(RANGES_MERGED_FOR)
+
+    def readable(self, caller: Caller, file_id: UUID) -> File:
+        """Return a file whose content the caller may read now; refusals are recorded, nothing else is."""
+        file = self._recorder.authorised_file(caller, "file.content", file_id)
+        refusal = _refusal(caller, file)
+        if refusal is not None:
+            self._recorder.deny(caller, file, "file.content", refusal)
+            raise refusal
+        return file
+
+    @contextmanager
+    def content(
+        self,
+        caller: Caller,
+        file_id: UUID,
+        *,
+        mode: fe.AccessMode = "download",
+        first: int | None = None,
+        last: int | None = None,
+    ) -> Iterator[Content]:
+        """Give out content, or the range from byte `first` to `last` inclusive, after recording Accessed.
+
+        RangeNotSatisfiable, Gone, Forbidden, WrongState. A deletion or revocation that commits first refuses it.
+        """
+        for _ in range(MAX_ATTEMPTS):
+            file = self.readable(caller, file_id)
+            with self._open(file, first, last) as reader:
+                try:
+                    self._record(caller, file, mode, reader, ranged=first is not None or last is not None)
+                except Conflict as conflict:
+                    self._recorder.retry_or_raise(conflict, file.stream)
+                    continue
+                yield Content(file, reader)
+                return
+        raise Conflict("the file keeps changing; try again")
+
+    def _open(self, file: File, first: int | None, last: int | None) -> ObjectReader:
+        version = file.stored.version_id if file.stored else None
+        try:
+            return self._store.get(file.path, version=version, first=first, last=last)
+        except ObjectNotFound as exc:
+            raise IntegrityViolated("the file's object is missing from the store") from exc
+
+    def _record(self, caller: Caller, file: File, mode: fe.AccessMode, reader: ObjectReader, *, ranged: bool) -> None:
+        recorder = self._recorder
+        window = (file.id, file.version, caller.actor, mode)
+        if ranged and not self._ranges.is_first(window, None, recorder.clock.now()):
+            return
+        first, last = (reader.first, reader.first + reader.length - 1) if ranged else (None, None)
+        data = fe.Accessed(mode=mode, first=first, last=last, size=reader.length)
+        drafts = recorder.drafts(caller, access_stream(file.id), file.workspace, [Fact(data, caller.client)])
+        try:
+            recorder.append(caller, drafts, reads=[Guard(file.stream, file.version)])
+        except BaseException:
+            self._ranges.forget(window)
+            raise
+
+    def forget_ranges(self) -> None:
+        """Close the windows that are over."""
+        self._ranges.take_over(self._recorder.clock.now())
+
+    def history(self, caller: Caller, file_id: UUID, *, after: int = 0, limit: int = 1000) -> History:
+        """Return a page of all events of a file; that it was read is itself recorded first."""
+        file = self._recorder.authorised_file(caller, "file.history", file_id)
+        self._record_audit_read(caller, file, "history")
+        log = self._recorder.log
+        found = log.events(_streams(file_id), after=after, limit=limit + 1)
+        events = found[:limit]
+        disclosures = _visible(caller, log.disclosures([event.id for event in events]))
+        return History(events, disclosures, events[-1].position if len(found) > limit else None)
+
+    def lifecycle(self, caller: Caller, file_id: UUID) -> History:
+        """Return the lifecycle events of a file with its private values: what the present state is folded from."""
+        self._recorder.authorised_file(caller, "file.get", file_id)
+        log = self._recorder.log
+        events = log.events([file_stream(file_id)])
+        return History(events, log.disclosures([event.id for event in events]), None)
+
+    def certificate(self, caller: Caller, file_id: UUID) -> dict[str, Json]:
+        """Return the certificate of a file's destruction; that it was read is recorded."""
+        file = self._recorder.authorised_file(caller, "file.certificate", file_id)
+        events = self._recorder.log.events([file_stream(file_id)])
+        content = certificate(file, events)
+        self._record_audit_read(caller, file, "certificate")
+        return content
+
+    def _record_audit_read(self, caller: Caller, file: File, what: str) -> None:
+        data = we.AuditRead.model_validate({"what": what, "file": str(file.id)})
+        stream = f"audit:{caller.actor.id}"
+        drafts = self._recorder.drafts(caller, stream, file.workspace, [Fact(data)])
+        self._recorder.log.append(Append(drafts=drafts, reads=caller.guards))
+
+
+def _streams(file_id: UUID) -> list[str]:
+    return [file_stream(file_id), parts_stream(file_id), access_stream(file_id)]
+
+
+def _refusal(caller: Caller, file: File) -> Refused | None:
+    if file.status in {"soft_deleted", "expired", "purged"}:
+        return Gone(f"the file is {file.status.replace('_', ' ')}", status=file.status)
+    if file.status != "stored":
+        return WrongState(f"the file is {file.status}; there is no content", status=file.status)
+    private = file.access == "private" and caller.actor.id != file.initiated.owner
+    if private and not caller.roles & _SEES_EVERY_PRIVATE_FILE and caller.actor.kind != "system":
+        return Forbidden("the file is private to its owner")
+    return None
+
+
+def _visible(caller: Caller, disclosures: Disclosures) -> Disclosures:
+    if caller.roles & _SEES_ALL_DISCLOSURES or caller.actor.kind == "system":
+        return disclosures
+    return {
+        event: {name: value for name, value in fields.items() if name in _SERVICE_DISCLOSURES}
+        for event, fields in disclosures.items()
+    }

@@ -1,0 +1,248 @@
+"""The way of every command: load, authorise, decide, record; and again from the start if somebody was quicker.
+
+A command on a file goes: (1) fold the file's stream, (2) check reach and permission, (3) decide, purely,
+(4) append with the versions that the decision saw as guards. A crash before (4) leaves nothing; after it the event is
+durable. What is refused to a known caller on an existing file is recorded on the file's `access:` stream.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from provenstore.domain import file_events as fe
+from provenstore.domain import workspace
+from provenstore.domain.caller import Caller, Operation, Permits
+from provenstore.domain.clock import Clock
+from provenstore.domain.entropy import Entropy
+from provenstore.domain.envelope import SALT_BYTES, Actor, Draft, Event, draft
+from provenstore.domain.errors import (
+    Conflict,
+    Forbidden,
+    Gone,
+    LegalHold,
+    NotFound,
+    Refused,
+    Retained,
+    SecondPersonRequired,
+    WrongState,
+)
+from provenstore.domain.event_log import Append, Appended, Erasure, EventLog, Guard, IdempotencyKey
+from provenstore.domain.event_types import Fact
+from provenstore.domain.file import File, access_stream, file_stream, project
+from provenstore.domain.file_commands import FileCommand
+from provenstore.domain.file_decisions import decide
+from provenstore.domain.merging import Merger
+from provenstore.domain.quota import quota_changes
+
+State = TypeVar("State")
+Command = TypeVar("Command", bound=FileCommand)
+
+MAX_ATTEMPTS = 20
+"""How often a command is decided anew when others were quicker; then the caller is told."""
+
+DENIALS_MERGED_FOR = timedelta(minutes=1)
+
+_RECORDED_REFUSALS = (Forbidden, Gone, LegalHold, Retained, SecondPersonRequired, WrongState)
+
+
+@dataclass(frozen=True, slots=True)
+class _Denial:
+    """A refusal as it would be recorded."""
+
+    caller: Caller
+    file_id: UUID
+    workspace: str
+    operation: Operation
+    refusal: Refused
+
+
+class Recorder:
+    """Turns decisions into recorded events. Holds ports only; safe to share between threads."""
+
+    def __init__(self, log: EventLog, clock: Clock, entropy: Entropy, permits: Permits) -> None:
+        """Work on `log`; `permits` is the permission table."""
+        self.log = log
+        self.clock = clock
+        self.entropy = entropy
+        self._permits = permits
+        self._denials: Merger[_Denial] = Merger(DENIALS_MERGED_FOR)
+
+    # -- loading -------------------------------------------------------------------------------------------
+
+    def file(self, file_id: UUID) -> File:
+        """Return a file's state, or raise NotFound."""
+        return self.log.load(file_stream(file_id), project)
+
+    def workspace(self, workspace_id: str) -> workspace.Workspace:
+        """Return a workspace's state, or raise NotFound."""
+        return self.log.load(workspace.workspace_stream(workspace_id), workspace.project)
+
+    def find(self, stream: str, project_with: Callable[[State | None, Iterable[Event]], State | None]) -> State | None:
+        """Return a stream's state, or None if it has no events."""
+        try:
+            return self.log.load(stream, project_with)
+        except NotFound:
+            return None
+
+    # -- authorising ---------------------------------------------------------------------------------------
+
+    def require(self, caller: Caller, operation: Operation, workspace_id: str | None) -> None:
+        """Refuse what the caller's roles or reach do not allow; a foreign workspace does not exist."""
+        if workspace_id is not None and not caller.reaches(workspace_id):
+            raise NotFound("there is no such workspace")
+        if workspace_id is None and caller.scope is not None:
+            raise Forbidden("this takes a key for the whole ledger", operation=operation)
+        if not self.permitted(caller, operation):
+            raise Forbidden(f"none of your roles allows {operation}", operation=operation)
+
+    def permitted(self, caller: Caller, operation: Operation) -> bool:
+        """Tell whether the caller may do this at all; the system may, since only this program speaks for it."""
+        return caller.actor.kind == "system" or self._permits(caller, operation)
+
+    def authorised_file(self, caller: Caller, operation: Operation, file_id: UUID) -> File:
+        """Return the file if the caller may do this to files; refusals are recorded."""
+        file = self.file(file_id)
+        if not caller.reaches(file.workspace):
+            self.deny(caller, file, operation, NotFound())
+            raise NotFound("there is no such file")
+        if not self.permitted(caller, operation):
+            refusal = Forbidden(f"none of your roles allows {operation}", operation=operation)
+            self.deny(caller, file, operation, refusal)
+            raise refusal
+        return file
+
+    def deny(self, caller: Caller, file: File, operation: Operation, refusal: Refused) -> None:
+        """Record a refusal; identical ones within a minute become one further event with their count."""
+        denial = _Denial(caller, file.id, file.workspace, operation, refusal)
+        key = (file.id, caller.actor, operation, refusal.code)
+        if self._denials.is_first(key, denial, self.clock.now()):
+            try:
+                self._record_denial(denial, 1)
+            except BaseException:
+                self._denials.forget(key)
+                raise
+
+    def flush_denials(self, now: datetime | None = None) -> None:
+        """Record the counts of refusals whose minute is over; of all with `now` None (shutdown)."""
+        for denial, count in self._denials.take_over(now):
+            self._record_denial(denial, count)
+
+    def _record_denial(self, denial: _Denial, count: int) -> None:
+        data = fe.AccessDenied(operation=denial.operation, code=denial.refusal.code, count=count)
+        rule = denial.refusal.details.get("rule")
+        fact = Fact(data, denial.caller.client, outcome="denied", decision=f"{rule}/1" if rule else None)
+        drafts = self.drafts(denial.caller, access_stream(denial.file_id), denial.workspace, [fact])
+        # No guards: a refusal is true whatever has become of the file or the credential meanwhile.
+        self.log.append(Append(drafts=drafts))
+
+    @staticmethod
+    def system(caller: Caller) -> Caller:
+        """Return the system as a caller, acting in the course of this caller's request."""
+        return Caller(Actor("provenstore", "system", "system"), frozenset(), None, request=caller.request)
+
+    # -- recording -----------------------------------------------------------------------------------------
+
+    def drafts(self, caller: Caller, stream: str, workspace_id: str, facts: Sequence[Fact]) -> list[Draft]:
+        """Return drafts of `facts` with fresh ids and salts."""
+        return [
+            draft(
+                fact,
+                event_id=self.entropy.event_id(),
+                stream=stream,
+                workspace=workspace_id,
+                origin=caller.origin,
+                salts={name: self.entropy.secret(SALT_BYTES) for name in fact.private},
+                head_of=_head_of(fact, stream),
+            )
+            for fact in facts
+        ]
+
+    def append(
+        self,
+        caller: Caller,
+        drafts: Sequence[Draft],
+        *,
+        expected: Sequence[Guard] = (),
+        reads: Sequence[Guard] = (),
+        erase: Sequence[Erasure] = (),
+        key: IdempotencyKey | None = None,
+    ) -> Appended:
+        """Append one command's drafts; the caller's credential and the quota follow from them."""
+        facts = [one.data for one in drafts if one.data is not None]
+        quota = quota_changes(drafts[0].workspace, facts) if drafts else ()
+        return self.log.append(
+            Append(
+                drafts=drafts,
+                expected=expected,
+                reads=(*caller.guards, *reads),
+                quota=quota,
+                erase=erase,
+                key=key,
+            )
+        )
+
+    def change(
+        self,
+        caller: Caller,
+        operation: Operation,
+        file_id: UUID,
+        make: Callable[[File, datetime], FileCommand],
+        *,
+        reads: Sequence[Guard] = (),
+        erase: Callable[[File], Sequence[Erasure]] | None = None,
+        key: IdempotencyKey | None = None,
+    ) -> File:
+        """Decide and record one command on a file; return the file's new state.
+
+        Conflict only after 20 attempts in which somebody else was quicker.
+        """
+        if key is not None and self.log.recall(key) is not None:
+            return self.authorised_file(caller, operation, file_id)
+        for _ in range(MAX_ATTEMPTS):
+            file = self.authorised_file(caller, operation, file_id)
+            facts = self.decide(caller, operation, file, make(file, self.clock.now()))
+            if not facts:
+                return file
+            drafts = self.drafts(caller, file.stream, file.workspace, facts)
+            try:
+                self.append(
+                    caller,
+                    drafts,
+                    expected=[Guard(file.stream, file.version)],
+                    reads=reads,
+                    erase=erase(file) if erase else (),
+                    key=key,
+                )
+            except Conflict as conflict:
+                self.retry_or_raise(conflict, file.stream)
+                continue
+            return self.file(file_id)
+        raise Conflict("the file keeps changing; try again")
+
+    def decide(self, caller: Caller, operation: Operation, file: File, command: FileCommand) -> tuple[Fact, ...]:
+        """Decide, and record a refusal."""
+        try:
+            return decide(file, command)
+        except _RECORDED_REFUSALS as refusal:
+            self.deny(caller, file, operation, refusal)
+            raise
+
+    @staticmethod
+    def retry_or_raise(conflict: Conflict, *streams: str) -> None:
+        """Return if the conflict is one that deciding anew can settle; a moved credential is not."""
+        if conflict.details.get("stream") not in streams:
+            raise conflict
+
+
+def _head_of(fact: Fact, stream: str) -> str | None:
+    """Return the stream whose head the event seals: `access_head` of `file:x` is that of `access:x`."""
+    if fact.data.HEAD is None:
+        return None
+    return f"{fact.data.HEAD.removesuffix('_head')}:{stream.partition(':')[2]}"
+
+
+def erasures(events: Iterable[Event], fields: Sequence[str]) -> list[Erasure]:
+    """Return the private values of these events under these names."""
+    return [Erasure(event.id, name) for event in events for name in event.private if name in fields]

@@ -1,0 +1,147 @@
+"""What an upload may do: from initiation to Stored, or to its end without."""
+
+from datetime import datetime, timedelta
+
+from provenstore.domain import file_commands as c
+from provenstore.domain import file_events as e
+from provenstore.domain.errors import ContentMismatch, ContentTooLarge, InvalidInput, LegalHold, Refused, WrongState
+from provenstore.domain.event_types import Fact
+from provenstore.domain.file import File
+
+Facts = tuple[Fact, ...]
+
+
+def initiate(file: File | None, command: c.Initiate) -> Facts:
+    """Begin a file that does not exist yet; an expiry lies in the future."""
+    if file is not None:
+        raise WrongState("the file exists already")
+    if command.data.expires_at is not None and command.data.expires_at <= command.now:
+        raise InvalidInput("expires_at", "lies in the past")
+    return (Fact(command.data, command.private),)
+
+
+def request_completion(file: File, command: c.RequestCompletion) -> Facts:
+    """Let one attempt publish, if the bytes are what was declared (rule stored-only-after-check)."""
+    require_open(file)
+    if file.completion is not None:
+        # The same digests are the same attempt, gone on with after a crash; anything else came second.
+        same = (file.completion.size, file.completion.sha256) == (command.size, command.sha256)
+        if same and command.sha256 is not None:
+            return ()
+        raise WrongState("another upload of this file is being completed")
+    if mismatch := declared_mismatch(file, command):
+        raise mismatch
+    extra = max(0, command.size - file.reserved)
+    data = e.CompletionRequested(
+        size=command.size, sha256=command.sha256, md5=command.md5, parts=command.parts, quota_bytes=extra
+    )
+    return (Fact(data, decision="quota-reserved/1"),)
+
+
+def declared_mismatch(file: File, found: c.RequestCompletion | c.RecordStored) -> Refused | None:
+    """Return what contradicts the client's declaration, or None."""
+    declared = file.initiated
+    if found.size > declared.max_size:
+        return ContentTooLarge(f"the content is larger than {declared.max_size:,} bytes", limit=declared.max_size)
+    pairs = (
+        ("size", declared.declared_size, found.size),
+        ("sha256", declared.declared_sha256, found.sha256),
+        ("md5", declared.declared_md5, found.md5),
+    )
+    for check, expected, actual in pairs:
+        if expected is not None and actual is not None and expected != actual:
+            return ContentMismatch(
+                f"the content's {check} is {actual}, declared was {expected}",
+                check=check,
+                expected=str(expected),
+                actual=str(actual),
+            )
+    return None
+
+
+def record_stored(file: File, command: c.RecordStored) -> Facts:
+    """Record Stored for exactly the bytes that were announced (rule stored-only-after-check)."""
+    require_open(file)
+    announced = file.completion
+    if announced is None:
+        raise WrongState("nothing was announced for this file")
+    if announced.size != command.size or (announced.sha256 or command.sha256) != (command.sha256 or announced.sha256):
+        raise ContentMismatch(
+            "the object in its place is not the one that was announced",
+            check="sha256",
+            expected=announced.sha256,
+            actual=command.sha256,
+        )
+    if mismatch := declared_mismatch(file, command):
+        raise mismatch
+    data = e.Stored(
+        size=command.size,
+        sha256=command.sha256,
+        sha256_status=command.sha256_status,
+        md5=command.md5,
+        etag=command.etag,
+        version_id=command.version_id,
+        expires_at=_expiry(file, command),
+        quota_bytes=command.size - file.reserved,
+    )
+    return (Fact(data, decision="stored-only-after-check/1"),)
+
+
+def _expiry(file: File, command: c.RecordStored) -> datetime | None:
+    if file.initiated.expires_at is not None:
+        return file.initiated.expires_at
+    if file.initiated.expires_after is None:
+        return None
+    return command.now + timedelta(seconds=file.initiated.expires_after)
+
+
+def record_integrity_failure(file: File, command: c.RecordIntegrityFailure) -> Facts:
+    """Record a mismatch; the upload is open again."""
+    require_open(file)
+    data = e.IntegrityFailed(check=command.check, expected=command.expected, actual=command.actual)
+    return (Fact(data, outcome="failed", decision="stored-only-after-check/1"),)
+
+
+def abort(file: File, command: c.Abort) -> Facts:
+    """Give an unfinished upload up, unless a hold stands on it or its bytes are being published."""
+    require_open(file)
+    if file.held:
+        raise LegalHold("a legal hold on the upload refuses to abort it", rule="hold-refuses-abort")
+    _not_completing(file)
+    private = {"reason": command.reason} if command.reason else {}
+    return (Fact(e.UploadAborted(), private, decision="hold-refuses-abort/1"),)
+
+
+def expire_upload(file: File, command: c.ExpireUpload) -> Facts:
+    """Give an upload up after its time, unless a hold stands on it or its bytes are being published."""
+    require_open(file)
+    if file.held:
+        raise LegalHold("a legal hold on the upload refuses its expiry", rule="hold-refuses-expiry")
+    _not_completing(file)
+    if command.now < file.initiated.upload_expires_at:
+        raise WrongState("the upload's time has not passed")
+    return (Fact(e.UploadExpired(), decision="hold-refuses-expiry/1"),)
+
+
+def record_cleared(file: File, command: c.RecordCleared) -> Facts:
+    """Free the reserved space, but only when no write URL of the upload is alive (rule quota-released-late)."""
+    if file.status not in {"aborted", "expired"} or file.stored is not None:
+        raise WrongState("the upload has not been given up")
+    if file.cleared:
+        return ()
+    write_until = file.initiated.write_until
+    if write_until is not None and command.now < write_until:
+        raise WrongState("a write URL of the upload is still alive", rule="quota-released-late")
+    data = e.UploadCleared(quota_bytes=-file.reserved, quota_files=-1)
+    return (Fact(data, decision="quota-released-late/1"),)
+
+
+def require_open(file: File) -> None:
+    """Refuse unless the upload is unfinished."""
+    if file.status != "initiated":
+        raise WrongState(f"the file is {file.status.replace('_', ' ')}, so its upload is over", status=file.status)
+
+
+def _not_completing(file: File) -> None:
+    if file.completion is not None:
+        raise WrongState("the upload is being completed")

@@ -1,0 +1,183 @@
+"""The state of one workspace (tenant): its purge policy, quota, limits and own categories; and what may change them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+from provenstore.domain import workspace_events as e
+from provenstore.domain.canonical import MAX_INTEGER, Json
+from provenstore.domain.categories import BUILT_IN, Category, require_template
+from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event
+from provenstore.domain.errors import AlreadyExists, IntegrityViolated, InvalidInput, NotFound
+from provenstore.domain.event_types import Fact
+from provenstore.domain.text import require_slug, require_text
+
+MAX_OWN_CATEGORIES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Everything that a decision about a workspace, or about a file in it, may depend on."""
+
+    id: str
+    version: int
+    four_eyes: bool
+    max_bytes: int | None
+    max_files: int | None
+    limits: Mapping[str, e.Limits] = field(default_factory=lambda: MappingProxyType({}))
+    templates: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def category(self, name: str) -> Category:
+        """Return a category under this workspace's limits; InvalidInput if there is none of this name."""
+        category = BUILT_IN.get(name)
+        if name in self.templates:
+            category = Category(name, self.templates[name])
+        if category is None:
+            raise InvalidInput("category", f"is {name!r}, which this workspace does not have")
+        limits = self.limits.get(name)
+        return category.limited(limits) if limits else category
+
+
+def workspace_stream(workspace: str) -> str:
+    """Return the stream of a workspace."""
+    return f"workspace:{workspace}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateWorkspace:
+    """Make a tenant."""
+
+    id: str
+    name: str | None = None
+    four_eyes: bool = True
+    max_bytes: int | None = None
+    max_files: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetQuota:
+    """Change the quota; None is no limit."""
+
+    max_bytes: int | None
+    max_files: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPurgePolicy:
+    """Ask for a second person at purges, or no longer."""
+
+    four_eyes: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetLimits:
+    """Give a category other limits."""
+
+    category: str
+    limits: e.Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterCategory:
+    """Add a category of the workspace's own."""
+
+    category: str
+    template: str
+    limits: e.Limits
+
+
+WorkspaceCommand = CreateWorkspace | SetQuota | SetPurgePolicy | SetLimits | RegisterCategory
+
+
+def decide(state: Workspace | None, command: WorkspaceCommand) -> tuple[Fact, ...]:
+    """Return the facts that `command` makes; Refused errors where it may not be."""
+    if isinstance(command, CreateWorkspace):
+        return _create(state, command)
+    if state is None:
+        raise NotFound("there is no such workspace")
+    match command:
+        case SetQuota():
+            _require_quota(command.max_bytes, command.max_files)
+            return (Fact(e.QuotaSet(max_bytes=command.max_bytes, max_files=command.max_files)),)
+        case SetPurgePolicy():
+            if command.four_eyes == state.four_eyes:
+                return ()
+            return (Fact(e.PurgePolicySet(four_eyes=command.four_eyes), {"reason": command.reason}),)
+        case SetLimits():
+            state.category(command.category)
+            _require_limits(command.limits)
+            return (Fact(e.LimitsSet(category=command.category, limits=command.limits)),)
+        case RegisterCategory():
+            return _register(state, command)
+
+
+def _create(state: Workspace | None, command: CreateWorkspace) -> tuple[Fact, ...]:
+    require_slug("id", command.id)
+    if command.id == SYSTEM_WORKSPACE:
+        raise InvalidInput("id", f"{SYSTEM_WORKSPACE!r} is the ledger's own")
+    if state is not None:
+        raise AlreadyExists("there is a workspace of this id already")
+    _require_quota(command.max_bytes, command.max_files)
+    private: dict[str, Json] = {"name": require_text("name", command.name, 255)} if command.name else {}
+    data = e.WorkspaceCreated(
+        workspace=command.id, four_eyes=command.four_eyes, max_bytes=command.max_bytes, max_files=command.max_files
+    )
+    return (Fact(data, private),)
+
+
+def _register(state: Workspace, command: RegisterCategory) -> tuple[Fact, ...]:
+    require_slug("category", command.category)
+    require_template(command.template)
+    _require_limits(command.limits)
+    if command.category in BUILT_IN or command.category in state.templates:
+        raise AlreadyExists("there is a category of this name already")
+    if len(state.templates) >= MAX_OWN_CATEGORIES:
+        raise InvalidInput("category", f"would be one more than {MAX_OWN_CATEGORIES}", limit=MAX_OWN_CATEGORIES)
+    data = e.CategoryRegistered(category=command.category, template=command.template, limits=command.limits)
+    return (Fact(data),)
+
+
+def _require_quota(max_bytes: int | None, max_files: int | None) -> None:
+    for name, value in (("max_bytes", max_bytes), ("max_files", max_files)):
+        if value is not None and not 0 <= value <= MAX_INTEGER:
+            raise InvalidInput(name, "is negative or too large to count")
+
+
+def _require_limits(limits: e.Limits) -> None:
+    for name in ("max_size", "expires_after", "reserve"):
+        value = getattr(limits, name)
+        if value is not None and not 0 <= value <= MAX_INTEGER:
+            raise InvalidInput(name, "is negative or too large to count")
+    for extension in limits.extensions or ():
+        if not extension.replace(".", "").isalnum() or extension != extension.lower() or len(extension) > 25:
+            raise InvalidInput("extensions", f"holds {extension[:40]!r}, which is no extension")
+
+
+def project(state: Workspace | None, events: Iterable[Event]) -> Workspace | None:
+    """Fold events into the state (eventsourcing's projector function)."""
+    for event in events:
+        state = evolve(state, event)
+    return state
+
+
+def evolve(state: Workspace | None, event: Event) -> Workspace | None:
+    """Return the state after one event."""
+    data = event.data
+    if state is None:
+        if not isinstance(data, e.WorkspaceCreated):
+            raise IntegrityViolated("a workspace's stream does not begin with its creation", position=event.position)
+        return Workspace(data.workspace, event.version, data.four_eyes, data.max_bytes, data.max_files)
+    changes: dict[str, Any] = {"version": event.version}
+    match data:
+        case e.QuotaSet():
+            changes |= {"max_bytes": data.max_bytes, "max_files": data.max_files}
+        case e.PurgePolicySet():
+            changes["four_eyes"] = data.four_eyes
+        case e.LimitsSet():
+            changes["limits"] = MappingProxyType({**state.limits, data.category: data.limits})
+        case e.CategoryRegistered():
+            changes["templates"] = MappingProxyType({**state.templates, data.category: data.template})
+            changes["limits"] = MappingProxyType({**state.limits, data.category: data.limits})
+    return replace(state, **changes)

@@ -1,0 +1,70 @@
+"""Commands for tests of the event store: two event types of their own, and short ways to draft them."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+from uuid import UUID, uuid4
+
+from provenstore.domain.canonical import Json
+from provenstore.domain.envelope import Actor, Draft, Origin, draft
+from provenstore.domain.event_log import Append
+from provenstore.domain.event_types import REGISTRY, EventData, Fact
+
+ORIGIN = Origin(Actor("svc-1", "service", "api_key", "cred-1"))
+SECRETS = ("address", "reason")
+
+
+@REGISTRY.register
+class Happened(EventData):
+    """Something happened, with private values or not."""
+
+    TYPE: ClassVar[str] = "test.happened.v1"
+    PRIVATE: ClassVar[frozenset[str]] = frozenset(SECRETS)
+    what: str
+
+
+@REGISTRY.register
+class Closed(EventData):
+    """Something ended, and seals the head of another stream in the midst of its data."""
+
+    TYPE: ClassVar[str] = "test.closed.v1"
+    HEAD: ClassVar[str | None] = "head"
+    after: str
+    why: str
+
+
+def happened(
+    stream: str,
+    what: str = "it",
+    *,
+    workspace: str = "acme",
+    event_id: UUID | None = None,
+    private: Mapping[str, Json] | None = None,
+) -> Draft:
+    """Return a draft of Happened."""
+    return draft(
+        Fact(Happened(what=what), private or {}),
+        event_id=event_id or uuid4(),
+        stream=stream,
+        workspace=workspace,
+        origin=ORIGIN,
+        salts={name: secrets.token_bytes(32) for name in private or {}},
+    )
+
+
+def closed(stream: str, head_of: str, *, workspace: str = "acme") -> Draft:
+    """Return a draft of Closed that seals the head of `head_of`."""
+    return draft(
+        Fact(Closed(after="a", why="é€ \u2028 \"quoted\" % \\")),
+        event_id=uuid4(),
+        stream=stream,
+        workspace=workspace,
+        origin=ORIGIN,
+        salts={},
+        head_of=head_of,
+    )
+
+
+def command(*drafts: Draft, **wishes: Sequence[Any] | Any) -> Append:
+    """Return a command of these drafts."""
+    return Append(drafts, **wishes)

@@ -1,0 +1,132 @@
+"""Whoever edits, deletes, reorders or slips in an event is found out, and the first bad position is named."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from file_life import FileLife
+from provenstore.domain.envelope import leaf_hash
+from provenstore.domain.event_log import Disclosure, QuotaUse
+from provenstore.domain.verification import StoredRow, Verifier, verify_rows
+
+
+def _rows() -> list[StoredRow]:
+    return [
+        StoredRow(e.position, e.state, e.leaf, e.id, e.type, e.stream, e.version, e.workspace, e.number, e.time)
+        for e in FileLife().purged().log.events
+    ]
+
+
+def test_an_untouched_log_verifies() -> None:
+    """Nothing is found, and everything was looked at."""
+    rows = _rows()
+    report = verify_rows(rows, newest=len(rows))
+    assert (report.ok, report.checked) == (True, len(rows))
+
+
+def _edit(rows: list[StoredRow]) -> list[StoredRow]:
+    rows[3] = replace(rows[3], state=rows[3].state.replace(b'"ok"', b'"no"'))
+    return rows
+
+
+def _edit_and_rehash(rows: list[StoredRow]) -> list[StoredRow]:
+    state = rows[3].state.replace(b'"ok"', b'"no"')
+    rows[3] = replace(rows[3], state=state, leaf=leaf_hash(state))
+    return rows
+
+
+def _delete(rows: list[StoredRow]) -> list[StoredRow]:
+    del rows[3]
+    return rows
+
+
+def _delete_and_close_up(rows: list[StoredRow]) -> list[StoredRow]:
+    del rows[3]
+    return [replace(row, position=position) for position, row in enumerate(rows, 1)]
+
+
+def _swap(rows: list[StoredRow]) -> list[StoredRow]:
+    rows[3], rows[4] = replace(rows[4], position=4), replace(rows[3], position=5)
+    return rows
+
+
+def _column(rows: list[StoredRow]) -> list[StoredRow]:
+    rows[3] = replace(rows[3], time=rows[3].time + timedelta(seconds=1))
+    return rows
+
+
+def _garbage(rows: list[StoredRow]) -> list[StoredRow]:
+    rows[3] = replace(rows[3], state=b"{}", leaf=leaf_hash(b"{}"))
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("tamper", "position", "step"),
+    [
+        (_edit, 4, 2),
+        (_edit_and_rehash, 5, 4),
+        (_delete, 5, 1),
+        (_delete_and_close_up, 4, 4),
+        (_swap, 4, 4),
+        (_column, 4, 3),
+        (_garbage, 4, 2),
+    ],
+)
+def test_tampering_is_found_where_it_begins(
+    tamper: Callable[[list[StoredRow]], list[StoredRow]], position: int, step: int
+) -> None:
+    """The first finding names the position and the step."""
+    first = verify_rows(tamper(_rows())).first
+    assert first is not None
+    assert (first.position, first.step) == (position, step)
+
+
+def test_an_edit_that_keeps_its_old_leaf_is_the_only_finding() -> None:
+    """What follows the edited event is sound, and is not blamed."""
+    assert len(verify_rows(_edit(_rows())).findings) == 1
+
+
+def test_truncation_is_found_against_a_known_position() -> None:
+    """A log that ends too early is not the log that was seen."""
+    rows = _rows()
+    first = verify_rows(rows[:-1], newest=len(rows)).first
+    assert first is not None
+    assert first.position == len(rows)
+
+
+def _with(disclosure: Disclosure | None, field: str = "filename") -> list[str]:
+    row = _rows()[0]
+    verifier = Verifier()
+    held = {"filename": Disclosure(b"s" * 32, b'"a.pdf"')}
+    if disclosure is None:
+        held.pop(field)
+    else:
+        held[field] = disclosure
+    verifier.take(row, {row.id: held})
+    return [finding.problem for finding in verifier.finish().findings]
+
+
+def test_private_values_are_checked_against_their_commitments() -> None:
+    """A changed, missing or added private value is found; an erased one is in order."""
+    salt = b"s" * 32
+    assert _with(Disclosure(salt, b'"a.pdf"')) == []
+    assert _with(Disclosure(None, None, erased_by=_rows()[1].id)) == []
+    assert _with(Disclosure(salt, b'"b.pdf"')) == ["private value filename is not the one committed to"]
+    assert _with(Disclosure(None, None)) == ["private value filename is erased by nobody"]
+    assert _with(None) == ["private value filename is missing without an erasure"]
+    assert _with(Disclosure(salt, b'"x"'), "extra") == ["private value extra was never committed to"]
+
+
+def test_quota_counters_are_recomputed() -> None:
+    """A counter that somebody helped along is found."""
+
+    def counted(use: QuotaUse) -> bool:
+        verifier = Verifier()
+        for row in _rows()[:3]:
+            verifier.take(row)
+        return verifier.finish(quota=lambda workspace, counter: use).ok
+
+    assert counted(QuotaUse(100, 1, None, None))
+    assert not counted(QuotaUse(99, 1, None, None))
