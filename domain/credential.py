@@ -16,7 +16,7 @@ from uuid import UUID
 from provenstore.domain import workspace_events as e
 from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Event
-from provenstore.domain.errors import Conflict, Forbidden, IntegrityViolated, InvalidInput, Unauthenticated
+from provenstore.domain.errors import Conflict, IntegrityViolated, InvalidInput, Unauthenticated
 from provenstore.domain.event_types import Fact
 from provenstore.domain.text import require_id, require_text
 
@@ -152,12 +152,6 @@ def prove(state: Credential, digest: str, now: datetime) -> None:
     expired = state.expires_at is not None and now >= state.expires_at
     if not genuine or state.revoked or expired:
         raise Unauthenticated("the key is unknown, expired or revoked")
-
-
-def require_reach(scope: str | None, wanted: str | None) -> None:
-    """Refuse handing out a key that reaches further than one's own."""
-    if scope is not None and scope != wanted:
-        raise Forbidden("the key would reach further than the one that issues it")
 
 
 def project_actor(state: ActorState | None, events: Iterable[Event]) -> ActorState | None:

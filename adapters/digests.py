@@ -1,0 +1,131 @@
+"""Digests on the way: a body flows through once, is hashed, bounded and compared with what was declared.
+
+MD5 runs on a thread of its own beside SHA-256 and the writing: hashlib releases the interpreter lock, and a large
+upload gains a quarter to four fifths, depending on the disk. No more than a few blocks are ever in memory.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from provenstore.domain.errors import ContentMismatch, ContentTooLarge
+from provenstore.domain.objects import Digests
+
+BLOCK = 1024 * 1024  # bytes; below it a thread costs more than it saves
+
+Bytes = bytes | bytearray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declared:
+    """What the sender says about the bytes to come; None where it says nothing."""
+
+    size: int | None = None
+    sha256: str | None = None
+    md5: str | None = None
+
+
+class Digester:
+    """Size, SHA-256 and MD5 of a stream. A context manager, since it may own a thread."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._sha256 = hashlib.sha256()
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._thread: ThreadPoolExecutor | None = None
+        self._behind: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._thread is not None:
+            self._thread.shutdown()
+
+    def update(self, block: Bytes) -> None:
+        """Add `block`, which must not change afterwards: MD5 may still be reading it when this returns."""
+        self._catch_up()
+        if len(block) < BLOCK:
+            self._md5.update(block)
+        else:
+            self._thread = self._thread or ThreadPoolExecutor(1, "md5")
+            self._behind = self._thread.submit(self._md5.update, block)
+        self._sha256.update(block)
+        self._size += len(block)
+
+    def finish(self) -> Digests:
+        """Return the digests of everything so far."""
+        self._catch_up()
+        return Digests(size=self._size, sha256=self._sha256.hexdigest(), md5=self._md5.hexdigest())
+
+    def _catch_up(self) -> None:
+        if self._behind is not None:
+            self._behind.result()
+            self._behind = None
+
+
+def receive(body: Iterable[bytes], write: Callable[[Bytes], None], *, max_size: int, declared: Declared) -> Digests:
+    """Hand `body` to `write` in blocks and return its digests.
+
+    Raises ContentTooLarge or ContentMismatch as soon as it is certain, without reading on; what was written by then
+    is the caller's to throw away.
+    """
+    if declared.size is not None and declared.size > max_size:
+        raise _too_large(max_size)
+    with Digester() as digester:
+        for block in _blocks(_bounded(body, max_size, declared.size)):
+            digester.update(block)
+            write(block)
+        digests = digester.finish()
+    _compare(digests, declared)
+    return digests
+
+
+def _bounded(body: Iterable[bytes], max_size: int, size: int | None) -> Iterator[bytes]:
+    received = 0
+    for chunk in body:
+        received += len(chunk)
+        if received > max_size:
+            raise _too_large(max_size)
+        if size is not None and received > size:
+            raise ContentMismatch("The content is longer than declared.", check="size", expected=size, actual=received)
+        yield chunk
+
+
+def _blocks(body: Iterable[bytes]) -> Iterator[Bytes]:
+    """Gather chunks, however small, into new blocks of at least BLOCK bytes (the last may be shorter)."""
+    block = bytearray()
+    for chunk in body:
+        block += chunk
+        if len(block) >= BLOCK:
+            yield block
+            block = bytearray()
+    if block:
+        yield block
+
+
+def _too_large(max_size: int) -> ContentTooLarge:
+    return ContentTooLarge(f"The content is larger than {max_size:,} bytes.", limit=max_size)
+
+
+def _compare(digests: Digests, declared: Declared) -> None:
+    if declared.size not in (None, digests.size):
+        raise ContentMismatch(
+            "The content is shorter than declared.", check="size", expected=declared.size, actual=digests.size
+        )
+    if declared.sha256 not in (None, digests.sha256):
+        raise ContentMismatch(
+            "The content's SHA-256 is not the declared one.",
+            check="sha256",
+            expected=declared.sha256,
+            actual=digests.sha256,
+        )
+    if declared.md5 not in (None, digests.md5):
+        raise ContentMismatch(
+            "The content's MD5 is not the declared one.", check="md5", expected=declared.md5, actual=digests.md5
+        )

@@ -1,0 +1,76 @@
+"""What every test may ask for: one embedded PostgreSQL for the whole run, and a database of its own.
+
+The workers share the server as processes share a data directory: the last one to leave stops it, and if a
+worker crashes its lock ends with it.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from provenstore.adapters.data_directory import DataDirectory
+from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+from provenstore.adapters.running_postgres import OWNER, SUPERUSER, RunningPostgres
+
+# Any number, the same in all workers: one of them builds a template while the others wait.
+_TEMPLATE_LOCK = 20260101
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database of one test."""
+
+    server: RunningPostgres
+    name: str
+
+    def conninfo(self, role: str = OWNER) -> str:
+        return self.server.conninfo(role, self.name)
+
+
+def template_database(server: RunningPostgres, name: str, build: Callable[[str], None]) -> str:
+    """Build the template `name` once per run with `build(owner's conninfo)`; answer its name."""
+    database = sql.Identifier(name)
+    with psycopg.connect(server.conninfo(SUPERUSER, "postgres"), autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", (_TEMPLATE_LOCK,))
+        # Marked as a template only when complete: what a crashed worker left is dropped.
+        if not connection.execute("SELECT FROM pg_database WHERE datname = %s AND datistemplate", (name,)).rowcount:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
+            server.bootstrap(name)
+            build(server.conninfo(OWNER, name))
+            connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE true").format(database))
+    return name
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPostgres]:
+    """The embedded server of this run; it forgets in a power cut, so tests of durability start their own."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    with EmbeddedPostgres(DataDirectory(root / "shared-server"), durable=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def build_template() -> Callable[[str], None]:
+    """What is inside every fresh database, built as its owner."""
+    return lambda conninfo: None
+
+
+@pytest.fixture
+def postgres(server: RunningPostgres, build_template: Callable[[str], None]) -> Iterator[Database]:
+    """A fresh database with the four roles, copied from the template; dropped after the test."""
+    template = template_database(server, "template_test", build_template)
+    name = sql.Identifier(fresh := f"test_{uuid4().hex}")
+    with psycopg.connect(server.conninfo(SUPERUSER, "postgres"), autocommit=True) as connection:
+        create = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
+        connection.execute(create.format(name, sql.Identifier(OWNER), sql.Identifier(template)))
+        # The rights on a database itself are not copied with it.
+        server.bootstrap(fresh)
+        yield Database(server, fresh)
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))

@@ -1,0 +1,96 @@
+"""Keys: 256 random bits of which the log keeps a digest, proven in constant time, void once revoked or expired."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from provenstore.domain import credential as cr
+from provenstore.domain.errors import Conflict, InvalidInput, Unauthenticated
+from sealing import START, SealedLog
+
+ID = UUID("0199aaaa-0000-7000-8000-00000000c0de")
+SECRET = bytes(range(32))
+
+
+def _issued(**changes: Any) -> tuple[SealedLog, cr.Credential]:
+    log = SealedLog()
+    fields: dict[str, Any] = {
+        "actor": "alice",
+        "kind": "person",
+        "roles": ("records",),
+        "scope": "acme",
+        "secret": SECRET,
+        "expires_at": None,
+        "now": START,
+    }
+    facts = cr.issue(str(ID), **{**fields, **changes})
+    state = cr.project_credential(None, log.record(facts, stream=f"credential:{ID}"))
+    assert state is not None
+    return log, state
+
+
+def test_a_key_is_read_back() -> None:
+    """Id and digest, and nothing that would let anybody make the key again."""
+    key = cr.make_key(ID, SECRET)
+    assert cr.parse_key(key.key) == (str(ID), cr.digest_of(SECRET))
+    log, _ = _issued()
+    assert key.key.rpartition("_")[2].encode() not in log.events[0].state
+    assert key.key not in repr(key)
+
+
+@pytest.mark.parametrize("key", ["", "pvs_", "pvs_x_y", "Bearer x", "pvs_" + "0" * 32 + "_" + "=" * 43, "p" * 10_000])
+def test_what_is_no_key(key: str) -> None:
+    """Refused before anything is looked up."""
+    with pytest.raises(Unauthenticated):
+        cr.parse_key(key)
+
+
+def test_a_good_key_is_proven() -> None:
+    """The digest matches, and time and revocation allow."""
+    cr.prove(_issued()[1], cr.digest_of(SECRET), START)
+
+
+def test_wrong_revoked_and_expired_keys_get_one_answer() -> None:
+    """Nobody learns which of the three it was."""
+    log, state = _issued(expires_at=START + timedelta(hours=1))
+    revoked = cr.project_credential(state, log.record(cr.revoke(state, "lost"), stream=f"credential:{ID}"))
+    assert revoked is not None
+    messages = set()
+    for credential, digest, now in (
+        (state, "0" * 64, START),
+        (state, cr.digest_of(SECRET), START + timedelta(hours=1)),
+        (revoked, cr.digest_of(SECRET), START),
+    ):
+        with pytest.raises(Unauthenticated) as caught:
+            cr.prove(credential, digest, now)
+        messages.add(caught.value.message)
+    assert len(messages) == 1
+    assert cr.revoke(revoked, "again") == ()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"roles": ()},
+        {"kind": "system"},
+        {"kind": "service", "roles": ("approver",)},
+        {"expires_at": START},
+        {"secret": b"short"},
+    ],
+)
+def test_keys_that_are_not_issued(changes: dict[str, Any]) -> None:
+    """Useless, or more than its bearer may have."""
+    with pytest.raises(InvalidInput):
+        _issued(**changes)
+
+
+def test_an_actor_stays_what_it_is() -> None:
+    """A person's id never becomes a service's."""
+    log = SealedLog()
+    facts = cr.register_actor(None, "alice", "person", {"name": "Alice"})
+    state = cr.project_actor(None, log.record(facts, stream="actor:alice"))
+    assert cr.register_actor(state, "alice", "person", {}) == ()
+    with pytest.raises(Conflict):
+        cr.register_actor(state, "alice", "service", {})

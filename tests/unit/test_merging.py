@@ -1,0 +1,48 @@
+"""Repetitions within a window are counted, and no first occurrence is ever lost."""
+
+from datetime import timedelta
+
+from pytest import MonkeyPatch
+
+from provenstore.domain import merging
+from provenstore.domain.merging import Merger
+from sealing import START
+
+MINUTE = timedelta(minutes=1)
+
+
+def test_the_first_is_recorded_and_repetitions_are_counted() -> None:
+    """One event at once, one with the rest when the minute is over."""
+    merger: Merger[str] = Merger(MINUTE)
+    assert merger.is_first("k", "p", START)
+    assert not merger.is_first("k", "p", START + timedelta(seconds=59))
+    assert merger.take_over(START + timedelta(seconds=59)) == []
+    assert merger.take_over(START + MINUTE) == [("p", 1)]
+    assert merger.is_first("k", "p", START + MINUTE)
+
+
+def test_a_count_is_not_lost_when_the_key_comes_again_late() -> None:
+    """The open count moves into the next window."""
+    merger: Merger[str] = Merger(MINUTE)
+    merger.is_first("k", "p", START)
+    merger.is_first("k", "p", START)
+    assert merger.is_first("k", "p", START + MINUTE)
+    assert merger.take_over(None) == [("p", 1)]
+
+
+def test_what_could_not_be_recorded_opens_no_window() -> None:
+    """The next occurrence is a first one again."""
+    merger: Merger[str] = Merger(MINUTE)
+    merger.is_first("k", "p", START)
+    merger.forget("k")
+    assert merger.is_first("k", "p", START)
+
+
+def test_hostile_variety_costs_no_memory(monkeypatch: MonkeyPatch) -> None:
+    """Beyond the bound everything counts as first."""
+    monkeypatch.setattr(merging, "MAX_OPEN_WINDOWS", 2)
+    merger: Merger[str] = Merger(MINUTE)
+    for key in range(5):
+        assert merger.is_first(key, "p", START)
+    assert merger.is_first(4, "p", START)
+    assert not merger.is_first(1, "p", START)
