@@ -11,10 +11,9 @@ from typing import Any, Final, Literal
 
 from psycopg import Connection, Cursor
 from psycopg.rows import class_row
-from psycopg_pool import ConnectionPool
 
 from provenstore.domain.errors import Misconfigured, Unavailable
-from provenstore.projections.database import NotMade, translated
+from provenstore.projections.database import NotMade, Pool, reading
 from provenstore.projections.fold import Projection
 from provenstore.projections.queries import queries
 
@@ -39,14 +38,14 @@ class Place:
 class Positions:
     """The places of all read models, as any role may read them."""
 
-    def __init__(self, pool: ConnectionPool[Any]) -> None:
+    def __init__(self, pool: Pool) -> None:
         """Read through `pool`."""
         self._pool = pool
 
     def all(self) -> tuple[Place, ...]:
         """Return where the read models stand, nothing before they were first made; DatabaseUnavailable."""
         try:
-            with translated(), self._pool.connection() as connection:
+            with reading(self._pool) as connection:
                 return places(connection)
         except NotMade:
             return ()
