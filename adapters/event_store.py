@@ -27,7 +27,16 @@ from provenstore.domain.errors import (
     Refused,
     StorageFull,
 )
-from provenstore.domain.event_log import Append, Appended, Disclosure, Disclosures, IdempotencyKey, QuotaUse, Sealed, State
+from provenstore.domain.event_log import (
+    Append,
+    Appended,
+    Disclosure,
+    Disclosures,
+    IdempotencyKey,
+    QuotaUse,
+    Sealed,
+    State,
+)
 
 
 class PostgresEventLog:

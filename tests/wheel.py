@@ -19,7 +19,7 @@ SHIPPED = {".py", ".sql", ".typed"}
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:
     """Run a command to its end and return what it printed."""
-    done = subprocess.run(  # noqa: S603  # our own command lines
+    done = subprocess.run(  # our own command lines
         [str(part) for part in command],
         cwd=cwd,
         env={**os.environ, **environment},
@@ -34,8 +34,8 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> str:
 
 def missing(wheel: Path) -> list[str]:
     """Return the files of the four floors that the wheel lacks."""
-    tracked = subprocess.run(  # noqa: S603
-        ["git", "ls-files", *FLOORS],  # noqa: S607
+    tracked = subprocess.run(
+        ["git", "ls-files", *FLOORS],
         cwd=ROOT,
         capture_output=True,
         text=True,

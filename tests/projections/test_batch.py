@@ -8,17 +8,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from memory_log import MemoryLog, accessed, add_file, initiated, stored, story
 from provenstore.domain import file_events as f
-from provenstore.domain.canonical import Json, parse_canonical
+from provenstore.domain.canonical import Json
 from provenstore.domain.errors import IntegrityViolated, Misconfigured
-from provenstore.domain.event_log import disclosed
 from provenstore.domain.event_types import EventData
 from provenstore.projections.batch import Overtaken, advance
-from provenstore.projections.file_fold import FileFold
 from provenstore.projections.file_index import FileIndex
-from provenstore.projections.file_row import FileRow
 from provenstore.projections.positions import places, prepare
-from tests.projections.sealed import MemoryLog, accessed, add_file, initiated, stored, story
+from shelf import one_by_one, rows
 
 Connection = psycopg.Connection[Any]
 
@@ -32,7 +30,7 @@ STEPS: Sequence[EventData] = (
     f.SoftDeleted(),
     f.Restored(),
     f.PurgeRequested(purge="p", four_eyes=True),
-    f.PurgeStarted(purge="p"),
+    f.PurgeStarted(purge="p", sha256=None, versions=()),
     f.PersonalDataErased(fields=("filename", "subjects", "name"), events=1),
 )
 PRIVATE: st.SearchStrategy[dict[str, Json]] = st.fixed_dictionaries(
@@ -63,25 +61,6 @@ def logs(draw: st.DrawFn) -> MemoryLog:
             **{name: private[name] for name in step.PRIVATE & private.keys()},
         )
     return log
-
-
-def one_by_one(log: MemoryLog) -> dict[str, FileRow]:
-    """Return the rows after each event by itself: the plain model of the read model."""
-    fold, rows = FileFold(), dict[str, FileRow]()
-    for event in log.events:
-        values = disclosed(log.private, event.id, parse_canonical)
-        for key in fold.keys(event):
-            row = fold.fold(key, rows.get(key), event, values)
-            if row is not None:
-                rows[key] = row
-    return rows
-
-
-def rows(connection: Connection) -> dict[str, FileRow]:
-    """Return all rows of the live file index."""
-    with connection.cursor() as cursor:
-        ids = [row[0] for row in cursor.execute("SELECT id FROM provenstore_read.file_index")]
-        return FileIndex().load(cursor, places(connection)[0].generation, ids)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

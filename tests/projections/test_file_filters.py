@@ -4,6 +4,7 @@ These tests only read, so they share one database.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
@@ -11,22 +12,22 @@ import psycopg
 import pytest
 from psycopg_pool import ConnectionPool
 
+from memory_log import at
 from provenstore.domain.errors import InvalidInput
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import FileFilter, Files
-from tests.projections.sealed import at
-from tests.projections.shelf import LONG, found, index, two_files
+from shelf import LONG, found, index, two_files
 
 Pool = ConnectionPool[Any]
 
 
 @pytest.fixture(scope="module")
-def shelf(new_database: Callable[[], Callable[[str], str]]) -> Callable[[str], str]:
+def shelf(new_database: Callable[[], AbstractContextManager[Callable[[str], str]]]) -> Iterator[Callable[[str], str]]:
     """Return the way into a database in which the two files are indexed."""
-    conninfo = new_database()
-    with psycopg.connect(conninfo("runner"), autocommit=True) as connection:
-        index(connection, two_files())
-    return conninfo
+    with new_database() as conninfo:
+        with psycopg.connect(conninfo("runner"), autocommit=True) as connection:
+            index(connection, two_files())
+        yield conninfo
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +127,8 @@ def test_negative_filters_find_the_other(runner_pool: Pool) -> None:
     [
         ({"metadata_value": "7"}, "metadata_value"),
         ({"filename": "a\0b"}, "filename"),
+        ({"min_size": -1}, "min_size"),
+        ({"max_size": 2**63}, "max_size"),
         ({"subject": "\ud800"}, "subject"),
         ({"created_from": datetime(2026, 1, 1)}, "created_from"),  # noqa: DTZ001  # naive on purpose
     ],

@@ -1,16 +1,16 @@
 """What each event makes of a file's row, and how the row is shown."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from memory_log import START, MemoryLog, accessed, at, initiated, stored
 from provenstore.domain import file_events as f
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.event_types import EventData, format_time
 from provenstore.projections.file_fold import FileFold, fold_file
 from provenstore.projections.file_row import FileRow, Related, to_json
-from tests.projections.sealed import START, MemoryLog, accessed, at, initiated, stored
 
 REQUEST = f.PurgeRequested(purge="p1", four_eyes=True)
 
@@ -53,7 +53,7 @@ def test_a_stored_file_shows_what_was_found() -> None:
     assert ("stored", at(2), None) == (row.status, row.stored_at, row.expires_at)
 
 
-COMPLETION = f.CompletionRequested(size=1, sha256=None, md5=None, parts=None)
+COMPLETION = f.CompletionRequested(size=1, sha256=None, md5=None, parts=None, quota_bytes=0)
 FAILURE = f.IntegrityFailed(check="size", expected="1", actual="2")
 CLEARED = f.UploadCleared(quota_bytes=0, quota_files=0)
 
@@ -89,6 +89,12 @@ def test_a_removed_file_can_come_back(removal: EventData, status: str) -> None:
     assert (back.status, back.deleted_at) == ("stored", None)
 
 
+@pytest.mark.parametrize(("removal", "expires_at"), [(f.SoftDeleted(), START), (f.FileExpired(expires_at=START), None)])
+def test_what_had_expired_is_kept_once_restored(removal: EventData, expires_at: datetime | None) -> None:
+    """It would expire again at once; a file that was deleted by hand still expires."""
+    assert folded(stored(expires_at=START), removal, f.Restored()).expires_at == expires_at
+
+
 def _destroyed() -> f.Purged:
     return f.Purged(
         purge="p1", provider="local", path="x", size=1, sha256=None, versions=(), quota_bytes=0, quota_files=0
@@ -104,9 +110,14 @@ def _destroyed() -> f.Purged:
         ((REQUEST, f.PurgeRejected(purge="p1")), "soft_deleted", None, None),
         ((REQUEST, f.PurgeWithdrawn(purge="p1", by="hold")), "soft_deleted", None, None),
         ((REQUEST, f.Restored()), "stored", None, None),
-        ((REQUEST, f.PurgeStarted(purge="p1")), "soft_deleted", "purging", "purge"),
-        ((f.PurgeStarted(purge="p1"), f.PurgeFailed(purge="p1", code="x")), "soft_deleted", "failed", "purge"),
-        ((REQUEST, f.PurgeStarted(purge="p1"), _destroyed()), "purged", None, None),
+        ((REQUEST, f.PurgeStarted(purge="p1", sha256=None, versions=())), "soft_deleted", "purging", "purge"),
+        (
+            (f.PurgeStarted(purge="p1", sha256=None, versions=()), f.PurgeFailed(purge="p1", code="x")),
+            "soft_deleted",
+            "failed",
+            "purge",
+        ),
+        ((REQUEST, f.PurgeStarted(purge="p1", sha256=None, versions=()), _destroyed()), "purged", None, None),
     ],
 )
 def test_a_purge_goes_through_its_states(

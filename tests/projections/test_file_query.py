@@ -7,14 +7,14 @@ import psycopg
 import pytest
 from psycopg_pool import ConnectionPool
 
+from memory_log import START, MemoryLog, accessed, add_file, initiated
 from provenstore.domain import file_events as f
 from provenstore.domain.errors import DatabaseUnavailable, InvalidInput, Unavailable
 from provenstore.projections.file_fold import fold_file
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import FileFilter, Files
 from provenstore.projections.positions import Positions
-from tests.projections.sealed import START, MemoryLog, accessed, add_file, initiated
-from tests.projections.shelf import LONG, found, index, two_files
+from shelf import LONG, found, index, two_files
 
 Connection = psycopg.Connection[Any]
 Pool = ConnectionPool[Any]
@@ -34,7 +34,7 @@ def test_rows_come_back_as_they_were_folded(connection: Connection, runner_pool:
     shelf.add("file:special", f.RetentionSet(until=last, mode="compliance"))
     shelf.add("file:special", f.LegalHoldPlaced(hold="h2"), name="lawsuit", matter="m")
     shelf.add("file:special", f.PurgeRequested(purge="p", four_eyes=False))
-    shelf.add("file:special", f.PurgeStarted(purge="p"))
+    shelf.add("file:special", f.PurgeStarted(purge="p", sha256=None, versions=()))
     shelf.add("access:special", accessed())
     deadline = datetime.fromisoformat("9999-12-31T23:59:59.999999Z")
     shelf.add("file:open", initiated(expires_at=deadline, write_until=last), filename="a\n\u202e\"'{},\\")
@@ -112,7 +112,7 @@ def test_what_is_due_is_found(connection: Connection, runner_pool: Pool) -> None
     log.add("file:deleted", f.SoftDeleted())
     for file, deadline in (("open", later), ("first", soon), ("completing", soon), ("held-open", soon)):
         add_file(log, file, finish=False, upload_expires_at=deadline)
-    log.add("file:completing", f.CompletionRequested(size=1, sha256=None, md5=None, parts=None))
+    log.add("file:completing", f.CompletionRequested(size=1, sha256=None, md5=None, parts=None, quota_bytes=0))
     log.add("file:held-open", f.LegalHoldPlaced(hold="h"))
     index(connection, log)
     files, before = Files(runner_pool), later - timedelta(microseconds=1)
@@ -128,11 +128,11 @@ def test_intents_without_an_outcome_are_found(connection: Connection, runner_poo
     log = MemoryLog()
     add_file(log, "done")
     add_file(log, "purging")
-    log.add("file:purging", f.PurgeStarted(purge="p"))
+    log.add("file:purging", f.PurgeStarted(purge="p", sha256=None, versions=()))
     add_file(log, "aborted", finish=False)
     log.add("file:aborted", f.UploadAborted())
     add_file(log, "completing", finish=False)
-    log.add("file:completing", f.CompletionRequested(size=1, sha256=None, md5=None, parts=None))
+    log.add("file:completing", f.CompletionRequested(size=1, sha256=None, md5=None, parts=None, quota_bytes=0))
     index(connection, log)
     files = Files(runner_pool)
     first = files.in_flight(limit=2)

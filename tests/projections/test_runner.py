@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg_pool import ConnectionPool
 
+import index_leader
+from memory_log import MemoryLog, add_file, story
 from provenstore.domain.errors import DatabaseUnavailable, Unavailable
 from provenstore.domain.event_log import Disclosures
 from provenstore.projections.file_index import FileIndex
@@ -19,14 +22,13 @@ from provenstore.projections.file_row import FileRow
 from provenstore.projections.fold import Projection
 from provenstore.projections.positions import Place, Positions, places, prepare
 from provenstore.projections.runner import Runner
-from tests.projections.sealed import MemoryLog, add_file, story
-from tests.projections.shelf import found
-from tests.projections.tally import Tally
-from tests.projections.test_batch import one_by_one, rows
+from shelf import found, one_by_one, rows
+from tally import Tally
 
 Connection = psycopg.Connection[Any]
 Connect = Callable[[], Connection]
 Pool = ConnectionPool[Any]
+LEADER = Path(index_leader.__file__)
 PATIENCE = 10.0  # seconds after which a test gives up
 
 
@@ -99,7 +101,7 @@ def test_a_killed_leader_is_followed_within_seconds(
 ) -> None:
     """A second runner waits while the first lives, takes over when it is killed, and folds nothing twice."""
     log = story(20)
-    leader = subprocess.Popen([sys.executable, "-m", "tests.projections.leader", conninfo("runner"), "20", "0.05"])
+    leader = subprocess.Popen([sys.executable, LEADER, conninfo("runner"), "20", "0.05"])
     try:
         prepare(connection, [FileIndex()])
         until(lambda: place(connection, "file_index").position > 10)

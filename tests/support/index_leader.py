@@ -1,13 +1,16 @@
-"""A process that runs the file index over `story(files)` until it is killed: `leader.py <conninfo> <files> <delay>`."""
+"""A process that runs the file index over `story(files)` until it is killed.
+
+Called with the libpq settings, the number of files and the seconds between two batches.
+"""
 
 import sys
 import threading
 
 import psycopg
 
+from memory_log import story
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.runner import Runner
-from tests.projections.sealed import story
 
 
 def main(conninfo: str, files: str, delay: str) -> None:

@@ -1,16 +1,20 @@
-"""Two files that differ in all that can be asked for, and how to index and find them."""
+"""Two files that differ in all that can be asked for, and how to index files and find them."""
 
 from typing import Any
 
 import psycopg
 from psycopg_pool import ConnectionPool
 
+from memory_log import MemoryLog, add_file
 from provenstore.domain import file_events as f
+from provenstore.domain.canonical import parse_canonical
+from provenstore.domain.event_log import disclosed
 from provenstore.projections.batch import advance
+from provenstore.projections.file_fold import FileFold
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import FileFilter, Files
+from provenstore.projections.file_row import FileRow
 from provenstore.projections.positions import places, prepare
-from tests.projections.sealed import MemoryLog, add_file
 
 LONG = "x" * 5_000  # more than a B-tree entry may hold
 
@@ -47,3 +51,22 @@ def index(connection: psycopg.Connection[Any], log: MemoryLog) -> None:
 def found(pool: ConnectionPool[Any], **asked: Any) -> list[str]:
     """Return the ids that a list finds, newest first."""
     return [row.id for row in Files(pool).list(FileFilter(**asked)).rows]
+
+
+def one_by_one(log: MemoryLog) -> dict[str, FileRow]:
+    """Return the rows after each event by itself: the plain model of the read model."""
+    fold, rows = FileFold(), dict[str, FileRow]()
+    for event in log.events:
+        values = disclosed(log.private, event.id, parse_canonical)
+        for key in fold.keys(event):
+            row = fold.fold(key, rows.get(key), event, values)
+            if row is not None:
+                rows[key] = row
+    return rows
+
+
+def rows(connection: psycopg.Connection[Any]) -> dict[str, FileRow]:
+    """Return all rows of the live file index."""
+    with connection.cursor() as cursor:
+        ids = [row[0] for row in cursor.execute("SELECT id FROM provenstore_read.file_index")]
+        return FileIndex().load(cursor, places(connection)[0].generation, ids)

@@ -55,7 +55,7 @@ def happened(
 def closed(stream: str, head_of: str, *, workspace: str = "acme") -> Draft:
     """Return a draft of Closed that seals the head of `head_of`."""
     return draft(
-        Fact(Closed(after="a", why="é€ \u2028 \"quoted\" % \\")),
+        Fact(Closed(after="a", why='é€ \u2028 "quoted" % \\')),
         event_id=uuid4(),
         stream=stream,
         workspace=workspace,
