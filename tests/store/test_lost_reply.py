@@ -90,7 +90,8 @@ def test_an_absent_event_is_sealed_by_the_retry(
         wait_for_waiters(database, 1)
         with database.connect() as connection:
             connection.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock' and datname = %s",
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where wait_event_type = 'Lock' and datname = %s",
                 (database.name,),
             )
             ended.set()
@@ -109,9 +110,9 @@ def test_an_absent_event_is_sealed_by_the_retry(
 
 def test_an_append_that_was_never_sent_is_unavailable(tmp_path: Path) -> None:
     """Without a connection nothing can have been recorded, and the error says so."""
-    with Database(f"host={tmp_path} user={WRITER} dbname=none", timeout=0.2) as connections:
-        with pytest.raises(DatabaseUnavailable):
-            PostgresEventLog(connections).append(command(happened("file:1")))
+    nowhere = Database(f"host={tmp_path} user={WRITER} dbname=none", timeout=0.2)
+    with nowhere as connections, pytest.raises(DatabaseUnavailable):
+        PostgresEventLog(connections).append(command(happened("file:1")))
 
 
 def test_an_outcome_that_cannot_be_asked_for_is_unknown(database: ScratchDatabase, tmp_path: Path) -> None:

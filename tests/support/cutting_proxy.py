@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -70,10 +71,9 @@ class CuttingProxy:
                 self.cut = None
                 self.forwarded.set()
                 _close(client)
-            try:
+            with suppress(OSError):
                 client.sendall(data)
-            except OSError:
-                return
+        _close(client)
 
 
 def _receive(source: socket.socket) -> bytes:
@@ -84,8 +84,6 @@ def _receive(source: socket.socket) -> bytes:
 
 
 def _close(each: socket.socket) -> None:
-    try:
+    with suppress(OSError):
         each.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
     each.close()
