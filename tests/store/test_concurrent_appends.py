@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from provenstore.adapters.event_store import PostgresEventLog
+from provenstore.domain.envelope import Event
 from sealed_check import check_sealed
 from store_database import WRITER, ScratchDatabase
 
@@ -29,7 +30,7 @@ def acknowledged(output: str) -> dict[int, str]:
 def test_two_processes_make_one_order(database: ScratchDatabase, log: PostgresEventLog) -> None:
     """A reader that follows along never sees a gap, and finds everything where it was acknowledged."""
     with start(database, 300) as first, start(database, 300) as second:
-        seen = []
+        seen: list[Event] = []
         while len(seen) < 600:
             seen += log.read(len(seen), 50)  # raises at a gap
             assert first.poll() in (None, 0)

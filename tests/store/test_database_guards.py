@@ -139,7 +139,7 @@ def test_schema_file_equals_the_migrations(database: ScratchDatabase, empty_data
 
 def dump(database: ScratchDatabase) -> str:
     """Return the whole catalogue as pg_dump says it."""
-    program = [PROGRAMS / "pg_dump", "--schema-only", "--restrict-key=test", "-d", database.conninfo("postgres")]
+    program = [str(PROGRAMS / "pg_dump"), "--schema-only", "--restrict-key=test", "-d", database.conninfo("postgres")]
     return subprocess.run(program, check=True, capture_output=True, text=True).stdout
 
 

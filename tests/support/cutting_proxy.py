@@ -59,7 +59,8 @@ class CuttingProxy:
 
     def _requests(self, client: socket.socket, server: socket.socket) -> None:
         while data := _receive(client):
-            server.sendall(data)
+            with suppress(OSError):
+                server.sendall(data)
             if self.cut == "at-once":
                 self.cut = None
                 self.forwarded.set()
