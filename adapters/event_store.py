@@ -152,7 +152,8 @@ class PostgresEventLog:
 
     def head(self, stream: str) -> tuple[int, bytes] | None:
         """Return the version and leaf hash of a stream's newest event."""
-        return cast("tuple[int, bytes] | None", self._row("head", {"stream": stream}))
+        row = self._row("head", {"stream": stream})
+        return None if row is None else (row[0], row[1])
 
     def read(self, after: int, limit: int) -> Sequence[Event]:
         """Return up to `limit` events above `after`; IntegrityViolated at the first position that is missing."""
