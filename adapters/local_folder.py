@@ -67,6 +67,7 @@ class LocalFolder:
         """See the port."""
         return Capabilities(
             if_absent_put=True,
+            if_etag_delete=True,
             if_absent_complete=True,
             versioning=False,
             presign=self._urls is not None,
@@ -170,12 +171,20 @@ class LocalFolder:
         )
         return (only,)
 
-    def delete(self, key: str, *, version: str | None = None) -> None:
+    def delete(self, key: str, *, version: str | None = None, if_etag: str | None = None) -> None:
         """See the port."""
         _check(key)
-        if version is None:
-            with self._shelf.lock(key):
-                self._shelf.remove(key)
+        if version is not None:
+            return
+        with self._shelf.lock(key):
+            if if_etag is not None:
+                try:
+                    found = self.head(key)
+                except ObjectNotFound:
+                    return
+                if found.etag != if_etag:
+                    raise SourceChanged
+            self._shelf.remove(key)
 
     def list(self, prefix: str, *, after: str | None = None, limit: int = MAX_PAGE) -> Page:
         """See the port."""

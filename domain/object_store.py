@@ -129,10 +129,12 @@ class ObjectStore(Protocol):
         """List every version and delete marker of exactly this key, newest first; empty if there is none."""
         ...
 
-    def delete(self, key: str, *, version: str | None = None) -> None:
+    def delete(self, key: str, *, version: str | None = None, if_etag: str | None = None) -> None:
         """Remove the object, or exactly one version or delete marker; what is not there is no error.
 
-        In a store with versioning, a deletion without a version only lays a delete marker over the versions.
+        With `if_etag` the object goes only if it is still that one: SourceChanged otherwise. That is atomic where the
+        capability `if_etag_delete` says so; elsewhere the store compares first and deletes then. In a store with
+        versioning, a deletion without a version only lays a delete marker over the versions.
         """
         ...
 

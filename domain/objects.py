@@ -57,6 +57,7 @@ class Capabilities:
     """What a caller must know about a store before asking it for more than the contract promises."""
 
     if_absent_put: bool  # put and copy with if_absent are atomic against every other writer
+    if_etag_delete: bool  # delete with if_etag is atomic against every other writer
     if_absent_complete: bool  # and so is complete_multipart
     versioning: bool  # earlier versions and delete markers are kept until deleted one by one
     presign: bool  # presign_* answer; otherwise they raise NotSupported

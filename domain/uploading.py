@@ -11,6 +11,7 @@ Life of a streamed upload, and what a crash leaves at each point:
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, cast
@@ -34,7 +35,7 @@ from provenstore.domain.event_log import Guard, IdempotencyKey
 from provenstore.domain.file import File, file_stream
 from provenstore.domain.file_decisions import decide
 from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import Digests, ObjectInfo, ObjectNotFound, SignedUrl
+from provenstore.domain.objects import Digests, ObjectInfo, ObjectNotFound, SignedUrl, SourceChanged
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
 from provenstore.domain.upload_decisions import require_open
 from provenstore.domain.workspace import workspace_stream
@@ -247,8 +248,10 @@ class Uploading:
         if info.sha256 is None or (info.size, info.sha256) != (file.completion.size, file.completion.sha256):
             failure = ContentMismatch(check="sha256", expected=file.completion.sha256, actual=info.sha256)
             # Recorded first, removed second: a crash in between is settled by the next attempt, which comes here too.
+            # Only the object that was seen: by now another attempt may have put its own there.
             self._record_failure(caller, file_id, failure)
-            self._store.delete(file.path, version=info.version_id)
+            with suppress(SourceChanged):
+                self._store.delete(file.path, version=info.version_id, if_etag=info.etag)
             raise ContentMismatch("the object in the file's place is not the announced one; upload again")
         return self._record_stored(caller, file_id, info)
 

@@ -332,6 +332,19 @@ def test_versions_are_kept_or_not_as_the_capabilities_say(store: ObjectStore) ->
     assert not versions[0].is_delete_marker
 
 
+def test_deletion_of_exactly_what_was_seen(store: ObjectStore) -> None:
+    """An object that came meanwhile stays."""
+    seen = _put(store, "a/k")
+    _put(store, "a/k", b"newer", if_absent=False)
+    with pytest.raises(SourceChanged):
+        store.delete("a/k", if_etag=seen.etag)
+    assert _read(store, "a/k") == b"newer"
+    store.delete("a/k", if_etag=store.head("a/k").etag)
+    store.delete("a/k", if_etag=seen.etag)
+    with pytest.raises(ObjectNotFound):
+        store.head("a/k")
+
+
 def test_deletion_is_idempotent(store: ObjectStore) -> None:
     """What is not there may be deleted; what was deleted is gone, and its key is free, until no version is left."""
     store.delete("never/was")
