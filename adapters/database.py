@@ -43,6 +43,8 @@ _CONNECT: dict[str, Any] = {
 class ConnectionLost(DatabaseUnavailable):
     """The connection broke after something had been sent; whether it was carried out is not known."""
 
+    code = "connection-lost"
+
 
 class Database:
     """One role's connections to one database, in autocommit. A context manager: opens and closes the pool."""

@@ -135,7 +135,11 @@ returns table (
     command bigint, outcome text, subject bigint, wanted bigint, actual bigint, allowed bigint,
     event_id uuid, "position" bigint, stream text, version bigint, number bigint, "time" timestamptz, leaf bytea
 )
-language plpgsql security definer set search_path = provenstore, pg_temp as $$
+language plpgsql security definer set search_path = provenstore, pg_temp
+-- Plan each statement once per session, by index: planning anew for every batch takes longer than sealing it.
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set jit = off
+as $$
 #variable_conflict use_column
 declare
     newest bigint; moment timestamptz; moment_text text; exact bytea; hash bytea; hash_text text; head_text text;
