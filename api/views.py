@@ -170,7 +170,10 @@ def key_json(issued: IssuedKey) -> dict[str, Json]:
 
 def error_json(error: ProvenstoreError) -> dict[str, Json]:
     """Return what a problem says about an error, without the HTTP status: its stable URN, title, sentence, details."""
-    details = {name: value for name, value in error.details.items() if value is not None}
+    # `status` is the HTTP status in a problem, so the file's goes by its full name.
+    details = {
+        "file_status" if name == "status" else name: value for name, value in error.details.items() if value is not None
+    }
     return {
         **details,
         "type": f"urn:provenstore:problem:{error.code}",
