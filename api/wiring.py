@@ -55,7 +55,8 @@ def open_services(settings: Settings, *, sweep: bool = True, clock: Clock | None
     """Open everything, and close it in order at the end.
 
     Misconfigured where a start would not be safe, with the sentence that says what to do; Unavailable where it may
-    work later. `sweep` also runs the background work that the read models call due. `clock` is the machine's by default.
+    work later. `sweep` also runs the background work that the read models call due. `clock` is for
+    tests; by default it is the machine's.
     """
     with ExitStack() as stack:
         directory = DataDirectory(settings.data_dir)
@@ -65,7 +66,9 @@ def open_services(settings: Settings, *, sweep: bool = True, clock: Clock | None
         with database.connection() as connection:
             check_server(connection)
             migrations.check(connection)
-        services = _assemble(settings, directory, PostgresEventLog(database), runner, clock or SystemClock(), stack)
+        services = _assemble(
+            settings, directory, PostgresEventLog(database), runner=runner, clock=clock or SystemClock(), stack=stack
+        )
         # Counts of merged refusals are recorded once nobody adds to them.
         stack.callback(_flush, services.ledger)
         services.runner.start()
@@ -104,7 +107,7 @@ def _endpoints(settings: Settings, directory: DataDirectory) -> Iterator[Endpoin
 
 
 def _assemble(
-    settings: Settings, directory: DataDirectory, log: EventLog, runner: str, clock: Clock, stack: ExitStack
+    settings: Settings, directory: DataDirectory, log: EventLog, *, runner: str, clock: Clock, stack: ExitStack
 ) -> Services:
     """Put the parts together around the log; pools are opened on `stack`."""
     signer = LocalUrlSigner(load_or_create_key(directory.keys / URL_KEY))

@@ -100,6 +100,8 @@ class Files:
         if "related_id" in names and "related_type" in names:
             names.remove("related_type")  # the condition on the id looks at the type as well
         values = {"related_type": None, **values, "limit": limit + 1}
+        if asked.workspaces is not None:
+            values["workspaces"] = list(asked.workspaces)  # an array; psycopg takes a tuple for a record
         scope = asked.workspaces[0] if asked.workspaces and len(asked.workspaces) == 1 else ""
         rows = self._select((*names, "page"), values, scope=scope)
         more = encode_cursor(_KIND, rows[limit - 1].created_position) if len(rows) > limit else None
