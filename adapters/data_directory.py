@@ -55,7 +55,7 @@ class DataDirectory:
 
     def translate(self, exc: OSError) -> ProvenstoreError:
         """Say what an operating system's error below this folder means for the installation."""
-        reason = exc.strerror or str(exc)
+        reason = f"{exc.strerror or type(exc).__name__}{f' ({exc.filename})' if exc.filename else ''}"
         if exc.errno in _NO_ROOM:
             return StorageFull(f"There is no room left in the data directory {self.path}: {reason}.")
         return Misconfigured(f"The data directory {self.path} cannot be used: {reason}.")
@@ -112,7 +112,7 @@ class DataDirectory:
     @staticmethod
     def _check_writable(folder: Path) -> None:
         if not os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-            raise OSError(errno.EACCES, f"{folder} is read-only for this system user")
+            raise OSError(errno.EACCES, "Read-only for this system user", str(folder))
 
 
 def sync_folder(folder: Path) -> None:

@@ -27,7 +27,16 @@ from provenstore.domain.errors import (
     Refused,
     StorageFull,
 )
-from provenstore.domain.event_log import Append, Appended, Disclosure, Disclosures, IdempotencyKey, QuotaUse, Sealed, State
+from provenstore.domain.event_log import (
+    Append,
+    Appended,
+    Disclosure,
+    Disclosures,
+    IdempotencyKey,
+    QuotaUse,
+    Sealed,
+    State,
+)
 
 
 class PostgresEventLog:
@@ -66,32 +75,34 @@ class PostgresEventLog:
         """Send commands together; where the data of one makes the database refuse all, one by one."""
         if not commands:
             return []
+        ids = [draft.id for command in commands for draft in command.drafts]
+        if len(set(ids)) < len(ids):
+            return [self._seal_alone(command) for command in commands]
         try:
-            return self._settle(Batch(commands), recheck=False)
+            return self._settle(Batch(commands))
         except (Refused, StorageFull):
-            # Recheck: a duplicate id may be this very event, recorded by a call whose reply was lost.
             return [self._seal_alone(command) for command in commands]
         except ProvenstoreError as exc:
             return [exc] * len(commands)
 
     def _seal_alone(self, command: Append) -> Appended | Exception:
         try:
-            return self._settle(Batch([command]), recheck=True)[0]
+            return self._settle(Batch([command]))[0]
         except ProvenstoreError as exc:
             return exc
 
-    def _settle(self, batch: Batch, *, recheck: bool) -> Sequence[Appended | Exception]:
+    def _settle(self, batch: Batch) -> Sequence[Appended | Exception]:
         """Send a batch until its outcome is known.
 
-        A lost reply is settled by sending the same ids again with `recheck`: the function waits for the lock, which
-        waits out the lost transaction, and then finds these ids in the log or seals them now.
+        A lost reply is settled by sending the same ids again: the function waits for the lock, which waits out the
+        lost transaction, and then finds these ids in the log or seals them now.
         """
         lost = False
 
         def attempt() -> Sequence[Appended | Exception]:
             nonlocal lost
             try:
-                return self._send(batch, recheck=recheck or lost)
+                return self._send(batch, prune=lost)
             except DatabaseUnavailable as exc:
                 if not lost and not isinstance(exc, ConnectionLost):
                     raise  # nothing was sent, or it was answered with a rollback
@@ -101,12 +112,11 @@ class PostgresEventLog:
         ask = stamina.RetryingCaller(attempts=None, timeout=self._patience, wait_initial=0.02, wait_max=1)
         return ask(AppendOutcomeUnknown, attempt)
 
-    def _send(self, batch: Batch, *, recheck: bool) -> Sequence[Appended | Exception]:
-        if recheck:
+    def _send(self, batch: Batch, *, prune: bool) -> Sequence[Appended | Exception]:
+        if prune:
             self._database.prune()
         with self._database.connection() as connection:
-            parameters = batch.parameters(recheck=recheck)
-            rows = connection.execute(QUERIES["append"], parameters, binary=True, prepare=True).fetchall()
+            rows = connection.execute(QUERIES["append"], batch.parameters(), binary=True, prepare=True).fetchall()
         return batch.answers(rows)
 
     def recall(self, key: IdempotencyKey) -> Appended | None:

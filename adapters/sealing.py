@@ -20,7 +20,7 @@ class Batch:
     """Commands as the columns that `append()` takes; streams, workspaces, counters and keys are numbered from 1."""
 
     def __init__(self, commands: Sequence[Append]) -> None:
-        """Lay out `commands`, each of which has at least one draft."""
+        """Lay out `commands`: each has at least one draft, and no event id stands twice."""
         self._commands = commands
         self._streams: dict[str, int] = {}
         self._workspaces: dict[str, int] = {}
@@ -30,11 +30,10 @@ class Batch:
         for number, command in enumerate(commands, start=1):
             self._add(number, command)
 
-    def parameters(self, *, recheck: bool) -> dict[str, Any]:
-        """Return the query's parameters; `recheck` when the reply to this very batch may have been lost."""
+    def parameters(self) -> dict[str, Any]:
+        """Return the query's parameters."""
         return {
             **{name: self._columns[name] for name in _COLUMNS},
-            "recheck": recheck,
             "streams": list(self._streams),
             "workspaces": list(self._workspaces),
             "counter_workspaces": [workspace for workspace, _ in self._counters],

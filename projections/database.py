@@ -1,7 +1,8 @@
-"""What may go wrong between a read model and its database, said in the words of the domain."""
+"""How read models reach their database, and what may go wrong there, said in the words of the domain."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
 
 import psycopg
 from psycopg_pool import PoolClosed, PoolTimeout
@@ -9,12 +10,30 @@ from psycopg_pool import PoolClosed, PoolTimeout
 from provenstore.domain.errors import DatabaseUnavailable
 
 
+class Pool(Protocol):
+    """Connections of one role, lent one at a time."""
+
+    def connection(self) -> AbstractContextManager[psycopg.Connection[Any]]:
+        """Lend a connection for the length of a block."""
+
+
+class NotMade(DatabaseUnavailable):
+    """The read models have not been made yet: the first runner does so when it starts."""
+
+
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise DatabaseUnavailable for a database that does not answer, or whose read models are not made yet."""
+    """Raise DatabaseUnavailable for a database that does not answer, NotMade for one without read models."""
     try:
         yield
     except psycopg.errors.UndefinedTable as exc:
-        raise DatabaseUnavailable("the read models have not been made yet") from exc
+        raise NotMade from exc
     except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed) as exc:
         raise DatabaseUnavailable from exc
+
+
+@contextmanager
+def reading(pool: Pool) -> Iterator[psycopg.Connection[Any]]:
+    """Lend a connection with a transaction on it; errors as `translated` says, whatever the pool makes of them."""
+    with translated(), pool.connection() as connection, translated(), connection.transaction():
+        yield connection

@@ -117,7 +117,9 @@ def _removed(row: FileRow, event: Event) -> FileRow:
         case events.FileExpired():
             return replace(row, status="expired", deleted_at=event.time)
         case events.Restored():
-            return replace(row, status="stored", deleted_at=None, disposal=None, purge=None)
+            # What had expired would expire again at once: it is kept until somebody says otherwise.
+            keep = None if row.status == "expired" else row.expires_at
+            return replace(row, status="stored", deleted_at=None, expires_at=keep, disposal=None, purge=None)
     return row
 
 

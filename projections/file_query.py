@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from psycopg.rows import dict_row
-from psycopg_pool import ConnectionPool
 
+from provenstore.domain.canonical import MAX_INTEGER
 from provenstore.domain.errors import InvalidInput
 from provenstore.projections.cursor import decode_cursor, encode_cursor
-from provenstore.projections.database import translated
+from provenstore.projections.database import Pool, reading
 from provenstore.projections.file_index import file_row, select
 from provenstore.projections.file_row import FileRow
 from provenstore.projections.queries import queries
@@ -52,12 +52,14 @@ class FileFilter:
     metadata_value: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a value without its key, text that no row can hold, and times without a zone."""
+        """Refuse a value without its key, text and numbers that no row can hold, and times without a zone."""
         if self.metadata_value is not None and self.metadata_key is None:
             raise InvalidInput("metadata_value", "needs a metadata_key")
         for name, value in self.asked().items():
             if isinstance(value, str) and not _storable(value):
                 raise InvalidInput(name, "holds a character that no file can have here")
+            if type(value) is int and not 0 <= value <= MAX_INTEGER:
+                raise InvalidInput(name, f"is not between 0 and {MAX_INTEGER}", limit=MAX_INTEGER)
             if isinstance(value, datetime) and value.tzinfo is None:
                 raise InvalidInput(name, "has no time zone")
 
@@ -78,7 +80,7 @@ class Page:
 class Files:
     """The file index as its readers see it."""
 
-    def __init__(self, pool: ConnectionPool[Any]) -> None:
+    def __init__(self, pool: Pool) -> None:
         """Read through `pool`; its role decides what can be seen: the reader's one workspace, the runner's all."""
         self._pool = pool
 
@@ -91,6 +93,8 @@ class Files:
         if not 1 <= limit <= MAX_PAGE:
             raise InvalidInput("limit", f"is not between 1 and {MAX_PAGE:,}", limit=MAX_PAGE)
         values = asked.asked()
+        if asked.workspaces is not None:
+            values["workspaces"] = [*asked.workspaces]  # psycopg sends a list as an array, a tuple as a record
         if cursor is not None:
             values["older"] = decode_cursor(_KIND, cursor)
         names = [*values]
@@ -122,7 +126,7 @@ class Files:
     def _select(self, names: tuple[str, ...], values: Mapping[str, Any], scope: str = "") -> tuple[FileRow, ...]:
         parts = queries("file_query")
         statement = select("\n".join(parts[name] for name in names))
-        with translated(), self._pool.connection() as connection, connection.transaction():
+        with reading(self._pool) as connection:
             cursor = connection.cursor(row_factory=dict_row)
             cursor.execute(parts["scope"], {"workspace": scope})
             cursor.execute(statement, values)

@@ -11,10 +11,9 @@ from typing import Any, Final, Literal
 
 from psycopg import Connection, Cursor
 from psycopg.rows import class_row
-from psycopg_pool import ConnectionPool
 
 from provenstore.domain.errors import Misconfigured, Unavailable
-from provenstore.projections.database import translated
+from provenstore.projections.database import NotMade, Pool, reading
 from provenstore.projections.fold import Projection
 from provenstore.projections.queries import queries
 
@@ -39,14 +38,17 @@ class Place:
 class Positions:
     """The places of all read models, as any role may read them."""
 
-    def __init__(self, pool: ConnectionPool[Any]) -> None:
+    def __init__(self, pool: Pool) -> None:
         """Read through `pool`."""
         self._pool = pool
 
     def all(self) -> tuple[Place, ...]:
-        """Return where the read models stand; DatabaseUnavailable."""
-        with translated(), self._pool.connection() as connection:
-            return places(connection)
+        """Return where the read models stand, nothing before they were first made; DatabaseUnavailable."""
+        try:
+            with reading(self._pool) as connection:
+                return places(connection)
+        except NotMade:
+            return ()
 
     def wait_for(self, name: str, position: int, timeout: float) -> None:
         """Return once read model `name` has reached `position`.

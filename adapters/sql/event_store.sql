@@ -1,8 +1,7 @@
 -- name: append
 -- Seal a batch of commands; the parameters are described at the function.
-select command, outcome, subject, wanted, found, allowed, event_id, position, stream, version, number, time, leaf
+select command, outcome, subject, wanted, actual, allowed, event_id, position, stream, version, number, time, leaf
 from provenstore.append(
-    recheck => %(recheck)s::boolean,
     streams => %(streams)s::text[],
     workspaces => %(workspaces)s::text[],
     counter_workspaces => %(counter_workspaces)s::text[],

@@ -110,8 +110,8 @@ alter table provenstore.private_value enable always trigger erasure_only;
 --
 -- The caller numbers the batch's distinct streams, workspaces, counters and keys from 1 and refers to them by number.
 -- Command c owns the drafts draft_end[c-1]+1 .. draft_end[c], and guards and quota changes likewise. Each draft comes
--- as six fragments of its canonical bytes around the sealed fields. With `recheck` a command whose own events are in
--- the log already (its reply was lost) is answered with them.
+-- as six fragments of its canonical bytes around the sealed fields. A command whose own events are in the log already
+-- (its reply was lost) is answered with them before anything else is asked. No id stands twice in a batch.
 --
 -- Rows: 'sealed' and 'replayed' carry an event (subject of 'sealed': the draft); 'conflict' a stream's number with
 -- expected and actual version; 'bytes' and 'files' a counter's number with what was asked and used, and the limit;
@@ -119,7 +119,6 @@ alter table provenstore.private_value enable always trigger erasure_only;
 --
 -- Never call it inside a longer transaction: it holds the head row, for which every other append waits.
 create function provenstore.append(
-    recheck boolean,
     streams text[], workspaces text[],
     counter_workspaces text[], counter_names text[],
     key_principals text[], key_names text[],
@@ -133,7 +132,7 @@ create function provenstore.append(
     erase_command bigint[], erase_event uuid[], erase_field text[]
 )
 returns table (
-    command bigint, outcome text, subject bigint, wanted bigint, found bigint, allowed bigint,
+    command bigint, outcome text, subject bigint, wanted bigint, actual bigint, allowed bigint,
     event_id uuid, "position" bigint, stream text, version bigint, number bigint, "time" timestamptz, leaf bytea
 )
 language plpgsql security definer set search_path = provenstore, pg_temp as $$
@@ -189,19 +188,22 @@ begin
             from unnest(key_principals, key_names) with ordinality s (principal, key, o)
             left join idempotency i on i.principal = s.principal and i.key = s.key;
     end if;
-    -- An event is this draft where it has its id and both of its fragments that nothing else could share.
-    if recheck then
-        select coalesce(array_agg(found.first order by found.o), '{}') into recorded from (
-            select s.o, case when count(e.position) = count(*) and max(e.position) - min(e.position) = count(*) - 1
-                then min(e.position) end as first
-            from unnest(draft_end) with ordinality s (upto, o)
-            cross join lateral generate_series(coalesce(draft_end[s.o - 1], 0) + 1, s.upto) i
-            left join event e on e.id = draft_id[i]
-                and strpos(convert_from(e.state, 'UTF8'), fragments[i * 6 - 4]) > 0
-                and strpos(convert_from(e.state, 'UTF8'), fragments[i * 6 - 2]) > 0
-            group by s.o
-        ) found;
-    end if;
+    -- Commands that are recorded already: the log has, in a row, their ids with the fragments that nothing else shares.
+    for n, first_position in
+        select s.o, e.position from unnest(draft_end) with ordinality s (upto, o)
+        join event e on e.id = draft_id[coalesce(draft_end[s.o - 1], 0) + 1]
+    loop
+        w := coalesce(draft_end[n - 1], 0) + 1;
+        if not exists (
+            select from generate_series(w, draft_end[n]) d
+            left join event e on e.position = first_position + d - w and e.id = draft_id[d]
+                and strpos(convert_from(e.state, 'UTF8'), fragments[d * 6 - 4]) > 0
+                and strpos(convert_from(e.state, 'UTF8'), fragments[d * 6 - 2]) > 0
+            where e.position is null
+        ) then
+            recorded[n] := first_position;
+        end if;
+    end loop;
 
     -- 3. Decide and seal, command by command.
     n := cardinality(draft_id);
@@ -209,7 +211,7 @@ begin
     sealed_version := sealed_position; sealed_number := sealed_position; sealed_command := sealed_position;
     sealed_leaf := array_fill(null::bytea, array[n::integer]); sealed_state := sealed_leaf;
     for c in 1 .. cardinality(draft_end) loop
-        refusal := null; subject := null; wanted := null; found := null; allowed := null;
+        refusal := null; subject := null; wanted := null; actual := null; allowed := null;
         if recorded[c] is not null then
             refusal := 'sealed';
             replay_command := replay_command || c;
@@ -235,7 +237,7 @@ begin
             for g in guard_from .. guard_end[c] loop
                 if stream_version[guard_stream[g]] <> guard_version[g] then
                     refusal := 'conflict';
-                    subject := guard_stream[g]; wanted := guard_version[g]; found := stream_version[guard_stream[g]];
+                    subject := guard_stream[g]; wanted := guard_version[g]; actual := stream_version[guard_stream[g]];
                     exit;
                 end if;
             end loop;
@@ -250,9 +252,9 @@ begin
                 if change_max_bytes[g] is not null then max_bytes[n] := nullif(change_max_bytes[g], -1); end if;
                 if change_max_files[g] is not null then max_files[n] := nullif(change_max_files[g], -1); end if;
                 if change_bytes[g] > 0 and used_bytes[n] + change_bytes[g] > max_bytes[n] then
-                    refusal := 'bytes'; wanted := change_bytes[g]; found := used_bytes[n]; allowed := max_bytes[n];
+                    refusal := 'bytes'; wanted := change_bytes[g]; actual := used_bytes[n]; allowed := max_bytes[n];
                 elsif change_files[g] > 0 and used_files[n] + change_files[g] > max_files[n] then
-                    refusal := 'files'; wanted := change_files[g]; found := used_files[n]; allowed := max_files[n];
+                    refusal := 'files'; wanted := change_files[g]; actual := used_files[n]; allowed := max_files[n];
                 end if;
                 if refusal is not null then
                     subject := n;

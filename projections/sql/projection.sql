@@ -25,9 +25,8 @@ CREATE TABLE IF NOT EXISTS provenstore_read.projection (
 );
 
 -- name: grant
--- Positions belong to no tenant, and say nothing about one.
-GRANT USAGE ON SCHEMA provenstore_read TO provenstore_reader;
-GRANT SELECT ON provenstore_read.projection TO provenstore_reader;
+-- Positions belong to no tenant, and say nothing about one; the migrations let readers into the schema.
+GRANT SELECT ON provenstore_read.projection TO provenstore_reader, provenstore_writer;
 
 -- name: register
 -- A read model that is new here starts before the first event.

@@ -72,7 +72,7 @@ def other_process() -> Iterator[Callable[[DataDirectory], OtherProcess]]:
 @pytest.fixture
 def open_place() -> Iterator[Path]:
     """A short folder that every system user can look into, unlike pytest's own."""
-    place = Path(tempfile.mkdtemp(prefix="pvs-", dir="/tmp"))
+    place = Path(tempfile.mkdtemp(prefix="open-place-", dir="/tmp"))
     place.chmod(0o755)
     yield place
     shutil.rmtree(place)

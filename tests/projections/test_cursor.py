@@ -27,8 +27,12 @@ def test_no_other_text_is_a_cursor(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "é", "x", encode_cursor(b"g", 1), encode_cursor(b"f", 0), encode_cursor(b"f", -1), encode_cursor(b"f", 1) * 2]
-    + [encode_cursor(b"f", 1) + "\n", encode_cursor(b"f", 1)[:-1], encode_cursor(b"f", 1).replace("A", "!", 1)],
+    [
+        *("", "é", "x"),
+        *(encode_cursor(b"g", 1), encode_cursor(b"f", 0), encode_cursor(b"f", -1)),
+        *(encode_cursor(b"f", 1) * 2, encode_cursor(b"f", 1) + "\n", encode_cursor(b"f", 1)[:-1]),
+        encode_cursor(b"f", 1).replace("A", "!", 1),
+    ],
 )
 def test_near_misses_are_refused(text: str) -> None:
     """Another list's cursor, positions that are none, and other spellings are the caller's fault."""

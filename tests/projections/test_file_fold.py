@@ -1,16 +1,16 @@
 """What each event makes of a file's row, and how the row is shown."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from memory_log import START, MemoryLog, accessed, at, initiated, stored
 from provenstore.domain import file_events as f
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.event_types import EventData, format_time
 from provenstore.projections.file_fold import FileFold, fold_file
 from provenstore.projections.file_row import FileRow, Related, to_json
-from tests.projections.sealed import START, MemoryLog, accessed, at, initiated, stored
 
 REQUEST = f.PurgeRequested(purge="p1", four_eyes=True)
 
@@ -30,7 +30,7 @@ def test_an_initiated_file_shows_what_was_declared() -> None:
     """Until it is stored, size, digests and expiry are the caller's."""
     later = START + timedelta(days=7)
     row = folded(begin=initiated(declared_size=5, declared_sha256="ab" * 32, declared_md5="cd" * 16, expires_at=later))
-    assert (5, "ab" * 32, "claimed", "cd" * 16) == (row.size, row.sha256, row.sha256_status, row.md5)
+    assert (row.size, row.sha256, row.sha256_status, row.md5) == (5, "ab" * 32, "claimed", "cd" * 16)
     assert ("initiated", later, None, at(1), 1) == (
         row.status,
         row.expires_at,
@@ -43,17 +43,17 @@ def test_an_initiated_file_shows_what_was_declared() -> None:
 def test_a_stored_file_shows_what_was_found() -> None:
     """What was measured replaces what was declared, also where it says less."""
     row = folded(stored(expires_at=None), begin=initiated(declared_sha256="ff" * 32, expires_at=START))
-    assert (120, "ab" * 32, "verified", "e1", "o1") == (
+    assert (
         row.size,
         row.sha256,
         row.sha256_status,
         row.etag,
         row.object_version,
-    )
+    ) == (120, "ab" * 32, "verified", "e1", "o1")
     assert ("stored", at(2), None) == (row.status, row.stored_at, row.expires_at)
 
 
-COMPLETION = f.CompletionRequested(size=1, sha256=None, md5=None, parts=None)
+COMPLETION = f.CompletionRequested(size=1, sha256=None, md5=None, parts=None, quota_bytes=0)
 FAILURE = f.IntegrityFailed(check="size", expected="1", actual="2")
 CLEARED = f.UploadCleared(quota_bytes=0, quota_files=0)
 
@@ -86,7 +86,13 @@ def test_a_removed_file_can_come_back(removal: EventData, status: str) -> None:
     """Deletion and expiry leave a date, which the restoration takes away."""
     gone, back = folded(stored(), removal), folded(stored(), removal, f.Restored())
     assert (status, at(3)) == (gone.status, gone.deleted_at)
-    assert ("stored", None) == (back.status, back.deleted_at)
+    assert (back.status, back.deleted_at) == ("stored", None)
+
+
+@pytest.mark.parametrize(("removal", "expires_at"), [(f.SoftDeleted(), START), (f.FileExpired(expires_at=START), None)])
+def test_what_had_expired_is_kept_once_restored(removal: EventData, expires_at: datetime | None) -> None:
+    """It would expire again at once; a file that was deleted by hand still expires."""
+    assert folded(stored(expires_at=START), removal, f.Restored()).expires_at == expires_at
 
 
 def _destroyed() -> f.Purged:
@@ -104,9 +110,14 @@ def _destroyed() -> f.Purged:
         ((REQUEST, f.PurgeRejected(purge="p1")), "soft_deleted", None, None),
         ((REQUEST, f.PurgeWithdrawn(purge="p1", by="hold")), "soft_deleted", None, None),
         ((REQUEST, f.Restored()), "stored", None, None),
-        ((REQUEST, f.PurgeStarted(purge="p1")), "soft_deleted", "purging", "purge"),
-        ((f.PurgeStarted(purge="p1"), f.PurgeFailed(purge="p1", code="x")), "soft_deleted", "failed", "purge"),
-        ((REQUEST, f.PurgeStarted(purge="p1"), _destroyed()), "purged", None, None),
+        ((REQUEST, f.PurgeStarted(purge="p1", sha256=None, versions=())), "soft_deleted", "purging", "purge"),
+        (
+            (f.PurgeStarted(purge="p1", sha256=None, versions=()), f.PurgeFailed(purge="p1", code="x")),
+            "soft_deleted",
+            "failed",
+            "purge",
+        ),
+        ((REQUEST, f.PurgeStarted(purge="p1", sha256=None, versions=()), _destroyed()), "purged", None, None),
     ],
 )
 def test_a_purge_goes_through_its_states(
@@ -180,8 +191,8 @@ def test_erasure_takes_the_named_values_away(early: bool) -> None:
     log.erase("a", "filename", "related", "name")
     row = fold_file(log.events, log.private if early else before)
     assert row is not None
-    assert (None, (), (("k", "v"),)) == (row.filename, row.related, row.metadata)
-    assert [(None, "m")] == [(hold.name, hold.matter) for hold in row.legal_holds]
+    assert (row.filename, row.related, row.metadata) == (None, (), (("k", "v"),))
+    assert [(hold.name, hold.matter) for hold in row.legal_holds] == [(None, "m")]
 
 
 def test_accesses_count_outside_the_version() -> None:
@@ -194,7 +205,7 @@ def test_an_unknown_event_moves_the_version_only() -> None:
     """A type that this release does not know is passed over, yet counted."""
     denied = f.AccessDenied(operation="content", code="forbidden", count=3)
     before, after = folded(stored()), folded(stored(), denied)
-    assert (2, 3) == (before.version, after.version)
+    assert (before.version, after.version) == (2, 3)
     assert to_json(before) | {"version": 3} == to_json(after)
 
 
@@ -202,8 +213,8 @@ def test_other_streams_are_not_this_index_s() -> None:
     """Chunks and workspaces touch no row; an access before the file exists makes none."""
     log = MemoryLog()
     chunk = f.ChunkUploaded(number=1, first=0, size=1, etag="e", md5=None, sha256=None)
-    assert () == FileFold().keys(log.add("parts:a", chunk))
-    assert ("a",) == FileFold().keys(log.add("access:a", accessed()))
+    assert FileFold().keys(log.add("parts:a", chunk)) == ()
+    assert FileFold().keys(log.add("access:a", accessed())) == ("a",)
     assert fold_file(log.events, log.private) is None
 
 

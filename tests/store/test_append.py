@@ -1,7 +1,6 @@
 """What one append does: sealing, guards, quota, keys, private values."""
 
 from provenstore.adapters.event_store import PostgresEventLog
-
 from store_commands import command, happened
 
 

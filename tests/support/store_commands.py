@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Actor, Draft, Origin, draft
 from provenstore.domain.event_log import Append
-from provenstore.domain.event_types import REGISTRY, EventData, Fact
+from provenstore.domain.event_types import REGISTRY, EventData, Fact, StreamHead
 
 ORIGIN = Origin(Actor("svc-1", "service", "api_key", "cred-1"))
 SECRETS = ("address", "reason")
@@ -29,7 +29,9 @@ class Closed(EventData):
 
     TYPE: ClassVar[str] = "test.closed.v1"
     HEAD: ClassVar[str | None] = "head"
-    after: str
+    before: str
+    head: StreamHead | None = None
+    head_of: str
     why: str
 
 
@@ -55,7 +57,7 @@ def happened(
 def closed(stream: str, head_of: str, *, workspace: str = "acme") -> Draft:
     """Return a draft of Closed that seals the head of `head_of`."""
     return draft(
-        Fact(Closed(after="a", why="é€ \u2028 \"quoted\" % \\")),
+        Fact(Closed(before="b", head_of=head_of, why='é€ \u2028 "quoted" % \\')),
         event_id=uuid4(),
         stream=stream,
         workspace=workspace,

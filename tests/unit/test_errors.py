@@ -8,8 +8,8 @@ def _all(base: type[errors.ProvenstoreError]) -> list[type[errors.ProvenstoreErr
 
 
 def test_codes_are_unique() -> None:
-    """Two errors never share a code: callers branch on it."""
-    codes = [error.code for error in _all(errors.ProvenstoreError)]
+    """Two errors never claim one code: callers branch on it. (A finer subclass may keep its parent's.)"""
+    codes = [error.code for error in _all(errors.ProvenstoreError) if "code" in vars(error)]
     assert sorted(codes) == sorted(set(codes))
 
 

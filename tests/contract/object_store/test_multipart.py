@@ -211,3 +211,17 @@ def test_part_numbers_are_bounded(store: ObjectStore) -> None:
         with pytest.raises(InvalidInput):
             _part(store, upload, number, b"x")
     _part(store, upload, store.capabilities().max_parts, b"x")
+
+
+def test_a_part_that_was_under_way_when_the_upload_was_aborted_is_refused(store: ObjectStore) -> None:
+    """An abort does not wait for slow senders, and what they still send does not stay."""
+    upload = _begin(store)
+
+    def body() -> Iterator[bytes]:
+        yield b"first"
+        store.abort_multipart(KEY, upload)
+        yield b"later"
+
+    with pytest.raises(MultipartNotFound):
+        store.put_part(KEY, upload, 1, body(), size=10)
+    assert store.list_multiparts("") == ()

@@ -11,10 +11,11 @@ from typing import Any
 from uuid import UUID
 
 from provenstore.domain import file_events as f
-from provenstore.domain.canonical import Json, canonical
+from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Actor, Event, Origin, draft
 from provenstore.domain.event_log import Disclosure, Disclosures
-from provenstore.domain.event_types import EventData, Fact, format_time
+from provenstore.domain.event_types import EventData, Fact
+from sealing import join
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 CLERK = Origin(Actor("clerk", "person", "cli"))
@@ -48,22 +49,16 @@ class MemoryLog:
         )
         before = [event for event in self.events if event.stream == stream]
         tenant = [event for event in self.events if event.workspace == workspace]
-        head, *fragments = sealed.fragments
-        state = (head + b"null" if head_of else b"") + b"".join(
-            fragment + value
-            for fragment, value in zip(
-                fragments,
-                (
-                    canonical(len(tenant) + 1),
-                    canonical(before[-1].leaf.hex() if before else None),
-                    format_time(at(position)).encode(),
-                    canonical(len(before) + 1),
-                    canonical(tenant[-1].leaf.hex() if tenant else None),
-                ),
-                strict=True,
-            )
+        state = join(
+            sealed,
+            number=len(tenant) + 1,
+            prev=before[-1].leaf.hex() if before else None,
+            time=at(position),
+            version=len(before) + 1,
+            workspace_prev=tenant[-1].leaf.hex() if tenant else None,
+            head=b"null",
         )
-        event = Event.parse(position, state + b"}")
+        event = Event.parse(position, state)
         self.events.append(event)
         self.private[event.id] = {one.field: Disclosure(one.salt, one.value) for one in sealed.private}
         return event

@@ -1,0 +1,152 @@
+"""Rows come back as they were folded, page by page, and what is due or left over is found."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg_pool import ConnectionPool
+
+from memory_log import START, MemoryLog, accessed, add_file, initiated
+from provenstore.domain import file_events as f
+from provenstore.domain.errors import DatabaseUnavailable, InvalidInput, Unavailable
+from provenstore.projections.file_fold import fold_file
+from provenstore.projections.file_index import FileIndex
+from provenstore.projections.file_query import FileFilter, Files
+from provenstore.projections.positions import Positions
+from shelf import LONG, found, index, two_files
+
+Connection = psycopg.Connection[Any]
+Pool = ConnectionPool[Any]
+
+
+@pytest.fixture
+def shelf(connection: Connection) -> MemoryLog:
+    """Return the log of the two files, indexed."""
+    log = two_files()
+    index(connection, log)
+    return log
+
+
+def test_rows_come_back_as_they_were_folded(connection: Connection, runner_pool: Pool, shelf: MemoryLog) -> None:
+    """Every column survives the tables, to the microsecond, also where a later batch changed it."""
+    last = START + timedelta(days=3, microseconds=1)
+    shelf.add("file:special", f.RetentionSet(until=last, mode="compliance"))
+    shelf.add("file:special", f.LegalHoldPlaced(hold="h2"), name="lawsuit", matter="m")
+    shelf.add("file:special", f.PurgeRequested(purge="p", four_eyes=False))
+    shelf.add("file:special", f.PurgeStarted(purge="p", sha256=None, versions=()))
+    shelf.add("access:special", accessed())
+    deadline = datetime.fromisoformat("9999-12-31T23:59:59.999999Z")
+    shelf.add("file:open", initiated(expires_at=deadline, write_until=last), filename="a\n\u202e\"'{},\\")
+    index(connection, shelf)
+    for row in Files(runner_pool).list(FileFilter()).rows:
+        history = [event for event in shelf.events if event.stream.partition(":")[2] == row.id]
+        assert row == fold_file(history, shelf.private)
+
+
+def test_erasure_nulls_the_columns(connection: Connection, runner_pool: Pool, shelf: MemoryLog) -> None:
+    """After it no table of the index holds the erased values, and no search finds the file by them."""
+    shelf.erase("special", "filename", "related", "subjects", "metadata", "name")
+    index(connection, shelf)
+    assert found(runner_pool, filename="a%_b.PDF") == []
+    assert found(runner_pool, subject="ann") == []
+    assert found(runner_pool, metadata_key="shelf") == []
+    assert found(runner_pool, related_id="7") == []
+    everything = [connection.execute(f"SELECT t::text FROM provenstore_read.{table}_1 t") for table in FileIndex.tables]
+    texts = [str(row) for table in everything for row in table]
+    assert [text for text in texts if LONG in text or "a%_b" in text or "audit" in text] == []
+    assert any("special" in text for text in texts)
+
+
+@pytest.mark.parametrize("prefix", ["\ud7ff", "\U0010ffff", "z\U0010ffff"])
+def test_a_prefix_may_end_at_the_last_letter(connection: Connection, runner_pool: Pool, prefix: str) -> None:
+    """A range over code points has no upper end there, or steps over the surrogates."""
+    log = MemoryLog()
+    add_file(log, "yes", filename=prefix + "\U0010ffff")
+    add_file(log, "no", filename="y")
+    index(connection, log)
+    assert found(runner_pool, filename_prefix=prefix) == ["yes"]
+
+
+def test_pages_are_stable_while_files_come(connection: Connection, runner_pool: Pool) -> None:
+    """Every file that was there at the first page comes exactly once, in order, while others come and go."""
+    log = MemoryLog()
+    for number in range(10):
+        add_file(log, f"f{number}")
+    index(connection, log)
+    files, seen, cursor = Files(runner_pool), [], None
+    while True:
+        page = files.list(FileFilter(), cursor=cursor, limit=3)
+        seen += [row.id for row in page.rows]
+        if page.next is None:
+            break
+        cursor = page.next
+        add_file(log, f"late{len(seen)}")
+        log.add("file:f0", f.SoftDeleted())
+        index(connection, log)
+    assert seen == [f"f{number}" for number in reversed(range(10))]
+
+
+def test_a_last_page_that_is_full_has_no_next(connection: Connection, runner_pool: Pool) -> None:
+    """A cursor is given only if a row follows."""
+    log = MemoryLog()
+    add_file(log, "a")
+    add_file(log, "b")
+    index(connection, log)
+    page = Files(runner_pool).list(FileFilter(), limit=2)
+    assert (len(page.rows), page.next) == (2, None)
+    with pytest.raises(InvalidInput, match="cursor"):
+        Files(runner_pool).list(FileFilter(), cursor="AAAA")
+
+
+def test_what_is_due_is_found(connection: Connection, runner_pool: Pool) -> None:
+    """Expired files and unfinished uploads come in the order of their deadlines, unless something keeps them."""
+    log, soon, later = MemoryLog(), START + timedelta(hours=1), START + timedelta(hours=2)
+    for file in ("late", "held", "kept", "freed", "deleted"):
+        add_file(log, file, expires_at=later)
+    add_file(log, "early", expires_at=soon)
+    add_file(log, "never")
+    log.add("file:held", f.LegalHoldPlaced(hold="h"))
+    log.add("file:kept", f.RetentionSet(until=later + timedelta(seconds=1), mode="governance"))
+    log.add("file:freed", f.RetentionSet(until=later, mode="governance"))
+    log.add("file:deleted", f.SoftDeleted())
+    for file, deadline in (("open", later), ("first", soon), ("completing", soon), ("held-open", soon)):
+        add_file(log, file, finish=False, upload_expires_at=deadline)
+    log.add("file:completing", f.CompletionRequested(size=1, sha256=None, md5=None, parts=None, quota_bytes=0))
+    log.add("file:held-open", f.LegalHoldPlaced(hold="h"))
+    index(connection, log)
+    files, before = Files(runner_pool), later - timedelta(microseconds=1)
+    assert [row.id for row in files.due(before)] == ["early"]
+    assert sorted(row.id for row in files.due(later)) == ["early", "freed", "late"]
+    assert [row.id for row in files.due(later, limit=1)] == ["early"]
+    assert [row.id for row in files.unfinished(before)] == ["first"]
+    assert [row.id for row in files.unfinished(later)] == ["first", "open"]
+
+
+def test_intents_without_an_outcome_are_found(connection: Connection, runner_pool: Pool) -> None:
+    """Completions, clearings and purges that a crash left behind come in order, page by page."""
+    log = MemoryLog()
+    add_file(log, "done")
+    add_file(log, "purging")
+    log.add("file:purging", f.PurgeStarted(purge="p", sha256=None, versions=()))
+    add_file(log, "aborted", finish=False)
+    log.add("file:aborted", f.UploadAborted())
+    add_file(log, "completing", finish=False)
+    log.add("file:completing", f.CompletionRequested(size=1, sha256=None, md5=None, parts=None, quota_bytes=0))
+    index(connection, log)
+    files = Files(runner_pool)
+    first = files.in_flight(limit=2)
+    rest = files.in_flight(after=first[-1].created_position)
+    assert [(row.id, row.pending) for row in (*first, *rest)] == [
+        ("purging", "purge"),
+        ("aborted", "clear"),
+        ("completing", "complete"),
+    ]
+
+
+def test_reading_before_anything_was_made_can_be_tried_again(conninfo: Any, runner_pool: Pool) -> None:
+    """Readers that start before the first runner are told to come back."""
+    with pytest.raises(DatabaseUnavailable, match="not been made"):
+        Files(runner_pool).list(FileFilter())
+    with pytest.raises(Unavailable):
+        Positions(runner_pool).wait_for("file_index", 1, timeout=0)

@@ -1,0 +1,248 @@
+"""One runner at a time folds every event exactly once, whatever is cut off, and parks what it cannot fold."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg_pool import ConnectionPool
+
+import index_leader
+from memory_log import MemoryLog, add_file, story
+from provenstore.domain.errors import DatabaseUnavailable, Unavailable
+from provenstore.domain.event_log import Disclosures
+from provenstore.projections.file_index import FileIndex
+from provenstore.projections.file_row import FileRow
+from provenstore.projections.fold import Projection
+from provenstore.projections.positions import Place, Positions, places, prepare
+from provenstore.projections.runner import Runner
+from shelf import found, one_by_one, rows
+from tally import Tally
+
+Connection = psycopg.Connection[Any]
+Connect = Callable[[], Connection]
+Pool = ConnectionPool[Any]
+LEADER = Path(index_leader.__file__)
+PATIENCE = 10.0  # seconds after which a test gives up
+
+
+@contextmanager
+def running(
+    log: MemoryLog, connect: Connect, *projections: Projection[Any], batch: int = 1000, poll: float = 0.01
+) -> Iterator[Runner]:
+    """Run a runner for the length of a block."""
+    runner = Runner(log, connect, projections or [FileIndex()], poll=poll, takeover=0.05, batch=batch)
+    runner.start()
+    try:
+        yield runner
+    finally:
+        runner.stop()
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Return once `condition` holds; fail when it does not for long."""
+    give_up = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < give_up, "it never came to that"
+        time.sleep(0.01)
+
+
+def place(connection: Connection, name: str) -> Place:
+    """Return where a read model stands."""
+    return next(one for one in places(connection) if one.name == name)
+
+
+def test_events_are_folded_as_they_come(connect: Connect, runner_pool: Pool) -> None:
+    """What was there is folded at the start, and what comes later soon after it is durable."""
+    log = story(5)
+    positions = Positions(runner_pool)
+    with running(log, connect) as runner:
+        until(lambda: runner.leading)
+        positions.wait_for("file_index", log.position(), PATIENCE)
+        add_file(log, "new")
+        positions.wait_for("file_index", log.position(), PATIENCE)
+        assert found(runner_pool)[0] == "new"
+        assert runner.alive
+    assert not (runner.alive or runner.leading)
+
+
+def test_waking_ends_the_wait(connect: Connect, runner_pool: Pool) -> None:
+    """A runner that looks once an hour looks at once when it is told to."""
+    log = story(1)
+    positions = Positions(runner_pool)
+    with running(log, connect, poll=3600) as runner:
+        until(lambda: runner.leading)
+        positions.wait_for("file_index", log.position(), PATIENCE)
+        add_file(log, "new")
+        runner.wake()
+        positions.wait_for("file_index", log.position(), PATIENCE)
+
+
+def test_a_position_that_is_not_reached_in_time_is_refused(connect: Connect, runner_pool: Pool) -> None:
+    """Whoever waits for their own write is told to come back, not shown an older list."""
+    log = story(1)
+    with running(log, connect):
+        positions = Positions(runner_pool)
+        positions.wait_for("file_index", log.position(), PATIENCE)
+        with pytest.raises(Unavailable, match="has not reached"):
+            positions.wait_for("file_index", log.position() + 1, 0.05)
+        with pytest.raises(Unavailable, match="has not reached"):
+            positions.wait_for("unknown", 1, 0)
+
+
+def test_a_killed_leader_is_followed_within_seconds(
+    conninfo: Callable[[str], str], connect: Connect, connection: Connection
+) -> None:
+    """A second runner waits while the first lives, takes over when it is killed, and folds nothing twice."""
+    log = story(20)
+    leader = subprocess.Popen([sys.executable, LEADER, conninfo("runner"), "20", "0.05"])
+    try:
+        prepare(connection, [FileIndex()])
+        until(lambda: place(connection, "file_index").position > 10)
+        with running(log, connect) as second:
+            until(lambda: place(connection, "file_index").position > 20)
+            assert not second.leading
+            leader.kill()
+            until(lambda: second.leading)
+            until(lambda: place(connection, "file_index").position == log.position())
+    finally:
+        leader.kill()
+        leader.wait(PATIENCE)
+    assert one_by_one(log) == rows(connection)
+
+
+def test_a_leader_that_is_cut_off_leads_no_more(
+    conninfo: Callable[[str], str], connect: Connect, connection: Connection
+) -> None:
+    """When its connection goes, its lock goes; whoever takes over goes on where it stood."""
+    log = story(20)
+    log.delay = 0.005
+
+    def moved_from(position: int) -> bool:
+        return place(connection, "file_index").position > position
+
+    with running(log, connect, batch=3) as one, running(log, connect, batch=3) as other:
+        until(lambda: one.leading or other.leading)
+        assert not (one.leading and other.leading)
+        with psycopg.connect(conninfo("super"), autocommit=True) as operator:
+            for _ in range(3):
+                before = place(connection, "file_index").position
+                operator.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database ="
+                    " (SELECT oid FROM pg_database WHERE datname = current_database())"
+                )
+                until(partial(moved_from, before))
+        until(lambda: place(connection, "file_index").position == log.position())
+    assert one_by_one(log) == rows(connection)
+
+
+class CutOff(FileIndex):
+    """A file index that loses its connection after it wrote rows, before the position moves; as often as asked."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def save(
+        self,
+        cursor: psycopg.Cursor[Any],
+        generation: int,
+        before: Mapping[str, FileRow],
+        after: Mapping[str, FileRow | None],
+    ) -> None:
+        super().save(cursor, generation, before, after)
+        if self.left:
+            self.left -= 1
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+def test_rows_without_their_position_are_not_kept(connect: Connect, connection: Connection) -> None:
+    """A crash between rows and position leaves neither; the batch is folded again, once."""
+    log, index = story(4), CutOff(2)
+    with running(log, connect, index, batch=7):
+        until(lambda: places_or_none(connection) and place(connection, "file_index").position == log.position())
+    assert index.left == 0
+    assert one_by_one(log) == rows(connection)
+
+
+def places_or_none(connection: Connection) -> bool:
+    """Return whether there is a table of places yet."""
+    return connection.execute("SELECT to_regclass('provenstore_read.projection') IS NOT NULL").fetchone() == (True,)
+
+
+class Away(MemoryLog):
+    """A log whose database does not answer the first few times."""
+
+    def disclosures(self, event_ids: Sequence[Any]) -> Disclosures:
+        if self.delay:
+            self.delay -= 1
+            raise DatabaseUnavailable
+        return super().disclosures(event_ids)
+
+
+def test_a_log_that_is_away_is_asked_again(connect: Connect, connection: Connection) -> None:
+    """That the log cannot be read for a while parks nothing."""
+    known = story(2)
+    log = Away(events=known.events, private=known.private)
+    prepare(connection, [FileIndex()])
+    log.delay, log.read = 2, known.read  # type: ignore[method-assign]  # only one of its answers fails
+    with running(log, connect):
+        until(lambda: place(connection, "file_index").position == log.position())
+    assert one_by_one(known) == rows(connection)
+
+
+@pytest.mark.parametrize(
+    ("tally", "error"),
+    [(Tally(poison=17), "KeyError"), (Tally(full=17), "CheckViolation")],
+    ids=["fold", "write"],
+)
+def test_poison_parks_one_read_model(
+    connect: Connect, connection: Connection, runner_pool: Pool, tally: Tally, error: str
+) -> None:
+    """It stops right before the event, says what class of error it met, and the others go on."""
+    log = story(10)
+    with running(log, connect, tally, FileIndex()):
+        until(lambda: places_or_none(connection) and place(connection, "tally").status == "parked")
+        until(lambda: place(connection, "file_index").position == log.position())
+        add_file(log, "after")
+        until(lambda: place(connection, "file_index").position == log.position())
+        parked = place(connection, "tally")
+        with pytest.raises(Unavailable, match="is parked at position 16"):
+            Positions(runner_pool).wait_for("tally", 17, PATIENCE)
+        Positions(runner_pool).wait_for("tally", 16, 0)
+    assert (parked.position, parked.error, parked.error_position) == (16, error, 17)
+    assert parked.parked_at is not None
+    assert place(connection, "file_index").status == "running"
+    assert connection.execute("SELECT events FROM provenstore_read.tally_1 WHERE key = 'acme'").fetchone() == (16,)
+
+
+def test_a_mended_fold_goes_on(connect: Connect, connection: Connection) -> None:
+    """A runner that takes the lead tries parked read models again, from where they stood."""
+    log = story(10)
+    with running(log, connect, Tally(poison=17)):
+        until(lambda: places_or_none(connection) and place(connection, "tally").status == "parked")
+    with running(log, connect, Tally()):
+        until(lambda: place(connection, "tally").position == log.position())
+    mended = place(connection, "tally")
+    assert (mended.status, mended.error, mended.parked_at) == ("running", None, None)
+    counts = connection.execute("SELECT sum(events) FROM provenstore_read.tally_1").fetchone()
+    assert counts == (2 * log.position(),)
+
+
+def test_rows_of_another_version_stop_the_runner(connect: Connect, connection: Connection) -> None:
+    """It neither mixes rows of two versions nor tries for ever."""
+    prepare(connection, [FileIndex()])
+    connection.execute("UPDATE provenstore_read.projection SET version = 2")
+    with running(story(1), connect) as runner:
+        until(lambda: not runner.alive)
+    assert place(connection, "file_index").position == 0
+
+
+def test_a_runner_that_never_started_can_be_stopped(connect: Connect) -> None:
+    """Whoever cleans up need not know how far it came."""
+    Runner(MemoryLog(), connect, [FileIndex()]).stop()

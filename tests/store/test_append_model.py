@@ -1,0 +1,105 @@
+"""Random batches end as if their commands had been executed one by one."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from provenstore.adapters.event_store import PostgresEventLog
+from provenstore.domain.envelope import Draft
+from provenstore.domain.errors import Conflict, KeyReused, ProvenstoreError, QuotaExceeded
+from provenstore.domain.event_log import Append, Appended, Erasure, Guard, IdempotencyKey, QuotaChange
+from sealed_check import check_sealed
+from sequential_log import Answer, SequentialLog
+from store_commands import SECRETS, closed, happened
+from store_database import ScratchDatabase
+
+STREAMS = ["file:a", "file:b", "parts:a"]
+WORKSPACES = ["acme", "other"]
+# Few enough that they collide, within a batch and between batches.
+IDS = [UUID(int=number) for number in range(1, 60)]
+
+few = st.integers(0, 3)
+guards = st.lists(st.builds(Guard, st.sampled_from(STREAMS), few), max_size=1)
+limits = st.none() | st.integers(-1, 6)
+changes = st.builds(
+    QuotaChange,
+    workspace=st.sampled_from(WORKSPACES),
+    counter=st.sampled_from(["workspace", "link:1"]),
+    bytes=st.integers(-2, 4),
+    files=st.integers(-1, 2),
+    max_bytes=limits,
+    max_files=limits,
+)
+drafts = st.builds(
+    happened,
+    st.sampled_from(STREAMS),
+    st.text(max_size=5),
+    workspace=st.sampled_from(WORKSPACES),
+    event_id=st.sampled_from(IDS),
+    private=st.dictionaries(st.sampled_from(SECRETS), st.text(max_size=5), max_size=2),
+) | st.builds(closed, st.sampled_from(STREAMS), st.sampled_from([*STREAMS, "file:never"]))
+commands = st.builds(
+    Append,
+    drafts=st.lists(drafts, min_size=1, max_size=3),
+    expected=guards,
+    reads=guards,
+    quota=st.lists(changes, max_size=2),
+    erase=st.lists(st.builds(Erasure, st.sampled_from(IDS), st.sampled_from(SECRETS)), max_size=4),
+    key=st.none() | st.builds(IdempotencyKey, st.just("svc-1"), st.sampled_from("kl"), st.sampled_from([b"1", b"2"])),
+)
+batches = st.lists(st.lists(commands, min_size=1, max_size=6), min_size=1, max_size=4)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(batches=batches)
+def test_batches_equal_the_sequential_model(
+    database: ScratchDatabase, log: PostgresEventLog, batches: list[list[Append]]
+) -> None:
+    """Answers, log, quota, private values and keys are those of the model, whatever the batches held."""
+    database.reset()
+    model = SequentialLog()
+    for batch in batches:
+        expected = [model.append(command) for command in batch]
+        assert [answer(given) for given in log.append_batch(batch)] == expected
+    check_log(log, model)
+
+
+def answer(given: Appended | Exception) -> Answer:
+    """Say an answer of the log in the words of the model."""
+    match given:
+        case Appended(events, replayed):
+            places = ((event.position, event.stream, event.version, event.number) for event in events)
+            return ("replayed" if replayed else "sealed", *places)
+        case Conflict() | QuotaExceeded() | KeyReused():
+            return (type(given).__name__, *given.details.values())
+        case ProvenstoreError():
+            return (type(given).__name__,)
+    raise given
+
+
+def check_log(log: PostgresEventLog, model: SequentialLog) -> None:
+    """Assert that what is stored is what the model holds."""
+    events = log.read(0, 10_000)
+    check_sealed(events)
+    assert [event.id for event in events] == [draft.id for draft in model.events]
+    for event, draft in zip(events, model.events, strict=True):
+        assert dict(event.private) == {value.field: value.commitment for value in draft.private}
+        head = event.to_json()["data"].get("head")
+        assert (head["version"] if head else 0) == model.heads.get(event.position, 0)
+    for (workspace, counter), use in model.quotas.items():
+        assert log.quota(workspace, counter) == use
+    assert {(w, c) for w in WORKSPACES for c in ("workspace", "link:1") if log.quota(w, c)} == model.quotas.keys()
+    check_private(log, model, model.events)
+
+
+def check_private(log: PostgresEventLog, model: SequentialLog, drafts: Sequence[Draft]) -> None:
+    """Assert that private values are there with the salts of their drafts, or erased by whom the model says."""
+    stored = log.disclosures([draft.id for draft in drafts])
+    assert {(event, field) for event, values in stored.items() for field in values} == model.private.keys()
+    for draft in drafts:
+        for value in draft.private:
+            found, erased_by = stored[draft.id][value.field], model.private[draft.id, value.field]
+            assert found.erased_by == erased_by
+            assert (found.salt, found.value) == ((None, None) if erased_by else (value.salt, value.value))
