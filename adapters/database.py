@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 import psycopg
-from psycopg.types.numeric import Int8BinaryDumper
+from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from provenstore.adapters.queries import load_queries
@@ -97,6 +97,8 @@ class Database:
 
 def _configure(connection: Connection) -> None:
     """Send every integer as bigint: a batch's arrays then have one type each, whatever they hold."""
+    # Both formats: arrays are sent as text, where the default dumper takes the width of the first value it saw.
+    connection.adapters.register_dumper(int, Int8Dumper)
     connection.adapters.register_dumper(int, Int8BinaryDumper)
     connection.execute(_QUERIES["session"])
 
