@@ -87,9 +87,7 @@ class Tenant:
     def new(self, client: httpx.Client, **said: Any) -> httpx.Response:
         """Initiate a file."""
         body = {"workspace": self.id, "filename": "report.pdf", "media_type": "application/pdf", "category": "misc"}
-        answer = client.post("/v1/files", json={**body, **said})
-        print(answer.text)
-        return answer
+        return client.post("/v1/files", json={**body, **said})
 
     def stored(self, client: httpx.Client, content: bytes = b"content", **said: Any) -> str:
         """Store a file and return its id."""

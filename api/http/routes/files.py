@@ -11,6 +11,7 @@ from provenstore.api.http import bodies, shapes
 from provenstore.api.http.answers import file_answer, file_view, upload_answer
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 from provenstore.api.http.conditions import required_version
+from provenstore.domain.reading import sees_all
 from provenstore.domain.uploading import NewFile
 from provenstore.projections.file_query import FileFilter
 
@@ -49,7 +50,7 @@ def list_files(services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.L
     }
     wanted = FileFilter(workspaces=None if scope is None else (scope,), **conditions)
     page = services.files.list(wanted, cursor=asked.cursor, limit=asked.limit)
-    return JSONResponse(views.files_json(page))
+    return JSONResponse(views.files_json(page, name_holds=sees_all(caller)))
 
 
 @router.get("/v1/files/{file_id}", responses=shapes.conditional(shapes.File))
