@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from provenstore.api.http.app import create_app
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
+from provenstore.api.sweeper import Sweeper
 from provenstore.api.wiring import open_services
 from provenstore.domain.caller import Caller
 from provenstore.domain.envelope import Actor
@@ -53,6 +54,10 @@ class Api:
     def services(self) -> Services:
         found: Services = self.app.state.services
         return found
+
+    def sweep(self) -> None:
+        """Do one round of the background work now."""
+        Sweeper(self.services).sweep()
 
     def client(
         self, role: str = "admin", workspace: str | None = None, *, actor: str | None = None, kind: str = "person"
