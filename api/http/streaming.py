@@ -27,7 +27,9 @@ AHEAD = 1
 
 DRAIN = 8 * 1024 * 1024
 DRAIN_SECONDS = 2.0
-"""What is still read, and for how long, of a refused body: a client that only writes would not hear the answer."""
+DRAIN_PAUSE = 0.2
+"""What is still read of a refused body, for how long, and for how long without a byte: a client that only writes
+would not hear the answer, and one that waits should not wait for us."""
 
 Result = TypeVar("Result")
 
@@ -122,9 +124,10 @@ class Upload:
         if self._expects and self._reading is None:
             return
         left = DRAIN
-        with anyio.move_on_after(DRAIN_SECONDS), contextlib.suppress(_Disconnected):
+        with anyio.move_on_after(DRAIN_SECONDS), contextlib.suppress(_Disconnected, TimeoutError):
             while not self._ended and left > 0:
-                left -= len(await self._receive())
+                async with asyncio.timeout(DRAIN_PAUSE):
+                    left -= len(await self._receive())
 
 
 def _content_length(request: Request) -> int | None:
