@@ -117,7 +117,9 @@ class Tenant:
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return load_settings(data_dir=tmp_path_factory.mktemp("api") / "data", stall_timeout=STALL)
+    return load_settings(
+        data_dir=tmp_path_factory.mktemp("api") / "data", stall_timeout=STALL, read_your_write_timeout=0.5
+    )
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import booleans
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -20,8 +21,10 @@ from tests.api.conftest import Api, Tenant
 
 GOLDEN = Path(__file__).with_name("openapi.json")
 
-DOCUMENTED_503 = {("GET", "/v1/files"), ("GET", "/readyz")}
-"""What may be unavailable on purpose: a list that waits for a position which never comes."""
+CONFORMANCE = [status_code_conformance, content_type_conformance, response_schema_conformance]
+
+MAY_BE_UNAVAILABLE = {("get", "/v1/files")}
+"""A list that waits for a position which never comes."""
 
 
 def described(tmp_path: Path) -> str:
@@ -41,33 +44,27 @@ def test_every_route_needs_a_key_but_those_that_cannot(tmp_path: Path) -> None:
     assert opened == {"/healthz", "/readyz", "/v1/signed/{token}"}
 
 
-@pytest.fixture
-def api_schema(api: Api, tenant: Tenant) -> schemathesis.schemas.BaseSchema:
-    """The API with an admin's key for the whole ledger."""
-    client = api.client()
-    tenant.stored(client)
-    loaded = schemathesis.openapi.from_url(f"{api.url}/openapi.json")
-    loaded.config.update(headers={"Authorization": client.headers["Authorization"]})
-    return loaded
+OPERATIONS = [(path, method) for path, how in json.loads(GOLDEN.read_text("utf-8"))["paths"].items() for method in how]
 
 
-schema = schemathesis.pytest.from_fixture("api_schema")
-
-
-@schema.parametrize()
-@settings(
-    max_examples=8,
-    deadline=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-    database=None,
-)
-def test_api_does_as_described(case: schemathesis.Case) -> None:
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_api_does_as_described(api: Api, tenant: Tenant, path: str, method: str) -> None:
     """Whatever is sent, the answer has a described status, type and form, and is no failure of ours."""
-    answer = case.call()
-    checks = [status_code_conformance, content_type_conformance, response_schema_conformance]
-    waits = answer.status_code == 503 and (case.method, case.path) in DOCUMENTED_503
-    case.validate_response(answer, checks=checks if waits else [not_a_server_error, *checks])
+    client = api.client("admin", tenant.id)
+    file_id = tenant.stored(client)
+    schema = schemathesis.openapi.from_url(f"{api.url}/openapi.json")
+    known = {"file_id": file_id, "workspace": tenant.id}
+
+    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @given(case=schema[path][method].as_strategy(), existing=booleans())
+    def ask(case: schemathesis.Case, existing: bool) -> None:
+        if existing:
+            case.path_parameters = {**(case.path_parameters or {}), **known}
+        answer = case.call(headers={"Authorization": client.headers["Authorization"]})
+        waits = answer.status_code == 503 and (method, path) in MAY_BE_UNAVAILABLE
+        case.validate_response(answer, checks=CONFORMANCE if waits else [not_a_server_error, *CONFORMANCE])
+
+    ask()
 
 
 def test_health(api: Api) -> None:
