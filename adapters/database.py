@@ -97,7 +97,7 @@ class Database:
 
 def _configure(connection: Connection) -> None:
     """Send every integer as bigint: a batch's arrays then have one type each, whatever they hold."""
-    # Both formats: arrays are sent as text, where the default dumper takes the width of the first value it saw.
+    # Both formats: arrays go as text, and one dumper, made for the first array, serves all arrays of integers.
     connection.adapters.register_dumper(int, Int8Dumper)
     connection.adapters.register_dumper(int, Int8BinaryDumper)
     connection.execute(_QUERIES["session"])

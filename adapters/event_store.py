@@ -4,7 +4,7 @@ It never inserts an event itself, never guesses the outcome of an append, and ne
 contradict its bytes.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -36,6 +36,7 @@ from provenstore.domain.event_log import (
     QuotaUse,
     Sealed,
     State,
+    StoredRow,
 )
 
 
@@ -151,7 +152,8 @@ class PostgresEventLog:
 
     def head(self, stream: str) -> tuple[int, bytes] | None:
         """Return the version and leaf hash of a stream's newest event."""
-        return self._row("head", {"stream": stream})
+        row = self._row("head", {"stream": stream})
+        return None if row is None else (row[0], row[1])
 
     def read(self, after: int, limit: int) -> Sequence[Event]:
         """Return up to `limit` events above `after`; IntegrityViolated at the first position that is missing."""
@@ -160,6 +162,24 @@ class PostgresEventLog:
             if event.position != position:
                 raise IntegrityViolated("an event is missing from the log", position=position)
         return events
+
+    def rows(self, after: int, limit: int) -> Sequence[StoredRow]:
+        """Return up to `limit` rows above `after` as they are stored, whatever is wrong with them."""
+        return [
+            StoredRow(
+                position=row.id,
+                state=row.state,
+                leaf=row.leaf,
+                id=row.event_id,
+                type=row.topic,
+                stream=str(row.originator_id),
+                version=row.originator_version,
+                workspace=row.workspace,
+                number=row.number,
+                time=row.time,
+            )
+            for row in self._recorder.rows("log", {"after": after, "limit": limit})
+        ]
 
     def find(self, event_id: UUID) -> Event:
         """Return one event by id, or raise NotFound."""
@@ -185,6 +205,12 @@ class PostgresEventLog:
         """Return a counter, or None if there is none."""
         row = self._row("quota", {"workspace": workspace, "counter": counter})
         return None if row is None else QuotaUse(*row)
+
+    def counters(self) -> Mapping[tuple[str, str], QuotaUse]:
+        """Return all quota counters, by workspace and name."""
+        with self._database.connection() as connection:
+            rows = connection.execute(QUERIES["counters"], binary=True).fetchall()
+        return {(workspace, counter): QuotaUse(*use) for workspace, counter, *use in rows}
 
     def workspaces(self, *, after: str = "", limit: int = 1000) -> Sequence[str]:
         """Return the ids of up to `limit` workspaces above `after`: each has had its counter since its creation."""

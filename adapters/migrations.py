@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import LiteralString, cast
 
 import psycopg
 
@@ -27,7 +26,7 @@ class Migration:
 
     number: int
     name: str
-    sql: LiteralString
+    sql: str
 
     @property
     def checksum(self) -> bytes:
@@ -40,7 +39,7 @@ def available() -> Sequence[Migration]:
     found = []
     for file in (files("provenstore.adapters") / "sql" / "migrations").iterdir():
         if match := _NAME.fullmatch(file.name):
-            found.append(Migration(int(match[1]), match[2], cast(LiteralString, file.read_text("utf-8"))))
+            found.append(Migration(int(match[1]), match[2], file.read_text("utf-8")))
     found.sort(key=lambda migration: migration.number)
     if [migration.number for migration in found] != list(range(1, len(found) + 1)):
         raise ValueError("migrations are not numbered from 1 without gaps")
@@ -65,7 +64,7 @@ def migrate(conninfo: str, migrations: Sequence[Migration] | None = None) -> Seq
         for migration in missing:
             # A crash in here leaves this migration undone as a whole, and those before it recorded.
             with connection.transaction():
-                connection.execute(migration.sql)
+                connection.execute(migration.sql.encode())
                 connection.execute(_QUERIES["record"], (migration.number, migration.name, migration.checksum))
         return missing
 

@@ -108,6 +108,22 @@ class Disclosure:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredRow:
+    """One row of the log as the database holds it, unchecked: the exact bytes, and the columns that repeat them."""
+
+    position: int
+    state: bytes
+    leaf: bytes
+    id: UUID
+    type: str
+    stream: str
+    version: int
+    workspace: str
+    number: int
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class QuotaUse:
     """A counter's limits and use; None is no limit."""
 
@@ -156,6 +172,9 @@ class EventLog(Protocol):
     def read(self, after: int, limit: int) -> Sequence[Event]:
         """Return up to `limit` events with positions above `after`, in order and without gaps."""
 
+    def rows(self, after: int, limit: int) -> Sequence[StoredRow]:
+        """Return up to `limit` rows above `after` as they are stored, whatever is wrong with them."""
+
     def find(self, event_id: UUID) -> Event:
         """Return one event by id, or raise NotFound."""
 
@@ -164,6 +183,9 @@ class EventLog(Protocol):
 
     def disclosures(self, event_ids: Sequence[UUID]) -> Disclosures:
         """Return the private values of these events."""
+
+    def counters(self) -> Mapping[tuple[str, str], QuotaUse]:
+        """Return all quota counters, by workspace and name."""
 
     def quota(self, workspace: str, counter: str = "workspace") -> QuotaUse | None:
         """Return a counter, or None if there is none."""

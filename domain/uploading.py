@@ -9,6 +9,7 @@ Life of a streamed upload, and what a crash leaves at each point:
  5. Stored is recorded. Crash after this: nothing is left to do.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -186,16 +187,11 @@ class Uploading:
             recorder.deny(caller, file, "file.upload", refusal)
             raise
 
+        announced: list[Digests] = []
+
         def announce(found: Digests) -> None:
-            self._refuse_empty(file, found.size)
-            recorder.change(
-                caller,
-                "file.upload",
-                file_id,
-                lambda _, now: c.RequestCompletion(
-                    by=caller.actor, now=now, size=found.size, sha256=found.sha256, md5=found.md5
-                ),
-            )
+            self._announce(caller, file, found)
+            announced.append(found)
 
         declared = file.initiated
         try:
@@ -215,16 +211,32 @@ class Uploading:
             self._record_failure(caller, file_id, refusal)
             raise
         except AlreadyExists:
-            # An attempt before this one published the object and died before it could say so.
+            # An attempt before this one published an object and died before it could say so. If its bytes are these,
+            # they are stored; if not, they are in nobody's name.
+            if not announced:
+                announce(_digests(body, declared.max_size))
             return self.finish(caller, file_id)
         return self._record_stored(caller, file_id, info)
+
+    def _announce(self, caller: Caller, file: File, found: Digests) -> None:
+        category = self._recorder.workspace(file.workspace).category(file.initiated.category)
+        if found.size == 0 and not category.allow_empty:
+            raise InvalidInput("size", f"is 0, which category {category.name} does not take")
+        self._recorder.change(
+            caller,
+            "file.upload",
+            file.id,
+            lambda _, now: c.RequestCompletion(
+                by=caller.actor, now=now, size=found.size, sha256=found.sha256, md5=found.md5
+            ),
+        )
 
     def finish(self, caller: Caller, file_id: UUID) -> File:
         """Settle an announced completion by what stands in its place: Stored, or the upload is open again."""
         file = self._recorder.file(file_id)
         if file.completion is None:
             if file.status == "initiated":
-                raise WrongState("an object stands in the file's place that nobody announced")
+                raise WrongState("nothing was announced for this file")
             return file
         try:
             info = self._store.head(file.path)
@@ -301,11 +313,6 @@ class Uploading:
             ),
         )
 
-    def _refuse_empty(self, file: File, size: int) -> None:
-        category = self._recorder.workspace(file.workspace).category(file.initiated.category)
-        if size == 0 and not category.allow_empty:
-            raise InvalidInput("size", f"is 0, which category {category.name} does not take")
-
 
 def _require_size(size: int | None, category: Category) -> None:
     if size is None:
@@ -320,6 +327,18 @@ def _require_size(size: int | None, category: Category) -> None:
         )
     if size == 0 and not category.allow_empty:
         raise InvalidInput("size", f"is 0, which category {category.name} does not take")
+
+
+def _digests(body: Iterable[bytes], max_size: int) -> Digests:
+    """Read a body to its end, keeping nothing but its digests."""
+    sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+    for chunk in body:
+        size += len(chunk)
+        if size > max_size:
+            raise ContentTooLarge(f"the content is larger than {max_size:,} bytes", limit=max_size)
+        sha256.update(chunk)
+        md5.update(chunk)
+    return Digests(size=size, sha256=sha256.hexdigest(), md5=md5.hexdigest())
 
 
 def _agree(check: str, declared: str | int | None, said: str | int | None) -> None:

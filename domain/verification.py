@@ -5,14 +5,13 @@ finding names the step it breaks. What this cannot show is on docs/explanation/v
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
 
 from provenstore.domain.envelope import MAX_EVENT_BYTES, Event, leaf_hash
 from provenstore.domain.errors import IntegrityViolated
-from provenstore.domain.event_log import Disclosures, QuotaUse
+from provenstore.domain.event_log import Disclosures, EventLog, QuotaUse, StoredRow
 from provenstore.domain.quota import UNLIMITED, quota_change
 
 STEPS = (
@@ -28,22 +27,6 @@ STEPS = (
 
 MAX_FINDINGS = 1_000
 """A log broken in more places than this needs no longer list."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRow:
-    """One row of the log as the database holds it: the exact bytes, and the columns that repeat them."""
-
-    position: int
-    state: bytes
-    leaf: bytes
-    id: UUID
-    type: str
-    stream: str
-    version: int
-    workspace: str
-    number: int
-    time: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +61,9 @@ class Report:
 
 _Last = tuple[int, str | None, int]
 """Count, leaf (hex) and position of the newest event of a stream or workspace."""
+
+
+_NOTHING = QuotaUse(0, 0, None, None)
 
 
 @dataclass(slots=True)
@@ -166,7 +152,7 @@ class Verifier:
         if change is None:
             return
         key = (change.workspace, change.counter)
-        use = self._quota.get(key, QuotaUse(0, 0, None, None))
+        use = self._quota.get(key, _NOTHING)
         self._quota[key] = QuotaUse(
             use.bytes + change.bytes,
             use.files + change.files,
@@ -175,23 +161,40 @@ class Verifier:
         )
 
     def finish(
-        self, *, newest: int | None = None, quota: Callable[[str, str], QuotaUse | None] | None = None
+        self, *, newest: int | None = None, counters: Mapping[tuple[str, str], QuotaUse] | None = None
     ) -> Report:
-        """Close the check; `newest` is the position the log must reach, `quota` reads the recorded counters."""
+        """Close the check; `newest` is the position the log must reach, `counters` what the database counts."""
         if newest is not None and self._position < newest:
-            self._findings.append(
-                Finding(1, self._position + 1, "", "", f"the log ends at {self._position}, not at {newest}")
-            )
-        if quota is not None:
-            for (workspace, counter), counted in sorted(self._quota.items()):
-                if quota(workspace, counter) != counted:
-                    problem = f"counter {counter!r} of workspace {workspace!r} is not the sum of its events"
-                    self._findings.append(Finding(8, self._position, f"workspace:{workspace}", "", problem))
+            problem = f"the log ends at {self._position}, not at {newest}"
+            self._findings.append(Finding(1, self._position + 1, "", "", problem))
+        for key in sorted(self._quota.keys() | counters.keys()) if counters is not None else ():
+            if counters is not None and counters.get(key, _NOTHING) != self._quota.get(key, _NOTHING):
+                problem = f"counter {key[1]!r} of workspace {key[0]!r} is not the sum of its events"
+                self._findings.append(Finding(8, self._position, f"workspace:{key[0]}", "", problem))
         return Report(self._checked, tuple(self._findings))
 
     def _find(self, step: int, row: StoredRow, problem: str) -> None:
         if len(self._findings) < MAX_FINDINGS:
             self._findings.append(Finding(step, row.position, row.stream, str(row.id), problem))
+
+
+def verify_log(log: EventLog, on_progress: Callable[[int, int], None] | None = None, *, page: int = 1000) -> Report:
+    """Check a whole log up to its position now, with private values and counters, a page at a time.
+
+    `on_progress` hears how many positions are done, and of how many. Counters are compared only if nothing was appended
+    meanwhile, since they move with the log.
+    """
+    verifier, newest, after = Verifier(), log.position(), 0
+    while rows := [row for row in log.rows(after, page) if row.position <= newest]:
+        disclosed = log.disclosures([row.id for row in rows])
+        for row in rows:
+            verifier.take(row, disclosed)
+        after = rows[-1].position
+        if on_progress is not None:
+            on_progress(after, newest)
+    counters = log.counters()
+    still = log.position() == newest
+    return verifier.finish(newest=newest, counters=counters if still else None)
 
 
 def verify_rows(rows: Iterable[StoredRow], *, newest: int | None = None) -> Report:

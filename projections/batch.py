@@ -14,6 +14,7 @@ from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.event_log import Disclosures
 from provenstore.projections.fold import Projection, Row, fold_events
 from provenstore.projections.positions import Place, move
+from provenstore.projections.queries import queries
 
 MAX_BATCH = 1_000
 """Events of one batch: large enough that the commit costs little, small enough that no transaction lasts long."""
@@ -53,6 +54,7 @@ def advance(
     keys = sorted({key for event in keyed for key in projection.keys(event)})
     disclosures = log.disclosures([event.id for event in keyed if event.private])
     with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(queries("projection")["utc"])
         # 1. Rows as they stand at `place`: nobody else writes them, and (3) fails if somebody did.
         before = projection.load(cursor, place.generation, keys) if keys else {}
         # 2. All rows at once.

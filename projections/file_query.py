@@ -101,8 +101,9 @@ class Files:
         if (end := _after_prefix(asked.filename_prefix or "")) is not None:
             values["filename_prefix_end"] = end
             names.append("filename_prefix_end")
-        if "related_id" in names and "related_type" in names:
-            names.remove("related_type")  # the condition on the id looks at the type as well
+        for finer, coarser in (("related_id", "related_type"), ("metadata_value", "metadata_key")):
+            if finer in names and coarser in names:
+                names.remove(coarser)  # the finer condition looks at both
         values = {"related_type": None, **values, "limit": limit + 1}
         if asked.workspaces is not None:
             values["workspaces"] = list(asked.workspaces)  # an array; psycopg takes a tuple for a record

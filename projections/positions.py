@@ -34,6 +34,10 @@ class Place:
     error_position: int | None  # of the event that it could not take
     parked_at: datetime | None
 
+    def lag(self, newest: int) -> int:
+        """Return how many events of a log whose newest position is `newest` are not folded in yet."""
+        return max(0, newest - self.position)
+
 
 class Positions:
     """The places of all read models, as any role may read them."""

@@ -28,7 +28,12 @@ TAKEOVER: Final = 0.5
 MAX_PAUSE: Final = 5.0
 """Longest pause, in seconds, between two attempts to reach a database that is away."""
 
-_LOST = (psycopg.OperationalError, psycopg.InterfaceError, Unavailable)
+_LOST = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,  # a standby that has not been promoted yet
+    Unavailable,
+)
 """The database is away or busy: the same batch may work later, on a new connection."""
 
 _POISON = (
@@ -108,15 +113,16 @@ class Runner:
                     if self._win(connection):
                         failures = 0
                         self._lead(connection)
-            except Misconfigured as exc:
-                _log.critical("projections.stopped", action="projections.stop", error=exc.message)
-                return
             except _LOST as exc:
                 # Without an end, as nothing else brings the read models up to date once the database is back.
                 failures += 1
                 pause = min(MAX_PAUSE, 0.1 * 2 ** min(failures, 10)) * random.uniform(0.5, 1.0)  # noqa: S311  # jitter
                 _log.warning("projections.interrupted", action="projections.reconnect", error=type(exc).__name__)
                 self._stopping.wait(pause)
+            except (Misconfigured, psycopg.Error) as exc:
+                # The tables cannot be made or found as they must be; trying again would not help.
+                _log.critical("projections.stopped", action="projections.stop", error=type(exc).__name__)
+                return
             finally:
                 self._leading.clear()
 

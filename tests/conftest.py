@@ -15,6 +15,7 @@ from psycopg import sql
 
 from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+from provenstore.adapters.migrations import migrate
 from provenstore.adapters.running_postgres import OWNER, SUPERUSER, RunningPostgres
 
 # Any number, the same in all workers: one of them builds a template while the others wait.
@@ -59,7 +60,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPostgres
 @pytest.fixture(scope="session")
 def build_template() -> Callable[[str], None]:
     """What is inside every fresh database, built as its owner."""
-    return lambda conninfo: None
+
+    def build(conninfo: str) -> None:
+        migrate(conninfo)
+
+    return build
 
 
 @pytest.fixture

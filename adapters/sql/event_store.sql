@@ -107,3 +107,7 @@ order by e.position;
 select workspace from provenstore.quota
 where counter = 'workspace' and workspace > %(after)s collate "C"
 order by workspace collate "C" limit %(limit)s;
+
+-- name: counters
+-- All quota counters.
+select workspace, counter, bytes, files, max_bytes, max_files from provenstore.quota;

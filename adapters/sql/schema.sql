@@ -141,8 +141,8 @@ declare
     newest bigint; moment timestamptz; moment_text text; exact bytea; hash bytea; hash_text text; head_text text;
     -- Newest version, and leaf as JSON (null or "hex"), of each stream; the same by number for each workspace.
     stream_version bigint[]; stream_leaf text[]; workspace_number bigint[]; workspace_leaf text[];
-    used_bytes bigint[]; used_files bigint[]; max_bytes bigint[]; max_files bigint[]; touched boolean[] := '{}';
-    key_fingerprint bytea[]; key_first bigint[]; key_events bigint[]; key_command bigint[] := '{}';
+    used_bytes bigint[]; used_files bigint[]; max_bytes bigint[]; max_files bigint[]; touched boolean[];
+    key_fingerprint bytea[]; key_first bigint[]; key_events bigint[]; key_command bigint[];
     -- What a counter was before a change of the command at hand.
     was_bytes bigint[] := '{}'; was_files bigint[] := '{}';
     was_max_bytes bigint[] := '{}'; was_max_files bigint[] := '{}';
@@ -209,6 +209,9 @@ begin
     n := cardinality(draft_id);
     sealed_position := array_fill(null::bigint, array[n::integer]);
     sealed_version := sealed_position; sealed_number := sealed_position; sealed_command := sealed_position;
+    -- Arrays that are unnested are filled first: assigning to the third element of an empty one makes it begin there.
+    touched := array_fill(false, array[coalesce(cardinality(counter_names), 0)]);
+    key_command := array_fill(null::bigint, array[coalesce(cardinality(key_names), 0)]);
     sealed_leaf := array_fill(null::bytea, array[n::integer]); sealed_state := sealed_leaf;
     for c in 1 .. cardinality(draft_end) loop
         refusal := null; subject := null; wanted := null; actual := null; allowed := null;

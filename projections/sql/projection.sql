@@ -8,6 +8,10 @@ SELECT pg_advisory_xact_lock(hashtextextended('provenstore_read.prepare', 0));
 -- Become the one active runner; held by this session until it ends or gives up the lead.
 SELECT pg_try_advisory_lock(hashtextextended('provenstore_read.runner', 0));
 
+-- name: utc
+-- Times as far as the year 9999 must come back, whatever the session's zone would make of them.
+SELECT set_config('timezone', 'UTC', true);
+
 -- name: create
 -- One row per read model; `generation` names the tables behind its views.
 CREATE TABLE IF NOT EXISTS provenstore_read.projection (

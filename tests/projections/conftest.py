@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool
 
 from provenstore.adapters.migrations import migrate
@@ -42,7 +43,9 @@ def new_database(server: RunningPostgres, migrated: str) -> NewDatabase:
         with psycopg.connect(server.conninfo(SUPERUSER, "postgres"), autocommit=True) as operator:
             operator.execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {migrated}")
             server.bootstrap(name)  # the rights on a database itself are not copied with it
-            yield lambda role: server.conninfo(ROLES[role], name)
+            # A zone in which the last day of the year 9999 does not end before the calendar does.
+            zone = "-c timezone=Asia/Tokyo"
+            yield lambda role: make_conninfo(server.conninfo(ROLES[role], name), options=zone)
             operator.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     return lend

@@ -39,6 +39,8 @@ def test_rows_come_back_as_they_were_folded(connection: Connection, runner_pool:
     deadline = datetime.fromisoformat("9999-12-31T23:59:59.999999Z")
     shelf.add("file:open", initiated(expires_at=deadline, write_until=last), filename="a\n\u202e\"'{},\\")
     index(connection, shelf)
+    shelf.add("file:open", f.AccessLevelChanged(access="public"))
+    index(connection, shelf)
     for row in Files(runner_pool).list(FileFilter()).rows:
         history = [event for event in shelf.events if event.stream.partition(":")[2] == row.id]
         assert row == fold_file(history, shelf.private)

@@ -24,9 +24,20 @@ def server() -> Iterator[Server]:
     account = "nobody" if os.geteuid() == 0 else None
     if account:
         shutil.chown(folder, account)
-    program = [PROGRAMS / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
+    program = [
+        str(PROGRAMS / "initdb"),
+        "-D",
+        str(folder / "data"),
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--locale=C",
+    ]
     subprocess.run([*program, "--no-sync"], check=True, capture_output=True, user=account)
-    start = [PROGRAMS / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log"]
+    start = [str(PROGRAMS / "pg_ctl"), "-D", str(folder / "data"), "-w", "-l", str(folder / "log")]
     options = f"-c listen_addresses= -k {folder} -c max_connections=200"
     subprocess.run([*start, "-o", options, "start"], check=True, capture_output=True, user=account)
     try:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from provenstore.adapters.event_store import PostgresEventLog
@@ -52,15 +52,15 @@ commands = st.builds(
 batches = st.lists(st.lists(commands, min_size=1, max_size=6), min_size=1, max_size=4)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(batches=batches)
+@settings(max_examples=60, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
 def test_batches_equal_the_sequential_model(
-    database: ScratchDatabase, log: PostgresEventLog, batches: list[list[Append]]
+    database: ScratchDatabase, log: PostgresEventLog, data: st.DataObject
 ) -> None:
     """Answers, log, quota, private values and keys are those of the model, whatever the batches held."""
     database.reset()
     model = SequentialLog()
-    for batch in batches:
+    for batch in data.draw(batches):
         expected = [model.append(command) for command in batch]
         assert [answer(given) for given in log.append_batch(batch)] == expected
     check_log(log, model)

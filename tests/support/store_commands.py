@@ -1,7 +1,7 @@
 """Commands for tests of the event store: two event types of their own, and short ways to draft them."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
@@ -67,6 +67,6 @@ def closed(stream: str, head_of: str, *, workspace: str = "acme") -> Draft:
     )
 
 
-def command(*drafts: Draft, **wishes: Sequence[Any] | Any) -> Append:
+def command(*drafts: Draft, **wishes: Any) -> Append:
     """Return a command of these drafts."""
     return Append(drafts, **wishes)

@@ -8,8 +8,8 @@ import pytest
 
 from file_life import FileLife
 from provenstore.domain.envelope import leaf_hash
-from provenstore.domain.event_log import Disclosure, QuotaUse
-from provenstore.domain.verification import StoredRow, Verifier, verify_rows
+from provenstore.domain.event_log import Disclosure, QuotaUse, StoredRow
+from provenstore.domain.verification import Verifier, verify_rows
 
 
 def _rows() -> list[StoredRow]:
@@ -126,7 +126,7 @@ def test_quota_counters_are_recomputed() -> None:
         verifier = Verifier()
         for row in _rows()[:3]:
             verifier.take(row)
-        return verifier.finish(quota=lambda workspace, counter: use).ok
+        return verifier.finish(counters={("acme", "workspace"): use}).ok
 
     assert counted(QuotaUse(100, 1, None, None))
     assert not counted(QuotaUse(99, 1, None, None))

@@ -1,0 +1,109 @@
+"""A whole ledger for tests: the real log on PostgreSQL, a real folder, and a clock that tests set."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from provenstore.adapters.entropy import SystemEntropy
+from provenstore.adapters.event_store import PostgresEventLog
+from provenstore.adapters.local_folder import LocalFolder
+from provenstore.api.permissions import permits
+from provenstore.domain import workspace as ws
+from provenstore.domain.caller import Caller
+from provenstore.domain.envelope import Actor, Event
+from provenstore.domain.file import File, access_stream, file_stream, parts_stream
+from provenstore.domain.ledger import Ledger
+from provenstore.domain.uploading import NewFile
+from provenstore.domain.workspace_events import Role
+
+CONTENT = b"%PDF-1.7 a chapter"
+
+
+class SetClock:
+    """A clock that stands until a test moves it."""
+
+    def __init__(self) -> None:
+        """Begin at the present, so that the log's own times lie near."""
+        self.moment = datetime.now(UTC)
+
+    def now(self) -> datetime:
+        """Return the set moment."""
+        return self.moment
+
+    def pass_time(self, **delta: float) -> None:
+        """Let time go by."""
+        self.moment += timedelta(**delta)
+
+
+ADMIN = Caller(Actor("root", "person", "cli"), frozenset({"admin"}), None)
+
+
+def caller(name: str, *roles: Role, kind: Any = "person", scope: str | None = "acme") -> Caller:
+    """Return a caller without a credential of its own."""
+    return Caller(Actor(name, kind, "api_key", f"key-of-{name}"), frozenset(roles), scope, address="203.0.113.9")
+
+
+SERVICE = caller("svc-books", "service", kind="service")
+RECORDS = caller("alice", "records")
+APPROVER = caller("bob", "approver")
+AUDITOR = caller("carol", "auditor")
+
+
+class Custody:
+    """A ledger with the workspace `acme`, and short ways to bring files about."""
+
+    def __init__(self, log: PostgresEventLog, store: LocalFolder, **workspace: Any) -> None:
+        """Create the workspace; `workspace` holds its settings."""
+        self.clock = SetClock()
+        self.log = log
+        self.store = store
+        self.ledger = self.another_process()
+        self.ledger.create_workspace(ADMIN, ws.CreateWorkspace(**{"id": "acme", **workspace}))
+
+    def another_process(self) -> Ledger:
+        """Return a ledger over the same log and store, as a second process would have it."""
+        return Ledger(self.log, self.store, clock=self.clock, entropy=SystemEntropy(), permits=permits)
+
+    def initiated(self, by: Caller = SERVICE, **changes: Any) -> File:
+        """Initiate a file."""
+        new: dict[str, Any] = {
+            "workspace": "acme",
+            "filename": "chapter one.pdf",
+            "media_type": "application/pdf",
+            "category": "book_content",
+        }
+        return self.ledger.initiate(by, NewFile(**{**new, **changes}))
+
+    def stored(self, content: bytes = CONTENT, **changes: Any) -> File:
+        """Initiate and upload a file."""
+        file = self.initiated(**changes)
+        return self.ledger.upload_content(SERVICE, file.id, [content])
+
+    def deleted(self, **changes: Any) -> File:
+        """Upload and soft-delete a file."""
+        return self.ledger.soft_delete(SERVICE, self.stored(**changes).id, "done with it")
+
+    def purged(self) -> File:
+        """Bring a file to its end, with two persons."""
+        file = self.ledger.request_purge(RECORDS, self.deleted().id, "no longer needed")
+        return self.ledger.approve_purge(APPROVER, file.id, None, "agreed")
+
+    def events(self, file_id: UUID) -> list[Event]:
+        """Return all events of a file in log order."""
+        return list(self.log.events([file_stream(file_id), parts_stream(file_id), access_stream(file_id)]))
+
+    def types(self, file_id: UUID) -> list[str]:
+        """Return the short names of a file's events in log order."""
+        return [event.type.removeprefix("file.").removesuffix(".v1") for event in self.events(file_id)]
+
+    def read(self, by: Caller, file_id: UUID, **how: Any) -> bytes:
+        """Read content as a caller."""
+        with self.ledger.content(by, file_id, **how) as content:
+            return b"".join(content.reader)
+
+
+def dying(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield chunks and then fail, as a connection does."""
+    yield from chunks
+    raise ConnectionResetError
