@@ -4,7 +4,7 @@ Pure. Nothing here decides what a caller may see: it shows what it is given.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -52,9 +52,17 @@ def file_json(row: FileRow, view: View = "default") -> dict[str, Json]:
     return to_json(row, view)
 
 
-def files_json(page: Page) -> dict[str, Json]:
-    """Return a page of a list of files; `next` is the cursor of the page after it, or null."""
-    return {"files": [to_json(row) for row in page.rows], "next": page.next}
+def files_json(page: Page, *, name_holds: bool = True) -> dict[str, Json]:
+    """Return a page of a list of files; `next` is the cursor of the page after it, or null.
+
+    Without `name_holds` names and matters of holds are null, as in the history of a caller who may not see them.
+    """
+    rows = page.rows if name_holds else [_with_nameless_holds(row) for row in page.rows]
+    return {"files": [to_json(row) for row in rows], "next": page.next}
+
+
+def _with_nameless_holds(row: FileRow) -> FileRow:
+    return replace(row, legal_holds=tuple(replace(hold, name=None, matter=None) for hold in row.legal_holds))
 
 
 def upload_json(way: UploadWay) -> dict[str, Json]:
@@ -170,7 +178,10 @@ def key_json(issued: IssuedKey) -> dict[str, Json]:
 
 def error_json(error: ProvenstoreError) -> dict[str, Json]:
     """Return what a problem says about an error, without the HTTP status: its stable URN, title, sentence, details."""
-    details = {name: value for name, value in error.details.items() if value is not None}
+    # `status` is the HTTP status in a problem, so the file's goes by its full name.
+    details = {
+        "file_status" if name == "status" else name: value for name, value in error.details.items() if value is not None
+    }
     return {
         **details,
         "type": f"urn:provenstore:problem:{error.code}",

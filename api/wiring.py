@@ -29,6 +29,7 @@ from provenstore.api.permissions import permits
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings
 from provenstore.api.sweeper import Sweeper
+from provenstore.domain.clock import Clock
 from provenstore.domain.errors import DatabaseUnavailable, Misconfigured, StorageFull, Unavailable
 from provenstore.domain.event_log import EventLog
 from provenstore.domain.ledger import Ledger
@@ -50,11 +51,12 @@ Endpoints = tuple[str, str]
 
 
 @contextmanager
-def open_services(settings: Settings, *, sweep: bool = True) -> Iterator[Services]:
+def open_services(settings: Settings, *, sweep: bool = True, clock: Clock | None = None) -> Iterator[Services]:
     """Open everything, and close it in order at the end.
 
     Misconfigured where a start would not be safe, with the sentence that says what to do; Unavailable where it may
-    work later. `sweep` also runs the background work that the read models call due.
+    work later. `sweep` also runs the background work that the read models call due. `clock` is for
+    tests; by default it is the machine's.
     """
     with ExitStack() as stack:
         directory = DataDirectory(settings.data_dir)
@@ -64,7 +66,9 @@ def open_services(settings: Settings, *, sweep: bool = True) -> Iterator[Service
         with database.connection() as connection:
             check_server(connection)
             migrations.check(connection)
-        services = _assemble(settings, directory, PostgresEventLog(database), runner, stack)
+        services = _assemble(
+            settings, directory, PostgresEventLog(database), runner=runner, clock=clock or SystemClock(), stack=stack
+        )
         # Counts of merged refusals are recorded once nobody adds to them.
         stack.callback(_flush, services.ledger)
         services.runner.start()
@@ -102,10 +106,12 @@ def _endpoints(settings: Settings, directory: DataDirectory) -> Iterator[Endpoin
         yield running.conninfo(WRITER), running.conninfo(RUNNER)
 
 
-def _assemble(settings: Settings, directory: DataDirectory, log: EventLog, runner: str, stack: ExitStack) -> Services:
+def _assemble(
+    settings: Settings, directory: DataDirectory, log: EventLog, *, runner: str, clock: Clock, stack: ExitStack
+) -> Services:
+    """Put the parts together around the log; pools are opened on `stack`."""
     signer = LocalUrlSigner(load_or_create_key(directory.keys / URL_KEY))
     store = LocalFolder(directory.objects, urls=signer)
-    clock = SystemClock()
     index = FileIndex()
     with _connect(runner)() as connection:
         connection.autocommit = True

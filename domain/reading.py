@@ -191,8 +191,13 @@ def _refusal(caller: Caller, file: File) -> Refused | None:
     return None
 
 
+def sees_all(caller: Caller) -> bool:
+    """Tell whether the caller may see every private value, reasons and holds included."""
+    return bool(caller.roles & _SEES_ALL_DISCLOSURES) or caller.actor.kind == "system"
+
+
 def _visible(caller: Caller, disclosures: Disclosures) -> Disclosures:
-    if caller.roles & _SEES_ALL_DISCLOSURES or caller.actor.kind == "system":
+    if sees_all(caller):
         return disclosures
     return {
         event: {name: value for name, value in fields.items() if name in _SERVICE_DISCLOSURES}

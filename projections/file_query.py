@@ -105,6 +105,8 @@ class Files:
             if finer in names and coarser in names:
                 names.remove(coarser)  # the finer condition looks at both
         values = {"related_type": None, **values, "limit": limit + 1}
+        if asked.workspaces is not None:
+            values["workspaces"] = list(asked.workspaces)  # an array; psycopg takes a tuple for a record
         scope = asked.workspaces[0] if asked.workspaces and len(asked.workspaces) == 1 else ""
         rows = self._select((*names, "page"), values, scope=scope)
         more = encode_cursor(_KIND, rows[limit - 1].created_position) if len(rows) > limit else None

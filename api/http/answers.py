@@ -1,0 +1,84 @@
+"""How states become responses: JSON with the headers that belong to it."""
+
+from collections.abc import Mapping
+from itertools import chain
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from provenstore.api import views
+from provenstore.api.http.conditions import matches
+from provenstore.api.services import Services
+from provenstore.domain.caller import Caller
+from provenstore.domain.file import File
+from provenstore.domain.reading import History
+from provenstore.projections.file_fold import fold_file
+from provenstore.projections.file_row import FileRow, View
+
+POSITION = "Provenstore-Position"
+"""The newest event that an answer knows of: what a reader of lists waits for as `min_position`."""
+
+
+def base_url(request: Request, services: Services) -> str:
+    """Return how clients reach us, without a slash at the end."""
+    return (services.settings.public_url or str(request.base_url)).rstrip("/")
+
+
+def etag(row: FileRow) -> str:
+    """Return the ETag of a file's description."""
+    return f'"v{row.version}"'
+
+
+def file_answer(services: Services, caller: Caller, file_id: UUID, *, status: int = 200) -> Response:
+    """Return a file as it stands."""
+    lifecycle = services.ledger.lifecycle(caller, file_id)
+    row = views.row_of(lifecycle)
+    return JSONResponse(views.file_json(row), status, _headers(row, lifecycle))
+
+
+def file_view(services: Services, caller: Caller, file_id: UUID, view: View, if_none_match: str | None) -> Response:
+    """Return a file as it stands, 304 if the caller has it; the full view counts accesses and so never is 304."""
+    lifecycle = services.ledger.lifecycle(caller, file_id)
+    row = views.row_of(lifecycle)
+    headers = _headers(row, lifecycle)
+    if view == "full":
+        events = chain(lifecycle.events, services.ledger.accesses(caller, file_id))
+        return JSONResponse(views.file_json(fold_file(events, lifecycle.disclosures) or row, "full"), headers=headers)
+    if matches(if_none_match, etag(row)):
+        return Response(status_code=304, headers=headers)
+    return JSONResponse(views.file_json(row), headers=headers)
+
+
+def upload_answer(request: Request, services: Services, caller: Caller, file: File) -> Response:
+    """Return a file just initiated and how to send its bytes."""
+    lifecycle = services.ledger.lifecycle(caller, file.id)
+    row = views.row_of(lifecycle)
+    base = base_url(request, services)
+    content = {"file": views.file_json(row), "upload": views.upload_json(_way(base, services, file))}
+    headers = {**_headers(row, lifecycle), "Location": f"{base}/v1/files/{file.id}"}
+    return JSONResponse(content, 201, headers)
+
+
+def _way(base: str, services: Services, file: File) -> views.UploadWay:
+    declared = file.initiated
+    signed = services.ledger.write_url(file)
+    if signed is None:
+        url = f"{base}/v1/files/{file.id}/content"
+        return views.UploadWay("api", url, {"Content-Type": declared.media_type}, declared.upload_expires_at)
+    url = base + signed.url if signed.url.startswith("/") else signed.url
+    return views.UploadWay(declared.upload, url, dict(signed.headers), signed.expires_at)
+
+
+def purge_answer(services: Services, caller: Caller, file_id: UUID) -> Response:
+    """Return a file's newest purge as it stands."""
+    lifecycle = services.ledger.lifecycle(caller, file_id)
+    return JSONResponse(views.purge_json(lifecycle), headers=_position(lifecycle))
+
+
+def _headers(row: FileRow, lifecycle: History) -> Mapping[str, str]:
+    return {"ETag": etag(row), "Cache-Control": "private, no-cache", **_position(lifecycle)}
+
+
+def _position(lifecycle: History) -> dict[str, str]:
+    return {POSITION: str(lifecycle.events[-1].position)}

@@ -1,0 +1,80 @@
+"""The ASGI application: routes, problems, envelope, and a lifespan that owns everything they work with.
+
+`create_app` builds it and touches nothing; the lifespan opens the services and closes them.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+from functools import partial
+from typing import Any
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from provenstore.adapters.entropy import SystemEntropy
+from provenstore.api.http.envelope import Envelope
+from provenstore.api.http.problems import add_problem_handlers
+from provenstore.api.http.routes import content, custody, files, health, purges, workspaces
+from provenstore.api.http.shapes import Problem
+from provenstore.api.logs import configure_logs
+from provenstore.api.services import Services
+from provenstore.api.settings import Settings, load_settings
+from provenstore.api.wiring import open_services
+
+TITLE = "Provenstore"
+VERSION = "1"
+DESCRIPTION = "A provable chain of custody for every file. Refusals are problems (RFC 9457) with a stable `code`."
+
+MAX_TRANSFERS = 256
+"""Uploads at once in a process. They have threads of their own: slow clients must not keep commands waiting."""
+
+Opening = Callable[[], AbstractContextManager[Services]]
+
+
+def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
+    """Return the application; its lifespan enters `opening`, by default `open_services(settings)`."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        services = opening() if opening is not None else open_services(settings)
+        to_thread.current_default_thread_limiter().total_tokens = settings.threads
+        app.state.transfers = CapacityLimiter(MAX_TRANSFERS)
+        # Opening and closing wait for processes and threads; the loop must not.
+        app.state.services = await to_thread.run_sync(services.__enter__)
+        try:
+            yield
+        finally:
+            await to_thread.run_sync(services.__exit__, None, None, None)
+
+    app = FastAPI(title=TITLE, version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.openapi = partial(_openapi, app)  # type: ignore[method-assign]  # the way that FastAPI documents
+    add_problem_handlers(app)
+    app.add_middleware(Envelope, new_id=SystemEntropy().event_id, stall_timeout=settings.stall_timeout)
+    for routes in (files, content, custody, purges, workspaces, health):
+        app.include_router(routes.router)
+    return app
+
+
+def from_environment() -> FastAPI:
+    """Return the application of this process's environment: the factory that every worker process calls."""
+    configure_logs()
+    return create_app(load_settings())
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """Describe the API once, with the key that it asks for and problems instead of FastAPI's own errors."""
+    if app.openapi_schema is None:
+        schema = get_openapi(title=TITLE, version=VERSION, description=DESCRIPTION, routes=app.routes)
+        parts = schema.setdefault("components", {})
+        parts["schemas"]["Problem"] = Problem.model_json_schema()
+        parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "pvs_…"}}
+        for path, operations in schema["paths"].items():
+            for operation in operations.values():
+                operation["responses"].pop("422", None)
+                if not path.startswith(("/v1/signed/", "/healthz", "/readyz")):
+                    operation["security"] = [{"key": []}]
+        for name in ("HTTPValidationError", "ValidationError"):
+            parts["schemas"].pop(name, None)
+        app.openapi_schema = schema
+    return app.openapi_schema

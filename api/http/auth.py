@@ -1,0 +1,94 @@
+"""Who asks: a Bearer key, and what the request says about itself. Never keeps or logs a key."""
+
+import contextlib
+import hashlib
+import json
+import re
+from dataclasses import replace
+from typing import Annotated, cast
+
+from fastapi import Depends, Header, Request
+
+from provenstore.api.http.problems import request_id_of
+from provenstore.api.services import Services
+from provenstore.domain.caller import Caller
+from provenstore.domain.errors import InvalidInput, Unauthenticated
+from provenstore.domain.event_log import IdempotencyKey
+from provenstore.domain.text import require_id
+
+MAX_USER_AGENT = 512
+"""Characters kept of what a client calls itself; it is a private value of every event it causes."""
+
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")  # W3C Trace Context §3.2
+_NO_TRACE = "0" * 32
+
+
+def services_of(request: Request) -> Services:
+    """Return what the lifespan has opened."""
+    return cast(Services, request.app.state.services)
+
+
+def request_id(traceparent: str | None, given: str | None) -> str | None:
+    """Return the id by which a request goes: its W3C trace id, or the one it brings; None if it brings none."""
+    found = _TRACE.fullmatch(traceparent or "")
+    if found is not None and found[1] != _NO_TRACE:
+        return found[1]
+    return given if given is not None and _REQUEST_ID.fullmatch(given) else None
+
+
+def described(
+    request: Request,
+    caller: Caller,
+    on_behalf_of: str | None = None,
+    session: str | None = None,
+) -> Caller:
+    """Return the caller with what the request says about where it comes from and for whom it is made."""
+    agent = request.headers.get("user-agent", "")
+    return replace(
+        caller,
+        on_behalf_of=None if on_behalf_of is None else require_id("Provenstore-On-Behalf-Of", on_behalf_of),
+        session=None if session is None else require_id("Provenstore-Session", session),
+        request=request_id_of(request),
+        address=request.client.host if request.client else None,
+        user_agent="".join(one for one in agent if one.isprintable())[:MAX_USER_AGENT] or None,
+    )
+
+
+def _caller(
+    request: Request,
+    services: Annotated[Services, Depends(services_of)],
+    authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
+    on_behalf_of: Annotated[str | None, Header(alias="Provenstore-On-Behalf-Of")] = None,
+    session: Annotated[str | None, Header(alias="Provenstore-Session")] = None,
+) -> Caller:
+    scheme, _, key = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not key:
+        raise Unauthenticated("send a key: Authorization: Bearer pvs_…")
+    return described(request, services.ledger.authenticate(key.strip()), on_behalf_of, session)
+
+
+async def _idempotency(
+    request: Request,
+    caller: Annotated[Caller, Depends(_caller)],
+    key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+) -> IdempotencyKey | None:
+    if key is None:
+        return None
+    if not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise InvalidInput("Idempotency-Key", "is not 1 to 255 printable ASCII characters")
+    return IdempotencyKey(caller.actor.id, key, _fingerprint(request, await request.body()))
+
+
+def _fingerprint(request: Request, body: bytes) -> bytes:
+    """Return SHA-256 over route and body, in one spelling for JSON: a client may write the same request anew."""
+    with contextlib.suppress(ValueError):  # what is not JSON is taken as it is
+        body = json.dumps(json.loads(body), sort_keys=True).encode()
+    parts = (request.method.encode(), request.url.path.encode(), request.url.query.encode(), body)
+    return hashlib.sha256(b"\x00".join(parts)).digest()
+
+
+ServicesIn = Annotated[Services, Depends(services_of)]
+CallerIn = Annotated[Caller, Depends(_caller)]
+KeyIn = Annotated[IdempotencyKey | None, Depends(_idempotency)]

@@ -1,0 +1,211 @@
+"""What requests may say: one closed model per body. Shapes only; limits that have a reason stand in the domain."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from provenstore.domain import file_events as fe
+from provenstore.domain import workspace_events as we
+from provenstore.domain.canonical import MAX_INTEGER
+
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def _text_only(value: Any) -> Any:
+    """Refuse what pydantic would take for seconds since 1970."""
+    if not isinstance(value, str | datetime):
+        raise ValueError("is not a time such as 2026-11-20T15:04:05Z")
+    return value
+
+
+def _in_range(value: datetime) -> datetime:
+    """Refuse times that leave the calendar when they are brought to UTC."""
+    if not _EARLIEST < value < _LATEST:
+        raise ValueError("is not between the years 1970 and 9000")
+    return value.astimezone(UTC)
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_in_range)]
+Count = Annotated[int, Field(strict=True, ge=0, le=MAX_INTEGER)]
+Text = Annotated[str, Field(strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
+
+
+class Body(BaseModel):
+    """A closed object: a field that is not listed is a mistake that the caller should hear of."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def sent(self) -> dict[str, Any]:
+        """Return the fields that the request named, null ones too."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class RelatedBody(Body):
+    """A business object that a file belongs to."""
+
+    type: Text
+    id: Text
+
+
+class NewFileBody(Body):
+    """Initiates an upload."""
+
+    workspace: Text
+    filename: Text
+    size: Count | None = None
+    media_type: Text
+    category: Text
+    variant: fe.Variant = "original"
+    upload: Literal["auto", "api", "presigned", "multipart"] = "auto"
+    sha256: Text | None = None
+    md5: Text | None = None
+    access: fe.AccessLevel = "private"
+    related: tuple[RelatedBody, ...] = ()
+    subjects: tuple[Text, ...] = ()
+    metadata: dict[str, Text] = Field(default_factory=dict)
+    placement: dict[str, Text] = Field(default_factory=dict)
+    expires_at: Time | None = None
+
+
+class ChangeBody(Body):
+    """Changes what is named; `expires_at` null means never."""
+
+    filename: Text | None = None
+    metadata: dict[str, Text] | None = None
+    related: tuple[RelatedBody, ...] | None = None
+    subjects: tuple[Text, ...] | None = None
+    access: fe.AccessLevel | None = None
+    expires_at: Time | None = None
+
+    @field_validator("filename", "metadata", "related", "subjects", "access")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        """Refuse null where it would read as a wish to remove what cannot be removed."""
+        if value is None:
+            raise ValueError("is null; send an empty value, or leave it out")
+        return value
+
+
+class ReasonBody(Body):
+    """Why."""
+
+    reason: Text | None = None
+
+
+class PurgeBody(Body):
+    """Why, and which purge is meant; without an id the one under way."""
+
+    reason: Text | None = None
+    id: Text | None = None
+
+
+class RetentionBody(Body):
+    """Sets, lengthens, or asks to shorten a retention."""
+
+    until: Time
+    mode: fe.RetentionMode
+    reason: Text
+
+
+class HoldBody(Body):
+    """Places a legal hold."""
+
+    name: Text
+    matter: Text | None = None
+    reason: Text
+
+
+class ErasureBody(Body):
+    """Erases personal data."""
+
+    fields: tuple[Text, ...]
+    reason: Text
+
+
+class QuotaBody(Body):
+    """A quota; null is no limit."""
+
+    max_bytes: Count | None = None
+    max_files: Count | None = None
+
+
+class NewWorkspaceBody(QuotaBody):
+    """Makes a tenant."""
+
+    id: Text
+    name: Text | None = None
+    four_eyes: Flag = True
+
+
+class WorkspaceBody(Body):
+    """Changes a quota, or the purge policy with a reason; a limit that is not named stays."""
+
+    max_bytes: Count | None = None
+    max_files: Count | None = None
+    four_eyes: Flag | None = None
+    reason: Text | None = None
+
+
+class LimitsBody(Body):
+    """Limits of a category; what is missing or null is as built in."""
+
+    max_size: Count | None = None
+    extensions: tuple[Text, ...] | None = None
+    expires_after: Count | None = None
+    allow_empty: Flag | None = None
+    reserve: Count | None = None
+
+    def limits(self) -> we.Limits:
+        """Return them as the domain has them."""
+        return we.Limits(**self.model_dump())
+
+
+class CategoryBody(Body):
+    """Registers a category of the workspace's own."""
+
+    category: Text
+    template: Text
+    limits: LimitsBody = LimitsBody()
+
+
+class NewKeyBody(Body):
+    """Issues a key; without a workspace it reaches the whole ledger."""
+
+    actor: Text
+    kind: Literal["service", "person"]
+    roles: tuple[we.Role, ...]
+    workspace: Text | None = None
+    expires_at: Time | None = None
+    name: Text | None = None
+    email: Text | None = None
+
+
+class ListQuery(Body):
+    """Narrows a list of files; every condition must hold."""
+
+    workspace: str | None = None
+    category: str | None = None
+    variant: fe.Variant | None = None
+    status: Literal["initiated", "stored", "soft_deleted", "purged", "aborted", "expired"] | None = None
+    filename: str | None = None
+    filename_prefix: str | None = None
+    filename_contains: str | None = None
+    media_type: str | None = None
+    min_size: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
+    max_size: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
+    owner: str | None = None
+    related_type: str | None = None
+    related_id: str | None = None
+    subject: str | None = None
+    held: bool | None = None
+    created_from: Time | None = None
+    created_before: Time | None = None
+    stored_from: Time | None = None
+    stored_before: Time | None = None
+    metadata_key: str | None = None
+    metadata_value: str | None = None
+    cursor: str | None = None
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 100
+    min_position: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None

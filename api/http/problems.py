@@ -1,0 +1,163 @@
+"""Problems: every refusal and failure as RFC 9457 `application/problem+json`, with a stable URN per code.
+
+The one place where errors get HTTP statuses. It never shows an internal message, a value that was refused, or a trace.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from provenstore.api.views import error_json
+from provenstore.domain import errors as e
+from provenstore.domain import objects as o
+
+MEDIA_TYPE = "application/problem+json"
+
+RETRY_AFTER = 2
+"""Seconds: what is unavailable is mostly a database that restarts."""
+
+STATUSES: Mapping[type[e.ProvenstoreError], int] = {
+    e.Refused: 409,
+    e.InvalidInput: 422,
+    e.NotFound: 404,
+    e.Unauthenticated: 401,
+    e.Forbidden: 403,
+    e.SecondPersonRequired: 403,
+    e.Gone: 410,
+    e.PreconditionFailed: 412,
+    e.KeyReused: 422,
+    e.ContentMismatch: 422,
+    e.ContentTooLarge: 413,
+    e.EventTooLarge: 413,
+    e.IncompleteBody: 400,
+    e.RangeNotSatisfiable: 416,
+    e.UnknownEventType: 422,
+    o.NotSupported: 422,
+    o.UrlExpired: 403,
+    o.UrlInvalid: 403,
+    e.Unavailable: 503,
+    e.StorageFull: 507,
+    e.Stopped: 500,
+    e.ProvenstoreError: 500,
+}
+"""By class; a class that is not here has the status of its nearest ancestor."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Unsupported(e.Refused):
+    """The resource does not take this method."""
+
+    code = "method-not-allowed"
+
+
+class Malformed(e.Refused):
+    """The request is not HTTP or JSON as this API takes it."""
+
+    code = "malformed-request"
+
+
+class Unexpected(e.Stopped):
+    """Something unexpected happened; the request id finds it in the server's log."""
+
+    code = "internal-error"
+
+
+def status_of(error: e.ProvenstoreError) -> int:
+    """Return the HTTP status of an error."""
+    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+
+
+def problem(
+    error: e.ProvenstoreError,
+    request_id: str | None = None,
+    *,
+    status: int | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return the answer to an error."""
+    code = status_of(error) if status is None else status
+    body: dict[str, Any] = {**error_json(error), "status": code, "request_id": request_id}
+    return JSONResponse(body, code, {**_headers(error), **(headers or {})}, MEDIA_TYPE)
+
+
+def _headers(error: e.ProvenstoreError) -> dict[str, str]:
+    match error:
+        case e.Unavailable():
+            return {"Retry-After": str(RETRY_AFTER)}
+        case e.Unauthenticated():
+            return {"WWW-Authenticate": 'Bearer realm="provenstore"'}
+        case e.RangeNotSatisfiable() if "size" in error.details:
+            return {"Content-Range": f"bytes */{error.details['size']}"}
+    return {}
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Answer every error of `app` with a problem."""
+    app.add_exception_handler(e.ProvenstoreError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def request_id_of(request: Request) -> str | None:
+    """Return the id that the outermost layer gave the request."""
+    found: str | None = request.scope.get("provenstore.request_id")
+    return found
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, e.ProvenstoreError)  # noqa: S101  # registered for nothing else
+    if isinstance(error, e.Stopped):
+        _log.error("request.stopped", action="request.stop", code=error.code, request=request_id_of(request))
+    return problem(error, request_id_of(request))
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for nothing else
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return problem(Malformed("the body is not JSON"), request_id_of(request), status=HTTPStatus.BAD_REQUEST)
+    place = [str(part) for part in first["loc"] if part not in {"body", "query", "path", "header"}]
+    return problem(e.InvalidInput(".".join(place)[:200] or "body", _sentence(first)), request_id_of(request))
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    """Say what is wrong in the words of our own refusals, without the value."""
+    match error["type"]:
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            return "is not a field of this request"
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case "string_unicode":
+            return "holds a lone surrogate, which is not a character"
+    message = str(error["msg"])
+    return message[:1].lower() + message[1:]
+
+
+def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  # registered for nothing else
+    known: e.ProvenstoreError
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            known = e.NotFound("there is no such resource")
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            known = Unsupported()
+        case _:
+            known = Malformed()
+    return problem(known, request_id_of(request), status=error.status_code, headers=error.headers)
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    _log.error("request.failed", action="request.fail", error=type(error).__name__, request=request_id_of(request))
+    answer = problem(Unexpected(), request_id_of(request))
+    answer.headers["X-Request-Id"] = request_id_of(request) or ""
+    return answer

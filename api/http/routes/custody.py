@@ -1,0 +1,61 @@
+"""Custody: what keeps a file from being destroyed (retention, legal holds), and what was destroyed (certificate)."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from starlette.responses import JSONResponse, Response
+
+from provenstore.api import views
+from provenstore.api.http import bodies, shapes
+from provenstore.api.http.answers import file_answer
+from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
+
+router = APIRouter(tags=["custody"])
+
+
+@router.put("/v1/files/{file_id}/retention", responses=shapes.ok(shapes.File))
+@router.post("/v1/files/{file_id}/retention", responses=shapes.ok(shapes.File), include_in_schema=False)
+def set_retention(
+    file_id: UUID, body: bodies.RetentionBody, services: ServicesIn, caller: CallerIn, key: KeyIn
+) -> Response:
+    """Set or lengthen retention; shortening governance mode takes the same wish of a second person."""
+    services.ledger.set_retention(caller, file_id, until=body.until, mode=body.mode, reason=body.reason, key=key)
+    return file_answer(services, caller, file_id)
+
+
+@router.get("/v1/files/{file_id}/legal-holds", responses=shapes.ok(shapes.Holds))
+def list_holds(file_id: UUID, services: ServicesIn, caller: CallerIn) -> Response:
+    """List the legal holds that stand."""
+    return JSONResponse(views.holds_json(views.row_of(services.ledger.lifecycle(caller, file_id))))
+
+
+@router.post("/v1/files/{file_id}/legal-holds", status_code=201, responses=shapes.created(shapes.Hold))
+def place_hold(file_id: UUID, body: bodies.HoldBody, services: ServicesIn, caller: CallerIn, key: KeyIn) -> Response:
+    """Place a legal hold; it cancels a purge that has not started."""
+    file, hold = services.ledger.place_hold(
+        caller, file_id, name=body.name, matter=body.matter, reason=body.reason, key=key
+    )
+    location = f"/v1/files/{file_id}/legal-holds/{hold}"
+    return JSONResponse({"id": hold}, 201, {"Location": location, "ETag": f'"v{file.version}"'})
+
+
+@router.delete("/v1/files/{file_id}/legal-holds/{hold}", responses=shapes.ok(shapes.File))
+def release_hold(
+    *,
+    file_id: UUID,
+    hold: str,
+    services: ServicesIn,
+    caller: CallerIn,
+    key: KeyIn,
+    reason: Annotated[str | None, Query()] = None,
+) -> Response:
+    """End one hold, as a person other than the one who placed it."""
+    services.ledger.release_hold(caller, file_id, hold, reason, key)
+    return file_answer(services, caller, file_id)
+
+
+@router.get("/v1/files/{file_id}/certificate", responses=shapes.ok(shapes.Certificate))
+def get_certificate(file_id: UUID, services: ServicesIn, caller: CallerIn) -> Response:
+    """Return the certificate of a purged file's destruction; reading it is itself recorded."""
+    return JSONResponse(services.ledger.certificate(caller, file_id))

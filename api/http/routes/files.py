@@ -1,0 +1,147 @@
+"""Files: initiate, describe, list, change, delete, restore, give up, read the history, erase personal data."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Request
+from starlette.responses import JSONResponse, Response
+
+from provenstore.api import views
+from provenstore.api.http import bodies, shapes
+from provenstore.api.http.answers import file_answer, file_view, upload_answer
+from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
+from provenstore.api.http.conditions import required_version
+from provenstore.domain.reading import sees_all
+from provenstore.domain.uploading import NewFile
+from provenstore.projections.file_query import FileFilter
+
+router = APIRouter(tags=["files"])
+
+MAX_HISTORY = 1_000
+"""Events of one page."""
+
+_NO_REASON = bodies.ReasonBody()
+
+ReasonIn = Annotated[str | None, Query(description="Why; kept as a private value")]
+
+
+@router.post("/v1/files", status_code=201, responses=shapes.created(shapes.Initiated))
+def initiate(
+    body: bodies.NewFileBody, request: Request, services: ServicesIn, caller: CallerIn, key: KeyIn
+) -> Response:
+    """Reserve a place, a path and the space for a file, and say how to send its bytes."""
+    said = body.sent()
+    if "related" in said:
+        said["related"] = tuple(one.model_dump() for one in body.related)
+    file = services.ledger.initiate(caller, NewFile(**said), key)
+    return upload_answer(request, services, caller, file)
+
+
+@router.get("/v1/files", responses=shapes.ok(shapes.Files))
+def list_files(services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.ListQuery, Query()]) -> Response:
+    """List files, newest first. A list lags a little; `min_position` waits until it has seen a position."""
+    scope = services.ledger.listable(caller, asked.workspace)
+    if asked.min_position:
+        services.wait_for(asked.min_position)
+    conditions = {
+        name: value
+        for name, value in asked.sent().items()
+        if name not in {"workspace", "cursor", "limit", "min_position"}
+    }
+    wanted = FileFilter(workspaces=None if scope is None else (scope,), **conditions)
+    page = services.files.list(wanted, cursor=asked.cursor, limit=asked.limit)
+    return JSONResponse(views.files_json(page, name_holds=sees_all(caller)))
+
+
+@router.get("/v1/files/{file_id}", responses=shapes.conditional(shapes.File))
+def get_file(
+    file_id: UUID,
+    services: ServicesIn,
+    caller: CallerIn,
+    view: Annotated[shapes.View, Query()] = "default",
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Describe a file as it stands now; `view=full` adds counters and checksums."""
+    return file_view(services, caller, file_id, view, if_none_match)
+
+
+@router.patch("/v1/files/{file_id}", responses=shapes.ok(shapes.File))
+def change_file(
+    *,
+    file_id: UUID,
+    body: bodies.ChangeBody,
+    services: ServicesIn,
+    caller: CallerIn,
+    key: KeyIn,
+    if_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Change what is named, all of it or nothing; If-Match binds the change to a version."""
+    said = body.sent()
+    values: dict[str, Any] = {
+        name: said[name] for name in ("filename", "metadata", "subjects") if said.get(name) is not None
+    }
+    if body.subjects is not None:
+        values["subjects"] = list(body.subjects)
+    if body.related is not None:
+        values["related"] = [one.model_dump() for one in body.related]
+    services.ledger.change_file(
+        caller,
+        file_id,
+        values=values,
+        access=body.access,
+        expiry=(body.expires_at,) if "expires_at" in said else None,
+        if_version=required_version(if_match),
+        key=key,
+    )
+    return file_answer(services, caller, file_id)
+
+
+@router.delete("/v1/files/{file_id}", responses=shapes.ok(shapes.File))
+def delete_file(file_id: UUID, services: ServicesIn, caller: CallerIn, key: KeyIn, reason: ReasonIn = None) -> Response:
+    """Take the content out of reach, keeping its bytes; refused under a legal hold."""
+    services.ledger.soft_delete(caller, file_id, reason, key)
+    return file_answer(services, caller, file_id)
+
+
+@router.post("/v1/files/{file_id}/delete", responses=shapes.ok(shapes.File))
+def post_delete_file(
+    file_id: UUID, services: ServicesIn, caller: CallerIn, key: KeyIn, body: bodies.ReasonBody = _NO_REASON
+) -> Response:
+    """Delete as DELETE does, for callers whose reason does not belong in a URL."""
+    services.ledger.soft_delete(caller, file_id, body.reason, key)
+    return file_answer(services, caller, file_id)
+
+
+@router.post("/v1/files/{file_id}/restore", responses=shapes.ok(shapes.File))
+def restore_file(
+    file_id: UUID, services: ServicesIn, caller: CallerIn, key: KeyIn, body: bodies.ReasonBody = _NO_REASON
+) -> Response:
+    """Bring a deleted or expired file back; before a purge has started this cancels it."""
+    services.ledger.restore(caller, file_id, body.reason, key)
+    return file_answer(services, caller, file_id)
+
+
+@router.delete("/v1/files/{file_id}/upload", responses=shapes.ok(shapes.File))
+def abort_upload(file_id: UUID, services: ServicesIn, caller: CallerIn, reason: ReasonIn = None) -> Response:
+    """Give an unfinished upload up and free its space, once no URL for writing is alive."""
+    services.ledger.abort_upload(caller, file_id, reason)
+    return file_answer(services, caller, file_id)
+
+
+@router.get("/v1/files/{file_id}/history", responses=shapes.ok(shapes.History))
+def get_history(
+    file_id: UUID,
+    services: ServicesIn,
+    caller: CallerIn,
+    after: Annotated[int, Query(ge=0, le=bodies.MAX_INTEGER)] = 0,
+    limit: Annotated[int, Query(ge=1, le=MAX_HISTORY)] = 100,
+) -> Response:
+    """Return every event of a file in log order, a page at a time; reading it is itself recorded."""
+    return JSONResponse(views.history_json(services.ledger.history(caller, file_id, after=after, limit=limit)))
+
+
+@router.post("/v1/files/{file_id}/erasure", responses=shapes.ok(shapes.File))
+def erase_personal_data(file_id: UUID, body: bodies.ErasureBody, services: ServicesIn, caller: CallerIn) -> Response:
+    """Erase private values from all events of a file; every proof stays valid."""
+    services.ledger.erase_personal_data(caller, file_id, fields=body.fields, reason=body.reason)
+    return file_answer(services, caller, file_id)

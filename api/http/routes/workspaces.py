@@ -1,0 +1,110 @@
+"""Workspaces and keys: tenants, their rules, and who may act in them."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from starlette.responses import JSONResponse, Response
+
+from provenstore.api import views
+from provenstore.api.http import bodies, shapes
+from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
+from provenstore.api.services import Services
+from provenstore.domain import workspace as ws
+from provenstore.domain.caller import Caller
+from provenstore.domain.errors import InvalidInput
+
+router = APIRouter(tags=["workspaces"])
+
+Reached = Annotated[int, Query(ge=1, le=1_000)]
+
+
+@router.post("/v1/workspaces", status_code=201, responses=shapes.created(shapes.Workspace))
+def create_workspace(body: bodies.NewWorkspaceBody, services: ServicesIn, caller: CallerIn, key: KeyIn) -> Response:
+    """Make a tenant."""
+    services.ledger.create_workspace(caller, ws.CreateWorkspace(**body.model_dump()), key)
+    return _answer(services, caller, body.id, 201)
+
+
+@router.get("/v1/workspaces", responses=shapes.ok(shapes.Workspaces))
+def list_workspaces(
+    services: ServicesIn, caller: CallerIn, after: Annotated[str, Query(max_length=63)] = "", limit: Reached = 100
+) -> Response:
+    """List the workspaces that the key reaches, in order of their ids."""
+    found = services.ledger.list_workspaces(caller, after=after, limit=limit + 1)
+    page = found[:limit]
+    return JSONResponse(views.workspaces_json(page, page[-1] if len(found) > limit else None))
+
+
+@router.get("/v1/workspaces/{workspace}", responses=shapes.ok(shapes.Workspace))
+def get_workspace(workspace: str, services: ServicesIn, caller: CallerIn) -> Response:
+    """Describe a workspace: policy, quota and use, categories."""
+    return _answer(services, caller, workspace)
+
+
+@router.patch("/v1/workspaces/{workspace}", responses=shapes.ok(shapes.Workspace))
+def change_workspace(workspace: str, body: bodies.WorkspaceBody, services: ServicesIn, caller: CallerIn) -> Response:
+    """Change the quota, or with a reason the purge policy."""
+    said = body.sent()
+    if body.four_eyes is not None and body.reason is None:
+        raise InvalidInput("reason", "is missing; a purge policy is changed with a reason")
+    if "max_bytes" in said or "max_files" in said:
+        state = services.ledger.describe_workspace(caller, workspace).state
+        quota = ws.SetQuota(
+            max_bytes=said.get("max_bytes", state.max_bytes), max_files=said.get("max_files", state.max_files)
+        )
+        services.ledger.change_workspace(caller, workspace, quota)
+    if body.four_eyes is not None and body.reason is not None:
+        policy = ws.SetPurgePolicy(four_eyes=body.four_eyes, reason=body.reason)
+        services.ledger.change_workspace(caller, workspace, policy)
+    return _answer(services, caller, workspace)
+
+
+@router.post("/v1/workspaces/{workspace}/categories", status_code=201, responses=shapes.created(shapes.Workspace))
+def register_category(workspace: str, body: bodies.CategoryBody, services: ServicesIn, caller: CallerIn) -> Response:
+    """Add a category of the workspace's own."""
+    command = ws.RegisterCategory(category=body.category, template=body.template, limits=body.limits.limits())
+    services.ledger.change_workspace(caller, workspace, command)
+    return _answer(services, caller, workspace, 201)
+
+
+@router.put("/v1/workspaces/{workspace}/limits/{category}", responses=shapes.ok(shapes.Workspace))
+def set_limits(
+    workspace: str, category: str, body: bodies.LimitsBody, services: ServicesIn, caller: CallerIn
+) -> Response:
+    """Give a category other limits."""
+    services.ledger.change_workspace(caller, workspace, ws.SetLimits(category=category, limits=body.limits()))
+    return _answer(services, caller, workspace)
+
+
+@router.post("/v1/keys", status_code=201, responses=shapes.created(shapes.Key))
+def issue_key(body: bodies.NewKeyBody, services: ServicesIn, caller: CallerIn) -> Response:
+    """Issue a key, registering its actor if it is new. The key is in this answer and nowhere else.
+
+    An Idempotency-Key changes nothing here: a key that was shown once cannot be shown again.
+    """
+    issued = services.ledger.issue_key(
+        caller,
+        actor=body.actor,
+        kind=body.kind,
+        roles=body.roles,
+        scope=body.workspace,
+        expires_at=body.expires_at,
+        about={name: value for name, value in (("name", body.name), ("email", body.email)) if value is not None},
+    )
+    return JSONResponse(views.key_json(issued), 201)
+
+
+@router.delete("/v1/keys/{key_id}", status_code=204, responses=shapes.PROBLEM)
+def revoke_key(
+    key_id: UUID, services: ServicesIn, caller: CallerIn, reason: Annotated[str | None, Query()] = None
+) -> Response:
+    """Revoke a key; it opens nothing from the moment of this answer."""
+    services.ledger.revoke_key(caller, key_id, reason)
+    return Response(status_code=204)
+
+
+def _answer(services: Services, caller: Caller, workspace: str, status: int = 200) -> Response:
+    tenant = services.ledger.describe_workspace(caller, workspace)
+    headers = {"Location": f"/v1/workspaces/{workspace}"} if status == 201 else {}
+    return JSONResponse(views.workspace_json(tenant.state, tenant.name, tenant.use), status, headers)

@@ -1,0 +1,274 @@
+"""What answers look like, for the OpenAPI description. Documentation only: answers are made by `api.views`.
+
+That they agree is a test's business (schemathesis validates real answers against these).
+"""
+
+from datetime import datetime
+from typing import Any, Final, Literal, TypeAlias
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from provenstore.domain import file_events as fe
+
+View: TypeAlias = Literal["default", "full"]
+Responses: TypeAlias = dict[int | str, dict[str, Any]]
+Text: TypeAlias = str | None
+Moment: TypeAlias = datetime | None
+
+
+class Shape(BaseModel):
+    """A closed object."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(BaseModel):
+    """A refusal or failure (RFC 9457); further members are details of the code."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="urn:provenstore:problem:<code>", pattern="^urn:provenstore:problem:[a-z0-9-]+$")
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str | None
+
+
+class Related(Shape):
+    """A business object that a file belongs to."""
+
+    type: str
+    id: str
+
+
+class StandingHold(Shape):
+    """A legal hold that stands; name and matter are null for roles that may not see them, and once erased."""
+
+    id: str
+    name: Text
+    matter: Text
+    placed_by: str
+    placed_at: datetime
+
+
+class Checksums(Shape):
+    """Digests in hexadecimal."""
+
+    sha256: Text
+    md5: Text
+
+
+class File(Shape):
+    """A file; the members with a default are those of `view=full`."""
+
+    id: UUID
+    workspace: str
+    filename: Text
+    size: int | None
+    media_type: str
+    category: str
+    variant: fe.Variant
+    status: Literal["initiated", "stored", "soft_deleted", "purged", "aborted", "expired"]
+    disposal: Literal["requested", "approved", "purging", "failed"] | None
+    path: str
+    sha256: Text
+    sha256_status: fe.Sha256Status
+    etag: Text
+    access: fe.AccessLevel
+    owner: str
+    related: list[Related]
+    subjects: list[str]
+    metadata: dict[str, str]
+    created_at: datetime
+    stored_at: Moment
+    deleted_at: Moment
+    expires_at: Moment
+    retention_until: Moment
+    legal_holds: list[StandingHold]
+    version: int
+    stored_name: str = ""
+    extension: str = ""
+    upload_method: fe.UploadMethod = "api"
+    checksums: Checksums | None = None
+    download_count: int = 0
+    last_access: Moment = None
+
+
+class Upload(Shape):
+    """How to send the bytes; the URL may be a permission by itself."""
+
+    method: fe.UploadMethod
+    url: str
+    headers: dict[str, str]
+    part_size: int = 0
+    parts: int = 0
+    expires_at: datetime
+
+
+class Initiated(Shape):
+    """A file and how to send its bytes."""
+
+    file: File
+    upload: Upload
+
+
+class Files(Shape):
+    """A page of a list; `next` is the cursor of the page after it."""
+
+    files: list[File]
+    next: Text
+
+
+class HistoryEvent(Shape):
+    """An event: its envelope as it was sealed, and what may be seen of its private values."""
+
+    position: int
+    leaf_hash: str = Field(pattern="^[0-9a-f]{64}$")
+    event: dict[str, Any]
+    disclosures: dict[str, Any]
+
+
+class History(Shape):
+    """A page of a history; `next` goes into `after`."""
+
+    events: list[HistoryEvent]
+    next: int | None
+
+
+class Hold(Shape):
+    """A legal hold just placed."""
+
+    id: str
+
+
+class Holds(Shape):
+    """The legal holds that stand."""
+
+    legal_holds: list[StandingHold]
+
+
+class Purge(Shape):
+    """A purge as it stands."""
+
+    id: str
+    file_id: UUID
+    status: Literal["requested", "approved", "purging", "failed", "purged", "rejected", "withdrawn"]
+    requested_by: str
+
+
+class Certificate(Shape):
+    """What was destroyed, and who asked and agreed."""
+
+    file_id: UUID
+    workspace: str
+    provider: str
+    path: str
+    size: int
+    sha256: Text
+    versions: list[dict[str, Any]]
+    purge: str
+    steps: list[dict[str, Any]]
+
+
+class Quota(Shape):
+    """Limits; null is none."""
+
+    max_bytes: int | None
+    max_files: int | None
+
+
+class Used(Shape):
+    """What counts against the quota."""
+
+    bytes: int
+    files: int
+
+
+class Category(Shape):
+    """A category under the workspace's limits."""
+
+    category: str
+    template: str
+    max_size: int
+    extensions: list[str]
+    expires_after: int | None
+    allow_empty: bool
+    reserve: int
+
+
+class Workspace(Shape):
+    """A tenant."""
+
+    id: str
+    name: Text
+    four_eyes: bool
+    quota: Quota
+    used: Used
+    categories: list[Category]
+    version: int
+
+
+class WorkspaceId(Shape):
+    """A tenant in a list."""
+
+    id: str
+
+
+class Workspaces(Shape):
+    """A page of tenants; `next` goes into `after`."""
+
+    workspaces: list[WorkspaceId]
+    next: Text
+
+
+class Key(Shape):
+    """A key, shown once."""
+
+    id: UUID
+    key: str
+
+
+class Health(Shape):
+    """The process lives."""
+
+    status: Literal["ok"]
+
+
+class Readiness(Shape):
+    """What answers, by name: `ok`, or the code of what is wrong."""
+
+    status: Literal["ok", "unavailable"]
+    checks: dict[str, str]
+
+
+PROBLEM: Final[Responses] = {
+    "default": {
+        "description": "A problem (RFC 9457)",
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+}
+
+_BYTES: Final[dict[str, Any]] = {"description": "Content", "content": {"*/*": {"schema": {"format": "binary"}}}}
+_NOTHING: Final[dict[str, Any]] = {"description": "The caller has it"}
+
+CONTENT: Final[Responses] = {200: _BYTES, 206: _BYTES, 304: _NOTHING, **PROBLEM}
+BINARY_BODY: Final[dict[str, Any]] = {
+    "requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"format": "binary"}}}}
+}
+
+
+def ok(shape: type[Shape]) -> Responses:
+    """Return the answers of a route that answers 200 or a problem."""
+    return {200: {"model": shape}, **PROBLEM}
+
+
+def created(shape: type[Shape]) -> Responses:
+    """Return the answers of a route that makes something."""
+    return {201: {"model": shape}, **PROBLEM}
+
+
+def conditional(shape: type[Shape]) -> Responses:
+    """Return the answers of a route that knows what the caller has."""
+    return {**ok(shape), 304: _NOTHING}

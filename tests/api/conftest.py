@@ -1,0 +1,168 @@
+"""One real server per worker: uvicorn in a thread over a data directory of its own, spoken to over HTTP on loopback.
+
+Every test makes workspaces of its own, so that tests share the server and nothing else.
+"""
+
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from provenstore.api.http.app import create_app
+from provenstore.api.services import Services
+from provenstore.api.settings import Settings, load_settings
+from provenstore.api.sweeper import Sweeper
+from provenstore.api.wiring import open_services
+from provenstore.domain.caller import Caller
+from provenstore.domain.envelope import Actor
+
+ROOT = Caller(Actor("root", "person", "cli"), frozenset({"admin"}), None)
+STALL = 0.5  # seconds
+
+
+class MovableClock:
+    """The machine's clock, moved ahead by what a test asks for."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+@dataclass
+class Api:
+    """The running server, and keys to it."""
+
+    url: str
+    app: FastAPI
+    clock: MovableClock
+    clients: list[httpx.Client] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    @property
+    def services(self) -> Services:
+        found: Services = self.app.state.services
+        return found
+
+    def sweep(self) -> None:
+        """Do one round of the background work now."""
+        Sweeper(self.services).sweep()
+
+    def client(
+        self, role: str = "admin", workspace: str | None = None, *, actor: str | None = None, kind: str = "person"
+    ) -> httpx.Client:
+        """Return a client with a fresh key, of a fresh actor unless one is named."""
+        issued = self.services.ledger.issue_key(
+            ROOT,
+            actor=actor or f"actor-{uuid4()}",
+            kind="person" if kind == "person" else "service",
+            roles=(role,),  # type: ignore[arg-type]  # tests also name roles by variables
+            scope=workspace,
+        )
+        return self.anonymous({"Authorization": f"Bearer {issued.key}"})
+
+    def anonymous(self, headers: dict[str, str] | None = None) -> httpx.Client:
+        """Return a client without a key."""
+        client = httpx.Client(base_url=self.url, headers=headers, timeout=30)
+        self.clients.append(client)
+        return client
+
+
+@dataclass
+class Tenant:
+    """A workspace of one test and clients with a role in it."""
+
+    api: Api
+    id: str
+
+    def client(self, role: str, **about: str) -> httpx.Client:
+        return self.api.client(role, self.id, **about)
+
+    def new(self, client: httpx.Client, **said: Any) -> httpx.Response:
+        """Initiate a file."""
+        body = {"workspace": self.id, "filename": "report.pdf", "media_type": "application/pdf", "category": "misc"}
+        return client.post("/v1/files", json={**body, **said})
+
+    def stored(self, client: httpx.Client, content: bytes = b"content", **said: Any) -> str:
+        """Store a file and return its id."""
+        initiated = self.new(client, size=len(content), **said)
+        assert initiated.status_code == 201, initiated.text
+        file_id: str = initiated.json()["file"]["id"]
+        answer = client.put(f"/v1/files/{file_id}/content", content=content)
+        assert answer.status_code == 200, answer.text
+        return file_id
+
+    def history(self, file_id: str) -> list[dict[str, Any]]:
+        """Return a file's events as an auditor sees them."""
+        answer = self.api.client("auditor").get(f"/v1/files/{file_id}/history", params={"limit": 1000})
+        assert answer.status_code == 200, answer.text
+        events: list[dict[str, Any]] = answer.json()["events"]
+        return events
+
+    def types(self, file_id: str) -> list[str]:
+        """Return the short names of a file's events."""
+        return [one["event"]["type"].split(".")[1] for one in self.history(file_id)]
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return load_settings(
+        data_dir=tmp_path_factory.mktemp("api") / "data", stall_timeout=STALL, read_your_write_timeout=0.5
+    )
+
+
+@pytest.fixture(scope="session")
+def server(settings: Settings) -> Iterator[Api]:
+    clock = MovableClock()
+    app = create_app(settings, lambda: open_services(settings, clock=clock))
+    listening = socket.create_server(("127.0.0.1", 0))
+    uvicorn_server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none"))
+    thread = threading.Thread(target=uvicorn_server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    api = Api(f"http://127.0.0.1:{listening.getsockname()[1]}", app, clock)
+    deadline = time.monotonic() + 60
+    while not uvicorn_server.started and thread.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert uvicorn_server.started
+    try:
+        yield api
+    finally:
+        uvicorn_server.should_exit = True
+        thread.join()
+        listening.close()
+
+
+@pytest.fixture
+def api(server: Api) -> Iterator[Api]:
+    yield server
+    server.clock.ahead = timedelta()
+    for client in server.clients:
+        client.close()
+    server.clients.clear()
+
+
+@pytest.fixture
+def make_tenant(api: Api) -> Callable[..., Tenant]:
+    def make(**said: Any) -> Tenant:
+        name = f"t-{uuid4().hex[:20]}"
+        answer = api.client().post("/v1/workspaces", json={"id": name, **said})
+        assert answer.status_code == 201, answer.text
+        return Tenant(api, name)
+
+    return make
+
+
+@pytest.fixture
+def tenant(make_tenant: Callable[..., Tenant]) -> Tenant:
+    return make_tenant()

@@ -1,0 +1,191 @@
+"""Who may do what, and where: workspaces do not exist for each other, and roles allow what the table says."""
+
+from collections.abc import Iterator
+from typing import Any, get_args
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from provenstore.api.permissions import PERMISSIONS
+from provenstore.domain.caller import Operation
+from provenstore.domain.workspace_events import Role
+from tests.api.conftest import Api, Tenant
+
+UNTIL = {"until": "2099-01-01T00:00:00Z", "mode": "governance", "reason": "law"}
+
+FILE_REQUESTS: dict[Operation, tuple[str, str, Any]] = {
+    "file.upload": ("PUT", "/content", None),
+    "file.abort": ("DELETE", "/upload", None),
+    "file.get": ("GET", "", None),
+    "file.content": ("GET", "/content", None),
+    "file.history": ("GET", "/history", None),
+    "file.certificate": ("GET", "/certificate", None),
+    "file.soft_delete": ("DELETE", "", None),
+    "file.restore": ("POST", "/restore", {}),
+    "file.change": ("PATCH", "", {"access": "workspace"}),
+    "file.retention": ("PUT", "/retention", UNTIL),
+    "file.hold": ("POST", "/legal-holds", {"name": "n", "reason": "r"}),
+    "file.release": ("DELETE", "/legal-holds/none", None),
+    "file.purge_request": ("POST", "/purge", {}),
+    "file.purge_withdraw": ("POST", "/purge/withdraw", {}),
+    "file.purge_approve": ("POST", "/purge/approve", {}),
+    "file.purge_reject": ("POST", "/purge/reject", {}),
+    "file.erase": ("POST", "/erasure", {"fields": ["filename"], "reason": "asked"}),
+}
+"""One request per operation on a file."""
+
+OTHER_REQUESTS: dict[Operation, tuple[str, str, Any]] = {
+    "file.list": ("GET", "/v1/files?workspace={workspace}", None),
+    "file.initiate": (
+        "POST",
+        "/v1/files",
+        {"workspace": "{workspace}", "filename": "a.pdf", "media_type": "application/pdf", "category": "misc"},
+    ),
+    "workspace.get": ("GET", "/v1/workspaces/{workspace}", None),
+    "workspace.change": ("PATCH", "/v1/workspaces/{workspace}", {"max_files": 1_000}),
+    "credential.issue": (
+        "POST",
+        "/v1/keys",
+        {"actor": "robot", "kind": "service", "roles": ["service"], "workspace": "{workspace}"},
+    ),
+}
+"""One request per other operation within a workspace."""
+
+
+def send(client: httpx.Client, request: tuple[str, str, Any], **names: str) -> httpx.Response:
+    method, path, body = request
+    if body is not None:
+        body = {k: v.format(**names) if isinstance(v, str) else v for k, v in body.items()}
+    return client.request(method, path.format(**names), json=body)
+
+
+def without_id(answer: httpx.Response) -> dict[str, Any]:
+    return {name: value for name, value in answer.json().items() if name != "request_id"}
+
+
+@pytest.mark.parametrize("operation", FILE_REQUESTS)
+def test_foreign_file_is_as_a_missing_one(api: Api, tenant: Tenant, operation: Operation) -> None:
+    """A file of another workspace answers exactly as one that does not exist, and the attempt is recorded there."""
+    file_id = tenant.stored(tenant.client("service"))
+    stranger_home = f"t-{uuid4().hex[:20]}"
+    api.client().post("/v1/workspaces", json={"id": stranger_home})
+    stranger = api.client("admin", stranger_home)
+    method, path, body = FILE_REQUESTS[operation]
+    foreign = stranger.request(method, f"/v1/files/{file_id}{path}", json=body)
+    missing = stranger.request(method, f"/v1/files/{uuid4()}{path}", json=body)
+    assert (foreign.status_code, without_id(foreign)) == (404, without_id(missing))
+    assert foreign.headers.keys() == missing.headers.keys()
+    assert tenant.types(file_id)[-1] == "access_denied"
+
+
+@pytest.mark.parametrize("operation", OTHER_REQUESTS)
+def test_foreign_workspace_is_as_a_missing_one(api: Api, tenant: Tenant, operation: Operation) -> None:
+    """A workspace that the key does not reach answers exactly as one that does not exist."""
+    client = tenant.client("admin")
+    other = f"t-{uuid4().hex[:20]}"
+    api.client().post("/v1/workspaces", json={"id": other})
+    foreign = send(client, OTHER_REQUESTS[operation], workspace=other)
+    missing = send(client, OTHER_REQUESTS[operation], workspace="never-made")
+    assert (foreign.status_code, without_id(foreign)) == (404, without_id(missing))
+
+
+def test_lists_show_only_what_the_key_reaches(api: Api, tenant: Tenant) -> None:
+    """Lists of files and workspaces of a key with a workspace show that one alone."""
+    other = f"t-{uuid4().hex[:20]}"
+    api.client().post("/v1/workspaces", json={"id": other})
+    Tenant(api, other).stored(api.client("service", other))
+    file_id = tenant.stored(tenant.client("service"))
+    client = tenant.client("service")
+    position = client.get(f"/v1/files/{file_id}").headers["Provenstore-Position"]
+    found = client.get("/v1/files", params={"min_position": position}).json()["files"]
+    assert [one["id"] for one in found] == [file_id]
+    assert client.get("/v1/workspaces").json() == {"workspaces": [{"id": tenant.id}], "next": None}
+    everywhere = {one["id"] for one in pages(api.client(), "workspaces", after=True)}
+    assert {tenant.id, other} <= everywhere
+
+
+def pages(client: httpx.Client, name: str, *, after: bool) -> Iterator[dict[str, Any]]:
+    params: dict[str, Any] = {"limit": 3}
+    while True:
+        page = client.get(f"/v1/{name}", params=params).json()
+        assert len(page[name]) <= 3
+        yield from page[name]
+        if page["next"] is None:
+            return
+        params["after"] = page["next"]
+
+
+@pytest.mark.parametrize("role", get_args(Role))
+def test_role_by_operation(tenant: Tenant, role: Role) -> None:
+    """Each operation is forbidden exactly where the permission table does not name the role."""
+    file_id = tenant.stored(tenant.client("service"))
+    client = tenant.client(role)
+    for operation, request in {**FILE_REQUESTS, **OTHER_REQUESTS}.items():
+        method, path, body = request
+        if operation in FILE_REQUESTS:
+            path = f"/v1/files/{file_id}{path}"
+        answer = send(client, (method, path, body), workspace=tenant.id)
+        allowed = role == "admin" or role in PERMISSIONS[operation]
+        forbidden = answer.status_code == 403 and answer.json().get("operation") == operation
+        assert (operation, forbidden) == (operation, not allowed), answer.text
+
+
+def test_every_operation_has_a_request() -> None:
+    """The tables above leave no operation out but those that have no route or need no workspace."""
+    untested = set(get_args(Operation)) - FILE_REQUESTS.keys() - OTHER_REQUESTS.keys()
+    assert untested == {"workspace.create", "credential.revoke", "system.sweep"}
+
+
+@pytest.mark.parametrize("role", [role for role in get_args(Role) if role != "admin"])
+def test_workspaces_are_made_by_admins_of_the_ledger(api: Api, tenant: Tenant, role: Role) -> None:
+    """Neither another role nor an admin of one workspace makes workspaces or revokes the ledger's keys."""
+    body = {"id": f"t-{uuid4().hex[:20]}"}
+    for client in (api.client(role), tenant.client("admin")):
+        assert client.post("/v1/workspaces", json=body).status_code == 403
+    issued = api.client().post("/v1/keys", json={"actor": f"a-{uuid4()}", "kind": "person", "roles": ["auditor"]})
+    at = f"/v1/keys/{issued.json()['id']}"
+    assert tenant.client("admin").delete(at).status_code == 404
+    assert api.client(role).delete(at).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Basic YTpi",
+        "Bearer",
+        "Bearer nonsense",
+        "Bearer pvs_" + "0" * 32 + "_" + "A" * 43,
+        "Bearer pvs_" + "0" * 32 + "_" + "A" * 4_000,
+    ],
+)
+def test_without_a_good_key(api: Api, tenant: Tenant, header: str | None) -> None:
+    """Without a key that is good everything but health is 401, before anything is looked up."""
+    client = api.anonymous({"Authorization": header} if header is not None else {})
+    for path in (f"/v1/files/{uuid4()}", "/v1/files", f"/v1/workspaces/{tenant.id}"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert client.get("/healthz").status_code == 200
+
+
+def test_revoked_and_expired_keys_open_nothing(api: Api, tenant: Tenant) -> None:
+    """A key works until it is revoked or its time has passed, and says the same in both cases."""
+    admin = api.client()
+    body = {"actor": f"a-{tenant.id}", "kind": "service", "roles": ["service"], "workspace": tenant.id}
+    issued = admin.post("/v1/keys", json=body).json()
+    revoked = api.anonymous({"Authorization": f"Bearer {issued['key']}"})
+    assert set(issued) == {"id", "key"}
+    assert revoked.get("/v1/files").status_code == 200
+    assert admin.delete(f"/v1/keys/{issued['id']}", params={"reason": "leaked"}).status_code == 204
+    assert admin.delete(f"/v1/keys/{issued['id']}").status_code == 204
+    later = (api.clock.now().replace(microsecond=0)).isoformat().replace("+00:00", "Z")
+    year = str(int(later[:4]) + 1)
+    lasting = admin.post("/v1/keys", json={**body, "expires_at": year + later[4:]}).json()
+    expired = api.anonymous({"Authorization": f"Bearer {lasting['key']}"})
+    assert expired.get("/v1/files").status_code == 200
+    api.clock.ahead = api.clock.ahead.__class__(days=400)
+    details = {client.get("/v1/files").json()["detail"] for client in (revoked, expired)}
+    assert details == {"the key is unknown, expired or revoked"}

@@ -1,0 +1,303 @@
+"""A file's life over HTTP, route by route, and what its history says afterwards."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Api, Tenant
+
+FILE_FIELDS = (
+    "id workspace filename size media_type category variant status disposal path sha256 sha256_status etag access "
+    "owner related subjects metadata created_at stored_at deleted_at expires_at retention_until legal_holds version"
+)
+
+
+def test_initiation_answers_file_and_upload(tenant: Tenant) -> None:
+    """Initiating answers 201 with where the file is and how to send its bytes."""
+    service = tenant.client("service", kind="service", actor="shop")
+    answer = tenant.new(service, size=5, related=[{"type": "book", "id": "b-1"}], metadata={"k": "v"})
+    body = answer.json()
+    file, upload = body["file"], body["upload"]
+    assert answer.status_code == 201
+    assert f"{tenant.api.url}/v1/files/{file['id']}" == answer.headers["Location"]
+    assert " ".join(file) == FILE_FIELDS
+    assert (file["status"], file["owner"], file["size"], file["version"]) == ("initiated", "shop", 5, 1)
+    assert file["related"] == [{"type": "book", "id": "b-1"}]
+    assert ("api", f"{tenant.api.url}/v1/files/{file['id']}/content") == (upload["method"], upload["url"])
+    assert {"method", "url", "headers", "expires_at"} <= upload.keys()
+
+
+def test_content_finishes_the_file(tenant: Tenant) -> None:
+    """PUT of content answers the stored File, whose ETags are its version and its content's SHA-256."""
+    service = tenant.client("service")
+    file_id = tenant.new(service).json()["file"]["id"]
+    answer = service.put(f"/v1/files/{file_id}/content", content=b"hello")
+    assert answer.status_code == 200
+    assert tuple(answer.json()[name] for name in ("status", "size", "sha256_status")) == ("stored", 5, "verified")
+    assert answer.headers["ETag"] == '"v3"'
+    assert answer.json()["sha256"] == "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+
+
+def test_full_view_counts(tenant: Tenant) -> None:
+    """The full view adds counters and checksums; a download moves them, but neither version nor ETag."""
+    service = tenant.client("service")
+    file_id = tenant.stored(service)
+    before = service.get(f"/v1/files/{file_id}")
+    service.get(f"/v1/files/{file_id}/content")
+    service.get(f"/v1/files/{file_id}/content?disposition=inline")
+    full = service.get(f"/v1/files/{file_id}?view=full").json()
+    assert full["download_count"] == 1
+    assert full["last_access"] is not None
+    assert {"stored_name", "extension", "upload_method", "checksums"} <= full.keys()
+    after = service.get(f"/v1/files/{file_id}")
+    assert (before.headers["ETag"], before.json()) == (after.headers["ETag"], after.json())
+
+
+def test_file_that_the_caller_has_is_not_sent_again(tenant: Tenant) -> None:
+    """GET of a file with its current ETag is 304; after a change it is sent."""
+    service = tenant.client("service")
+    file_id = tenant.stored(service)
+    etag = service.get(f"/v1/files/{file_id}").headers["ETag"]
+    assert service.get(f"/v1/files/{file_id}", headers={"If-None-Match": f'"v1", W/{etag}'}).status_code == 304
+    service.patch(f"/v1/files/{file_id}", json={"filename": "new.pdf"})
+    assert service.get(f"/v1/files/{file_id}", headers={"If-None-Match": etag}).status_code == 200
+
+
+def test_change_of_everything_at_once(tenant: Tenant) -> None:
+    """PATCH replaces what is named and leaves the rest."""
+    service = tenant.client("service")
+    file_id = tenant.stored(service, metadata={"old": "1"}, subjects=["anna"])
+    changes: dict[str, Any] = {
+        "filename": "new.pdf",
+        "metadata": {"new": "2"},
+        "related": [{"type": "book", "id": "7"}],
+        "access": "workspace",
+        "expires_at": "2099-01-01T00:00:00Z",
+    }
+    file = service.patch(f"/v1/files/{file_id}", json=changes).json()
+    assert {**changes, "expires_at": "2099-01-01T00:00:00.000000Z"} == {name: file[name] for name in changes}
+    assert file["subjects"] == ["anna"]
+    assert service.patch(f"/v1/files/{file_id}", json={"expires_at": None}).json()["expires_at"] is None
+
+
+def test_change_bound_to_a_version(tenant: Tenant) -> None:
+    """If-Match with another version is 412 and changes nothing; with the current one it works."""
+    service = tenant.client("service")
+    file_id = tenant.stored(service)
+    stale = service.patch(f"/v1/files/{file_id}", json={"filename": "x.pdf"}, headers={"If-Match": '"v1"'})
+    assert (stale.status_code, stale.json()["code"]) == (412, "precondition-failed")
+    etag = service.get(f"/v1/files/{file_id}").headers["ETag"]
+    assert service.patch(f"/v1/files/{file_id}", json={}, headers={"If-Match": etag}).status_code == 200
+    assert service.get(f"/v1/files/{file_id}").json()["filename"] == "report.pdf"
+
+
+@pytest.mark.parametrize("by_post", [False, True])
+def test_deletion_and_restoring(tenant: Tenant, by_post: bool) -> None:
+    """A deleted file's content is gone until it is restored; the reason is kept, as a private value."""
+    service = tenant.client("service")
+    file_id = tenant.stored(service)
+    if by_post:
+        deleted = service.post(f"/v1/files/{file_id}/delete", json={"reason": "duplicate"})
+    else:
+        deleted = service.delete(f"/v1/files/{file_id}", params={"reason": "duplicate"})
+    assert deleted.json()["status"] == "soft_deleted"
+    gone = service.get(f"/v1/files/{file_id}/content")
+    assert (gone.status_code, gone.json()["code"], gone.json()["file_status"]) == (410, "gone", "soft_deleted")
+    assert service.post(f"/v1/files/{file_id}/restore").json()["status"] == "stored"
+    assert service.get(f"/v1/files/{file_id}/content").content == b"content"
+    reasons = [one["disclosures"].get("reason") for one in tenant.history(file_id)]
+    assert "duplicate" in reasons
+
+
+def test_purge_by_two_persons(tenant: Tenant) -> None:
+    """A purge is asked for by one person and approved by another; the certificate says what was destroyed."""
+    asking, approving = tenant.client("records", actor="ann"), tenant.client("approver", actor="ben")
+    file_id = tenant.stored(tenant.client("service"))
+    asking.delete(f"/v1/files/{file_id}")
+    asked = asking.post(f"/v1/files/{file_id}/purge", json={"reason": "old"})
+    assert {"id": asked.json()["id"], "file_id": file_id, "status": "requested", "requested_by": "ann"} == asked.json()
+    assert asking.get(f"/v1/files/{file_id}").json()["disposal"] == "requested"
+    done = approving.post(f"/v1/files/{file_id}/purge/approve", json={"id": asked.json()["id"]})
+    assert (done.status_code, done.json()["status"]) == (200, "purged")
+    certificate = asking.get(f"/v1/files/{file_id}/certificate").json()
+    assert (certificate["size"], certificate["path"].split("/")[0]) == (7, "misc")
+    assert [step["actor"] for step in certificate["steps"]][:2] == ["ann", "ben"]
+    assert asking.get(f"/v1/files/{file_id}").json()["status"] == "purged"
+    restored = asking.post(f"/v1/files/{file_id}/restore")
+    assert (restored.status_code, restored.json()["code"]) == (409, "wrong-state")
+
+
+@pytest.mark.parametrize(
+    ("role", "verb", "how", "status"),
+    [
+        ("records", "POST", "/purge/withdraw", "withdrawn"),
+        ("records", "DELETE", "/purge", "withdrawn"),
+        ("approver", "POST", "/purge/reject", "rejected"),
+    ],
+)
+def test_purge_called_off(tenant: Tenant, role: str, verb: str, how: str, status: str) -> None:
+    """A purge that is withdrawn or rejected leaves the file deleted."""
+    file_id = tenant.stored(tenant.client("service"))
+    asking = tenant.client("records")
+    asking.delete(f"/v1/files/{file_id}")
+    asking.post(f"/v1/files/{file_id}/purge")
+    answer = tenant.client(role).request(verb, f"/v1/files/{file_id}{how}")
+    assert (200, status) == (answer.status_code, answer.json()["status"])
+    assert status == asking.get(f"/v1/files/{file_id}/purge").json()["status"]
+    assert asking.get(f"/v1/files/{file_id}").json()["status"] == "soft_deleted"
+
+
+def test_decision_about_an_earlier_purge(tenant: Tenant) -> None:
+    """An approval that names another purge than the one under way approves nothing."""
+    file_id = tenant.stored(tenant.client("service"))
+    asking = tenant.client("records")
+    asking.delete(f"/v1/files/{file_id}")
+    first = asking.post(f"/v1/files/{file_id}/purge").json()["id"]
+    asking.delete(f"/v1/files/{file_id}/purge")
+    asking.post(f"/v1/files/{file_id}/purge")
+    late = tenant.client("approver").post(f"/v1/files/{file_id}/purge/approve", json={"id": first})
+    assert (late.status_code, late.json()["code"]) == (409, "wrong-state")
+
+
+def test_purge_without_four_eyes(make_tenant: Any) -> None:
+    """Where the workspace asks for no second person a purge is carried out at once."""
+    tenant = make_tenant(four_eyes=False)
+    service = tenant.client("service")
+    file_id = tenant.stored(service)
+    service.delete(f"/v1/files/{file_id}")
+    assert service.post(f"/v1/files/{file_id}/purge").json()["status"] == "purged"
+
+
+def test_holds(tenant: Tenant) -> None:
+    """Holds are placed, listed, and released by a second person; several coexist."""
+    records, second = tenant.client("records", actor="ann"), tenant.client("approver", actor="ben")
+    file_id = tenant.stored(tenant.client("service"))
+    placed = records.post(f"/v1/files/{file_id}/legal-holds", json={"name": "Case 7", "matter": "M", "reason": "sued"})
+    records.post(f"/v1/files/{file_id}/legal-holds", json={"name": "Case 8", "reason": "too"})
+    assert (placed.status_code, list(placed.json())) == (201, ["id"])
+    holds = records.get(f"/v1/files/{file_id}/legal-holds").json()["legal_holds"]
+    assert [one["name"] for one in holds] == ["Case 7", "Case 8"]
+    at = f"/v1/files/{file_id}/legal-holds/{placed.json()['id']}"
+    alone = records.delete(at)
+    assert (alone.status_code, alone.json()["code"]) == (403, "second-person-required")
+    released = second.delete(at, params={"reason": "settled"})
+    assert [one["name"] for one in released.json()["legal_holds"]] == ["Case 8"]
+    assert second.delete(at).status_code == 404
+
+
+def test_service_does_not_see_why_a_file_is_held(tenant: Tenant) -> None:
+    """A service sees that a hold stands, but neither its name nor its matter, in no view and no history."""
+    file_id = tenant.stored(tenant.client("service"))
+    tenant.client("records").post(f"/v1/files/{file_id}/legal-holds", json={"name": "Case 7", "reason": "sued"})
+    service = tenant.client("service")
+    position = service.get(f"/v1/files/{file_id}").headers["Provenstore-Position"]
+    assert [one["name"] for one in service.get(f"/v1/files/{file_id}").json()["legal_holds"]] == [None]
+    for path in (f"/v1/files?min_position={position}", f"/v1/files/{file_id}/history"):
+        assert "Case 7" not in service.get(path).text
+
+
+def test_retention(tenant: Tenant) -> None:
+    """Retention refuses a purge, not a deletion; compliance mode never shortens."""
+    records = tenant.client("records")
+    file_id = tenant.stored(tenant.client("service"))
+    until = (datetime.now(UTC) + timedelta(days=10)).replace(microsecond=0)
+    body = {"until": until.isoformat(), "mode": "compliance", "reason": "law"}
+    retained = records.put(f"/v1/files/{file_id}/retention", json=body)
+    assert until == datetime.fromisoformat(retained.json()["retention_until"])
+    body["until"] = (until - timedelta(days=1)).isoformat()
+    shorter = records.post(f"/v1/files/{file_id}/retention", json=body)
+    assert (shorter.status_code, shorter.json()["code"]) == (409, "retained")
+    assert records.delete(f"/v1/files/{file_id}").status_code == 200
+    purge = records.post(f"/v1/files/{file_id}/purge")
+    assert (purge.status_code, purge.json()["code"]) == (409, "retained")
+    tenant.api.clock.ahead = timedelta(days=11)
+    assert records.post(f"/v1/files/{file_id}/purge").status_code == 200
+
+
+def test_abort(tenant: Tenant) -> None:
+    """An aborted upload takes no bytes and gives its space back."""
+    service = tenant.client("service")
+    file_id = tenant.new(service, size=10).json()["file"]["id"]
+    assert service.delete(f"/v1/files/{file_id}/upload", params={"reason": "no"}).json()["status"] == "aborted"
+    late = service.put(f"/v1/files/{file_id}/content", content=b"0123456789")
+    assert (late.status_code, late.json()["code"]) == (409, "wrong-state")
+    used = tenant.api.client().get(f"/v1/workspaces/{tenant.id}").json()["used"]
+    assert used == {"bytes": 0, "files": 0}
+
+
+def test_erasure(tenant: Tenant) -> None:
+    """Erased values are gone from file and history, which names the event that erased them; leaves stay."""
+    service, privacy = tenant.client("service"), tenant.client("privacy")
+    file_id = tenant.stored(service, subjects=["anna"], metadata={"k": "anna"})
+    before = [one["leaf_hash"] for one in tenant.history(file_id)]
+    erased = privacy.post(
+        f"/v1/files/{file_id}/erasure", json={"fields": ["filename", "subjects", "metadata"], "reason": "asked"}
+    )
+    assert tuple(erased.json()[name] for name in ("filename", "subjects", "metadata")) == (None, [], {})
+    events = tenant.history(file_id)
+    assert before == [one["leaf_hash"] for one in events][: len(before)]
+    by = next(one["event"]["id"] for one in events if one["event"]["type"] == "file.personal_data_erased.v1")
+    assert {"erased_by": by} == events[0]["disclosures"]["filename"]
+    assert "anna" not in privacy.get(f"/v1/files/{file_id}/history").text
+    assert service.get(f"/v1/files/{file_id}/content").status_code == 200
+
+
+def test_history_is_paged_and_verifiable(tenant: Tenant) -> None:
+    """The pages of a history join to the whole; each leaf is the hash of the event's canonical bytes."""
+    import hashlib
+
+    import rfc8785
+
+    service = tenant.client("service")
+    file_id = tenant.stored(service)
+    service.get(f"/v1/files/{file_id}/content")
+    seen: list[str] = []
+    after: int | None = 0
+    while after is not None:
+        page = service.get(f"/v1/files/{file_id}/history", params={"after": after, "limit": 2}).json()
+        for one in page["events"]:
+            assert hashlib.sha256(b"\0" + rfc8785.dumps(one["event"])).hexdigest() == one["leaf_hash"]
+        seen += [one["event"]["type"] for one in page["events"]]
+        after = page["next"]
+    assert [one.split(".")[1] for one in seen] == ["upload_initiated", "completion_requested", "stored", "accessed"]
+
+
+def test_request_is_named_in_events(tenant: Tenant) -> None:
+    """Events carry the W3C trace id, for whom and in which session it was done, and privately where from."""
+    service = tenant.client("service")
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    headers = {
+        "traceparent": f"00-{trace}-00f067aa0ba902b7-01",
+        "Provenstore-On-Behalf-Of": "customer-9",
+        "Provenstore-Session": "s-1",
+        "User-Agent": "shop/1.0",
+    }
+    service.headers.update(headers)
+    answer = tenant.new(service)
+    assert trace == answer.headers["X-Request-Id"]
+    (initiated,) = tenant.history(answer.json()["file"]["id"])
+    event, disclosures = initiated["event"], initiated["disclosures"]
+    assert (trace, "customer-9", "s-1") == (event["request"], event["on_behalf_of"], event["session"])
+    assert (disclosures["address"], disclosures["user_agent"]) == ("127.0.0.1", "shop/1.0")
+    assert "shop/1.0" not in str(event)
+
+
+def test_list_sees_own_write(api: Api, tenant: Tenant) -> None:
+    """A list with min_position shows what was written before; filters narrow it and cursors page it."""
+    service = tenant.client("service")
+    ids = [tenant.stored(service, filename=f"{name}.pdf") for name in "abc"]
+    position = service.get(f"/v1/files/{ids[-1]}").headers["Provenstore-Position"]
+    page = service.get("/v1/files", params={"min_position": position, "limit": 2}).json()
+    assert ids[:0:-1] == [one["id"] for one in page["files"]]
+    rest = service.get("/v1/files", params={"cursor": page["next"], "limit": 2}).json()
+    assert ([ids[0]], None) == ([one["id"] for one in rest["files"]], rest["next"])
+    named = service.get("/v1/files", params={"filename": "b.pdf"}).json()
+    assert [ids[1]] == [one["id"] for one in named["files"]]
+
+
+def test_list_that_cannot_see_a_position_yet(api: Api, tenant: Tenant) -> None:
+    """A position that is not reached in time is 503 with Retry-After."""
+    answer = tenant.client("service").get("/v1/files", params={"min_position": 2**53 - 1})
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert answer.headers["Retry-After"].isdigit()

@@ -1,0 +1,65 @@
+"""Workspaces over HTTP: policy, quota, limits, own categories."""
+
+from tests.api.conftest import Api, Tenant
+
+
+def test_workspace_is_made_once(api: Api, tenant: Tenant) -> None:
+    """A second workspace of the same id is refused; the first answers with its policy and categories."""
+    admin = api.client()
+    again = admin.post("/v1/workspaces", json={"id": tenant.id})
+    assert (again.status_code, again.json()["code"]) == (409, "already-exists")
+    found = admin.get(f"/v1/workspaces/{tenant.id}").json()
+    assert (found["id"], found["four_eyes"], found["used"]) == (tenant.id, True, {"bytes": 0, "files": 0})
+    assert {"book_content", "temp", "misc"} <= {one["category"] for one in found["categories"]}
+
+
+def test_ids_that_workspaces_cannot_have(api: Api) -> None:
+    """An id that is not a slug, or is the ledger's own, is refused."""
+    for name in ("", "Acme", "a/b", "x" * 64, "system"):
+        answer = api.client().post("/v1/workspaces", json={"id": name})
+        assert (answer.status_code, answer.json()["field"]) == (422, "id")
+
+
+def test_quota_and_policy_are_changed(tenant: Tenant) -> None:
+    """PATCH changes what is named; the purge policy takes a reason."""
+    admin = tenant.api.client()
+    at = f"/v1/workspaces/{tenant.id}"
+    assert admin.patch(at, json={"max_bytes": 5}).json()["quota"] == {"max_bytes": 5, "max_files": None}
+    assert admin.patch(at, json={"max_files": 7}).json()["quota"] == {"max_bytes": 5, "max_files": 7}
+    unreasoned = admin.patch(at, json={"four_eyes": False, "max_bytes": 1})
+    assert (unreasoned.status_code, unreasoned.json()["field"]) == (422, "reason")
+    changed = admin.patch(at, json={"four_eyes": False, "reason": "small team"}).json()
+    assert (changed["four_eyes"], changed["quota"]["max_bytes"]) == (False, 5)
+
+
+def test_own_category(tenant: Tenant) -> None:
+    """A registered category decides the path by its template and asks for what the template needs."""
+    admin, service = tenant.api.client(), tenant.client("service")
+    body = {
+        "category": "statement",
+        "template": "{workspace}/{system}/{object_id}/",
+        "limits": {"extensions": ["pdf"], "max_size": 100},
+    }
+    at = f"/v1/workspaces/{tenant.id}/categories"
+    assert admin.post(at, json=body).status_code == 201
+    assert admin.post(at, json=body).json()["code"] == "already-exists"
+    lacking = tenant.new(service, category="statement", placement={"system": "crm"})
+    assert (lacking.status_code, lacking.json()["field"]) == (422, "placement")
+    placed = tenant.new(service, category="statement", placement={"system": "crm", "object_id": "c-1"}).json()
+    assert placed["file"]["path"] == f"{tenant.id}/crm/c-1/{placed['file']['id']}.pdf"
+
+
+def test_limits_of_a_category(tenant: Tenant) -> None:
+    """Other limits hold from the next initiation on, for that category alone."""
+    admin, service = tenant.api.client(), tenant.client("service")
+    at = f"/v1/workspaces/{tenant.id}/limits"
+    limits = {"extensions": ["md"], "allow_empty": False, "expires_after": 60}
+    assert admin.put(f"{at}/misc", json=limits).status_code == 200
+    assert admin.put(f"{at}/nothing", json=limits).json()["field"] == "category"
+    assert tenant.new(service).json()["field"] == "filename"
+    allowed = tenant.new(service, filename="a.md", media_type="text/markdown").json()["file"]["id"]
+    empty = service.put(f"/v1/files/{allowed}/content", content=b"")
+    assert (empty.status_code, empty.json()["field"]) == (422, "size")
+    stored = service.put(f"/v1/files/{allowed}/content", content=b"# x").json()
+    assert stored["expires_at"] is not None
+    assert tenant.new(service, category="book_content").status_code == 201
