@@ -1,0 +1,97 @@
+"""Every block of the README and the tutorial runs, in order, as a newcomer would paste it."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+_BLOCK = re.compile(r"^```sh(?P<serve> serve)?\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: str) -> list[str]:
+    """Return the blocks of a page that a reader pastes, without the one that serves."""
+    return [found["text"] for found in _BLOCK.finditer((ROOT / page).read_text()) if not found["serve"]]
+
+
+@pytest.fixture
+def port() -> int:
+    """A free port, in the place of 8080."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        found: int = probe.getsockname()[1]
+        return found
+
+
+@pytest.fixture
+def environment(tmp_path: Path, port: int) -> dict[str, str]:
+    """A newcomer's environment: nothing of Provenstore is set but where this test may write and listen."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PROVENSTORE_")}
+    return {**kept, "PROVENSTORE_DATA_DIR": str(tmp_path / "data"), "PROVENSTORE_PORT": str(port)}
+
+
+@pytest.fixture
+def server(environment: dict[str, str], port: int) -> Iterator[None]:
+    """`make run`, as the README says, until it is ready."""
+    process = subprocess.Popen(
+        ["make", "run"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        for _ in range(600):
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz"):
+                break
+            time.sleep(0.05)
+        else:
+            raise TimeoutError("the server did not become ready")
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial/first-file.md"])
+def test_every_block_runs(page: str, tmp_path: Path, port: int, environment: dict[str, str]) -> None:
+    """In one shell, stopping at the first command that fails."""
+    folder = tmp_path / "clone"
+    folder.mkdir()
+    for name in ("LICENSE", ".venv"):
+        (folder / name).symlink_to(ROOT / name)
+    script = "\n".join(blocks(page)).replace("127.0.0.1:8080", f"127.0.0.1:{port}")
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "refused" in done.stdout
+    assert "everything is as it was sealed" in done.stdout + done.stderr
+
+
+def test_the_readme_is_short() -> None:
+    """A newcomer reads it in a minute."""
+    assert len((ROOT / "README.md").read_text().split()) <= 600
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link of every page."""
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
