@@ -48,7 +48,11 @@ class Output:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        # The first column is what people copy: it is never cut short, however narrow the terminal.
+        widest = max((len(safe(row[0])) for row in rows), default=0)
+        for number, column in enumerate(columns):
+            table.add_column(column, min_width=None if number else widest, overflow="fold")
         for row in rows:
             table.add_row(*(Text(safe(value)) for value in row))
         Console(markup=False, emoji=False, highlight=False).print(table)
