@@ -60,12 +60,7 @@ def open_services(settings: Settings, *, sweep: bool = True, clock: Clock | None
     """
     with ExitStack() as stack:
         directory = DataDirectory(settings.data_dir)
-        directory.prepare()
-        writer, runner = stack.enter_context(_endpoints(settings, directory))
-        database = stack.enter_context(Database(writer, size=min(settings.threads, MAX_CONNECTIONS)))
-        with database.connection() as connection:
-            check_server(connection)
-            migrations.check(connection)
+        database, runner = stack.enter_context(_database(settings, directory))
         services = _assemble(
             settings, directory, PostgresEventLog(database), runner=runner, clock=clock or SystemClock(), stack=stack
         )
@@ -78,6 +73,27 @@ def open_services(settings: Settings, *, sweep: bool = True, clock: Clock | None
             sweeper.start()
             stack.callback(sweeper.stop)
         yield services
+
+
+@contextmanager
+def open_log(settings: Settings) -> Iterator[Database]:
+    """Open the database alone, to read the log as it is stored: no read model, no store, no background work."""
+    with _database(settings, DataDirectory(settings.data_dir)) as (database, _):
+        yield database
+
+
+@contextmanager
+def _database(settings: Settings, directory: DataDirectory) -> Iterator[tuple[Database, str]]:
+    """Yield the writer's connections to a checked database, and the runner's connection string."""
+    directory.prepare()
+    with (
+        _endpoints(settings, directory) as (writer, runner),
+        Database(writer, size=min(settings.threads, MAX_CONNECTIONS)) as database,
+    ):
+        with database.connection() as connection:
+            check_server(connection)
+            migrations.check(connection)
+        yield database, runner
 
 
 def migrate(settings: Settings) -> int:

@@ -162,6 +162,13 @@ def extension_of(filename: str, media_type: str) -> str:
     raise InvalidInput("filename", "has no extension, and the media type does not tell one")
 
 
+def media_type_of(filename: str) -> str:
+    """Return the media type that goes with a name's extension, `application/octet-stream` where none is known."""
+    stem, _, last = filename.rpartition(".")
+    extension = last.lower() if stem else ""
+    return _MEDIA_TYPES.get(_SAME_EXTENSION.get(extension, extension), (_ANY_TYPE,))[0]
+
+
 def require_type(category: Category, extension: str, media_type: str) -> None:
     """Refuse an extension that the category does not take, and a media type that contradicts the extension."""
     if extension not in category.extensions:

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenstore.domain.categories import BUILT_IN, GIB, extension_of, path_for, require_template, require_type
+from provenstore.domain.categories import (
+    BUILT_IN,
+    GIB,
+    extension_of,
+    media_type_of,
+    path_for,
+    require_template,
+    require_type,
+)
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.workspace_events import Limits
 
@@ -141,3 +149,18 @@ def test_hostile_templates(template: str) -> None:
     """Nothing that formats, climbs or hides among the built-in folders."""
     with pytest.raises(InvalidInput, match="template"):
         require_template(template)
+
+
+@pytest.mark.parametrize(
+    ("filename", "media_type"),
+    [
+        ("a.PDF", "application/pdf"),
+        ("a.jpeg", "image/jpeg"),
+        ("a.tar.gz", "application/octet-stream"),
+        ("README", "application/octet-stream"),
+        (".pdf", "application/octet-stream"),
+    ],
+)
+def test_a_name_tells_a_media_type(filename: str, media_type: str) -> None:
+    """By its extension, as `require_type` would have it; what is unknown stays unknown."""
+    assert media_type == media_type_of(filename)

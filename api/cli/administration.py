@@ -1,0 +1,154 @@
+"""`workspace` and `keys`: tenants and their policies, and keys for whoever works in them."""
+
+from typing import Annotated, Literal, get_args
+from uuid import UUID
+
+import typer
+
+from provenstore.api.cli import text
+from provenstore.api.cli.custody import Document
+from provenstore.api.cli.options import Reason, instant
+from provenstore.api.cli.session import Session, command
+
+_NO_LIMIT = -1
+
+WorkspaceId = Annotated[str, typer.Argument(metavar="WORKSPACE", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    workspace, keys = (typer.Typer(no_args_is_help=True) for _ in range(2))
+    app.add_typer(workspace, name="workspace", help="Workspaces (tenants), their quota and purge policy.")
+    app.add_typer(keys, name="keys", help="API keys.")
+    _register_workspaces(workspace)
+    _register_keys(keys)
+
+
+def _register_workspaces(app: typer.Typer) -> None:
+    @command(app, "create")
+    def create(
+        session: Session,
+        workspace: WorkspaceId,
+        *,
+        name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
+        max_bytes: Annotated[int | None, typer.Option(min=0, help="Quota in bytes; no limit without it.")] = None,
+        max_files: Annotated[int | None, typer.Option(min=0, help="Quota in files; no limit without it.")] = None,
+        four_eyes: Annotated[
+            bool, typer.Option("--four-eyes/--no-four-eyes", help="Whether a purge takes a second person.")
+        ] = True,
+    ) -> None:
+        """Make a workspace."""
+        new: Document = {"id": workspace, "four_eyes": four_eyes, "max_bytes": max_bytes, "max_files": max_files}
+        _show(session, session.custody.create_workspace(new if name is None else {**new, "name": name}))
+
+    @command(app, "show")
+    def show(session: Session, workspace: WorkspaceId) -> None:
+        """Show a workspace's policy, quota and use."""
+        _show(session, session.custody.workspace(workspace))
+
+    @command(app, "list")
+    def list_workspaces(
+        session: Session,
+        after: Annotated[str, typer.Option(help="Go on after this one.")] = "",
+        limit: Annotated[int, typer.Option(min=1, max=1_000)] = 100,
+    ) -> None:
+        """List the workspaces within reach."""
+        page = session.custody.workspaces(after=after, limit=limit)
+        if session.out.as_json:
+            session.out.document(page)
+            return
+        session.out.table(("WORKSPACE",), [(one["id"],) for one in page["workspaces"]])
+        if page["next"] is not None:
+            session.out.say(f"there are more: --after {page['next']}")
+
+    @command(app, "set")
+    def change(
+        session: Session,
+        workspace: WorkspaceId,
+        *,
+        max_bytes: Annotated[int | None, typer.Option(min=-1, help="Quota in bytes; -1 is no limit.")] = None,
+        max_files: Annotated[int | None, typer.Option(min=-1, help="Quota in files; -1 is no limit.")] = None,
+        four_eyes: Annotated[
+            bool | None, typer.Option("--four-eyes/--no-four-eyes", help="Whether a purge takes a second person.")
+        ] = None,
+        reason: Reason = None,
+    ) -> None:
+        """Change a workspace's quota or purge policy; the policy takes a reason."""
+        asked = {"max_bytes": max_bytes, "max_files": max_files, "four_eyes": four_eyes}
+        changes: Document = {name: value for name, value in asked.items() if value is not None}
+        if not changes:
+            raise typer.BadParameter("says nothing to change: give --max-bytes, --max-files or --four-eyes")
+        for name in ("max_bytes", "max_files"):
+            if changes.get(name) == _NO_LIMIT:
+                changes[name] = None
+        if reason is not None:
+            changes["reason"] = reason
+        _show(session, session.custody.change_workspace(workspace, changes))
+
+
+def _register_keys(app: typer.Typer) -> None:
+    @command(app, "issue")
+    def issue(
+        session: Session,
+        *,
+        role: Annotated[list[str], typer.Option(help="What the key may do; several add up.", show_default=False)],
+        actor: Annotated[str, typer.Option(help="Id of the person or service it stands for.", show_default=False)],
+        kind: Annotated[Literal["service", "person"], typer.Option(help="What the actor is.", show_default=False)],
+        workspace: Annotated[str | None, typer.Option(help="Only within this workspace.")] = None,
+        expires_at: Annotated[str | None, typer.Option(metavar="TIME", help="Good until then.")] = None,
+    ) -> None:
+        """Issue a key and show it, this once."""
+        new: Document = {"actor": actor, "kind": kind, "roles": _roles(role)}
+        if workspace is not None:
+            new["workspace"] = workspace
+        if expires_at is not None:
+            new["expires_at"] = instant("--expires-at", expires_at)
+        issued = session.custody.issue_key(new)
+        if session.out.as_json:
+            session.out.document({"id": issued["id"], "key": issued["key"]})
+        else:
+            session.out.line(issued["key"])
+            session.out.say(f"issued {issued['id']}; the key is kept nowhere, so keep it now")
+
+    @command(app, "revoke")
+    def revoke(
+        session: Session,
+        key_id: Annotated[UUID, typer.Argument(metavar="ID", help="The key's id.", show_default=False)],
+        reason: Reason = None,
+    ) -> None:
+        """Revoke a key; it opens nothing from then on."""
+        session.custody.revoke_key(str(key_id), reason)
+        if session.out.as_json:
+            session.out.document({"id": str(key_id), "revoked": True})
+        else:
+            session.out.say(f"revoked {key_id}")
+
+
+def _roles(given: list[str]) -> list[str]:
+    """Return the roles if all exist; a usage error otherwise."""
+    from provenstore.domain.workspace_events import Role
+
+    known = get_args(Role)
+    if unknown := set(given) - set(known):
+        raise typer.BadParameter(f"{min(unknown)!r} is none of {', '.join(known)}", param_hint="--role")
+    return given
+
+
+def _show(session: Session, workspace: Document) -> None:
+    if session.out.as_json:
+        session.out.document(workspace)
+        return
+    quota, used = workspace["quota"], workspace["used"]
+    session.out.fields(
+        {
+            "workspace": workspace["id"],
+            "name": workspace["name"],
+            "second person at purges": "yes" if workspace["four_eyes"] else "no",
+            "bytes": f"{text.size(used['bytes'])} of {_limit(text.size(quota['max_bytes']))}",
+            "files": f"{used['files']} of {_limit(text.safe(quota['max_files']))}",
+        }
+    )
+
+
+def _limit(shown: str) -> str:
+    return "any number" if shown == "-" else shown

@@ -1,0 +1,83 @@
+"""What commands need of a ledger, whether behind a server or in a data directory: the one interface of every command.
+
+Answers are the JSON of the contract, ids and times are text. Errors are those of `provenstore.domain.errors`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Literal, Protocol
+
+Document = dict[str, Any]
+"""A JSON object of the contract."""
+
+Decision = Literal["withdraw", "approve", "reject"]
+
+
+class Custody(Protocol):
+    """The acts that commands are made of; `provenstore.api.client.Client` describes each."""
+
+    def initiate(self, new: Document) -> Document:
+        """Begin a file; answers {"file", "upload"}."""
+
+    def upload(self, file_id: str, body: Iterable[bytes], *, size: int | None, media_type: str) -> Document:
+        """Send the whole content, which finishes the file; answers File."""
+
+    def abort(self, file_id: str, reason: str) -> Document:
+        """Give an unfinished upload up; answers File."""
+
+    def content(self, file_id: str) -> AbstractContextManager[Iterator[bytes]]:
+        """Lend the content as it comes."""
+
+    def file(self, file_id: str, *, full: bool = False) -> Document:
+        """Answer File."""
+
+    def files(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
+        """Answer a page {"files", "next"}."""
+
+    def history(self, file_id: str, *, after: int, limit: int) -> Document:
+        """Answer a page {"events", "next"}."""
+
+    def soft_delete(self, file_id: str, reason: str | None) -> Document:
+        """Take the content out of reach; answers File."""
+
+    def restore(self, file_id: str, reason: str | None) -> Document:
+        """Bring the content back; answers File."""
+
+    def set_retention(self, file_id: str, *, until: str, mode: str, reason: str) -> Document:
+        """Set the retention; answers File."""
+
+    def place_hold(self, file_id: str, *, name: str, matter: str | None, reason: str) -> Document:
+        """Place a legal hold; answers {"id"}."""
+
+    def release_hold(self, file_id: str, hold: str, reason: str | None) -> Document:
+        """End a legal hold; answers File."""
+
+    def holds(self, file_id: str) -> Document:
+        """Answer {"legal_holds"}."""
+
+    def request_purge(self, file_id: str, reason: str | None) -> Document:
+        """Ask for the destruction of a file; answers {"id", "file_id", "status", "requested_by"}."""
+
+    def decide_purge(self, file_id: str, decision: Decision, reason: str | None) -> Document:
+        """Withdraw, approve or reject a purge; answers as `request_purge` does."""
+
+    def certificate(self, file_id: str) -> Document:
+        """Answer the certificate of a file's destruction."""
+
+    def create_workspace(self, new: Document) -> Document:
+        """Make a workspace; answers it."""
+
+    def workspace(self, workspace: str) -> Document:
+        """Answer a workspace."""
+
+    def workspaces(self, *, after: str, limit: int) -> Document:
+        """Answer a page {"workspaces", "next"}."""
+
+    def change_workspace(self, workspace: str, changes: Document) -> Document:
+        """Change quota or purge policy; answers the workspace."""
+
+    def issue_key(self, new: Document) -> Document:
+        """Issue a key; answers {"id", "key"}, this once."""
+
+    def revoke_key(self, key_id: str, reason: str | None) -> None:
+        """Revoke a key."""

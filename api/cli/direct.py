@@ -1,0 +1,229 @@
+"""`Custody` over a data directory: the same acts as the HTTP API, called in this process as the system user.
+
+Reach over the directory's files is the permission: whoever can open it could read them anyway. Each system user is one
+subject, so a second person is another user, never the same one twice.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from pydantic import ValidationError
+
+from provenstore.api import views
+from provenstore.api.cli.custody import Decision, Document
+from provenstore.api.http import bodies
+from provenstore.api.services import Services
+from provenstore.api.settings import load_settings
+from provenstore.api.wiring import open_services
+from provenstore.domain import workspace as ws
+from provenstore.domain.caller import Caller
+from provenstore.domain.envelope import Actor
+from provenstore.domain.errors import InvalidInput
+from provenstore.domain.file import File
+from provenstore.domain.uploading import NewFile
+from provenstore.projections.file_fold import fold_file
+from provenstore.projections.file_query import FileFilter
+
+Parsed = TypeVar("Parsed", bound=bodies.Body)
+
+
+@contextmanager
+def open_direct(data_dir: Path | None) -> Iterator["Direct"]:
+    """Open the ledger in a data directory (by default the one of the settings) for one command."""
+    settings = load_settings(data_dir=data_dir)
+    # No sweeping: background work belongs to `serve`, and a command should not do other people's deletions.
+    with open_services(settings, sweep=False) as services:
+        yield Direct(services, system_user())
+
+
+def system_user() -> Caller:
+    """Return the system user as a caller: one subject, all roles but never its own second person."""
+    actor = Actor(f"system-user-{os.getuid()}", "person", "cli")
+    return Caller(actor, frozenset({"admin"}), None, request=str(uuid4()))
+
+
+class Direct:
+    """A ledger in this process. See `Custody` for what each method answers."""
+
+    def __init__(self, services: Services, caller: Caller) -> None:
+        """Act on `services` as `caller`."""
+        self._services = services
+        self._ledger = services.ledger
+        self._caller = caller
+
+    # -- content -------------------------------------------------------------------------------------------
+
+    def initiate(self, new: Document) -> Document:
+        """Begin a file; there is no URL to send its bytes to, so "upload" names only the method."""
+        body = _parse(bodies.NewFileBody, new)
+        fields = body.model_dump(exclude={"upload", "related"})
+        fields["related"] = tuple(one.model_dump() for one in body.related)
+        file = self._ledger.initiate(self._caller, NewFile(**fields, upload="api"))
+        return {"file": self._file(file), "upload": {"method": "api"}}
+
+    def upload(self, file_id: str, body: Iterable[bytes], *, size: int | None, media_type: str) -> Document:
+        """Store the whole content; the media type is the declared one, and only HTTP has to say it again."""
+        del media_type
+        return self._file(self._ledger.upload_content(self._caller, UUID(file_id), body, size=size))
+
+    def abort(self, file_id: str, reason: str) -> Document:
+        """Give an unfinished upload up."""
+        return self._file(self._ledger.abort_upload(self._caller, UUID(file_id), reason))
+
+    @contextmanager
+    def content(self, file_id: str) -> Iterator[Iterator[bytes]]:
+        """Lend the content after recording the access."""
+        with self._ledger.content(self._caller, UUID(file_id)) as content:
+            yield iter(content.reader)
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    def file(self, file_id: str, *, full: bool = False) -> Document:
+        """Fold the file's events."""
+        lifecycle = self._ledger.lifecycle(self._caller, UUID(file_id))
+        row = views.row_of(lifecycle)
+        if not full:
+            return views.file_json(row)
+        events = chain(lifecycle.events, self._ledger.accesses(self._caller, UUID(file_id)))
+        return views.file_json(fold_file(events, lifecycle.disclosures) or row, "full")
+
+    def files(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
+        """List from the read model, brought up to the present first."""
+        query = _parse(bodies.ListQuery, {**asked, "limit": limit})
+        wanted = query.model_dump(exclude={"workspace", "cursor", "limit", "min_position"}, exclude_none=True)
+        scope = self._ledger.listable(self._caller, query.workspace)
+        within = None if scope is None else (scope,)
+        self._services.wait_for(self._ledger.log.position())
+        return views.files_json(
+            self._services.files.list(FileFilter(workspaces=within, **wanted), cursor=cursor, limit=limit)
+        )
+
+    def history(self, file_id: str, *, after: int, limit: int) -> Document:
+        """Read the file's events."""
+        return views.history_json(self._ledger.history(self._caller, UUID(file_id), after=after, limit=limit))
+
+    # -- custody -------------------------------------------------------------------------------------------
+
+    def soft_delete(self, file_id: str, reason: str | None) -> Document:
+        """Take the content out of reach."""
+        return self._file(self._ledger.soft_delete(self._caller, UUID(file_id), reason))
+
+    def restore(self, file_id: str, reason: str | None) -> Document:
+        """Bring the content back."""
+        return self._file(self._ledger.restore(self._caller, UUID(file_id), reason))
+
+    def set_retention(self, file_id: str, *, until: str, mode: str, reason: str) -> Document:
+        """Set the retention."""
+        body = _parse(bodies.RetentionBody, {"until": until, "mode": mode, "reason": reason})
+        return self._file(
+            self._ledger.set_retention(
+                self._caller, UUID(file_id), until=body.until, mode=body.mode, reason=body.reason
+            )
+        )
+
+    def place_hold(self, file_id: str, *, name: str, matter: str | None, reason: str) -> Document:
+        """Place a legal hold."""
+        _, hold = self._ledger.place_hold(self._caller, UUID(file_id), name=name, matter=matter, reason=reason)
+        return {"id": hold}
+
+    def release_hold(self, file_id: str, hold: str, reason: str | None) -> Document:
+        """End a legal hold."""
+        return self._file(self._ledger.release_hold(self._caller, UUID(file_id), hold, reason))
+
+    def holds(self, file_id: str) -> Document:
+        """Fold the holds that stand."""
+        return views.holds_json(views.row_of(self._ledger.lifecycle(self._caller, UUID(file_id))))
+
+    # -- purges --------------------------------------------------------------------------------------------
+
+    def request_purge(self, file_id: str, reason: str | None) -> Document:
+        """Ask for the destruction of a file."""
+        self._ledger.request_purge(self._caller, UUID(file_id), reason)
+        return self._purge(file_id)
+
+    def decide_purge(self, file_id: str, decision: Decision, reason: str | None) -> Document:
+        """Withdraw, approve or reject the purge under way."""
+        decide = {
+            "withdraw": self._ledger.withdraw_purge,
+            "approve": self._ledger.approve_purge,
+            "reject": self._ledger.reject_purge,
+        }[decision]
+        decide(self._caller, UUID(file_id), None, reason)
+        return self._purge(file_id)
+
+    def certificate(self, file_id: str) -> Document:
+        """Read the certificate."""
+        return self._ledger.certificate(self._caller, UUID(file_id))
+
+    # -- administration ------------------------------------------------------------------------------------
+
+    def create_workspace(self, new: Document) -> Document:
+        """Make a workspace."""
+        body = _parse(bodies.NewWorkspaceBody, new)
+        self._ledger.create_workspace(self._caller, ws.CreateWorkspace(**body.model_dump()))
+        return self.workspace(body.id)
+
+    def workspace(self, workspace: str) -> Document:
+        """Describe a workspace."""
+        found = self._ledger.describe_workspace(self._caller, workspace)
+        return views.workspace_json(found.state, found.name, found.use)
+
+    def workspaces(self, *, after: str, limit: int) -> Document:
+        """List the workspaces."""
+        found = self._ledger.list_workspaces(self._caller, after=after, limit=limit + 1)
+        return views.workspaces_json(found[:limit], found[limit - 1] if len(found) > limit else None)
+
+    def change_workspace(self, workspace: str, changes: Document) -> Document:
+        """Change quota or purge policy."""
+        body = _parse(bodies.WorkspaceBody, changes)
+        sent = body.sent()
+        if sent.keys() & {"max_bytes", "max_files"}:
+            state = self._ledger.describe_workspace(self._caller, workspace).state
+            limits = {name: sent.get(name, getattr(state, name)) for name in ("max_bytes", "max_files")}
+            self._ledger.change_workspace(self._caller, workspace, ws.SetQuota(**limits))
+        if body.four_eyes is not None:
+            if body.reason is None:
+                raise InvalidInput("reason", "is missing; changing the purge policy takes one")
+            self._ledger.change_workspace(
+                self._caller, workspace, ws.SetPurgePolicy(four_eyes=body.four_eyes, reason=body.reason)
+            )
+        return self.workspace(workspace)
+
+    def issue_key(self, new: Document) -> Document:
+        """Issue a key."""
+        body = _parse(bodies.NewKeyBody, new)
+        issued = self._ledger.issue_key(
+            self._caller,
+            actor=body.actor,
+            kind=body.kind,
+            roles=body.roles,
+            scope=body.workspace,
+            expires_at=body.expires_at,
+        )
+        return views.key_json(issued)
+
+    def revoke_key(self, key_id: str, reason: str | None) -> None:
+        """Revoke a key."""
+        self._ledger.revoke_key(self._caller, UUID(key_id), reason)
+
+    # -- the rest ------------------------------------------------------------------------------------------
+
+    def _file(self, file: File) -> Document:
+        return self.file(str(file.id))
+
+    def _purge(self, file_id: str) -> Document:
+        return views.purge_json(self._ledger.lifecycle(self._caller, UUID(file_id)))
+
+
+def _parse(body: type[Parsed], document: Mapping[str, Any]) -> Parsed:
+    """Read a document as the API would; InvalidInput names the first field that is wrong, never its value."""
+    try:
+        return body.model_validate(document)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_input=False)[0]
+        raise InvalidInput(".".join(map(str, first["loc"])) or "request", str(first["msg"])) from None

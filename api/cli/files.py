@@ -1,0 +1,157 @@
+"""`ls`, `show`, `history`, `rm` and `restore`: what is there, what happened to it, and taking it out of reach."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from provenstore.api.cli import text
+from provenstore.api.cli.custody import Document
+from provenstore.api.cli.options import FileId, Reason, RequiredReason, instant, pair
+from provenstore.api.cli.session import Session, command
+
+_PAGE = 1_000
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+
+    @command(app, "ls")
+    def ls(
+        session: Session,
+        *,
+        workspace: Annotated[str | None, typer.Option(help="Only this workspace.")] = None,
+        category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
+        variant: Annotated[str | None, typer.Option(help="Only this variant.")] = None,
+        status: Annotated[
+            str | None, typer.Option(help="initiated, stored, soft_deleted, purged, aborted or expired.")
+        ] = None,
+        name: Annotated[str | None, typer.Option(help="Only names that contain this.")] = None,
+        media_type: Annotated[str | None, typer.Option(help="Only this media type.")] = None,
+        owner: Annotated[str | None, typer.Option(help="Only files of this actor.")] = None,
+        subject: Annotated[str | None, typer.Option(help="Only files about this person.")] = None,
+        related: Annotated[str | None, typer.Option(metavar="TYPE:ID", help="Only of this business object.")] = None,
+        metadata: Annotated[str | None, typer.Option(metavar="KEY=VALUE", help="Only with this entry.")] = None,
+        held: Annotated[bool | None, typer.Option("--held/--not-held", help="Under a legal hold or not.")] = None,
+        min_size: Annotated[int | None, typer.Option(min=0, help="At least so many bytes.")] = None,
+        max_size: Annotated[int | None, typer.Option(min=0, help="At most so many bytes.")] = None,
+        created_from: Annotated[str | None, typer.Option(metavar="TIME", help="Created then or later.")] = None,
+        created_before: Annotated[str | None, typer.Option(metavar="TIME", help="Created before.")] = None,
+        limit: Annotated[int, typer.Option(min=1, max=1_000, help="Files of one page.")] = 100,
+        cursor: Annotated[str | None, typer.Option(help="Go on where a page ended.")] = None,
+        everything: Annotated[bool, typer.Option("--all", help="All pages, as one answer.")] = False,
+    ) -> None:
+        """List files, newest first."""
+        asked: dict[str, Any] = {
+            "workspace": workspace,
+            "category": category,
+            "variant": variant,
+            "status": status,
+            "filename_contains": name,
+            "media_type": media_type,
+            "owner": owner,
+            "subject": subject,
+            "held": held,
+            "min_size": min_size,
+            "max_size": max_size,
+            "created_from": instant("--created-from", created_from),
+            "created_before": instant("--created-before", created_before),
+        }
+        if related is not None:
+            asked["related_type"], asked["related_id"] = pair("--related", related, ":")
+        if metadata is not None:
+            asked["metadata_key"], asked["metadata_value"] = pair("--metadata", metadata, "=")
+        given = {key: value for key, value in asked.items() if value is not None}
+        page = session.custody.files(given, cursor=cursor, limit=_PAGE if everything else limit)
+        while everything and page["next"] is not None:
+            more = session.custody.files(given, cursor=page["next"], limit=_PAGE)
+            page = {"files": [*page["files"], *more["files"]], "next": more["next"]}
+        _list(session, page)
+
+    @command(app, "show")
+    def show(session: Session, file_id: FileId) -> None:
+        """Show everything about a file, from its own events."""
+        _show(session, session.custody.file(str(file_id), full=True))
+
+    @command(app, "history")
+    def history(session: Session, file_id: FileId) -> None:
+        """Show everything that ever happened to a file, in log order; that it was read is recorded."""
+        events: list[Document] = []
+        after: int | None = 0
+        while after is not None:
+            page = session.custody.history(str(file_id), after=after, limit=_PAGE)
+            events += page["events"]
+            after = page["next"]
+        if session.out.as_json:
+            session.out.document({"events": events, "next": None})
+            return
+        session.out.table(("POSITION", "TIME", "EVENT", "BY", "OUTCOME", "DETAILS"), [_row(one) for one in events])
+
+    @command(app, "rm")
+    def rm(session: Session, file_id: FileId, reason: RequiredReason) -> None:
+        """Take a file's content out of reach; its bytes stay, and restore brings it back."""
+        _done(session, session.custody.soft_delete(str(file_id), reason), "deleted")
+
+    @command(app, "restore")
+    def restore(session: Session, file_id: FileId, reason: Reason = None) -> None:
+        """Bring a deleted or expired file back."""
+        _done(session, session.custody.restore(str(file_id), reason), "restored")
+
+
+def _list(session: Session, page: Document) -> None:
+    if session.out.as_json:
+        session.out.document(page)
+        return
+    rows = [
+        (
+            one["id"],
+            one["status"],
+            text.size(one["size"]),
+            text.moment(one["created_at"]),
+            one["category"],
+            one["filename"],
+        )
+        for one in page["files"]
+    ]
+    session.out.table(("ID", "STATUS", "SIZE", "CREATED", "CATEGORY", "NAME"), rows)
+    if page["next"] is not None:
+        session.out.say(f"there are more: --cursor {page['next']}")
+
+
+def _show(session: Session, file: Document) -> None:
+    if session.out.as_json:
+        session.out.document(file)
+        return
+    session.out.fields({name: _plain(value) for name, value in file.items()})
+
+
+def _done(session: Session, file: Document, what: str) -> None:
+    if session.out.as_json:
+        session.out.document(file)
+        return
+    session.out.line(file["id"])
+    session.out.say(f"{what} {file['filename'] or file['id']}")
+
+
+def _row(one: Document) -> tuple[object, ...]:
+    event = one["event"]
+    return (
+        one["position"],
+        text.moment(event["time"]),
+        event["type"],
+        event["actor"]["id"],
+        event["outcome"],
+        _details(event["data"], one["disclosures"]),
+    )
+
+
+def _details(data: Document, disclosures: Document) -> str:
+    """Return the fields of an event that hold something, private ones as far as they may be seen."""
+    found = {name: value for name, value in {**data, **disclosures}.items() if value not in (None, "", [], {})}
+    return " ".join(f"{name}={_plain(value)}" for name, value in found.items())
+
+
+def _plain(value: Any) -> object:
+    if isinstance(value, dict) and value.keys() == {"erased_by"}:
+        return "(erased)"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value

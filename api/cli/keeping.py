@@ -1,0 +1,118 @@
+"""`purge`, `hold` and `retention`: destroying bytes with a second person, and keeping them from being destroyed."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from provenstore.api.cli import text
+from provenstore.api.cli.custody import Decision, Document
+from provenstore.api.cli.options import FileId, Reason, RequiredReason, instant
+from provenstore.api.cli.session import Session, command
+
+_DECISIONS: tuple[tuple[Decision, str], ...] = (
+    ("withdraw", "Take a purge request back."),
+    ("approve", "Agree, as a second person, to a purge; the bytes are destroyed at once."),
+    ("reject", "Refuse a purge; the file stays deleted and can be restored."),
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    purge, hold, retention = (typer.Typer(no_args_is_help=True) for _ in range(3))
+    app.add_typer(purge, name="purge", help="Destroy a deleted file's bytes, with a second person.")
+    app.add_typer(hold, name="hold", help="Legal holds: nothing is deleted, expired or purged under one.")
+    app.add_typer(retention, name="retention", help="Retention: neither expiry nor purge before a time.")
+    _register_purge(purge)
+    _register_holds(hold)
+
+    @command(retention, "set")
+    def set_retention(
+        session: Session,
+        file_id: FileId,
+        until: Annotated[str, typer.Option(metavar="TIME", help="Kept until then.", show_default=False)],
+        reason: RequiredReason,
+        mode: Annotated[
+            Literal["compliance", "governance"],
+            typer.Option(help="Compliance is only ever lengthened; governance is shortened by two persons."),
+        ] = "governance",
+    ) -> None:
+        """Set or lengthen a file's retention, or ask to shorten it."""
+        moment = str(instant("--until", until))
+        file = session.custody.set_retention(str(file_id), until=moment, mode=mode, reason=reason)
+        if session.out.as_json:
+            session.out.document(file)
+        else:
+            session.out.line(file["id"], text.moment(file["retention_until"]))
+
+
+def _register_purge(app: typer.Typer) -> None:
+    @command(app, "request")
+    def request(session: Session, file_id: FileId, reason: Reason = None) -> None:
+        """Ask for the destruction of a deleted file's bytes."""
+        _purge(session, session.custody.request_purge(str(file_id), reason))
+
+    def add(decision: Decision, description: str) -> None:
+        def decide(session: Session, file_id: FileId, reason: Reason = None) -> None:
+            _purge(session, session.custody.decide_purge(str(file_id), decision, reason))
+
+        decide.__doc__ = description
+        command(app, decision)(decide)
+
+    for decision, description in _DECISIONS:
+        add(decision, description)
+
+    @command(app, "certificate")
+    def certificate(session: Session, file_id: FileId) -> None:
+        """Show the certificate of a file's destruction; that it was read is recorded."""
+        session.out.document(session.custody.certificate(str(file_id)))
+
+
+def _register_holds(app: typer.Typer) -> None:
+    @command(app, "place")
+    def place(
+        session: Session,
+        file_id: FileId,
+        name: Annotated[str, typer.Option(help="What the hold is called.", show_default=False)],
+        reason: RequiredReason,
+        matter: Annotated[str | None, typer.Option(help="The legal matter that it belongs to.")] = None,
+    ) -> None:
+        """Place a legal hold and answer its id."""
+        placed = session.custody.place_hold(str(file_id), name=name, matter=matter, reason=reason)
+        if session.out.as_json:
+            session.out.document(placed)
+        else:
+            session.out.line(placed["id"])
+
+    @command(app, "release")
+    def release(
+        session: Session,
+        file_id: FileId,
+        hold: Annotated[str, typer.Argument(metavar="HOLD", help="The hold's id.", show_default=False)],
+        reason: Reason = None,
+    ) -> None:
+        """End a legal hold, as another person than the one who placed it."""
+        file = session.custody.release_hold(str(file_id), hold, reason)
+        if session.out.as_json:
+            session.out.document(file)
+        else:
+            session.out.say("released")
+
+    @command(app, "list")
+    def list_holds(session: Session, file_id: FileId) -> None:
+        """List the legal holds that stand on a file."""
+        found = session.custody.holds(str(file_id))
+        if session.out.as_json:
+            session.out.document(found)
+            return
+        rows = [
+            (one["id"], one["name"], one["matter"], one["placed_by"], text.moment(one["placed_at"]))
+            for one in found["legal_holds"]
+        ]
+        session.out.table(("ID", "NAME", "MATTER", "BY", "SINCE"), rows)
+
+
+def _purge(session: Session, purge: Document) -> None:
+    if session.out.as_json:
+        session.out.document(purge)
+    else:
+        session.out.line(purge["id"], purge["status"])

@@ -1,0 +1,100 @@
+"""Files of this machine: read once while they are hashed, and written whole or not at all."""
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from provenstore.domain.errors import Refused
+
+CHUNK = 1 << 20
+
+_CANNOT_LINK = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+
+
+@dataclass
+class Hashed:
+    """Passes chunks on while it counts and hashes them."""
+
+    chunks: Iterable[bytes]
+    advance: Callable[[int], None] = lambda _: None
+    expected: int | None = None  # bytes; a file that grows or shrinks while it is read is refused
+    count: int = 0
+    _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the chunks, once."""
+        for chunk in self.chunks:
+            self.count += len(chunk)
+            if self.expected is not None and self.count > self.expected:
+                raise Refused("the file grew while it was read")
+            self._digest.update(chunk)
+            self.advance(len(chunk))
+            yield chunk
+        if self.expected is not None and self.count < self.expected:
+            raise Refused("the file shrank while it was read")
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of what has passed."""
+        return self._digest.hexdigest()
+
+
+def chunks_of(file: BinaryIO) -> Iterator[bytes]:
+    """Read an open file in constant memory."""
+    while chunk := file.read(CHUNK):
+        yield chunk
+
+
+def regular_size(file: BinaryIO) -> int | None:
+    """Return how many bytes an open regular file has from here on, or None for a pipe."""
+    found = os.fstat(file.fileno())
+    return found.st_size - file.tell() if stat.S_ISREG(found.st_mode) else None
+
+
+@contextlib.contextmanager
+def whole_file(target: Path, *, force: bool) -> Iterator[BinaryIO]:
+    """Lend a temporary file beside `target`, which takes its place when the block ends well.
+
+    Refused if there is a file already, unless `force`: then it is replaced. A block that fails leaves nothing.
+    """
+    if not force and os.path.lexists(target):
+        raise Refused(f"{target} is there already; --force replaces it")
+    handle, name = tempfile.mkstemp(prefix=".provenstore-", suffix=".part", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            os.fchmod(file.fileno(), 0o666 & ~_umask())
+        _place(Path(name), target, force=force)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            Path(name).unlink()
+
+
+def _place(made: Path, target: Path, *, force: bool) -> None:
+    """Give the finished file its name; a link, unlike a rename, never replaces what came in between."""
+    if force:
+        made.replace(target)
+        return
+    try:
+        target.hardlink_to(made)
+    except FileExistsError:
+        raise Refused(f"{target} is there already; --force replaces it") from None
+    except OSError as exc:
+        if exc.errno not in _CANNOT_LINK:
+            raise
+        made.rename(target)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

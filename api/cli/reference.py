@@ -1,0 +1,89 @@
+"""The reference page of the command line, written from the commands themselves so that it cannot drift.
+
+`python -m provenstore.api.cli.reference > docs/reference/cli.md` renews it; a test compares.
+"""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+_HEAD = """\
+# Command line
+
+<!-- Written by `python -m provenstore.api.cli.reference`; edit the commands, not this page. -->
+
+stdout carries the answer: text for people, on a pipe fields separated by tabs, with `--json` exactly one JSON document.
+stderr carries messages, and progress bars on a terminal only. After an error stdout is empty, and stderr has one
+sentence, or with `--json` a problem as the HTTP API answers it. Text from outside never reaches a terminal raw.
+
+| exit code | meaning |
+|---|---|
+| 0 | done |
+| 1 | refused: as it stands the request cannot be carried out |
+| 2 | the command line is wrong |
+| 3 | unavailable: try later, or mend what the sentence says |
+| 7 | integrity violated: what is stored is not what was sealed |
+
+`--url URL`, `--profile NAME` and `--data-dir DIRECTORY` say where a command works. The first that applies counts: one
+of these; `PROVENSTORE_PROFILE`; `PROVENSTORE_URL`; the data directory `PROVENSTORE_DATA_DIR`. On a data directory the
+caller is the system user, as one person `system-user-<uid>` with the role admin. On a server the key is that of
+`PROVENSTORE_KEY`, or of the profile in `~/.config/provenstore/profiles.toml`, which nobody else may read (mode 0600):
+
+```toml
+[production]
+url = "https://ledger.example.com"
+key = "pvs_..."
+```
+
+Times are RFC 3339, e.g. `2026-11-20T15:04:05Z`; a date is its first moment in UTC.
+"""
+
+_SHARED = ("url", "profile", "data_dir", "as_json")
+"""Options that the page describes once, for all commands."""
+
+
+def reference() -> str:
+    """Return the page in Markdown."""
+    import typer
+
+    from provenstore.api.cli.app import app
+
+    return _HEAD + "\n".join(_commands(typer.main.get_command(app), "provenstore"))
+
+
+def _commands(command: Any, path: str) -> Iterator[str]:
+    """Describe a command, or a group by its commands."""
+    if hasattr(command, "commands"):
+        for name, below in command.commands.items():
+            yield from _commands(below, f"{path} {name}")
+        return
+    shown = [parameter for parameter in command.params if parameter.name != "help"]
+    arguments = [one for one in shown if one.param_type_name == "argument"]
+    usage = " ".join([path, *(one.metavar or one.name.upper() for one in arguments), "[OPTIONS]"])
+    yield f"\n## `{usage}`\n"
+    yield command.help.strip() + "\n"
+    options = [one for one in shown if one.param_type_name == "option"]
+    if own := [one for one in options if one.name not in _SHARED]:
+        yield "| option | meaning |\n|---|---|"
+        yield from (_option(one) for one in own)
+        yield ""
+    yield "Also " + ", ".join(f"`{one.opts[0]}`" for one in options if one.name in _SHARED) + "."
+
+
+def _option(option: Any) -> str:
+    spelled = [
+        f"{name} {option.metavar}" if option.metavar else name for name in (*option.opts, *option.secondary_opts)
+    ]
+    names = ", ".join(f"`{name}`" for name in spelled)
+    facts = [option.help or ""]
+    if option.required:
+        facts.append("Required.")
+    elif isinstance(option.default, str | int) and not isinstance(option.default, bool) and option.default != "":
+        facts.append(f"Default `{option.default}`.")
+    if option.multiple:
+        facts.append("May be repeated.")
+    return f"| {names} | {' '.join(filter(None, facts))} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

@@ -1,0 +1,146 @@
+"""`serve`: the HTTP API over a data directory, in one process or several.
+
+The address is taken first and the services are opened second, both in this process, so that whatever is wrong is one
+sentence and an exit code, not a traceback out of a worker.
+"""
+
+import contextlib
+import errno
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from provenstore.api.cli.session import Session, local_command
+from provenstore.domain.errors import Misconfigured, Unavailable
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from provenstore.api.settings import Settings
+
+_BACKLOG = 2_048
+_GRACE = 30
+"""Seconds that requests under way are given to end when the server is asked to stop."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @local_command(app, "serve")
+    def serve(
+        session: Session,
+        host: Annotated[str | None, typer.Option(help="Listen on this address; 127.0.0.1 by default.")] = None,
+        port: Annotated[
+            int | None, typer.Option(min=0, max=65_535, help="Listen on this port; 8080 by default, 0 is any free one.")
+        ] = None,
+        workers: Annotated[int | None, typer.Option(min=1, help="Processes on the one data directory.")] = None,
+    ) -> None:
+        """Serve the HTTP API until SIGTERM or Ctrl-C."""
+        from provenstore.api.log_output import log_to_stderr
+        from provenstore.api.settings import load_settings
+
+        log_to_stderr(logging.INFO)
+        settings = load_settings(data_dir=session.data_dir, host=host, port=port, workers=workers)
+        with _ending_well(), _listening(settings.host, settings.port) as listener:
+            _serve(session, settings, listener)
+
+
+def worker() -> "FastAPI":
+    """Return the application of one worker process."""
+    from provenstore.api.http.app import from_environment
+    from provenstore.api.log_output import log_to_stderr
+
+    log_to_stderr(logging.INFO)
+    return from_environment()
+
+
+class _Asked(BaseException):
+    """Somebody asked the server to stop, which is how it is meant to end."""
+
+
+@contextmanager
+def _ending_well() -> Iterator[None]:
+    """Take SIGTERM and Ctrl-C for a good end: everything is closed in order and the exit code is 0."""
+
+    def ask(_number: int, _frame: object) -> None:
+        raise _Asked
+
+    before = signal.signal(signal.SIGTERM, ask)
+    try:
+        with contextlib.suppress(_Asked, KeyboardInterrupt):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Take the address; Unavailable if somebody has it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as exc:
+        if exc.errno == errno.EADDRINUSE:
+            raise Unavailable(f"port {port} on {host} is in use; choose another with --port") from exc
+        raise Misconfigured(f"cannot listen on {host} port {port}: {exc.strerror}") from exc
+    with listener:
+        yield listener
+
+
+def _serve(session: Session, settings: "Settings", listener: socket.socket) -> None:
+    """Open the services, then serve. Several workers join the database that this process holds open."""
+    from provenstore.api.wiring import open_services
+
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    place = f"Provenstore on http://{host}:{listener.getsockname()[1]}, data directory {settings.data_dir.absolute()}"
+    if settings.workers == 1:
+        with open_services(settings) as services:
+            from provenstore.api.http.app import create_app
+
+            application = create_app(settings, lambda: contextlib.nullcontext(services))
+            _run_one(_config(application), listener, lambda: session.out.say(place))
+        return
+    # Spawned workers read their settings themselves: what came as an option must be in the environment, too.
+    os.environ["PROVENSTORE_DATA_DIR"] = str(settings.data_dir.absolute())
+    with open_services(settings, sweep=False):
+        session.out.say(f"{place}, {settings.workers} workers")
+        _run_several(_config("provenstore.api.cli.serve:worker", factory=True, workers=settings.workers), listener)
+
+
+def _config(application: Any, **more: Any) -> Any:
+    import uvicorn
+
+    return uvicorn.Config(
+        application,
+        log_level="warning",  # requests are logged by the application, without query strings
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # a forwarded address is worth nothing unless somebody trusted says so
+        timeout_graceful_shutdown=_GRACE,
+        **more,
+    )
+
+
+def _run_one(config: Any, listener: socket.socket, ready: Any) -> None:
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                ready()
+
+    # After a signal it finishes what is under way and raises the signal once more, which `_ending_well` takes.
+    Server(config).run(sockets=[listener])
+
+
+def _run_several(config: Any, listener: socket.socket) -> None:
+    from uvicorn.supervisors import Multiprocess
+
+    Multiprocess(config, sockets=[listener]).run()

@@ -1,0 +1,145 @@
+"""One run of a command: what it works on, where it answers, and what becomes of its errors.
+
+A command is written once, against `Custody`; whether that is a server or a data directory is decided here.
+"""
+
+import inspect
+import logging
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Concatenate, NoReturn, ParamSpec, cast
+
+import typer
+
+from provenstore.api.cli import exits
+from provenstore.api.cli.custody import Custody
+from provenstore.api.cli.output import Output, quietly_close_stdout
+from provenstore.domain.errors import ProvenstoreError, Refused, StorageFull
+
+P = ParamSpec("P")
+
+_DISK_FULL = frozenset({28, 122})  # ENOSPC, EDQUOT
+
+Url = Annotated[str | None, typer.Option(help="Work on this server; the key comes from PROVENSTORE_KEY.")]
+ProfileName = Annotated[str | None, typer.Option(help="Work on the server of this profile, with its key.")]
+DataDir = Annotated[Path | None, typer.Option(help="Work on this data directory itself, as the system user.")]
+Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
+
+_SHARED: dict[str, tuple[Any, Any]] = {"url": (Url, None), "profile": (ProfileName, None)}
+_LOCAL: dict[str, tuple[Any, Any]] = {"data_dir": (DataDir, None)}
+_ANSWER: dict[str, tuple[Any, Any]] = {"as_json": (Json, False)}
+
+
+@dataclass(slots=True)
+class Session:
+    """What a command is given. `custody` is opened when it is first asked for, and closed after the command."""
+
+    out: Output
+    url: str | None = None
+    profile: str | None = None
+    data_dir: Path | None = None
+    stack: ExitStack = field(default_factory=ExitStack)
+    _custody: Custody | None = None
+
+    @property
+    def custody(self) -> Custody:
+        """The ledger to work on."""
+        if self._custody is None:
+            self._custody = self._open()
+        return self._custody
+
+    def _open(self) -> Custody:
+        from provenstore.api.client.connection import by_profile, by_url, client_settings
+
+        settings = client_settings()
+        profile = self.profile or (None if self.url or self.data_dir else settings.profile)
+        url = self.url or (None if profile or self.data_dir else settings.url)
+        if profile or url:
+            from provenstore.api.client.client import Client
+
+            connection = by_profile(profile, settings) if profile else by_url(str(url), settings)
+            return self.stack.enter_context(Client(connection))
+        from provenstore.api.cli.direct import open_direct
+
+        return self.stack.enter_context(open_direct(self.data_dir))
+
+    @property
+    def remote(self) -> bool:
+        """Whether the environment or an option names a server."""
+        from provenstore.api.client.connection import client_settings
+
+        settings = client_settings()
+        return bool(self.url or self.profile or (not self.data_dir and (settings.url or settings.profile)))
+
+
+def command(app: typer.Typer, name: str) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[..., None]]:
+    """Register a command that works on a ledger; adds --url, --profile, --data-dir and --json."""
+    return _register(app, name, {**_SHARED, **_LOCAL, **_ANSWER})
+
+
+def local_command(
+    app: typer.Typer, name: str
+) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[..., None]]:
+    """Register a command that only makes sense where the data directory is; adds --data-dir and --json."""
+    return _register(app, name, {**_LOCAL, **_ANSWER})
+
+
+def _register(
+    app: typer.Typer, name: str, added: dict[str, tuple[Any, Any]]
+) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[..., None]]:
+    def register(body: Callable[Concatenate[Session, P], None]) -> Callable[..., None]:
+        own = list(inspect.signature(body).parameters.values())[1:]
+        more = [
+            inspect.Parameter(one, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for one, (annotation, default) in added.items()
+        ]
+
+        def run(**arguments: Any) -> None:
+            given = {one: arguments.pop(one) for one in added}
+            session = Session(Output(as_json=given.pop("as_json")), **given)
+            _run(session, lambda: cast(Any, body)(session, **arguments))
+
+        cast(Any, run).__signature__ = inspect.Signature([*own, *more])
+        run.__annotations__ = {one.name: one.annotation for one in (*own, *more)}
+        run.__name__, run.__doc__ = body.__name__, body.__doc__
+        app.command(name)(run)
+        return run
+
+    return register
+
+
+def _run(session: Session, body: Callable[[], None]) -> None:
+    """Run a command to its exit code; an error of ours leaves stdout as it was and one sentence on stderr."""
+    if [session.url, session.profile, session.data_dir].count(None) < 2:
+        raise typer.BadParameter("--url, --profile and --data-dir exclude each other")
+    from provenstore.api.log_output import log_to_stderr
+
+    log_to_stderr(logging.ERROR)
+    try:
+        with session.stack:
+            body()
+            sys.stdout.flush()
+    except ProvenstoreError as error:
+        _fail(session.out, error)
+    except BrokenPipeError:
+        quietly_close_stdout()
+        raise typer.Exit(exits.BROKEN_PIPE) from None
+    except OSError as error:
+        _fail(session.out, _of_this_machine(error))
+    except KeyboardInterrupt:
+        raise typer.Exit(exits.INTERRUPTED) from None
+
+
+def _fail(out: Output, error: ProvenstoreError) -> NoReturn:
+    out.problem(error)
+    raise typer.Exit(exits.exit_code(error)) from error
+
+
+def _of_this_machine(error: OSError) -> ProvenstoreError:
+    """Say what a file of the caller's own did not allow."""
+    where = f"{error.filename}: " if error.filename else ""
+    kind = StorageFull if error.errno in _DISK_FULL else Refused
+    return kind(f"{where}{error.strerror or type(error).__name__}")

@@ -1,0 +1,156 @@
+"""The acts of the API as methods, answering the JSON of the contract; see docs/reference/ for what each answers.
+
+It decides nothing and keeps nothing. Errors are those of `provenstore.domain.errors`; Unavailable also where the
+server is not reached.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Literal, Self
+from urllib.parse import quote
+
+import httpx
+
+from provenstore.api.client.connection import Connection
+from provenstore.api.client.transport import Document, Transport
+
+Decision = Literal["withdraw", "approve", "reject"]
+
+
+class Client:
+    """A Provenstore server. A context manager; safe to share between threads."""
+
+    def __init__(self, connection: Connection, *, transport: httpx.BaseTransport | None = None) -> None:
+        """Talk to the server of `connection`."""
+        self._http = Transport(connection, transport=transport)
+
+    def __enter__(self) -> Self:
+        """Return itself; connections are opened when needed."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close all connections."""
+        self._http.__exit__(kind, error, traceback)
+
+    def __repr__(self) -> str:
+        """Show the server, never the key."""
+        return f"Client({self._http!r})"
+
+    # -- content -------------------------------------------------------------------------------------------
+
+    def initiate(self, new: Document) -> Document:
+        """Begin a file; answers {"file", "upload"}."""
+        return self._http.post("/v1/files", new)
+
+    def upload(self, file_id: str, body: Iterable[bytes], *, size: int | None, media_type: str) -> Document:
+        """Send the whole content, which finishes the file; answers File."""
+        return self._http.upload(_file(file_id, "content"), body, size=size, media_type=media_type)
+
+    def abort(self, file_id: str, reason: str) -> Document:
+        """Give an unfinished upload up; answers File."""
+        return self._http.send("DELETE", _file(file_id, "upload") + _query(reason))
+
+    def content(self, file_id: str) -> AbstractContextManager[Iterator[bytes]]:
+        """Lend the content as it comes; the server records the access first."""
+        return self._http.download(_file(file_id, "content"))
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    def file(self, file_id: str, *, full: bool = False) -> Document:
+        """Answer File."""
+        return self._http.get(_file(file_id), {"view": "full"} if full else None)
+
+    def files(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
+        """Answer a page {"files", "next"} under the filters of the API's query."""
+        given = {**asked, "cursor": cursor, "limit": limit}
+        return self._http.get("/v1/files", {name: value for name, value in given.items() if value is not None})
+
+    def history(self, file_id: str, *, after: int, limit: int) -> Document:
+        """Answer a page {"events", "next"} of everything that happened to a file."""
+        return self._http.get(_file(file_id, "history"), {"after": after, "limit": limit})
+
+    # -- custody -------------------------------------------------------------------------------------------
+
+    def soft_delete(self, file_id: str, reason: str | None) -> Document:
+        """Take the content out of reach; answers File."""
+        return self._http.post(_file(file_id, "delete"), _given(reason=reason))
+
+    def restore(self, file_id: str, reason: str | None) -> Document:
+        """Bring the content back; answers File."""
+        return self._http.post(_file(file_id, "restore"), _given(reason=reason))
+
+    def set_retention(self, file_id: str, *, until: str, mode: str, reason: str) -> Document:
+        """Set the retention; answers File."""
+        return self._http.post(_file(file_id, "retention"), {"until": until, "mode": mode, "reason": reason})
+
+    def place_hold(self, file_id: str, *, name: str, matter: str | None, reason: str) -> Document:
+        """Place a legal hold; answers {"id"}."""
+        return self._http.post(_file(file_id, "legal-holds"), _given(name=name, matter=matter, reason=reason))
+
+    def release_hold(self, file_id: str, hold: str, reason: str | None) -> Document:
+        """End a legal hold; answers File."""
+        return self._http.send("DELETE", _file(file_id, "legal-holds", hold) + _query(reason))
+
+    def holds(self, file_id: str) -> Document:
+        """Answer {"legal_holds"}."""
+        return self._http.get(_file(file_id, "legal-holds"))
+
+    # -- purges --------------------------------------------------------------------------------------------
+
+    def request_purge(self, file_id: str, reason: str | None) -> Document:
+        """Ask for the destruction of a file; answers {"id", "file_id", "status", "requested_by"}."""
+        return self._http.post(_file(file_id, "purge"), _given(reason=reason))
+
+    def decide_purge(self, file_id: str, decision: Decision, reason: str | None) -> Document:
+        """Withdraw, approve or reject a purge; answers as `request_purge` does."""
+        return self._http.post(_file(file_id, "purge", decision), _given(reason=reason))
+
+    def certificate(self, file_id: str) -> Document:
+        """Answer the certificate of a file's destruction."""
+        return self._http.get(_file(file_id, "certificate"))
+
+    # -- administration ------------------------------------------------------------------------------------
+
+    def create_workspace(self, new: Document) -> Document:
+        """Make a workspace; answers it."""
+        return self._http.post("/v1/workspaces", new)
+
+    def workspace(self, workspace: str) -> Document:
+        """Answer a workspace with its policy, quota, use and categories."""
+        return self._http.get(f"/v1/workspaces/{_segment(workspace)}")
+
+    def workspaces(self, *, after: str, limit: int) -> Document:
+        """Answer a page {"workspaces", "next"} of those that the key reaches."""
+        return self._http.get("/v1/workspaces", {"after": after, "limit": limit})
+
+    def change_workspace(self, workspace: str, changes: Document) -> Document:
+        """Change quota or purge policy; answers the workspace."""
+        return self._http.send("PATCH", f"/v1/workspaces/{_segment(workspace)}", changes)
+
+    def issue_key(self, new: Document) -> Document:
+        """Issue a key; answers {"id", "key"}, this once. Never repeated: each attempt would issue one more."""
+        return self._http.send("POST", "/v1/keys", new)
+
+    def revoke_key(self, key_id: str, reason: str | None) -> None:
+        """Revoke a key."""
+        self._http.send("DELETE", f"/v1/keys/{_segment(key_id)}{_query(reason)}")
+
+
+def _file(file_id: str, *further: str) -> str:
+    return "/".join(("/v1/files", _segment(file_id), *map(_segment, further)))
+
+
+def _segment(text: str) -> str:
+    """Return text as one segment of a path, so that an id can never lead to another resource."""
+    return {".": "%2E", "..": "%2E%2E"}.get(text, quote(text, safe=""))
+
+
+def _query(reason: str | None) -> str:
+    return "" if reason is None else f"?reason={quote(reason, safe='')}"
+
+
+def _given(**fields: str | None) -> Document:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,195 @@
+"""Requests and answers: timeouts, retries, and every failure as one of our typed errors.
+
+It never follows a redirect (the key would travel with it), never logs, and sends a request again only if nothing of it
+was sent, or if the server answers the repetition as it answered the first.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+from uuid import uuid4
+
+import httpx
+import stamina
+
+from provenstore.api.client.connection import Connection
+from provenstore.api.client.problems import error_of
+from provenstore.domain.errors import ProvenstoreError, Stopped, StorageFull, Unavailable
+
+Document = dict[str, Any]
+"""A JSON object of the contract."""
+
+ATTEMPTS = 3
+PATIENCE = 20.0
+"""Seconds after which no further attempt is begun."""
+
+LONGEST_WAIT = 5.0
+"""Seconds that a Retry-After is obeyed for; whoever asks a person to wait longer is not waited for."""
+
+CONNECT_TIMEOUT = 10.0
+FINISH_TIMEOUT = 300.0
+"""Seconds that a server may take to make a whole upload durable after its last byte."""
+
+MAX_PROBLEM_BYTES = 1 << 20
+
+_CHUNK = 1 << 20
+
+
+class Transport:
+    """One server's HTTP, with the key on every request. A context manager."""
+
+    def __init__(self, connection: Connection, *, transport: httpx.BaseTransport | None = None) -> None:
+        """Talk to `connection`; `transport` replaces the network, e.g. by an application in this process."""
+        self._url = connection.url
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "provenstore-client"}
+        if connection.key is not None:
+            headers["Authorization"] = f"Bearer {connection.key.get_secret_value()}"
+        self._silence = connection.timeout
+        timeout = httpx.Timeout(self._silence, connect=CONNECT_TIMEOUT)
+        self._http = httpx.Client(
+            base_url=connection.url, headers=headers, timeout=timeout, follow_redirects=False, transport=transport
+        )
+
+    def __enter__(self) -> Self:
+        """Return itself; connections are opened when needed."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def __repr__(self) -> str:
+        """Show the server, never the key."""
+        return f"Transport({self._url!r})"
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Document:
+        """Read; repeated where the server is busy or the connection breaks."""
+        return self._ask("GET", path, params=params, repeatable=True)
+
+    def post(self, path: str, body: Document) -> Document:
+        """Act, under an idempotency key of its own, so that a repetition cannot act twice."""
+        return self._ask("POST", path, body=body, headers={"Idempotency-Key": str(uuid4())}, repeatable=True)
+
+    def send(self, method: str, path: str, body: Document | None = None) -> Document:
+        """Act once: sent again only if the first attempt never reached the server."""
+        return self._ask(method, path, body=body)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Document | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool = False,
+    ) -> Document:
+        def again(error: Exception) -> bool | float:
+            return _again(error, repeatable=repeatable)
+
+        for attempt in stamina.retry_context(on=again, attempts=ATTEMPTS, timeout=PATIENCE, wait_max=LONGEST_WAIT):
+            with (
+                attempt,
+                self._translated(),
+                self.exchange(method, path, params=params, body=body, headers=headers) as r,
+            ):
+                return _document(r)
+        raise Unavailable  # unreachable: the last attempt returns or raises
+
+    @contextmanager
+    def exchange(self, method: str, path: str, **request: Any) -> Iterator[httpx.Response]:
+        """Send one request and lend the answer with its body unread, if it is a success; its error otherwise."""
+        body = request.pop("body", None)
+        given = {name: value for name, value in request.items() if value is not None}
+        if body is not None:
+            given["json"] = body
+        with self._http.stream(method, path, **given) as response:
+            if not response.is_success:
+                raise _refusal(response)
+            yield response
+
+    @contextmanager
+    def download(self, path: str) -> Iterator[Iterator[bytes]]:
+        """Lend the bytes of an answer as they come, in constant memory. Never repeated: each GET is an access."""
+        with self._translated(), self.exchange("GET", path) as response:
+            yield response.iter_raw(_CHUNK)
+
+    def upload(self, path: str, body: Iterable[bytes], *, size: int | None, media_type: str) -> Document:
+        """Send bytes as they come, in constant memory; never repeated, since the body cannot be read again."""
+        headers = {"Content-Type": media_type}
+        if size is not None:
+            headers["Content-Length"] = str(size)
+        timeout = httpx.Timeout(self._silence, connect=CONNECT_TIMEOUT, read=FINISH_TIMEOUT)
+        request = {"content": iter(body), "headers": headers, "timeout": timeout}
+        with self._translated(), self.exchange("PUT", path, **request) as response:
+            return _document(response)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn what the network does into Unavailable, in a sentence without addresses of others or data."""
+        try:
+            yield
+        except httpx.ConnectError as exc:
+            raise _NotReached(f"{self._url} does not answer") from exc
+        except httpx.ConnectTimeout as exc:
+            raise _NotReached(f"{self._url} does not answer within {CONNECT_TIMEOUT:g} seconds") from exc
+        except httpx.TimeoutException as exc:
+            raise _Broken(f"{self._url} stopped answering") from exc
+        except httpx.TransportError as exc:
+            raise _Broken(f"the connection to {self._url} broke off") from exc
+
+
+class _NotReached(Unavailable):
+    """The server was not reached; nothing was sent."""
+
+    code = "not-reached"
+
+
+class _Broken(Unavailable):
+    """The connection broke; whether the request was carried out is not known."""
+
+    code = "connection-broken"
+
+
+def _again(error: Exception, *, repeatable: bool) -> bool | float:
+    """Tell whether, or after how many seconds, a request may be sent again."""
+    if isinstance(error, _NotReached):
+        return True
+    if not repeatable or not isinstance(error, Unavailable) or isinstance(error, StorageFull):
+        return False
+    wait = error.details.get("retry_after")
+    return min(float(wait), LONGEST_WAIT) if isinstance(wait, int) else True
+
+
+def _document(response: httpx.Response) -> Document:
+    text = response.read()
+    if response.status_code == httpx.codes.NO_CONTENT:
+        return {}
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise Stopped("the server's answer is not one of Provenstore's; is the URL right?")
+    return found
+
+
+def _refusal(response: httpx.Response) -> ProvenstoreError:
+    text = b""
+    for chunk in response.iter_bytes(_CHUNK):
+        text += chunk
+        if len(text) > MAX_PROBLEM_BYTES:
+            break
+    try:
+        problem = json.loads(text)
+    except ValueError:
+        problem = None
+    found = problem if isinstance(problem, dict) else {}
+    wait = response.headers.get("Retry-After", "")
+    if wait.isdecimal():
+        found = {"retry_after": int(wait), **found}
+    return error_of(response.status_code, found)

@@ -1,0 +1,119 @@
+"""One ledger for the tests of the command line: a data directory that is served, so that both ways in lead to it."""
+
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from typer.testing import CliRunner
+
+from provenstore.api.cli.app import app
+
+PROVENSTORE = str(Path(sys.executable).with_name("provenstore"))
+READY = re.compile(r"Provenstore on (http://127\.0\.0\.1:\d+), data directory (.+?)(?:, \d+ workers)?\n")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left behind."""
+
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Provenstore:
+    """The command line in one environment."""
+
+    env: Mapping[str, str]
+
+    def __call__(self, *arguments: str | Path, stdin: bytes = b"", code: int = 0) -> Ran:
+        """Run a command in this process; the test fails unless it ends with `code`."""
+        found = CliRunner().invoke(app, [str(one) for one in arguments], input=stdin, env={**_BARE, **self.env})
+        ran = Ran(found.exit_code, found.stdout_bytes, found.stderr)
+        assert ran.code == code, (ran, found.exc_info)
+        return ran
+
+    def process(self, *arguments: str | Path, stdin: bytes = b"") -> Ran:
+        """Run a command as a process of its own."""
+        command = [PROVENSTORE, *map(str, arguments)]
+        found = subprocess.run(command, input=stdin, env=self.whole_env, capture_output=True, check=False, timeout=60)
+        return Ran(found.returncode, found.stdout, found.stderr.decode())
+
+    @property
+    def whole_env(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PROVENSTORE_")}
+        return {**inherited, **self.env}
+
+
+_BARE: dict[str, str | None] = dict.fromkeys(
+    ("PROVENSTORE_URL", "PROVENSTORE_KEY", "PROVENSTORE_PROFILE", "PROVENSTORE_DATA_DIR", "PROVENSTORE_DATABASE_URL")
+)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A ledger behind a server, and the directory that it is in."""
+
+    url: str
+    data_dir: Path
+    server: Provenstore  # as alice
+    direct: Provenstore  # as the system user
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    data_dir = tmp_path_factory.mktemp("ledger") / "data"
+    direct = Provenstore({"PROVENSTORE_DATA_DIR": str(data_dir)})
+    command = [PROVENSTORE, "serve", "--port", "0"]
+    with subprocess.Popen(command, env=direct.whole_env, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        found = READY.match(process.stderr.readline())
+        assert found, process.stderr.read()
+        try:
+            arguments = ("keys", "issue", "--role", "admin", "--actor", "alice", "--kind", "person", "--json")
+            issued = direct(*arguments).json
+            direct("workspace", "create", "default")
+            server = Provenstore({"PROVENSTORE_URL": found[1], "PROVENSTORE_KEY": issued["key"]})
+            yield Served(found[1], data_dir, server, direct)
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+
+
+@pytest.fixture(params=["server", "direct"])
+def both(request: pytest.FixtureRequest, served: Served) -> Provenstore:
+    """The command line, once against the server and once on the data directory."""
+    return served.server if request.param == "server" else served.direct
+
+
+@pytest.fixture
+def other(both: Provenstore, served: Served) -> Provenstore:
+    """Another person, who comes the other way."""
+    return served.direct if both is served.server else served.server
+
+
+@pytest.fixture(autouse=True)
+def unconfigured_logs() -> Iterator[None]:
+    """Leave logging as it was: commands configure it for their process."""
+    level = logging.getLogger("psycopg.pool").level
+    yield
+    structlog.reset_defaults()
+    logging.getLogger("psycopg.pool").setLevel(level)

@@ -1,0 +1,171 @@
+"""The client's manners: what it repeats, what it never repeats, and what it makes of answers."""
+
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+import stamina
+from pydantic import SecretStr
+
+from provenstore.api.client import Client, Connection
+from provenstore.api.client.problems import error_of
+from provenstore.domain import errors
+from provenstore.domain.objects import NotSupported
+
+KEY = "pvs_0199f4a600007000800000000000000a_secret"
+Answer = httpx.Response | httpx.TransportError
+
+BUSY = httpx.Response(503, json={"code": "database-unavailable", "detail": "the database does not answer"})
+BROKEN = httpx.ReadError("reset")
+NOT_REACHED = httpx.ConnectError("refused")
+
+
+@pytest.fixture(autouse=True)
+def no_waiting() -> Iterator[None]:
+    """Retry at once, as often as the client would."""
+    stamina.set_testing(True, attempts=3, cap=True)
+    yield
+    stamina.set_testing(False)
+
+
+def _client(*answers: Answer) -> tuple[Client, list[httpx.Request]]:
+    """Return a client that gets these answers, and the list of what it sent."""
+    sent: list[httpx.Request] = []
+    waiting = iter(answers)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        request.read()
+        sent.append(request)
+        found = next(waiting)
+        if isinstance(found, httpx.TransportError):
+            raise found
+        return httpx.Response(found.status_code, headers=found.headers, content=found.content)
+
+    connection = Connection("http://ledger.example", SecretStr(KEY))
+    return Client(connection, transport=httpx.MockTransport(answer)), sent
+
+
+def _ok(**document: str) -> httpx.Response:
+    return httpx.Response(200, json=document)
+
+
+@pytest.mark.parametrize("failure", [BUSY, BROKEN, NOT_REACHED], ids=["busy", "broken", "not reached"])
+def test_reading_is_repeated(failure: Answer) -> None:
+    """It changes nothing, however often it is asked."""
+    client, sent = _client(failure, failure, _ok(id="x"))
+    assert client.file("x") == {"id": "x"}
+    assert len(sent) == 3
+
+
+def test_acts_are_repeated_under_one_idempotency_key() -> None:
+    """So that the server knows the second for the first; the next act has another."""
+    client, sent = _client(BROKEN, _ok(id="x"), _ok(id="x"))
+    client.restore("x", None)
+    client.restore("x", None)
+    first, again, other = (request.headers["Idempotency-Key"] for request in sent)
+    assert first == again != other
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda client: client.issue_key({}),
+        lambda client: client.release_hold("x", "h", None),
+        lambda client: client.upload("x", [b"a"], size=1, media_type="text/plain"),
+        lambda client: client.change_workspace("x", {}),
+    ],
+    ids=["issue", "release", "upload", "change"],
+)
+def test_what_could_happen_twice_is_not_repeated(act: Callable[[Client], object]) -> None:
+    """Once something was sent, only the caller can decide."""
+    client, sent = _client(BROKEN, _ok())
+    with pytest.raises(errors.Unavailable):
+        act(client)
+    assert len(sent) == 1
+
+
+def test_downloads_are_not_repeated() -> None:
+    """Each one is an access of its own in the ledger."""
+    client, sent = _client(BUSY, _ok())
+    with pytest.raises(errors.DatabaseUnavailable), client.content("x"):
+        pytest.fail("there is no content")
+    assert len(sent) == 1
+
+
+def test_patience_ends() -> None:
+    """The last error is the answer."""
+    client, sent = _client(NOT_REACHED, NOT_REACHED, NOT_REACHED)
+    with pytest.raises(errors.Unavailable, match="does not answer"):
+        client.issue_key({})
+    assert len(sent) == 3
+
+
+def test_a_refusal_is_not_repeated_and_keeps_its_type() -> None:
+    """Code, sentence, field and details are those of the server."""
+    problem = {
+        "code": "invalid-input",
+        "detail": "size: is 0",
+        "field": "size",
+        "limit": 7,
+        "title": "t",
+        "status": 422,
+    }
+    client, sent = _client(httpx.Response(422, json=problem))
+    with pytest.raises(errors.InvalidInput) as caught:
+        client.initiate({})
+    assert (caught.value.field, caught.value.message) == ("size", "size: is 0")
+    assert caught.value.details == {"field": "size", "limit": 7}
+    assert len(sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "problem", "kind"),
+    [
+        (409, {"code": "legal-hold", "detail": "held"}, errors.LegalHold),
+        (409, {"type": "urn:provenstore:problem:legal-hold", "detail": "held"}, errors.LegalHold),
+        (422, {"code": "not-supported"}, NotSupported),
+        (507, {"code": "storage-full"}, errors.StorageFull),
+        (500, {"code": "integrity-violated"}, errors.IntegrityViolated),
+        (418, {"code": "of-a-newer-server"}, errors.Refused),
+        (502, {}, errors.Unavailable),
+        (500, {}, errors.Stopped),
+        (302, {}, errors.Stopped),
+        (422, {"code": "invalid-input", "message": "odd"}, errors.InvalidInput),
+    ],
+)
+def test_every_answer_has_its_kind(status: int, problem: dict[str, str], kind: type[errors.ProvenstoreError]) -> None:
+    """By its code, or by its status where the code is unknown."""
+    assert type(error_of(status, problem)) is kind
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(200, text="<html>"), httpx.Response(200, json=[1])])
+def test_what_is_not_ours_is_said(answer: httpx.Response) -> None:
+    """A wrong URL often answers something."""
+    client, _ = _client(answer)
+    with pytest.raises(errors.Stopped, match="is the URL right"):
+        client.file("x")
+
+
+def test_the_key_stays_where_it_belongs() -> None:
+    """It goes into one header, never after a redirect, and is not shown."""
+    client, sent = _client(httpx.Response(302, headers={"Location": "http://elsewhere.example"}))
+    with pytest.raises(errors.Stopped):
+        client.file("x")
+    assert [f"Bearer {KEY}"] == [request.headers["Authorization"] for request in sent]
+    assert "secret" not in repr(client)
+
+
+def test_an_id_stays_within_its_place() -> None:
+    """It cannot lead to another resource."""
+    client, sent = _client(_ok())
+    client.release_hold("x", "../../keys/y?reason=z", None)
+    assert sent[0].url.raw_path == b"/v1/files/x/legal-holds/..%2F..%2Fkeys%2Fy%3Freason%3Dz"
+
+
+def test_an_upload_announces_its_size_where_it_is_known() -> None:
+    """Otherwise it is sent in chunks."""
+    client, sent = _client(_ok(), _ok())
+    client.upload("x", [b"ab", b"c"], size=3, media_type="text/plain")
+    client.upload("x", [b"ab", b"c"], size=None, media_type="text/plain")
+    assert [request.content for request in sent] == [b"abc", b"abc"]
+    assert [request.headers.get("Content-Length") for request in sent] == ["3", None]

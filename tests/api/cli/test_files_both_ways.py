@@ -1,0 +1,236 @@
+"""Every command, against a server and on its data directory: the same answers either way."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from .conftest import Provenstore, Served
+
+TEN_MIB = os.urandom(1 << 20) * 10
+
+
+def _file(tmp_path: Path, name: str = "report.pdf", content: bytes = b"%PDF-1.7 a report") -> Path:
+    path = tmp_path / name
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.pdf", b""),
+        ("large.pdf", TEN_MIB),
+        ("with space  and 'quotes\".txt", b"x"),
+        ("報告 ünïcødé 🙂.epub", b"x"),
+        ("-o.txt", b"x"),
+        ("[red]$(id);&.mp3", b"x"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_a_file_goes_in_and_comes_out(both: Provenstore, tmp_path: Path, name: str, content: bytes) -> None:
+    """Under its own name, byte for byte, whatever the name is."""
+    stored = both("put", "--json", "--", _file(tmp_path, name, content)).json
+    assert (stored["filename"], stored["size"], stored["status"]) == (name, len(content), "stored")
+    assert (stored["sha256"], stored["sha256_status"]) == (hashlib.sha256(content).hexdigest(), "verified")
+    target = tmp_path / "out"
+    both("get", stored["id"], "-o", target)
+    assert target.read_bytes() == content
+    assert both("get", stored["id"], "-o", "-").out == content
+
+
+def test_names_that_cannot_be_kept_are_refused_before_anything_is_sent(both: Provenstore, tmp_path: Path) -> None:
+    """A newline, a control character, a direction mark, bytes that are no text: said without sending them along."""
+    for name in ("a\nb.pdf", "a\x1b[31m.pdf", "a\u202efdp.pdf", os.fsdecode(b"\xff.pdf")):
+        ran = both("put", _file(tmp_path, name), code=1)
+        assert ran.out == b""
+        assert ran.err.startswith("provenstore: filename: ")
+        assert "\x1b" not in ran.err
+    both("put", _file(tmp_path, "a\nb.pdf"), "--name", "a b.pdf")
+
+
+def test_without_extension_the_media_type_decides(both: Provenstore, tmp_path: Path) -> None:
+    """And without either the file is refused."""
+    path = _file(tmp_path, "README", b"text")
+    assert "no extension" in both("put", path, code=1).err
+    assert both("put", path, "--media-type", "text/plain", "--json").json["path"].endswith(".txt")
+
+
+def test_put_says_everything_about_a_file(both: Provenstore, served: Served, tmp_path: Path) -> None:
+    """What is said at the beginning is what is shown afterwards, and what lists are narrowed by."""
+    order, person = uuid4().hex, uuid4().hex
+    options = ["--category", "author_media", "--variant", "processed", "--access", "workspace"]
+    options += ["--related", f"order:{order}", "--subject", person, "--metadata", "a=b=c", "--metadata", "d="]
+    stored = both("put", _file(tmp_path), *options, "--expires-at", "2100-01-01", "--json").json
+    shown = both("show", stored["id"], "--json").json
+    assert {**shown, **stored} == shown
+    assert (shown["category"], shown["variant"], shown["access"]) == ("author_media", "processed", "workspace")
+    assert (shown["related"], shown["subjects"]) == ([{"type": "order", "id": order}], [person])
+    assert (shown["metadata"], shown["expires_at"]) == ({"a": "b=c", "d": ""}, "2100-01-01T00:00:00.000000Z")
+    assert shown["upload_method"] == "api"
+    served.direct("ls", "--limit", "1")  # waits until lists have seen everything
+    for narrowed in (["--related", f"order:{order}"], ["--subject", person]):
+        assert [stored["id"]] == [one["id"] for one in _listed(both, narrowed)]
+    assert _listed(both, ["--subject", person, "--status", "purged"]) == []
+
+
+def _listed(provenstore: Provenstore, options: list[str]) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = provenstore("ls", *options, "--json").json["files"]
+    return found
+
+
+def test_ids_are_what_a_script_reads(both: Provenstore, tmp_path: Path) -> None:
+    """stdout has one id a line and nothing else; what is said goes to stderr."""
+    ran = both("put", _file(tmp_path, "one.pdf"), _file(tmp_path, "two.pdf"))
+    first, second = ran.text.splitlines()
+    assert "stored one.pdf" in ran.err
+    assert both("show", second, "--json").json["filename"] == "two.pdf"
+    both_at_once = both("put", tmp_path / "one.pdf", tmp_path / "two.pdf", "--json").json["files"]
+    assert first not in {one["id"] for one in both_at_once}
+    assert [one["filename"] for one in both_at_once] == ["one.pdf", "two.pdf"]
+
+
+def test_a_later_failure_does_not_hide_what_was_stored(both: Provenstore, tmp_path: Path) -> None:
+    """stdout stays empty with --json, and stderr still names the file that is in."""
+    ran = both("put", _file(tmp_path, "one.pdf"), _file(tmp_path, "two.exe"), "--json", code=1)
+    said, problem = ran.err.splitlines()
+    assert ran.out == b""
+    assert said.startswith("stored before that: ")
+    assert json.loads(problem)["code"] == "invalid-input"
+
+
+def test_stdin_is_stored_under_a_name(both: Provenstore) -> None:
+    """A pipe has no size to announce."""
+    stored = both.process("put", "-", "--name", "piped.txt", "--json", stdin=b"from a pipe").json
+    assert (stored["filename"], stored["size"]) == ("piped.txt", 11)
+
+
+def test_lists_go_on_where_a_page_ended(both: Provenstore, served: Served, tmp_path: Path) -> None:
+    """Newest first, each file once, and --all is all pages in one answer."""
+    person = uuid4().hex
+    paths = [_file(tmp_path, f"{number}.pdf") for number in range(3)]
+    newest_first = both("put", "--subject", person, *paths).text.splitlines()[::-1]
+    served.direct("ls", "--limit", "1")  # waits until lists have seen everything
+    first = both("ls", "--subject", person, "--limit", "2", "--json").json
+    second = both("ls", "--subject", person, "--limit", "2", "--cursor", first["next"], "--json").json
+    assert newest_first == [one["id"] for one in first["files"] + second["files"]]
+    everything = both("ls", "--subject", person, "--all")
+    assert newest_first == [line.split("\t")[0] for line in everything.text.splitlines()]
+
+
+def test_nothing_is_overwritten_unasked(both: Provenstore, tmp_path: Path) -> None:
+    """An existing file stays as it is; --force replaces it as a whole."""
+    stored = both("put", _file(tmp_path)).text.strip()
+    target = _file(tmp_path, "mine.pdf", b"mine")
+    assert "--force" in both("get", stored, "-o", target, code=1).err
+    assert target.read_bytes() == b"mine"
+    both("get", stored, "-o", target, "--force")
+    assert target.read_bytes() == b"%PDF-1.7 a report"
+
+
+def test_the_own_name_is_written_only_where_it_is_harmless(
+    both: Provenstore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stored name must not become a hidden file of whoever reads it."""
+    plain = both("put", _file(tmp_path)).text.strip()
+    hidden = both("put", _file(tmp_path, "profile.txt"), "--name", ".profile.txt").text.strip()
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "there")
+    both("get", plain)
+    both("get", hidden, code=1)
+    assert [Path("report.pdf")] == list(Path().iterdir())
+
+
+def test_the_life_of_a_file_takes_two_persons(both: Provenstore, other: Provenstore, tmp_path: Path) -> None:
+    """Held, deleted, restored, purged and certified; each way in is a person of its own."""
+    file = both("put", _file(tmp_path)).text.strip()
+    hold = both("hold", "place", file, "--name", "audit", "--matter", "m-1", "--reason", "asked").text.strip()
+    (held,) = both("hold", "list", file, "--json").json["legal_holds"]
+    assert (held["id"], held["name"], held["matter"]) == (hold, "audit", "m-1")
+    assert "legal hold" in both("rm", file, "--reason", "cleanup", code=1).err
+    assert "person other" in both("hold", "release", file, hold, code=1).err
+    assert other("hold", "release", file, hold, "--reason", "done", "--json").json["legal_holds"] == []
+    assert both("rm", file, "--reason", "cleanup", "--json").json["status"] == "soft_deleted"
+    assert both("get", file, "-o", tmp_path / "gone", code=1).out == b""
+    assert not (tmp_path / "gone").exists()
+    assert both("restore", file, "--json").json["status"] == "stored"
+    both("rm", file, "--reason", "cleanup")
+    purge = both("purge", "request", file, "--reason", "cleanup", "--json").json
+    assert (purge["file_id"], purge["status"]) == (file, "requested")
+    assert "person other" in both("purge", "approve", file, code=1).err
+    assert other("purge", "reject", file, "--json").json["status"] == "rejected"
+    both("purge", "request", file)
+    assert both("purge", "withdraw", file, "--json").json["status"] == "withdrawn"
+    both("purge", "request", file)
+    assert other("purge", "approve", file, "--json").json["status"] == "purged"
+    assert both("purge", "certificate", file).json["file_id"] == file
+    types = [one["event"]["type"] for one in both("history", file, "--json").json["events"]]
+    assert types[0] == "file.upload_initiated.v1"
+    assert {"file.legal_hold_placed.v1", "file.access_denied.v1", "file.purged.v1"} <= set(types)
+
+
+def test_retention_refuses_a_purge(both: Provenstore, tmp_path: Path) -> None:
+    """Until it ends, whoever asks."""
+    file = both("put", _file(tmp_path)).text.strip()
+    kept = both("retention", "set", file, "--until", "2100-01-01T02:00:00+02:00", "--reason", "law", "--json").json
+    assert kept["retention_until"] == "2100-01-01T00:00:00.000000Z"
+    both("rm", file, "--reason", "cleanup")
+    assert "retention" in both("purge", "request", file, code=1).err
+
+
+def test_workspaces_are_made_shown_and_changed(both: Provenstore) -> None:
+    """With a quota, and a policy that changes with a reason."""
+    name = f"w-{uuid4().hex}"
+    both("workspace", "create", name, "--name", "Acme", "--max-files", "7")
+    assert both("workspace", "create", name, code=1).out == b""
+    assert both("workspace", "set", name, "--max-bytes", "1000", "--json").json["quota"] == {
+        "max_bytes": 1000,
+        "max_files": 7,
+    }
+    both("workspace", "set", name, "--no-four-eyes", code=1)
+    changed = both("workspace", "set", name, "--max-files", "-1", "--no-four-eyes", "--reason", "small", "--json").json
+    assert (changed["four_eyes"], changed["quota"]["max_files"]) == (False, None)
+    assert name in {one["id"] for one in both("workspace", "list", "--limit", "1000", "--json").json["workspaces"]}
+    assert "Acme" in both("workspace", "show", name).text
+
+
+def test_keys_open_until_they_are_revoked(both: Provenstore, served: Served) -> None:
+    """A key is answered as exactly its id and itself, and opens nothing outside its workspace."""
+    options = ["--role", "service", "--role", "auditor", "--actor", f"a-{uuid4().hex}", "--kind", "service"]
+    issued = both("keys", "issue", *options, "--workspace", "default", "--expires-at", "2100-01-01", "--json").json
+    assert issued.keys() == {"id", "key"}
+    holder = Provenstore({"PROVENSTORE_URL": served.url, "PROVENSTORE_KEY": issued["key"]})
+    assert holder("ls", "--limit", "1", "--json").json.keys() == {"files", "next"}
+    holder("ls", "--workspace", "system", code=1)
+    both("keys", "revoke", issued["id"], "--reason", "leaked")
+    refused = holder("ls", "--json", code=1)
+    assert json.loads(refused.err)["code"] == "unauthenticated"
+    assert issued["key"] not in refused.err
+
+
+def test_what_does_not_exist_is_refused(both: Provenstore) -> None:
+    """With one sentence, and with --json one problem."""
+    unknown = str(uuid4())
+    for arguments in (["show"], ["history"], ["get"], ["restore"], ["purge", "request"], ["hold", "list"]):
+        assert both(*arguments, unknown, code=1).err.count("\n") == 1
+    assert json.loads(both("show", unknown, "--json", code=1).err)["type"] == "urn:provenstore:problem:not-found"
+
+
+def test_answers_are_plain_ascii_json(both: Provenstore, tmp_path: Path) -> None:
+    """Nothing in a document can steer a terminal, not even text that the ledger takes."""
+    stored = both("put", _file(tmp_path), "--metadata", "note=line\nand 報告", "--json")
+    assert stored.out.isascii()
+    shown = both("show", stored.json["id"]).text
+    assert shown.count("\n") == len(both("show", stored.json["id"], "--json").json)
+    assert "\\u{a}" not in shown.split("metadata")[0]
+
+
+def test_a_missing_workspace_is_made_only_on_a_data_directory(served: Served, tmp_path: Path) -> None:
+    """A server's workspaces are somebody's decision; one's own directory should just work."""
+    name = f"w-{uuid4().hex}"
+    path = _file(tmp_path)
+    assert "no such workspace" in served.server("put", path, "--workspace", name, code=1).err
+    assert f"made workspace {name}" in served.direct("put", path, "--workspace", name).err

@@ -1,0 +1,61 @@
+"""The command line itself: what is wrong with it is said with exit code 2, before anything is opened."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from provenstore.api.cli.app import app
+from provenstore.api.cli.reference import reference
+
+ID = "0199f4a6-0000-7000-8000-000000000000"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["unknown"],
+        ["show", "not-an-id"],
+        ["show", ID, "--url", "http://127.0.0.1:1", "--data-dir", "x"],
+        ["rm", ID],
+        ["put", "no-such-file.pdf"],
+        ["put", "."],
+        ["put", "-"],
+        ["put", __file__, __file__, "--name", "one.txt"],
+        ["put", __file__, "--metadata", "no-separator"],
+        ["put", __file__, "--related", ":id"],
+        ["put", __file__, "--expires-at", "tomorrow"],
+        ["get", ID, "-o", "-", "--json"],
+        ["ls", "--limit", "0"],
+        ["ls", "--created-from", "2026-11-20T15:04:05"],
+        ["retention", "set", ID, "--until", "2030-01-01", "--mode", "soft", "--reason", "r"],
+        ["workspace", "set", "acme"],
+        ["keys", "issue", "--role", "king", "--actor", "a", "--kind", "person"],
+        ["keys", "issue", "--role", "admin", "--actor", "a", "--kind", "system"],
+        ["serve", "--port", "70000"],
+        ["serve", "--workers", "0"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_command_line_is_exit_code_2(arguments: list[str], tmp_path: Path) -> None:
+    """Nothing is answered, and nothing is made on disk."""
+    data_dir = tmp_path / "data"
+    found = CliRunner().invoke(app, arguments, env={"PROVENSTORE_DATA_DIR": str(data_dir), "PROVENSTORE_URL": None})
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert not data_dir.exists()
+
+
+def test_every_command_says_what_it_does() -> None:
+    """The reference page is what the commands say today."""
+    assert PAGE.read_text() == reference(), "run: python -m provenstore.api.cli.reference > docs/reference/cli.md"
+
+
+def test_help_comes_without_loading_the_ledger() -> None:
+    """A shell that completes or a person who asks waits for none of the heavy libraries."""
+    heavy = "{'psycopg', 'fastapi', 'httpx', 'pydantic', 'boto3', 'eventsourcing', 'uvicorn'}"
+    code = f"import sys, provenstore.api.cli.app; print(sorted({heavy} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    assert found.stdout == "[]\n"
