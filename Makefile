@@ -30,11 +30,11 @@ lint: links
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p provenstore
-	$(BIN)/mypy tests
+	$(BIN)/mypy tests bench docs
 	PYTHONPATH=build/links $(BIN)/lint-imports
 
 test: $(STAMP)
-	$(BIN)/python -m pytest $(TEST_ARGS)
+	$(BIN)/python -m pytest --quiet $(TEST_ARGS)
 
 # Build, install elsewhere with the locked dependencies, look inside and run it.
 test-wheel: $(STAMP)

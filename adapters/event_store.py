@@ -206,11 +206,12 @@ class PostgresEventLog:
         row = self._row("quota", {"workspace": workspace, "counter": counter})
         return None if row is None else QuotaUse(*row)
 
-    def counters(self) -> Mapping[tuple[str, str], QuotaUse]:
-        """Return all quota counters, by workspace and name."""
+    def counters(self) -> tuple[int, Mapping[tuple[str, str], QuotaUse]]:
+        """Return the newest position, and all quota counters by workspace and name as they were at it."""
         with self._database.connection() as connection:
             rows = connection.execute(QUERIES["counters"], binary=True).fetchall()
-        return {(workspace, counter): QuotaUse(*use) for workspace, counter, *use in rows}
+        counted = {(workspace, counter): QuotaUse(*use) for _, workspace, counter, *use in rows if counter is not None}
+        return rows[0][0], counted
 
     def workspaces(self, *, after: str = "", limit: int = 1000) -> Sequence[str]:
         """Return the ids of up to `limit` workspaces above `after`: each has had its counter since its creation."""

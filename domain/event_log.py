@@ -184,8 +184,8 @@ class EventLog(Protocol):
     def disclosures(self, event_ids: Sequence[UUID]) -> Disclosures:
         """Return the private values of these events."""
 
-    def counters(self) -> Mapping[tuple[str, str], QuotaUse]:
-        """Return all quota counters, by workspace and name."""
+    def counters(self) -> tuple[int, Mapping[tuple[str, str], QuotaUse]]:
+        """Return the newest position, and all quota counters by workspace and name as they were at it."""
 
     def quota(self, workspace: str, counter: str = "workspace") -> QuotaUse | None:
         """Return a counter, or None if there is none."""

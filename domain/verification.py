@@ -181,10 +181,10 @@ class Verifier:
 def verify_log(log: EventLog, on_progress: Callable[[int, int], None] | None = None, *, page: int = 1000) -> Report:
     """Check a whole log up to its position now, with private values and counters, a page at a time.
 
-    `on_progress` hears how many positions are done, and of how many. Counters are compared only if nothing was appended
-    meanwhile, since they move with the log.
+    `on_progress` hears how many positions are done, and of how many.
     """
-    verifier, newest, after = Verifier(), log.position(), 0
+    verifier, after = Verifier(), 0
+    newest, counters = log.counters()
     while rows := [row for row in log.rows(after, page) if row.position <= newest]:
         disclosed = log.disclosures([row.id for row in rows])
         for row in rows:
@@ -192,9 +192,7 @@ def verify_log(log: EventLog, on_progress: Callable[[int, int], None] | None = N
         after = rows[-1].position
         if on_progress is not None:
             on_progress(after, newest)
-    counters = log.counters()
-    still = log.position() == newest
-    return verifier.finish(newest=newest, counters=counters if still else None)
+    return verifier.finish(newest=newest, counters=counters)
 
 
 def verify_rows(rows: Iterable[StoredRow], *, newest: int | None = None) -> Report:

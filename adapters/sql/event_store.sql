@@ -109,5 +109,7 @@ where counter = 'workspace' and workspace > %(after)s collate "C"
 order by workspace collate "C" limit %(limit)s;
 
 -- name: counters
--- All quota counters.
-select workspace, counter, bytes, files, max_bytes, max_files from provenstore.quota;
+-- The newest position and all quota counters, in one snapshot; without counters one row of nulls beside the position.
+select newest.position, q.workspace, q.counter, q.bytes, q.files, q.max_bytes, q.max_files
+from (select coalesce(max(position), 0) as position from provenstore.event) newest
+left join provenstore.quota q on true;

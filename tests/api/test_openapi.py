@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -57,7 +58,7 @@ def test_api_does_as_described(api: Api, tenant: Tenant, path: str, method: str)
 
     @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(case=schema[path][method].as_strategy(), existing=booleans())
-    def ask(case: schemathesis.Case, existing: bool) -> None:
+    def ask(case: "schemathesis.Case[Any]", existing: bool) -> None:
         if existing:
             case.path_parameters = {**(case.path_parameters or {}), **known}
         answer = case.call(headers={"Authorization": client.headers["Authorization"]})
