@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from provenstore.domain import actor as ac
 from provenstore.domain import credential as cr
 from provenstore.domain import file_events as fe
 from provenstore.domain import workspace as ws
@@ -107,22 +108,23 @@ class Administration:
         if scope is not None:
             recorder.workspace(scope)
         home = scope or SYSTEM_WORKSPACE
-        actor_stream = cr.actor_stream(actor)
+        actor_stream = ac.actor_stream(actor)
         for _ in range(MAX_ATTEMPTS):
-            state = recorder.find(actor_stream, cr.project_actor)
-            registering = cr.register_actor(state, actor, kind, dict(about or {}))
+            state = recorder.find(actor_stream, ac.project)
+            registering = ac.decide(state, ac.RegisterActor(id=actor, kind=kind, about=dict(about or {})))
             credential, secret = recorder.entropy.event_id(), recorder.entropy.secret(cr.SECRET_BYTES)
             stream = cr.credential_stream(str(credential))
-            issuing = cr.issue(
-                str(credential),
+            issue = cr.IssueCredential(
+                id=str(credential),
                 actor=actor,
                 kind=kind,
                 roles=roles,
                 scope=scope,
-                secret=secret,
+                digest=cr.digest_of(secret),
                 expires_at=expires_at,
                 now=recorder.clock.now(),
             )
+            issuing = cr.decide(None, issue)
             drafts = recorder.drafts(caller, actor_stream, home, registering)
             drafts += recorder.drafts(caller, stream, home, issuing)
             try:
@@ -143,11 +145,11 @@ class Administration:
         recorder = self._recorder
         stream = cr.credential_stream(str(credential))
         for _ in range(MAX_ATTEMPTS):
-            state = recorder.find(stream, cr.project_credential)
+            state = recorder.find(stream, cr.project)
             if state is None or not caller.reaches(state.scope or SYSTEM_WORKSPACE):
                 raise NotFound("there is no such key")
             recorder.require(caller, "credential.revoke", state.scope)
-            facts = cr.revoke(state, reason)
+            facts = cr.decide(state, cr.RevokeCredential(reason=reason))
             if not facts:
                 return
             drafts = recorder.drafts(caller, stream, state.scope or SYSTEM_WORKSPACE, facts)
@@ -163,7 +165,7 @@ class Administration:
         """Return who a key stands for, guarded by the state of its credential; Unauthenticated otherwise."""
         credential_id, digest = cr.parse_key(key)
         stream = cr.credential_stream(credential_id)
-        state = self._recorder.find(stream, cr.project_credential)
+        state = self._recorder.find(stream, cr.project)
         if state is None:
             raise Unauthenticated("the key is unknown, expired or revoked")
         cr.prove(state, digest, self._recorder.clock.now())
@@ -184,7 +186,7 @@ class Administration:
         if event.actor.credential is None:
             # Initiated without a key, on the data directory itself: the URL permits this one upload and no more.
             return Caller(event.actor, frozenset({"service"}), event.workspace)
-        state = recorder.find(cr.credential_stream(event.actor.credential), cr.project_credential)
+        state = recorder.find(cr.credential_stream(event.actor.credential), cr.project)
         if state is None or not cr.usable(state, recorder.clock.now()):
             raise Unauthenticated("the key that asked for the signed URL is expired or revoked")
         return _bearer(state)

@@ -1,4 +1,4 @@
-"""Keys and whom they stand for: states of an actor and of a credential, how a key is written, and how it is proven.
+"""Keys: the state of a credential, what issues and revokes it, how a key is written, and how it is proven.
 
 A key reads `pvs_<credential id>_<43 characters>`: the id finds the credential, the rest is 256 random bits of which
 the log holds only SHA-256. A digest of that many random bits cannot be guessed, so no slow hash is needed.
@@ -16,22 +16,12 @@ from uuid import UUID
 from provenstore.domain import workspace_events as e
 from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Event
-from provenstore.domain.errors import Conflict, IntegrityViolated, InvalidInput, Unauthenticated
+from provenstore.domain.errors import AlreadyExists, IntegrityViolated, InvalidInput, NotFound, Unauthenticated
 from provenstore.domain.event_types import Fact
-from provenstore.domain.text import require_id, require_reason, require_text
+from provenstore.domain.text import require_reason
 
 SECRET_BYTES = 32
 _KEY = re.compile(r"pvs_([0-9a-f]{32})_([A-Za-z0-9_-]{43})")
-
-
-@dataclass(frozen=True, slots=True)
-class ActorState:
-    """A registered actor."""
-
-    id: str
-    version: int
-    kind: e.ActorKind
-    workspace: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +39,30 @@ class Credential:
     revoked: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueCredential:
+    """Issue a key with these roles; `digest` is what the log keeps of its secret, `scope` None the whole ledger."""
+
+    id: str
+    actor: str
+    kind: e.ActorKind
+    roles: tuple[e.Role, ...]
+    scope: str | None
+    digest: str
+    expires_at: datetime | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeCredential:
+    """Let a key open nothing any more."""
+
+    reason: str | None
+
+
+CredentialCommand = IssueCredential | RevokeCredential
+
+
 @dataclass(frozen=True, slots=True)
 class IssuedKey:
     """A fresh key; `key` is shown once and kept nowhere."""
@@ -59,11 +73,6 @@ class IssuedKey:
     def __repr__(self) -> str:
         """Hide the key."""
         return f"IssuedKey(id={self.id!r})"
-
-
-def actor_stream(actor: str) -> str:
-    """Return the stream of an actor."""
-    return f"actor:{actor}"
 
 
 def credential_stream(credential: str) -> str:
@@ -91,61 +100,47 @@ def digest_of(secret: bytes) -> str:
     return hashlib.sha256(secret).hexdigest()
 
 
-def register_actor(
-    state: ActorState | None, actor: str, kind: e.ActorKind, private: dict[str, Json]
-) -> tuple[Fact, ...]:
-    """Register an actor once; the same id never stands for something else."""
-    require_id("actor", actor)
-    if state is not None:
-        if state.kind != kind:
-            raise Conflict(f"the actor is a {state.kind}, not a {kind}")
-        return ()
-    for name, value in private.items():
-        require_text(name, str(value), 1_024)
-    return (Fact(e.ActorRegistered(actor=actor, kind=kind), private),)
+def decide(state: Credential | None, command: CredentialCommand) -> tuple[Fact, ...]:
+    """Return the facts that `command` makes; Refused errors where it may not be."""
+    match command:
+        case IssueCredential():
+            return _issue(state, command)
+        case RevokeCredential():
+            return _revoke(state, command)
 
 
-def issue(
-    credential: str,
-    *,
-    actor: str,
-    kind: e.ActorKind,
-    roles: tuple[e.Role, ...],
-    scope: str | None,
-    secret: bytes,
-    expires_at: datetime | None,
-    now: datetime,
-) -> tuple[Fact, ...]:
+def _issue(state: Credential | None, command: IssueCredential) -> tuple[Fact, ...]:
     """Issue a key; InvalidInput where it would be useless or where a service would get a person's role."""
-    if not roles:
+    if state is not None:
+        raise AlreadyExists("there is a credential of this id already")
+    if not command.roles:
         raise InvalidInput("role", "is missing")
-    if kind == "system":
+    if command.kind == "system":
         raise InvalidInput("kind", "is system, which is this program itself and takes no key")
-    if kind == "service" and "approver" in roles:
+    if command.kind == "service" and "approver" in command.roles:
         raise InvalidInput("role", "is approver, which only a person can be")
-    if expires_at is not None and expires_at <= now:
+    if command.expires_at is not None and command.expires_at <= command.now:
         raise InvalidInput("expires_at", "lies in the past")
-    if len(secret) != SECRET_BYTES:
-        raise InvalidInput("secret", f"is not {SECRET_BYTES} bytes")
     data = e.CredentialIssued(
-        credential=credential,
-        actor=actor,
-        kind=kind,
-        roles=tuple(sorted(set(roles))),
-        scope=scope,
-        digest=digest_of(secret),
-        expires_at=expires_at,
+        credential=command.id,
+        actor=command.actor,
+        kind=command.kind,
+        roles=tuple(sorted(set(command.roles))),
+        scope=command.scope,
+        digest=command.digest,
+        expires_at=command.expires_at,
     )
     return (Fact(data),)
 
 
-def revoke(state: Credential, reason: str | None) -> tuple[Fact, ...]:
+def _revoke(state: Credential | None, command: RevokeCredential) -> tuple[Fact, ...]:
     """Revoke a key; doing it twice changes nothing."""
+    if state is None:
+        raise NotFound("there is no such key")
     if state.revoked:
         return ()
-    return (
-        Fact(e.CredentialRevoked(credential=state.id), {} if reason is None else {"reason": require_reason(reason)}),
-    )
+    private: dict[str, Json] = {} if command.reason is None else {"reason": require_reason(command.reason)}
+    return (Fact(e.CredentialRevoked(credential=state.id), private),)
 
 
 def prove(state: Credential, digest: str, now: datetime) -> None:
@@ -160,33 +155,29 @@ def usable(state: Credential, now: datetime) -> bool:
     return not state.revoked and (state.expires_at is None or now < state.expires_at)
 
 
-def project_actor(state: ActorState | None, events: Iterable[Event]) -> ActorState | None:
-    """Fold an actor's stream."""
-    for event in events:
-        if isinstance(event.data, e.ActorRegistered):
-            state = ActorState(event.data.actor, event.version, event.data.kind, event.workspace)
-        elif state is not None:
-            state = replace(state, version=event.version)
-    return state
+def evolve(state: Credential | None, event: Event) -> Credential:
+    """Return the state after one event."""
+    match event.data:
+        case e.CredentialIssued() as data:
+            return Credential(
+                data.credential,
+                event.version,
+                data.actor,
+                data.kind,
+                data.roles,
+                data.scope,
+                data.digest,
+                data.expires_at,
+            )
+        case _ if state is None:
+            raise IntegrityViolated("a credential's stream does not begin with its issue", position=event.position)
+        case e.CredentialRevoked():
+            return replace(state, version=event.version, revoked=True)
+    return replace(state, version=event.version)
 
 
-def project_credential(state: Credential | None, events: Iterable[Event]) -> Credential | None:
-    """Fold a credential's stream."""
+def project(state: Credential | None, events: Iterable[Event]) -> Credential | None:
+    """Fold events into the state (eventsourcing's projector function)."""
     for event in events:
-        match event.data:
-            case e.CredentialIssued() as data:
-                state = Credential(
-                    data.credential,
-                    event.version,
-                    data.actor,
-                    data.kind,
-                    data.roles,
-                    data.scope,
-                    data.digest,
-                    data.expires_at,
-                )
-            case e.CredentialRevoked() if state is not None:
-                state = replace(state, version=event.version, revoked=True)
-            case _ if state is None:
-                raise IntegrityViolated("a credential's stream does not begin with its issue", position=event.position)
+        state = evolve(state, event)
     return state

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from provenstore.domain import actor as ac
 from provenstore.domain import credential as cr
 from provenstore.domain.errors import Conflict, InvalidInput, Unauthenticated
 from sealing import START, SealedLog
@@ -21,12 +22,12 @@ def _issued(**changes: Any) -> tuple[SealedLog, cr.Credential]:
         "kind": "person",
         "roles": ("records",),
         "scope": "acme",
-        "secret": SECRET,
+        "digest": cr.digest_of(SECRET),
         "expires_at": None,
         "now": START,
     }
-    facts = cr.issue(str(ID), **{**fields, **changes})
-    state = cr.project_credential(None, log.record(facts, stream=f"credential:{ID}"))
+    facts = cr.decide(None, cr.IssueCredential(**{"id": str(ID), **fields, **changes}))
+    state = cr.project(None, log.record(facts, stream=f"credential:{ID}"))
     assert state is not None
     return log, state
 
@@ -55,7 +56,9 @@ def test_a_good_key_is_proven() -> None:
 def test_wrong_revoked_and_expired_keys_get_one_answer() -> None:
     """Nobody learns which of the three it was."""
     log, state = _issued(expires_at=START + timedelta(hours=1))
-    revoked = cr.project_credential(state, log.record(cr.revoke(state, "lost"), stream=f"credential:{ID}"))
+    revoked = cr.project(
+        state, log.record(cr.decide(state, cr.RevokeCredential(reason="lost")), stream=f"credential:{ID}")
+    )
     assert revoked is not None
     messages = set()
     for credential, digest, now in (
@@ -67,7 +70,7 @@ def test_wrong_revoked_and_expired_keys_get_one_answer() -> None:
             cr.prove(credential, digest, now)
         messages.add(caught.value.message)
     assert len(messages) == 1
-    assert cr.revoke(revoked, "again") == ()
+    assert cr.decide(revoked, cr.RevokeCredential(reason="again")) == ()
 
 
 @pytest.mark.parametrize(
@@ -77,7 +80,6 @@ def test_wrong_revoked_and_expired_keys_get_one_answer() -> None:
         {"kind": "system"},
         {"kind": "service", "roles": ("approver",)},
         {"expires_at": START},
-        {"secret": b"short"},
     ],
 )
 def test_keys_that_are_not_issued(changes: dict[str, Any]) -> None:
@@ -89,8 +91,8 @@ def test_keys_that_are_not_issued(changes: dict[str, Any]) -> None:
 def test_an_actor_stays_what_it_is() -> None:
     """A person's id never becomes a service's."""
     log = SealedLog()
-    facts = cr.register_actor(None, "alice", "person", {"name": "Alice"})
-    state = cr.project_actor(None, log.record(facts, stream="actor:alice"))
-    assert cr.register_actor(state, "alice", "person", {}) == ()
+    facts = ac.decide(None, ac.RegisterActor(id="alice", kind="person", about={"name": "Alice"}))
+    state = ac.project(None, log.record(facts, stream="actor:alice"))
+    assert ac.decide(state, ac.RegisterActor(id="alice", kind="person")) == ()
     with pytest.raises(Conflict):
-        cr.register_actor(state, "alice", "service", {})
+        ac.decide(state, ac.RegisterActor(id="alice", kind="service"))
