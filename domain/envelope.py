@@ -223,6 +223,8 @@ class Event:
             if not isinstance(value, dict) or value.keys() != _FIELDS:
                 raise IntegrityViolated("the stored bytes are not an envelope", position=position)
             fields: dict[str, Any] = value
+            if not _well_typed(fields):
+                raise IntegrityViolated("a field of the envelope is not of its type", position=position)
             event = cls(
                 position=position,
                 state=state,
@@ -239,7 +241,7 @@ class Event:
             )
             if (str(event.id), format_time(event.time)) != (fields["id"], fields["time"]):
                 raise IntegrityViolated("the id or the time is not in its one spelling", position=position)
-        except (InvalidInput, TypeError, ValueError, AttributeError) as exc:
+        except (InvalidInput, TypeError, ValueError, AttributeError, KeyError, OverflowError) as exc:
             raise IntegrityViolated("the stored bytes are not an envelope", position=position) from exc
         return event
 
@@ -249,3 +251,22 @@ class Event:
 
 
 _FIELDS = frozenset(Event.__dataclass_fields__) - {"position", "state", "leaf"}
+
+_TEXTS = ("id", "outcome", "stream", "time", "type", "workspace")
+_TEXTS_OR_NULL = ("cause", "decision", "occurred", "on_behalf_of", "prev", "request", "session", "workspace_prev")
+_COUNTS = ("number", "version")
+
+
+def _well_typed(fields: dict[str, Any]) -> bool:
+    """Tell whether each field is of its type, so that whoever reads the event need not ask again."""
+    private, actor = fields["private"], fields["actor"]
+    return (
+        all(isinstance(fields[name], str) for name in _TEXTS)
+        and all(fields[name] is None or isinstance(fields[name], str) for name in _TEXTS_OR_NULL)
+        and all(type(fields[name]) is int and fields[name] > 0 for name in _COUNTS)
+        and isinstance(fields["data"], dict)
+        and isinstance(private, dict)
+        and all(isinstance(promised, str) for promised in private.values())
+        and isinstance(actor, dict)
+        and all(one is None or isinstance(one, str) for one in actor.values())
+    )

@@ -52,6 +52,8 @@ def reject_purge(file: File, command: c.RejectPurge) -> Facts:
 
 def start_purge(file: File, command: c.StartPurge) -> Facts:
     """Pass the point of no return, after a fresh check of hold, retention and the approval's age."""
+    if file.status == "purged":
+        return ()  # another process, carrying out the same purge, was quicker
     purge = file.purge
     if purge is None:
         raise WrongState("no purge of this file is requested")
@@ -69,7 +71,7 @@ def start_purge(file: File, command: c.StartPurge) -> Facts:
 
 def record_purge_failure(file: File, command: c.RecordPurgeFailure) -> Facts:
     """Record that the store kept something; once is enough until it succeeds."""
-    if file.purge is not None and file.purge.failed:
+    if file.status == "purged" or (file.purge is not None and file.purge.failed):
         return ()
     data = e.PurgeFailed(purge=_started(file)[0].id, code=command.code)
     return (Fact(data, outcome="failed"),)

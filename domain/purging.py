@@ -126,6 +126,8 @@ class Purging:
             file_id,
             lambda _, now: c.StartPurge(by=system.actor, now=now, sha256=sha256, versions=found),
         )
+        if file.status == "purged":
+            return file
         try:
             destroyed = self._destroy(file)
         except Unavailable as exc:

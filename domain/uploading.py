@@ -217,7 +217,18 @@ class Uploading:
             if not announced:
                 announce(_digests(body, declared.max_size))
             return self.finish(caller, file_id)
-        return self._record_stored(caller, file_id, info)
+        try:
+            return self._record_stored(caller, file_id, info)
+        except WrongState:
+            self._take_back(file_id)
+            raise
+
+    def _take_back(self, file_id: UUID) -> None:
+        """Remove an object that was published after its upload had been given up: nobody will look there again."""
+        file = self._recorder.file(file_id)
+        # Only then: the object of an upload that is open again may be announced, and stored, by another attempt.
+        if file.status in {"aborted", "expired"} and file.stored is None:
+            self._store.delete(file.path)
 
     def _announce(self, caller: Caller, file: File, found: Digests) -> None:
         category = self._recorder.workspace(file.workspace).category(file.initiated.category)

@@ -1,17 +1,20 @@
 """Checking a log against itself: that every event is what was sealed, and that none is missing, moved or slipped in.
 
-Pure over what a reader hands in, one event at a time, in constant memory per stream. The steps are numbered; each
-finding names the step it breaks. What this cannot show is on docs/explanation/verification.md.
+Pure over what a reader hands in, one event at a time, in constant memory per stream and per erased value whose erasure
+is still to come. The steps are numbered; each finding names the step it breaks.
+What this cannot show is on docs/explanation/verification.md.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 from provenstore.domain.envelope import MAX_EVENT_BYTES, Event, leaf_hash
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.event_log import Disclosures, EventLog, QuotaUse, StoredRow
+from provenstore.domain.file_events import PersonalDataErased
 from provenstore.domain.quota import UNLIMITED, quota_change
 
 STEPS = (
@@ -21,12 +24,15 @@ STEPS = (
     "4 versions are dense in each stream, and each event names its predecessor's leaf",
     "5 numbers are dense in each workspace, and each event names its predecessor's leaf",
     "6 times never go back",
-    "7 a private value is what the leaf committed to, or is erased by an event of the log",
+    "7 a private value is what the leaf committed to, or is erased by a later event of its stream that says so",
     "8 quota counters are the sum of their events",
 )
 
 MAX_FINDINGS = 1_000
 """A log broken in more places than this needs no longer list."""
+
+_BEFORE_ALL = -(2**62)
+"""Below every position that a row could have been given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,14 @@ _Last = tuple[int, str | None, int]
 _NOTHING = QuotaUse(0, 0, None, None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Erased:
+    """A value that is gone, and waits for the event that is said to have erased it."""
+
+    row: StoredRow
+    field: str
+
+
 @dataclass(slots=True)
 class Verifier:
     """Takes the rows of a log in order of position, and says at the end what is wrong with them."""
@@ -77,6 +91,7 @@ class Verifier:
     _streams: dict[str, _Last] = field(default_factory=dict)
     _workspaces: dict[str, _Last] = field(default_factory=dict)
     _quota: dict[tuple[str, str], QuotaUse] = field(default_factory=dict)
+    _erased: dict[UUID, list[_Erased]] = field(default_factory=dict)
 
     def take(self, row: StoredRow, disclosed: Disclosures | None = None) -> None:
         """Check one row against everything before it; `disclosed` holds its private values."""
@@ -86,6 +101,7 @@ class Verifier:
         self._position = row.position
         self._checked += 1
         event = self._event(row)
+        self._check_erasures(row, event)
         if event is None:
             return
         self._check_columns(row, event)
@@ -144,8 +160,16 @@ class Verifier:
                     self._find(7, row, f"private value {name} is not the one committed to")
             elif value.erased_by is None:
                 self._find(7, row, f"private value {name} is erased by nobody")
+            else:
+                self._erased.setdefault(value.erased_by, []).append(_Erased(row, name))
         for name in held.keys() - event.private.keys():
             self._find(7, row, f"private value {name} was never committed to")
+
+    def _check_erasures(self, row: StoredRow, event: Event | None) -> None:
+        """Step 7, for values of earlier events; an erasure that is itself broken is a finding already."""
+        for erased in self._erased.pop(row.id, ()):
+            if event is not None and not _erases(event, erased):
+                self._find(7, erased.row, f"private value {erased.field} is erased by an event that does not say so")
 
     def _count_quota(self, event: Event) -> None:
         change = quota_change(event.workspace, event.data)
@@ -167,6 +191,9 @@ class Verifier:
         if newest is not None and self._position < newest:
             problem = f"the log ends at {self._position}, not at {newest}"
             self._findings.append(Finding(1, self._position + 1, "", "", problem))
+        for waiting in self._erased.values():
+            for erased in waiting:
+                self._find(7, erased.row, f"private value {erased.field} is erased by no later event of the log")
         for key in sorted(self._quota.keys() | counters.keys()) if counters is not None else ():
             if counters is not None and counters.get(key, _NOTHING) != self._quota.get(key, _NOTHING):
                 problem = f"counter {key[1]!r} of workspace {key[0]!r} is not the sum of its events"
@@ -183,7 +210,7 @@ def verify_log(log: EventLog, on_progress: Callable[[int, int], None] | None = N
 
     `on_progress` hears how many positions are done, and of how many.
     """
-    verifier, after = Verifier(), 0
+    verifier, after = Verifier(), _BEFORE_ALL
     newest, counters = log.counters()
     while rows := [row for row in log.rows(after, page) if row.position <= newest]:
         disclosed = log.disclosures([row.id for row in rows])
@@ -201,6 +228,11 @@ def verify_rows(rows: Iterable[StoredRow], *, newest: int | None = None) -> Repo
     for row in rows:
         verifier.take(row)
     return verifier.finish(newest=newest)
+
+
+def _erases(event: Event, erased: _Erased) -> bool:
+    data = event.data
+    return isinstance(data, PersonalDataErased) and event.stream == erased.row.stream and erased.field in data.fields
 
 
 def _limit(value: int) -> int | None:

@@ -37,21 +37,23 @@ from provenstore.append(
 
 -- name: stream
 -- A stream's events between two versions, in order.
-select position, id, stream, version, workspace, number, type, time, leaf, state
+-- Here and below: a time that only tampering can write, such as infinity, is read as one that no event has, so that
+-- it is found to contradict the bytes instead of being no time at all.
+select position, id, stream, version, workspace, number, type, greatest('0001-01-02', least('9999-12-30', time)) as time, leaf, state
 from provenstore.event
 where stream = %(stream)s and version > %(after)s and version <= %(upto)s
 order by version limit %(limit)s;
 
 -- name: stream_backwards
 -- A stream's events between two versions, newest first.
-select position, id, stream, version, workspace, number, type, time, leaf, state
+select position, id, stream, version, workspace, number, type, greatest('0001-01-02', least('9999-12-30', time)) as time, leaf, state
 from provenstore.event
 where stream = %(stream)s and version > %(after)s and version <= %(upto)s
 order by version desc limit %(limit)s;
 
 -- name: streams
 -- Events of several streams merged in log order; each stream is read by its own index, never the whole log.
-select e.position, e.id, e.stream, e.version, e.workspace, e.number, e.type, e.time, e.leaf, e.state
+select e.position, e.id, e.stream, e.version, e.workspace, e.number, e.type, greatest('0001-01-02', least('9999-12-30', e.time)) as time, e.leaf, e.state
 from unnest(%(streams)s::text[]) s (stream) cross join lateral (
     select * from provenstore.event
     where event.stream = s.stream and event.position > %(after)s
@@ -61,12 +63,12 @@ order by e.position limit %(limit)s;
 
 -- name: log
 -- The log from a position on.
-select position, id, stream, version, workspace, number, type, time, leaf, state
+select position, id, stream, version, workspace, number, type, greatest('0001-01-02', least('9999-12-30', time)) as time, leaf, state
 from provenstore.event where position > %(after)s order by position limit %(limit)s;
 
 -- name: notifications
 -- A stretch of the log, perhaps of some types only.
-select position, id, stream, version, workspace, number, type, time, leaf, state
+select position, id, stream, version, workspace, number, type, greatest('0001-01-02', least('9999-12-30', time)) as time, leaf, state
 from provenstore.event
 where position > %(after)s and position <= %(upto)s
     and (cardinality(%(types)s::text[]) = 0 or type = any(%(types)s::text[]))
@@ -74,7 +76,7 @@ order by position limit %(limit)s;
 
 -- name: by_id
 -- One event.
-select position, id, stream, version, workspace, number, type, time, leaf, state
+select position, id, stream, version, workspace, number, type, greatest('0001-01-02', least('9999-12-30', time)) as time, leaf, state
 from provenstore.event where id = %(id)s;
 
 -- name: head

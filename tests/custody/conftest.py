@@ -1,25 +1,5 @@
 """A ledger over a database and a folder of each test's own."""
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from custody_fixtures import custody, log
 
-import pytest
-
-from custody import Custody
-from provenstore.adapters.database import Database
-from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.local_folder import LocalFolder
-
-
-@pytest.fixture
-def log(postgres: Any) -> Iterator[PostgresEventLog]:
-    """The log, as the server's role."""
-    with Database(postgres.conninfo("provenstore_writer")) as database:
-        yield PostgresEventLog(database)
-
-
-@pytest.fixture
-def custody(log: PostgresEventLog, tmp_path: Path) -> Custody:
-    """A ledger with the workspace `acme`."""
-    return Custody(log, LocalFolder(tmp_path / "objects"))
+__all__ = ["custody", "log"]

@@ -1,21 +1,26 @@
 """Whoever edits, deletes, reorders or slips in an event is found out, and the first bad position is named."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from file_life import FileLife
+from provenstore.domain.canonical import MAX_INTEGER, Json, canonical
 from provenstore.domain.envelope import leaf_hash
 from provenstore.domain.event_log import Disclosure, QuotaUse, StoredRow
+from provenstore.domain.file_commands import ErasePersonalData
 from provenstore.domain.verification import Verifier, verify_rows
 
 
-def _rows() -> list[StoredRow]:
+def _rows(life: FileLife | None = None) -> list[StoredRow]:
     return [
         StoredRow(e.position, e.state, e.leaf, e.id, e.type, e.stream, e.version, e.workspace, e.number, e.time)
-        for e in FileLife().purged().log.events
+        for e in (life or FileLife().purged()).log.events
     ]
 
 
@@ -109,14 +114,30 @@ def _with(disclosure: Disclosure | None, field: str = "filename") -> list[str]:
 
 
 def test_private_values_are_checked_against_their_commitments() -> None:
-    """A changed, missing or added private value is found; an erased one is in order."""
+    """A changed, missing or added private value is found."""
     salt = b"s" * 32
     assert _with(Disclosure(salt, b'"a.pdf"')) == []
-    assert _with(Disclosure(None, None, erased_by=_rows()[1].id)) == []
+    assert _with(Disclosure(None, None, erased_by=_rows()[1].id)) == [
+        "private value filename is erased by no later event of the log"
+    ]
     assert _with(Disclosure(salt, b'"b.pdf"')) == ["private value filename is not the one committed to"]
     assert _with(Disclosure(None, None)) == ["private value filename is erased by nobody"]
     assert _with(None) == ["private value filename is missing without an erasure"]
     assert _with(Disclosure(salt, b'"x"'), "extra") == ["private value extra was never committed to"]
+
+
+def test_an_erased_value_is_in_order_if_its_erasure_says_so() -> None:
+    """The event that erased it comes later in the same stream and names the field."""
+
+    def problems(*fields: str) -> list[str]:
+        life = FileLife().do(ErasePersonalData, fields=fields, events=1, reason="asked to")
+        rows, verifier = _rows(life), Verifier()
+        verifier.take(rows[0], {rows[0].id: {"filename": Disclosure(None, None, erased_by=rows[1].id)}})
+        verifier.take(rows[1])
+        return [finding.problem for finding in verifier.finish().findings]
+
+    assert problems("filename", "subjects") == []
+    assert problems("subjects") == ["private value filename is erased by an event that does not say so"]
 
 
 def test_quota_counters_are_recomputed() -> None:
@@ -130,3 +151,27 @@ def test_quota_counters_are_recomputed() -> None:
 
     assert counted(QuotaUse(100, 1, None, None))
     assert not counted(QuotaUse(99, 1, None, None))
+
+
+_VALUES: st.SearchStrategy[Json] = st.recursive(
+    st.none() | st.booleans() | st.integers(-MAX_INTEGER, MAX_INTEGER) | st.text("0aé:-", max_size=4),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["id", "x"]), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(position=st.integers(0, 5), name=st.sampled_from(sorted(json.loads(_rows()[0].state))), value=_VALUES)
+def test_any_value_in_any_field_is_reported(position: int, name: str, value: Json) -> None:
+    """Whatever stands in an envelope, the check comes to its end and says that something is wrong."""
+    rows = _rows()
+    envelope = json.loads(rows[position].state)
+    unchanged = envelope[name] == value
+    state = canonical({**envelope, name: value})
+    rows[position] = replace(rows[position], state=state, leaf=leaf_hash(state))
+    verifier = Verifier()
+    for row in rows:
+        verifier.take(row, {})
+    report = verifier.finish()
+    assert report.checked == len(rows)
+    assert unchanged or not report.ok

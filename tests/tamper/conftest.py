@@ -1,0 +1,43 @@
+"""A log with known positions, and the hand of somebody who owns the database and switches the triggers off."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from custody import RECORDS, SERVICE, Custody, caller
+from custody_fixtures import custody, log
+from provenstore.adapters.running_postgres import OWNER
+from provenstore.domain.verification import verify_log
+
+__all__ = ["custody", "log"]
+
+Owner = psycopg.Connection[tuple[Any, ...]]
+
+
+@pytest.fixture
+def story(custody: Custody) -> Custody:
+    """Two files, interleaved.
+
+    1 workspace; first file: 2 initiated, 3 completion, 4 stored, 8 accessed, 9 filename changed, 11 filename erased;
+    second file: 5 initiated, 6 completion, 7 stored, 10 held, 12 opened to the workspace.
+    """
+    first, second = custody.stored(), custody.stored()
+    custody.read(SERVICE, first.id)
+    custody.ledger.change_file(SERVICE, first.id, values={"filename": "renamed.pdf"})
+    custody.ledger.place_hold(RECORDS, second.id, name="Smith v. Jones", reason="litigation")
+    custody.ledger.erase_personal_data(caller("dora", "privacy"), first.id, fields=("filename",), reason="asked to")
+    custody.ledger.change_file(SERVICE, second.id, access="workspace")
+    report = verify_log(custody.log)
+    assert (report.checked, report.findings) == (12, ())
+    return custody
+
+
+@pytest.fixture
+def owner(postgres: Any, story: Custody) -> Iterator[Owner]:
+    """The owner's connection after the story was told: constraints and triggers are in its hands."""
+    with psycopg.connect(postgres.conninfo(OWNER), autocommit=True) as connection:
+        for table in ("event", "private_value"):
+            connection.execute(f"alter table provenstore.{table} disable trigger user".encode())
+        yield connection
