@@ -21,6 +21,7 @@ from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.event_log import EventLog, IdempotencyKey
 from provenstore.domain.file import APPROVAL_GOOD_FOR, File, file_stream
+from provenstore.domain.initiating import Initiating
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.purging import Purging
 from provenstore.domain.reading import Reading
@@ -45,6 +46,7 @@ class Ledger:
         self.store = store
         self.recorder = Recorder(log, clock, entropy, permits)
         self.administration = Administration(self.recorder)
+        self.initiating = Initiating(self.recorder, store)
         self.uploading = Uploading(self.recorder, store)
         self.purging = Purging(self.recorder, store)
         self.reading = Reading(self.recorder, store)
@@ -57,8 +59,8 @@ class Ledger:
         self.revoke_key = self.administration.revoke_key
         self.authenticate = self.administration.authenticate
         self.authenticate_upload = self.administration.authenticate_upload
-        self.initiate = self.uploading.initiate
-        self.write_url = self.uploading.write_url
+        self.initiate = self.initiating.initiate
+        self.write_url = self.initiating.write_url
         self.upload_content = self.uploading.upload_content
         self.abort_upload = self.uploading.abort
         self.request_purge = self.purging.request

@@ -10,167 +10,38 @@ Life of a streamed upload, and what a crash leaves at each point:
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Literal, cast
+from datetime import timedelta
+from typing import cast
 from uuid import UUID
 
 from provenstore.domain import file_commands as c
-from provenstore.domain import file_events as fe
-from provenstore.domain import text
 from provenstore.domain.caller import Caller
-from provenstore.domain.canonical import MAX_INTEGER, Json
-from provenstore.domain.categories import UPLOAD_TTL, Category, extension_of, path_for, require_type
 from provenstore.domain.errors import (
     AlreadyExists,
-    Conflict,
     ContentMismatch,
     ContentTooLarge,
     InvalidInput,
     WrongState,
 )
-from provenstore.domain.event_log import Guard, IdempotencyKey
-from provenstore.domain.file import File, file_stream
-from provenstore.domain.file_decisions import decide
+from provenstore.domain.file import File
 from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import Digests, ObjectInfo, ObjectNotFound, SignedUrl, SourceChanged
-from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
+from provenstore.domain.objects import Digests, ObjectInfo, ObjectNotFound, SourceChanged
+from provenstore.domain.recorder import Recorder
 from provenstore.domain.upload_decisions import require_open
-from provenstore.domain.workspace import workspace_stream
 
 COMPLETION_GRACE = timedelta(minutes=5)
 """How long an announced completion is left to the process that announced it before another one settles it."""
 
 
-WRITE_URL_TTL = timedelta(minutes=15)
-"""How long a URL for writing works: long enough to begin sending, short enough to be of little use once leaked."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewFile:
-    """What a caller says about a file that it wants to store; checked by `initiate`."""
-
-    workspace: str
-    filename: str
-    media_type: str
-    category: str
-    size: int | None = None
-    variant: fe.Variant = "original"
-    upload: fe.UploadMethod | Literal["auto"] = "auto"
-    sha256: str | None = None
-    md5: str | None = None
-    access: fe.AccessLevel = "private"
-    related: tuple[Mapping[str, str], ...] = ()
-    subjects: tuple[str, ...] = ()
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    placement: Mapping[str, str] = field(default_factory=dict)
-    expires_at: datetime | None = None
-
-
 class Uploading:
-    """Initiates uploads, takes their bytes, and ends the ones that do not finish."""
+    """Takes the bytes of uploads, and ends the ones that do not finish."""
 
     def __init__(self, recorder: Recorder, store: ObjectStore) -> None:
         """Record with `recorder`, keep bytes in `store`."""
         self._recorder = recorder
         self._store = store
-
-    def initiate(self, caller: Caller, new: NewFile, key: IdempotencyKey | None = None) -> File:
-        """Check everything that can be checked before a byte arrives, reserve the space, and record it."""
-        recorder = self._recorder
-        recorder.require(caller, "file.initiate", new.workspace)
-        if key is not None and (known := recorder.log.recall(key)) is not None:
-            return recorder.file(UUID(known.events[0].stream.partition(":")[2]))
-        for _ in range(MAX_ATTEMPTS):
-            workspace = recorder.workspace(new.workspace)
-            file_id = recorder.entropy.event_id()
-            now = recorder.clock.now()
-            data = self._initiation(new, workspace.category(new.category), file_id, caller, now)
-            command = c.Initiate(by=caller.actor, now=now, data=data, private={**_private(new), **caller.client})
-            stream = file_stream(file_id)
-            drafts = recorder.drafts(caller, stream, new.workspace, decide(None, command))
-            policy = workspace_stream(new.workspace)
-            try:
-                recorded = recorder.append(
-                    caller,
-                    drafts,
-                    expected=[Guard(stream, 0)],
-                    reads=[Guard(policy, workspace.version)],
-                    key=key,
-                )
-            except Conflict as conflict:
-                recorder.retry_or_raise(conflict, policy)
-                continue
-            return recorder.file(UUID(recorded.events[0].stream.partition(":")[2]))
-        raise Conflict("the workspace keeps changing; try again")
-
-    def _initiation(
-        self, new: NewFile, category: Category, file_id: UUID, caller: Caller, now: datetime
-    ) -> fe.UploadInitiated:
-        method = self._method(new.upload)
-        text.require_filename(new.filename)
-        media_type = text.require_media_type(new.media_type)
-        extension = extension_of(new.filename, media_type)
-        require_type(category, extension, media_type)
-        _require_size(new.size, category)
-        return fe.UploadInitiated(
-            path=path_for(
-                category,
-                workspace=new.workspace,
-                placement=new.placement,
-                file_id=file_id,
-                extension=extension,
-                now=now,
-            ),
-            extension=extension,
-            category=category.name,
-            variant=new.variant,
-            media_type=media_type,
-            provider=self._store.name,
-            upload=method,
-            owner=caller.actor.id,
-            access=new.access,
-            declared_size=new.size,
-            declared_sha256=text.require_hex("sha256", new.sha256, 32),
-            declared_md5=text.require_hex("md5", new.md5, 16),
-            max_size=category.max_size,
-            reserved=category.reserve if new.size is None else new.size,
-            expires_after=category.expires_after,
-            expires_at=new.expires_at,
-            upload_expires_at=now + timedelta(seconds=UPLOAD_TTL),
-            write_until=now + WRITE_URL_TTL if method == "presigned" else None,
-        )
-
-    def _method(self, asked: fe.UploadMethod | Literal["auto"]) -> fe.UploadMethod:
-        """Return the way in which the bytes come; straight to the store where it can take them by itself."""
-        store = self._store.capabilities()
-        if asked == "auto":
-            return "presigned" if store.presign and store.direct else "api"
-        if asked == "multipart" or (asked == "presigned" and not store.presign):
-            available = "auto, api, presigned" if store.presign else "auto, api"
-            raise InvalidInput("upload", f"is {asked}, which is not available here; available are {available}")
-        return asked
-
-    def write_url(self, file: File) -> SignedUrl | None:
-        """Return the URL at which a presigned upload takes its bytes, None for other uploads.
-
-        It is bound to the event that initiated the upload and to what that declared; again it is the same URL.
-        """
-        declared = file.initiated
-        if declared.upload != "presigned" or declared.write_until is None:
-            return None
-        return self._store.presign_put(
-            file.path,
-            file=str(file.id),
-            grant=str(file.private_events[0]),
-            expires_at=declared.write_until,
-            media_type=declared.media_type,
-            size=declared.declared_size,
-            sha256=declared.declared_sha256,
-            md5=declared.declared_md5,
-        )
 
     def upload_content(
         self, caller: Caller, file_id: UUID, body: Iterable[bytes], *, size: int | None = None, md5: str | None = None
@@ -328,21 +199,6 @@ class Uploading:
         )
 
 
-def _require_size(size: int | None, category: Category) -> None:
-    if size is None:
-        return
-    if size < 0 or size > MAX_INTEGER:
-        raise InvalidInput("size", "is negative or too large to count")
-    if size > category.max_size:
-        raise ContentTooLarge(
-            f"size: category {category.name} takes at most {category.max_size:,} bytes",
-            field="size",
-            limit=category.max_size,
-        )
-    if size == 0 and not category.allow_empty:
-        raise InvalidInput("size", f"is 0, which category {category.name} does not take")
-
-
 def _digests(body: Iterable[bytes], max_size: int) -> Digests:
     """Read a body to its end, keeping nothing but its digests."""
     sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
@@ -363,12 +219,3 @@ def _agree(check: str, declared: str | int | None, said: str | int | None) -> No
             expected=str(declared),
             actual=str(said),
         )
-
-
-def _private(new: NewFile) -> dict[str, Json]:
-    return {
-        "filename": new.filename,
-        "related": cast(Json, text.require_related(new.related)),
-        "subjects": cast(Json, text.require_subjects(new.subjects)),
-        "metadata": cast(Json, text.require_metadata(new.metadata)),
-    }

@@ -25,7 +25,7 @@ from provenstore.domain.caller import Caller
 from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.file import File
-from provenstore.domain.uploading import NewFile
+from provenstore.domain.initiating import NewFile
 from provenstore.projections.file_fold import fold_file
 from provenstore.projections.file_query import FileFilter
 

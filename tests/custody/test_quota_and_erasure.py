@@ -8,7 +8,7 @@ import pytest
 from custody import ADMIN, AUDITOR, RECORDS, SERVICE, Custody, caller
 from provenstore.domain.errors import Conflict, InvalidInput, KeyReused, LegalHold, NotFound, QuotaExceeded
 from provenstore.domain.event_log import IdempotencyKey
-from provenstore.domain.uploading import NewFile
+from provenstore.domain.initiating import NewFile
 from provenstore.domain.verification import verify_log
 from provenstore.domain.workspace import SetQuota
 

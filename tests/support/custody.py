@@ -13,8 +13,8 @@ from provenstore.domain import workspace as ws
 from provenstore.domain.caller import Caller
 from provenstore.domain.envelope import Actor, Event
 from provenstore.domain.file import File, access_stream, file_stream, parts_stream
+from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
-from provenstore.domain.uploading import NewFile
 from provenstore.domain.workspace_events import Role
 
 CONTENT = b"%PDF-1.7 a chapter"

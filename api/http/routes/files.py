@@ -11,8 +11,8 @@ from provenstore.api.http import bodies, shapes
 from provenstore.api.http.answers import file_answer, file_view, upload_answer
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 from provenstore.api.http.conditions import required_version
+from provenstore.domain.initiating import NewFile
 from provenstore.domain.reading import sees_all
-from provenstore.domain.uploading import NewFile
 from provenstore.projections.file_query import FileFilter
 
 router = APIRouter(tags=["files"])
