@@ -16,6 +16,7 @@ from provenstore.domain.errors import AlreadyExists, Conflict, NotFound, Unauthe
 from provenstore.domain.event_log import Guard, IdempotencyKey, QuotaUse, disclosed
 from provenstore.domain.file import file_stream
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
+from provenstore.domain.text import require_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class Administration:
         if scope is not None:
             recorder.workspace(scope)
         home = scope or SYSTEM_WORKSPACE
-        actor_stream = cr.actor_stream(actor)
+        actor_stream = cr.actor_stream(require_id("actor", actor), scope)
         for _ in range(MAX_ATTEMPTS):
             state = recorder.find(actor_stream, cr.project_actor)
             registering = cr.register_actor(state, actor, kind, dict(about or {}))

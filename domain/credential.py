@@ -61,9 +61,9 @@ class IssuedKey:
         return f"IssuedKey(id={self.id!r})"
 
 
-def actor_stream(actor: str) -> str:
-    """Return the stream of an actor."""
-    return f"actor:{actor}"
+def actor_stream(actor: str, scope: str | None) -> str:
+    """Return the stream of an actor of the whole ledger, or of one workspace: tenants choose ids alike."""
+    return f"actor:{actor}" if scope is None else f"actor:{scope}/{actor}"
 
 
 def credential_stream(credential: str) -> str:
@@ -94,7 +94,7 @@ def digest_of(secret: bytes) -> str:
 def register_actor(
     state: ActorState | None, actor: str, kind: e.ActorKind, private: dict[str, Json]
 ) -> tuple[Fact, ...]:
-    """Register an actor once; the same id never stands for something else."""
+    """Register an actor once; within its workspace the same id never stands for something else."""
     require_id("actor", actor)
     if state is not None:
         if state.kind != kind:

@@ -78,7 +78,7 @@ async def _idempotency(
         return None
     if not _IDEMPOTENCY_KEY.fullmatch(key):
         raise InvalidInput("Idempotency-Key", "is not 1 to 255 printable ASCII characters")
-    return IdempotencyKey(caller.actor.id, key, _fingerprint(request, await request.body()))
+    return IdempotencyKey(caller.principal, key, _fingerprint(request, await request.body()))
 
 
 def _fingerprint(request: Request, body: bytes) -> bytes:
