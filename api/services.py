@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.api.settings import Settings
 from provenstore.domain.clock import Clock
+from provenstore.domain.errors import Unavailable
 from provenstore.domain.ledger import Ledger
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import Files
@@ -29,6 +30,11 @@ class Services:
     """What must answer before requests are taken: each raises a ProvenstoreError if it does not."""
 
     def wait_for(self, position: int) -> None:
-        """Return once lists have seen `position`; Unavailable if that takes longer than the settings allow."""
+        """Return once lists have seen `position`; Unavailable if that takes longer than the settings allow.
+
+        A position beyond the log is not waited for: it is nobody's write, and the wait would hold a thread.
+        """
+        if position > (newest := self.ledger.log.position()):
+            raise Unavailable(f"the log has not reached position {position} yet", position=newest)
         self.runner.wake()
         self.positions.wait_for(FileIndex.name, position, self.settings.read_your_write_timeout)

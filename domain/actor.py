@@ -33,13 +33,13 @@ class RegisterActor:
     about: dict[str, Json] = field(default_factory=dict)
 
 
-def actor_stream(actor: str) -> str:
-    """Return the stream of an actor."""
-    return f"actor:{actor}"
+def actor_stream(actor: str, scope: str | None) -> str:
+    """Return the stream of an actor of the whole ledger, or of one workspace: tenants choose ids alike."""
+    return f"actor:{actor}" if scope is None else f"actor:{scope}/{actor}"
 
 
 def decide(state: Actor | None, command: RegisterActor) -> tuple[Fact, ...]:
-    """Register an actor once; Conflict if the id stands for something else already."""
+    """Register an actor once; Conflict if the id stands for something else already, in its workspace."""
     require_id("actor", command.id)
     if state is not None:
         if state.kind != command.kind:

@@ -17,6 +17,7 @@ from provenstore.domain.errors import AlreadyExists, Conflict, NotFound, Unauthe
 from provenstore.domain.event_log import Guard, IdempotencyKey, QuotaUse, disclosed
 from provenstore.domain.file import file_stream
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
+from provenstore.domain.text import require_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class Administration:
         if scope is not None:
             recorder.workspace(scope)
         home = scope or SYSTEM_WORKSPACE
-        actor_stream = ac.actor_stream(actor)
+        actor_stream = ac.actor_stream(require_id("actor", actor), scope)
         for _ in range(MAX_ATTEMPTS):
             state = recorder.find(actor_stream, ac.project)
             registering = ac.decide(state, ac.RegisterActor(id=actor, kind=kind, about=dict(about or {})))

@@ -61,6 +61,11 @@ class Caller:
         return self.scope is None or self.scope == workspace
 
     @property
+    def principal(self) -> str:
+        """Within which the names that a caller chooses are its own: actor and reach, since tenants choose alike."""
+        return self.actor.id if self.scope is None else f"{self.scope}/{self.actor.id}"
+
+    @property
     def is_person(self) -> bool:
         """Tell whether a human being acts; keys of services never count as one."""
         return self.actor.kind == "person"

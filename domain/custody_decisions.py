@@ -74,12 +74,18 @@ def change_file(file: File, command: c.ChangeFile) -> Facts:
         if command.access == "public" and file.held:
             raise LegalHold("a legal hold on the file refuses to publish it", rule="hold-refuses-publish")
         facts += (Fact(e.AccessLevelChanged(access=command.access), decision="hold-refuses-publish/1"),)
-    if command.expiry is not None and command.expiry[0] != file.expires_at:
+    if command.expiry is not None and not _expires_already(file, command.expiry[0]):
         when = command.expiry[0]
         if when is not None and when <= command.now:
             raise InvalidInput("expires_at", "lies in the past")
         facts += (Fact(e.ExpirySet(expires_at=when)),)
     return facts
+
+
+def _expires_already(file: File, when: datetime | None) -> bool:
+    """Tell whether this is the file's expiry; before Stored its category may still have one in store for it."""
+    settled = file.stored is not None or file.expiry_set or when is not None
+    return settled and when == file.expires_at
 
 
 def set_retention(file: File, command: c.SetRetention) -> Facts:

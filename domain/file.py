@@ -74,6 +74,8 @@ class File:
     stored: e.Stored | None = None
     stored_at: datetime | None = None
     expires_at: datetime | None = None
+    expiry_set: bool = False
+    """Whether somebody set the expiry after the initiation: then the category's no longer counts, even for never."""
     retention: Retention | None = None
     holds: tuple[Hold, ...] = ()
     purge: Purge | None = None
@@ -240,7 +242,7 @@ def _evolve_custody(state: File, event: Event) -> File:
         case e.AccessLevelChanged() as data:
             return replace(state, access=data.access)
         case e.ExpirySet() as data:
-            return replace(state, expires_at=data.expires_at)
+            return replace(state, expires_at=data.expires_at, expiry_set=True)
         case e.RetentionSet() as data:
             return replace(state, retention=Retention(data.until, data.mode))
         case e.RetentionReductionRequested() as data if state.retention:

@@ -171,7 +171,7 @@ class Reading:
 
     def _record_audit_read(self, caller: Caller, file: File, what: str) -> None:
         data = we.AuditRead.model_validate({"what": what, "file": str(file.id)})
-        stream = f"audit:{caller.actor.id}"
+        stream = f"audit:{caller.principal}"
         drafts = self._recorder.drafts(caller, stream, file.workspace, [Fact(data)])
         self._recorder.log.append(Append(drafts=drafts, reads=caller.guards))
 

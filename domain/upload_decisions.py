@@ -91,6 +91,8 @@ def record_stored(file: File, command: c.RecordStored) -> Facts:
 
 
 def _expiry(file: File, command: c.RecordStored) -> datetime | None:
+    if file.expiry_set:
+        return file.expires_at
     if file.initiated.expires_at is not None:
         return file.initiated.expires_at
     if file.initiated.expires_after is None:

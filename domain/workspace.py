@@ -15,6 +15,9 @@ from provenstore.domain.text import require_reason, require_slug, require_text
 
 MAX_OWN_CATEGORIES = 200
 
+MAX_EXPIRES_AFTER = 100 * 366 * 24 * 60 * 60
+"""Seconds: a century. Far more would end beyond the calendar, when the file is stored and it is too late to refuse."""
+
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
@@ -150,6 +153,8 @@ def _require_limits(limits: e.Limits) -> None:
         value = getattr(limits, name)
         if value is not None and not 0 <= value <= MAX_INTEGER:
             raise InvalidInput(name, "is negative or too large to count")
+    if limits.expires_after is not None and limits.expires_after > MAX_EXPIRES_AFTER:
+        raise InvalidInput("expires_after", f"is more than {MAX_EXPIRES_AFTER:,} seconds", limit=MAX_EXPIRES_AFTER)
     for extension in limits.extensions or ():
         if not extension.replace(".", "").isalnum() or extension != extension.lower() or len(extension) > 25:
             raise InvalidInput("extensions", f"holds {extension[:40]!r}, which is no extension")

@@ -78,12 +78,12 @@ async def _idempotency(
         return None
     if not _IDEMPOTENCY_KEY.fullmatch(key):
         raise InvalidInput("Idempotency-Key", "is not 1 to 255 printable ASCII characters")
-    return IdempotencyKey(caller.actor.id, key, _fingerprint(request, await request.body()))
+    return IdempotencyKey(caller.principal, key, _fingerprint(request, await request.body()))
 
 
 def _fingerprint(request: Request, body: bytes) -> bytes:
     """Return SHA-256 over route and body, in one spelling for JSON: a client may write the same request anew."""
-    with contextlib.suppress(ValueError):  # what is not JSON is taken as it is
+    with contextlib.suppress(ValueError, RecursionError):  # what is not JSON, or too deep, is taken as it is
         body = json.dumps(json.loads(body), sort_keys=True).encode()
     parts = (request.method.encode(), request.url.path.encode(), request.url.query.encode(), body)
     return hashlib.sha256(b"\x00".join(parts)).digest()

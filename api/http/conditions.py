@@ -82,6 +82,6 @@ def content_disposition(kind: str, filename: str) -> str:
 def _date(header: str | None) -> datetime | None:
     try:
         found = parsedate_to_datetime(header or "")
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for years and offsets that no machine counts
         return None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

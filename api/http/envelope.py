@@ -4,6 +4,7 @@ The outermost layer of ours. It logs neither query strings nor the tokens of sig
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from typing import Final
@@ -31,6 +32,7 @@ _DEFAULTS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 _SIGNED: Final = "/v1/signed/"
+_CONTENT: Final = re.compile(r"/v1/files/[^/]+/content|/v1/signed/[^/]+")
 
 _log = structlog.get_logger(__name__)
 
@@ -113,9 +115,8 @@ def _declared(scope: Scope) -> int:
 
 
 def _is_content(scope: Scope) -> bool:
-    """Tell whether the body is content, which streams."""
-    path: str = scope["path"]
-    return scope["method"] == "PUT" and (path.endswith("/content") or path.startswith(_SIGNED))
+    """Tell whether the body is content, which streams; any other would be gathered in memory, before it has a key."""
+    return scope["method"] == "PUT" and _CONTENT.fullmatch(scope["path"]) is not None
 
 
 def _add_headers(message: Message, identifier: str) -> None:

@@ -1,6 +1,6 @@
 """Who may do what, and where: workspaces do not exist for each other, and roles allow what the table says."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, get_args
 from uuid import uuid4
 
@@ -62,6 +62,20 @@ def send(client: httpx.Client, request: tuple[str, str, Any], **names: str) -> h
 
 def without_id(answer: httpx.Response) -> dict[str, Any]:
     return {name: value for name, value in answer.json().items() if name != "request_id"}
+
+
+def test_tenants_choose_names_alike(make_tenant: Callable[..., Tenant]) -> None:
+    """Actors and idempotency keys of one workspace say nothing about those of another, nor stand in their way."""
+    here, there = make_tenant(), make_tenant()
+    name, keys = f"uploader-{uuid4()}", {"Idempotency-Key": "1"}
+    clients = [one.client("service", actor=name, kind="service") for one in (here, there)]
+    for tenant, client in zip((here, there), clients, strict=True):
+        client.headers.update(keys)
+        assert tenant.new(client).status_code == 201
+    body = {"actor": name, "kind": "person", "roles": ["records"]}
+    for tenant, status in ((here, 409), (make_tenant(), 201)):
+        answer = tenant.client("admin").post("/v1/keys", json={**body, "workspace": tenant.id})
+        assert answer.status_code == status, answer.text
 
 
 @pytest.mark.parametrize("operation", FILE_REQUESTS)

@@ -297,7 +297,8 @@ def test_list_sees_own_write(api: Api, tenant: Tenant) -> None:
 
 
 def test_list_that_cannot_see_a_position_yet(api: Api, tenant: Tenant) -> None:
-    """A position that is not reached in time is 503 with Retry-After."""
+    """A position that the log itself has not reached is 503 with Retry-After, at once: no thread waits for it."""
     answer = tenant.client("service").get("/v1/files", params={"min_position": 2**53 - 1})
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert answer.json()["detail"].startswith("the log has not reached")
     assert answer.headers["Retry-After"].isdigit()

@@ -222,7 +222,9 @@ def test_history_tells_everything_and_is_itself_recorded(custody: Custody) -> No
     assert {name for values in history.disclosures.values() for name in values} >= {"filename", "reason", "address"}
     seen = custody.ledger.history(SERVICE, file.id).disclosures
     assert {name for values in seen.values() for name in values} == {"filename", "related", "subjects", "metadata"}
-    assert [event.type for event in custody.log.events(["audit:carol", "audit:svc-books"])] == ["audit.read.v1"] * 2
+    assert [event.type for event in custody.log.events(["audit:acme/carol", "audit:acme/svc-books"])] == [
+        "audit.read.v1"
+    ] * 2
 
 
 def test_history_comes_in_pages(custody: Custody) -> None:

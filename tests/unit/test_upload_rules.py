@@ -168,3 +168,12 @@ def test_every_event_is_known_to_evolve() -> None:
     life = FileLife().purged()
     assert (life.state.version, life.state.head) == (life.log.events[-1].version, life.log.events[-1].leaf)
     assert isinstance(life.log.events[0].data, e.UploadInitiated)
+
+
+@pytest.mark.parametrize("days", [2, None])
+def test_an_expiry_set_before_the_bytes_came_is_kept(days: int | None) -> None:
+    """What somebody said last holds, also that the file is never to expire, whatever its category says."""
+    life = FileLife(expires_after=3600)
+    wanted = None if days is None else life.log.now + timedelta(days=days)
+    life.do(c.ChangeFile, values={}, expiry=(wanted,)).stored()
+    assert life.state.expires_at == wanted

@@ -1,5 +1,6 @@
 """Workspaces: what they are made of, and what changes them."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -36,6 +37,11 @@ def test_quota_and_limits_change() -> None:
     assert state.category("scans").extensions == ("tiff",)
 
 
+def test_the_longest_expiry_ends_within_the_calendar() -> None:
+    """Or a file could be published and never be recorded as stored."""
+    assert (datetime(9000, 1, 1, tzinfo=UTC) + timedelta(seconds=ws.MAX_EXPIRES_AFTER)).year < 9999
+
+
 def test_unknown_category() -> None:
     """Named with its field."""
     with pytest.raises(InvalidInput, match="category"):
@@ -49,6 +55,7 @@ def test_unknown_category() -> None:
         (ws.RegisterCategory(category="misc", template="a/", limits=Limits()), AlreadyExists),
         (ws.SetLimits(category="nope", limits=Limits()), InvalidInput),
         (ws.SetLimits(category="misc", limits=Limits(max_size=-1)), InvalidInput),
+        (ws.SetLimits(category="misc", limits=Limits(expires_after=ws.MAX_EXPIRES_AFTER + 1)), InvalidInput),
         (ws.SetLimits(category="misc", limits=Limits(extensions=("a/b",))), InvalidInput),
         (ws.SetQuota(max_bytes=-1, max_files=None), InvalidInput),
         (ws.SetQuota(max_bytes=2**53, max_files=None), InvalidInput),
