@@ -97,7 +97,9 @@ def set_retention(file: File, command: c.SetRetention) -> Facts:
         raise InvalidInput("until", "lies in the past")
     current = file.retention if file.retained(command.now) else None
     wanted = Fact(
-        e.RetentionSet(until=command.until, mode=command.mode), why(command.reason), decision="retention-mode/1"
+        e.RetentionSet(until=command.until, mode=command.mode),
+        why(command.reason),
+        decision="compliance-only-lengthens/1",
     )
     if current is None or (command.until >= current.until and _as_strict(current.mode, command.mode)):
         return (wanted,)
@@ -134,7 +136,7 @@ def place_hold(file: File, command: c.PlaceHold) -> Facts:
     values: dict[str, Json] = {"name": command.name, "reason": command.reason}
     if command.matter is not None:
         values["matter"] = command.matter
-    placed = Fact(e.LegalHoldPlaced(hold=command.hold), values, decision="hold-placed/1")
+    placed = Fact(e.LegalHoldPlaced(hold=command.hold), values, decision="hold-any-time/1")
     return (placed, *cancel_purge(file, "hold"))
 
 
