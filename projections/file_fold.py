@@ -14,7 +14,7 @@ from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.event_log import Disclosures, Values
-from provenstore.projections.file_row import FileRow, Hold, Related
+from provenstore.projections.file_row import Disposal, FileRow, Hold, Related
 from provenstore.projections.fold import fold_events
 
 _STREAMS: Final = ("file:", "access:")
@@ -127,11 +127,13 @@ def _disposed(row: FileRow, event: Event) -> FileRow:
     """Follow a purge from its request to the empty key."""
     match event.data:
         case events.PurgeRequested() as data:
-            return replace(row, disposal="requested" if data.four_eyes else "approved", purge=data.purge)
+            disposal: Disposal = "requested" if data.four_eyes else "approved"
+            return replace(row, disposal=disposal, purge=data.purge, pending=None if data.four_eyes else "purge")
         case events.PurgeApproved():
-            return replace(row, disposal="approved")
+            # From the approval on the purge is carried out; a crash right after it must not leave it lying.
+            return replace(row, disposal="approved", pending="purge")
         case events.PurgeRejected() | events.PurgeWithdrawn():
-            return replace(row, disposal=None, purge=None)
+            return replace(row, disposal=None, purge=None, pending=None)
         case events.PurgeStarted():
             return replace(row, disposal="purging", pending="purge")
         case events.PurgeFailed():

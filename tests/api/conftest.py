@@ -56,7 +56,8 @@ class Api:
         return found
 
     def sweep(self) -> None:
-        """Do one round of the background work now."""
+        """Do one round of the background work now, on read models that have seen everything."""
+        self.services.wait_for(self.services.ledger.log.position())
         Sweeper(self.services).sweep()
 
     def client(
@@ -125,7 +126,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="session")
 def server(settings: Settings) -> Iterator[Api]:
     clock = MovableClock()
-    app = create_app(settings, lambda: open_services(settings, clock=clock))
+    app = create_app(settings, lambda: open_services(settings, sweep=False, clock=clock))
     listening = socket.create_server(("127.0.0.1", 0))
     uvicorn_server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none"))
     thread = threading.Thread(target=uvicorn_server.run, kwargs={"sockets": [listening]})

@@ -106,8 +106,9 @@ def _destroyed() -> f.Purged:
     ("steps", "status", "disposal", "pending"),
     [
         ((REQUEST,), "soft_deleted", "requested", None),
-        ((f.PurgeRequested(purge="p1", four_eyes=False),), "soft_deleted", "approved", None),
-        ((REQUEST, f.PurgeApproved(purge="p1")), "soft_deleted", "approved", None),
+        ((f.PurgeRequested(purge="p1", four_eyes=False),), "soft_deleted", "approved", "purge"),
+        ((REQUEST, f.PurgeApproved(purge="p1")), "soft_deleted", "approved", "purge"),
+        ((REQUEST, f.PurgeApproved(purge="p1"), f.PurgeWithdrawn(purge="p1", by="hold")), "soft_deleted", None, None),
         ((REQUEST, f.PurgeRejected(purge="p1")), "soft_deleted", None, None),
         ((REQUEST, f.PurgeWithdrawn(purge="p1", by="hold")), "soft_deleted", None, None),
         ((REQUEST, f.Restored()), "stored", None, None),

@@ -1,0 +1,90 @@
+"""The composition root: what it refuses to start with, what two processes share, and what logs must not say."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import structlog
+
+from provenstore.adapters.data_directory import DataDirectory
+from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+from provenstore.adapters.entropy import SystemEntropy
+from provenstore.adapters.running_postgres import OWNER, SUPERUSER
+from provenstore.api import wiring
+from provenstore.api.settings import load_settings
+from provenstore.domain.errors import Misconfigured
+from provenstore.domain.workspace import CreateWorkspace
+from tests.api.conftest import ROOT, Api, Tenant
+
+
+@pytest.mark.parametrize(
+    ("role", "dbname", "words"),
+    [
+        (OWNER, "provenstore", "owner of the log"),
+        (SUPERUSER, "provenstore", "superuser"),
+        (wiring.WRITER, "fresh", "provenstore db migrate"),
+    ],
+)
+def test_unsafe_start_is_refused(api: Api, tmp_path: Path, role: str, dbname: str, words: str) -> None:
+    """Nothing starts as owner or superuser, nor on a database without its migrations."""
+    with EmbeddedPostgres(DataDirectory(api.services.settings.data_dir)) as running:
+        running.bootstrap(dbname)
+        settings = load_settings(
+            data_dir=tmp_path / "data",
+            database_url=running.conninfo(role, dbname),
+            database_runner_url=running.conninfo(wiring.RUNNER, dbname),
+        )
+        with pytest.raises(Misconfigured, match=words), wiring.open_services(settings):
+            pass
+
+
+def test_external_database_needs_both_roles(tmp_path: Path) -> None:
+    """An external database without the runner's URL is refused with the name of the setting."""
+    settings = load_settings(data_dir=tmp_path / "data", database_url="host=/nowhere")
+    with pytest.raises(Misconfigured, match="PROVENSTORE_DATABASE_RUNNER_URL"), wiring.open_services(settings):
+        pass
+    with pytest.raises(Misconfigured, match="PROVENSTORE_DATABASE_OWNER_URL"):
+        wiring.migrate(settings)
+
+
+def test_second_process_joins_the_same_database(api: Api) -> None:
+    """Services opened again on a data directory see what the first ones record, at once."""
+    name = f"t-{uuid4().hex[:20]}"
+    with wiring.open_services(api.services.settings, sweep=False) as second:
+        second.ledger.create_workspace(ROOT, CreateWorkspace(id=name))
+        assert api.client().get(f"/v1/workspaces/{name}").status_code == 200
+        assert not second.runner.leading
+
+
+def test_object_folder_that_cannot_be_written(tenant: Tenant) -> None:
+    """While the object folder takes no bytes the server is not ready, and says which part is at fault."""
+    objects = tenant.api.services.settings.data_dir / "objects"
+    moved = objects.rename(objects.with_name("moved"))
+    try:
+        answer = tenant.api.anonymous().get("/readyz")
+    finally:
+        moved.rename(objects)
+    assert (answer.status_code, answer.json()["checks"]["store"]) == (503, "storage-full")
+    assert tenant.api.anonymous().get("/readyz").status_code == 200
+
+
+def test_logs_hold_no_permission(tenant: Tenant) -> None:
+    """The access log names routes, never keys, query strings or tokens of signed URLs."""
+    service = tenant.client("service")
+    with structlog.testing.capture_logs() as logs:
+        upload = tenant.new(service, upload="presigned", size=1).json()["upload"]
+        service.put(upload["url"], content=b"x", headers=upload["headers"])
+        service.get("/v1/files", params={"filename": "secret-name.pdf"})
+    written = str(logs)
+    assert {"http.initiate", "http.put_signed", "http.list_files"} <= {one["action"] for one in logs}
+    for secret in (upload["url"].rpartition("/")[2], service.headers["Authorization"][7:], "secret-name"):
+        assert secret not in written
+
+
+def test_ids_ascend() -> None:
+    """Ids are UUIDv7, unique, and ascend within a process however fast they are drawn."""
+    entropy = SystemEntropy()
+    ids = [entropy.event_id() for _ in range(20_000)]
+    assert {(one.version, one.variant) for one in ids} == {(7, "specified in RFC 4122")}
+    assert ids == sorted(set(ids))
+    assert len(entropy.secret(32)) == 32
