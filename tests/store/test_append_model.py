@@ -1,19 +1,29 @@
 """Random batches end as if their commands had been executed one by one."""
 
-from collections.abc import Sequence
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.domain.envelope import Draft
-from provenstore.domain.errors import Conflict, KeyReused, ProvenstoreError, QuotaExceeded
-from provenstore.domain.event_log import Append, Appended, Erasure, Guard, IdempotencyKey, QuotaChange
+from provenstore.domain.event_log import Append, Erasure, Guard, IdempotencyKey, QuotaChange
 from sealed_check import check_sealed
-from sequential_log import Answer, SequentialLog
+from sequential_log import Answer, SequentialLog, answer
 from store_commands import SECRETS, closed, happened
-from store_database import ScratchDatabase
+from store_database import WRITER, ScratchDatabase
+
+HERE = Path(__file__).parent
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(HERE.parent / "support")}
 
 STREAMS = ["file:a", "file:b", "parts:a"]
 WORKSPACES = ["acme", "other"]
@@ -66,17 +76,68 @@ def test_batches_equal_the_sequential_model(
     check_log(log, model)
 
 
-def answer(given: Appended | Exception) -> Answer:
-    """Say an answer of the log in the words of the model."""
-    match given:
-        case Appended(events, replayed):
-            places = ((event.position, event.stream, event.version, event.number) for event in events)
-            return ("replayed" if replayed else "sealed", *places)
-        case Conflict() | QuotaExceeded() | KeyReused():
-            return (type(given).__name__, *given.details.values())
-        case ProvenstoreError():
-            return (type(given).__name__,)
-    raise given
+@dataclass
+class Sender:
+    """A process that sends batches, and what it was given to send."""
+
+    process: subprocess.Popen[bytes]
+    batches: list[list[Append]] = field(default_factory=list)
+
+    def send(self, batches: list[list[Append]]) -> None:
+        """Let it begin."""
+        self.batches = batches
+        assert self.process.stdin is not None
+        pickle.dump(batches, self.process.stdin)
+        self.process.stdin.flush()
+
+    def told(self) -> list[tuple[Append, Answer]]:
+        """Wait for its answers, by command."""
+        assert self.process.stdout is not None
+        answers: list[Answer] = pickle.load(self.process.stdout)
+        return list(zip((command for batch in self.batches for command in batch), answers, strict=True))
+
+
+@pytest.fixture
+def senders(database: ScratchDatabase) -> Iterator[list[Sender]]:
+    """Two processes on one log."""
+    program = [sys.executable, str(HERE / "batch_sender.py"), database.conninfo(WRITER)]
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "env": ENVIRONMENT}
+    with subprocess.Popen(program, **pipes) as one, subprocess.Popen(program, **pipes) as other:
+        yield [Sender(one), Sender(other)]
+        for process in (one, other):
+            assert process.stdin is not None
+            process.stdin.close()
+
+
+@settings(max_examples=30, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_two_processes_equal_the_sequential_model_in_one_order(
+    database: ScratchDatabase, log: PostgresEventLog, senders: list[Sender], data: st.DataObject
+) -> None:
+    """There is one order of both processes' commands in which the model gives every answer that they were given."""
+    database.reset()
+    drawn = [data.draw(batches) for _ in senders]
+    for sender, its in zip(senders, drawn, strict=True):
+        sender.send(its)
+    told = [sender.told() for sender in senders]
+    model = explain(SequentialLog(), *told)
+    assert model is not None
+    check_log(log, model)
+
+
+def explain(
+    model: SequentialLog, one: list[tuple[Append, Answer]], other: list[tuple[Append, Answer]]
+) -> SequentialLog | None:
+    """Return the model after an order that gives each command its answer, each process's in its own; None if none."""
+    if not one and not other:
+        return model
+    for first, rest in ((one, other), (other, one)):
+        if first:
+            copy = model.copy()
+            command, answered = first[0]
+            if copy.append(command) == answered and (found := explain(copy, first[1:], rest)):
+                return found
+    return None
 
 
 def check_log(log: PostgresEventLog, model: SequentialLog) -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from provenstore.domain.envelope import Draft
-from provenstore.domain.event_log import Append, QuotaUse
+from provenstore.domain.errors import Conflict, KeyReused, ProvenstoreError, QuotaExceeded
+from provenstore.domain.event_log import Append, Appended, QuotaUse
 
 Answer = tuple[object, ...]
 """('sealed' | 'replayed', (position, stream, version, number)...), or (name of the error, details...)."""
@@ -26,6 +27,12 @@ class SequentialLog:
     keys: dict[tuple[str, str], tuple[bytes, range]] = field(default_factory=dict)
     heads: dict[int, int] = field(default_factory=dict)
     """By position: the version of the other stream that the event sealed."""
+
+    def copy(self) -> "SequentialLog":
+        """Return a model that goes its own way from here."""
+        return SequentialLog(
+            list(self.events), dict(self.private), dict(self.quotas), dict(self.keys), dict(self.heads)
+        )
 
     def version(self, stream: str) -> int:
         """Return a stream's newest version."""
@@ -113,3 +120,16 @@ class SequentialLog:
 def run(log: SequentialLog, commands: Sequence[Append]) -> list[Answer]:
     """Carry out commands one after the other."""
     return [log.append(command) for command in commands]
+
+
+def answer(given: Appended | Exception) -> Answer:
+    """Say an answer of the log in the words of the model."""
+    match given:
+        case Appended(events, replayed):
+            places = ((event.position, event.stream, event.version, event.number) for event in events)
+            return ("replayed" if replayed else "sealed", *places)
+        case Conflict() | QuotaExceeded() | KeyReused():
+            return (type(given).__name__, *given.details.values())
+        case ProvenstoreError():
+            return (type(given).__name__,)
+    raise given
