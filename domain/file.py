@@ -55,6 +55,8 @@ class Completion:
     md5: str | None
     parts: int | None
     at: datetime
+    stray: bool = False
+    """Whether another object was found in its place, which is being removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,7 @@ _UPLOAD_EVENTS = (
     e.CompletionRequested,
     e.Stored,
     e.IntegrityFailed,
+    e.StrayRemoved,
     e.UploadAborted,
     e.UploadExpired,
     e.UploadCleared,
@@ -196,8 +199,10 @@ def _evolve_upload(state: File, event: Event) -> File:
                 expires_at=data.expires_at,
                 reserved=state.reserved + data.quota_bytes,
             )
-        case e.IntegrityFailed():
+        case e.IntegrityFailed(found="nothing") | e.StrayRemoved():
             return replace(state, completion=None)
+        case e.IntegrityFailed(found="stray") if state.completion is not None:
+            return replace(state, completion=replace(state.completion, stray=True))
         case e.UploadAborted():
             return replace(state, status="aborted", completion=None)
         case e.UploadExpired():

@@ -8,6 +8,7 @@ from provenstore.domain import file_events as e
 from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Actor
 
+Found = Literal["arriving", "nothing", "stray"]
 Check = Literal["size", "sha256", "md5", "etag", "missing"]
 
 
@@ -53,9 +54,17 @@ class RecordStored(FileCommand):
 class RecordIntegrityFailure(FileCommand):
     """Record that the bytes were not what they should be."""
 
+    found: Found
     check: Check
     expected: str | None
     actual: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordStrayRemoved(FileCommand):
+    """Record that the stray object is gone."""
+
+    etag: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

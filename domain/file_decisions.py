@@ -18,6 +18,7 @@ _DECISIONS: Mapping[type[c.FileCommand], Callable[[File, Any], tuple[Fact, ...]]
     c.RequestCompletion: upload.request_completion,
     c.RecordStored: upload.record_stored,
     c.RecordIntegrityFailure: upload.record_integrity_failure,
+    c.RecordStrayRemoved: upload.record_stray_removed,
     c.Abort: upload.abort,
     c.ExpireUpload: upload.expire_upload,
     c.RecordCleared: upload.record_cleared,

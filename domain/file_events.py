@@ -81,13 +81,27 @@ class Stored(EventData):
 
 @REGISTRY.register
 class IntegrityFailed(EventData):
-    """The bytes were not what was declared; the upload is open again."""
+    """The bytes were not what was declared or announced; the upload stays, or becomes, open.
+
+    `found` says where: in what arrived (an announcement by another attempt stands), nothing in the announced object's
+    place (the announcement is over), or a stray object there (the announcement keeps others out until it is removed).
+    """
 
     TYPE: ClassVar[str] = "file.integrity_failed.v1"
 
+    found: Literal["arriving", "nothing", "stray"]
     check: Literal["size", "sha256", "md5", "etag", "missing"]
     expected: str | None
     actual: str | None
+
+
+@REGISTRY.register
+class StrayRemoved(EventData):
+    """The object that stood where the announced one should is gone; the upload is open again."""
+
+    TYPE: ClassVar[str] = "file.stray_removed.v1"
+
+    etag: str
 
 
 @REGISTRY.register

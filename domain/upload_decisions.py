@@ -24,6 +24,8 @@ def initiate(file: File | None, command: c.Initiate) -> Facts:
 def request_completion(file: File, command: c.RequestCompletion) -> Facts:
     """Let one attempt publish, if the bytes are what was declared (rule stored-only-after-check)."""
     require_open(file)
+    if file.completion is not None and file.completion.stray:
+        raise WrongState("an object that nobody announced is being removed; upload again in a moment")
     if file.completion is not None:
         # The same digests are the same attempt, gone on with after a crash; anything else came second.
         same = (file.completion.size, file.completion.sha256) == (command.size, command.sha256)
@@ -66,7 +68,7 @@ def record_stored(file: File, command: c.RecordStored) -> Facts:
         return ()  # another process, settling the same announcement, was quicker
     require_open(file)
     announced = file.completion
-    if announced is None:
+    if announced is None or announced.stray:
         raise WrongState("nothing was announced for this file")
     if announced.size != command.size or (announced.sha256 or command.sha256) != (command.sha256 or announced.sha256):
         raise ContentMismatch(
@@ -101,10 +103,19 @@ def _expiry(file: File, command: c.RecordStored) -> datetime | None:
 
 
 def record_integrity_failure(file: File, command: c.RecordIntegrityFailure) -> Facts:
-    """Record a mismatch; the upload is open again."""
+    """Record a mismatch; what concerns the announced object is recorded once."""
     require_open(file)
-    data = e.IntegrityFailed(check=command.check, expected=command.expected, actual=command.actual)
+    if command.found != "arriving" and (file.completion is None or file.completion.stray):
+        return ()  # another process, settling the same announcement, was quicker
+    data = e.IntegrityFailed(found=command.found, check=command.check, expected=command.expected, actual=command.actual)
     return (Fact(data, outcome="failed", decision="stored-only-after-check/1"),)
+
+
+def record_stray_removed(file: File, command: c.RecordStrayRemoved) -> Facts:
+    """Open the upload again, now that nothing stands in the file's place."""
+    if file.completion is None or not file.completion.stray:
+        return ()
+    return (Fact(e.StrayRemoved(etag=command.etag), decision="one-completion/1"),)
 
 
 def abort(file: File, command: c.Abort) -> Facts:

@@ -11,7 +11,6 @@ Life of a streamed upload, and what a crash leaves at each point:
 
 import hashlib
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import timedelta
 from typing import cast
 from uuid import UUID
@@ -53,6 +52,8 @@ class Uploading:
         """
         recorder, store = self._recorder, self._store
         file = recorder.authorised_file(caller, "file.upload", file_id)
+        if file.completion is not None and file.completion.stray:
+            file = self.finish(caller, file_id)
         try:
             require_open(file)
         except WrongState as refusal:
@@ -69,30 +70,38 @@ class Uploading:
         try:
             _agree("size", declared.declared_size, size)
             _agree("md5", declared.declared_md5, md5)
-            info = store.put(
-                file.path,
-                body,
-                media_type=declared.media_type,
-                max_size=declared.max_size,
-                size=size if declared.declared_size is None else declared.declared_size,
-                sha256=declared.declared_sha256,
-                md5=declared.declared_md5 or md5,
-                confirm=announce,
-            )
+            try:
+                info = store.put(
+                    file.path,
+                    body,
+                    media_type=declared.media_type,
+                    max_size=declared.max_size,
+                    size=size if declared.declared_size is None else declared.declared_size,
+                    sha256=declared.declared_sha256,
+                    md5=declared.declared_md5 or md5,
+                    confirm=announce,
+                )
+            except AlreadyExists:
+                # An attempt before this one published an object and died before it could say so. If its bytes are
+                # these, they are stored; if not, they are in nobody's name.
+                if not announced:
+                    announce(_digests(body, declared.max_size))
+                return self._adopt(caller, file_id)
         except (ContentMismatch, ContentTooLarge) as refusal:
-            self._record_failure(caller, file_id, refusal)
-            raise
-        except AlreadyExists:
-            # An attempt before this one published an object and died before it could say so. If its bytes are these,
-            # they are stored; if not, they are in nobody's name.
             if not announced:
-                announce(_digests(body, declared.max_size))
-            return self.finish(caller, file_id)
+                self._record_failure(caller, file_id, "arriving", refusal)
+            raise
         try:
             return self._record_stored(caller, file_id, info)
         except WrongState:
             self._take_back(file_id)
             raise
+
+    def _adopt(self, caller: Caller, file_id: UUID) -> File:
+        file = self.finish(caller, file_id)
+        if file.status != "stored":
+            raise ContentMismatch("the object in the file's place was not the announced one; upload again")
+        return file
 
     def _take_back(self, file_id: UUID) -> None:
         """Remove an object that was published after its upload had been given up: nobody will look there again."""
@@ -115,27 +124,34 @@ class Uploading:
         )
 
     def finish(self, caller: Caller, file_id: UUID) -> File:
-        """Settle an announced completion by what stands in its place: Stored, or the upload is open again."""
+        """Settle an announced completion by what stands in its place; safe to repeat and to race.
+
+        The announced object: Stored. Nothing: the upload is open again. A stray object: it is recorded, removed, and
+        only then is the upload open again. Until that the announcement keeps everybody else out, so that what is
+        removed can be nobody's: not even that of an attempt with the very same bytes.
+        """
         file = self._recorder.file(file_id)
-        if file.completion is None:
-            if file.status == "initiated":
-                raise WrongState("nothing was announced for this file")
+        announced = file.completion
+        if announced is None:
             return file
         try:
             info = self._store.head(file.path)
         except ObjectNotFound:
-            return self._record_failure(
-                caller, file_id, ContentMismatch(check="missing", expected=file.completion.sha256, actual=None)
-            )
-        if info.sha256 is None or (info.size, info.sha256) != (file.completion.size, file.completion.sha256):
-            failure = ContentMismatch(check="sha256", expected=file.completion.sha256, actual=info.sha256)
-            # Recorded first, removed second: a crash in between is settled by the next attempt, which comes here too.
-            # Only the object that was seen: by now another attempt may have put its own there.
-            self._record_failure(caller, file_id, failure)
-            with suppress(SourceChanged):
-                self._store.delete(file.path, version=info.version_id, if_etag=info.etag)
-            raise ContentMismatch("the object in the file's place is not the announced one; upload again")
-        return self._record_stored(caller, file_id, info)
+            if announced.stray:
+                return self._record_stray_removed(caller, file_id, "")
+            missing = ContentMismatch(check="missing", expected=announced.sha256, actual=None)
+            return self._record_failure(caller, file_id, "nothing", missing)
+        if not announced.stray and (info.size, info.sha256) == (announced.size, announced.sha256):
+            return self._record_stored(caller, file_id, info)
+        stray = ContentMismatch(check="sha256", expected=announced.sha256, actual=info.sha256)
+        file = self._record_failure(caller, file_id, "stray", stray)
+        if file.completion is None or not file.completion.stray:
+            return file  # another process has settled it meanwhile
+        try:
+            self._store.delete(file.path, version=info.version_id, if_etag=info.etag)
+        except SourceChanged:
+            return file  # the next one to come here looks again
+        return self._record_stray_removed(caller, file_id, info.etag)
 
     def abort(self, caller: Caller, file_id: UUID, reason: str | None) -> File:
         """Give an unfinished upload up, remove what it left, and free its space."""
@@ -181,7 +197,14 @@ class Uploading:
             ),
         )
 
-    def _record_failure(self, caller: Caller, file_id: UUID, refusal: ContentMismatch | ContentTooLarge) -> File:
+    def _record_stray_removed(self, caller: Caller, file_id: UUID, etag: str) -> File:
+        return self._recorder.change(
+            caller, "file.upload", file_id, lambda _, now: c.RecordStrayRemoved(by=caller.actor, now=now, etag=etag)
+        )
+
+    def _record_failure(
+        self, caller: Caller, file_id: UUID, found: c.Found, refusal: ContentMismatch | ContentTooLarge
+    ) -> File:
         details = refusal.details
         check = str(details.get("check", "size"))
         expected, actual = details.get("expected", details.get("limit")), details.get("actual")
@@ -192,6 +215,7 @@ class Uploading:
             lambda _, now: c.RecordIntegrityFailure(
                 by=caller.actor,
                 now=now,
+                found=found,
                 check=cast("c.Check", check),
                 expected=None if expected is None else str(expected),
                 actual=None if actual is None else str(actual),

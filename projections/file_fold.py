@@ -84,7 +84,7 @@ def _uploaded(row: FileRow, event: Event) -> FileRow:
     match event.data:
         case events.CompletionRequested():
             return replace(row, pending="complete")
-        case events.IntegrityFailed():
+        case events.IntegrityFailed(found="nothing") | events.StrayRemoved():
             return replace(row, pending=None if row.pending == "complete" else row.pending)
         case events.Stored() as data:
             return replace(

@@ -215,10 +215,35 @@ def test_what_stands_in_the_place_of_the_announced_object_is_not_taken_for_it(
     file = _announced(custody, monkeypatch, published=False)
     custody.store.put(file.path, [b"stranger"], media_type="application/pdf", max_size=100)
     custody.clock.pass_time(minutes=6)
-    with pytest.raises(ContentMismatch):
-        custody.ledger.settle(file.id)
-    assert custody.types(file.id)[-1] == "integrity_failed"
+    assert custody.ledger.settle(file.id).completion is None
+    assert custody.types(file.id)[-2:] == ["integrity_failed", "stray_removed"]
     assert custody.store.list("").objects == ()
+
+
+@pytest.mark.parametrize("removed", [False, True], ids=["before", "after"])
+def test_dying_while_a_stray_object_is_removed(
+    custody: Custody, monkeypatch: pytest.MonkeyPatch, removed: bool
+) -> None:
+    """one-completion: even the very same bytes wait until it is gone; the client's next try finishes the removal."""
+    file = _announced(custody, monkeypatch, published=False)
+    custody.store.put(file.path, [b"stranger"], media_type="application/pdf", max_size=100)
+    custody.clock.pass_time(minutes=6)
+    real = LocalFolder.delete
+
+    def delete(self: LocalFolder, *args: Any, **kwargs: Any) -> None:
+        if removed:
+            real(self, *args, **kwargs)
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalFolder, "delete", delete)
+        with pytest.raises(Crash):
+            custody.ledger.settle(file.id)
+        if not removed:
+            with pytest.raises(Crash):
+                custody.another_process().upload_content(SERVICE, file.id, [b"stranger"])
+    assert custody.ledger.upload_content(SERVICE, file.id, [b"stranger"]).status == "stored"
+    assert custody.read(SERVICE, file.id) == b"stranger"
 
 
 @pytest.mark.parametrize("dies_at", ["versions", "delete"])

@@ -195,7 +195,7 @@ APPENDS = {
     "upload": 2,
     "upload again": 1,
     "settle announced": 1,
-    "settle usurped": 1,
+    "settle usurped": 2,
     "abort": 2,
     "expire": 2,
     "expire file": 1,

@@ -55,7 +55,7 @@ def test_a_stored_file_shows_what_was_found() -> None:
 
 
 COMPLETION = f.CompletionRequested(size=1, sha256=None, md5=None, parts=None, quota_bytes=0)
-FAILURE = f.IntegrityFailed(check="size", expected="1", actual="2")
+FAILURE = f.IntegrityFailed(found="nothing", check="size", expected="1", actual="2")
 CLEARED = f.UploadCleared(quota_bytes=0, quota_files=0)
 
 

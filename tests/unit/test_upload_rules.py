@@ -60,8 +60,32 @@ def test_the_same_attempt_goes_on() -> None:
 
 def test_a_failed_check_opens_the_upload_again() -> None:
     """The client may send the right bytes after all."""
-    life = FileLife().announced().do(c.RecordIntegrityFailure, check="missing", expected=SHA, actual=None)
+    life = (
+        FileLife().announced().do(c.RecordIntegrityFailure, found="nothing", check="missing", expected=SHA, actual=None)
+    )
     assert life.state.completion is None
+    assert life.stored().state.status == "stored"
+
+
+def test_a_failure_of_one_attempt_leaves_the_announcement_of_another() -> None:
+    """one-completion: bad bytes that arrive meanwhile end nothing."""
+    life = FileLife().announced()
+    life.do(c.RecordIntegrityFailure, found="arriving", check="size", expected="100", actual="5")
+    assert life.record_stored().state.status == "stored"
+
+
+def test_nobody_gets_in_while_a_stray_object_is_removed() -> None:
+    """one-completion: neither other bytes nor the same, until it is gone."""
+    life = FileLife().announced()
+    life.do(c.RecordIntegrityFailure, found="stray", check="sha256", expected=SHA, actual="d" * 64)
+    for sha256 in (SHA, "d" * 64):
+        with pytest.raises(WrongState):
+            life.decide(c.RequestCompletion, size=100, sha256=sha256, md5=MD5)
+    with pytest.raises(WrongState):
+        life.record_stored()
+    assert life.decide(c.RecordIntegrityFailure, found="stray", check="sha256", expected=SHA, actual="d" * 64) == ()
+    life.do(c.RecordStrayRemoved, etag="x")
+    assert life.decide(c.RecordStrayRemoved, etag="x") == ()
     assert life.stored().state.status == "stored"
 
 
