@@ -21,6 +21,18 @@ EVERY: Final = 60.0
 _LEAD: Final = 0.2
 """Seconds between two looks whether this process leads; the first round follows the lead at once."""
 
+_UNSETTLED: Final = (
+    ProvenstoreError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What settling one file may raise, our own mistakes included: they must not keep all others from being settled."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -53,8 +65,9 @@ class Sweeper:
             try:
                 self._services.ledger.settle(file_id)
                 settled += 1
-            except ProvenstoreError as exc:
-                _log.warning("sweep.file", action="sweep.file", file=str(file_id), code=exc.code)
+            except _UNSETTLED as exc:
+                code = exc.code if isinstance(exc, ProvenstoreError) else type(exc).__name__
+                _log.warning("sweep.file", action="sweep.file", file=str(file_id), code=code)
         return settled
 
     def _run(self) -> None:

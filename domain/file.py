@@ -241,8 +241,9 @@ def _evolve_custody(state: File, event: Event) -> File:
         case e.FileExpired():
             return replace(state, status="expired")
         case e.Restored():
-            # What had expired would expire again at once; a restored file is kept until somebody says otherwise.
-            keep = None if state.status == "expired" else state.expires_at
+            # What had expired, or would have meanwhile, would expire at once; it is kept until somebody says otherwise.
+            over = state.status == "expired" or (state.expires_at is not None and state.expires_at <= event.time)
+            keep = None if over else state.expires_at
             return replace(state, status="stored", expires_at=keep)
         case e.AccessLevelChanged() as data:
             return replace(state, access=data.access)

@@ -117,8 +117,9 @@ def _removed(row: FileRow, event: Event) -> FileRow:
         case events.FileExpired():
             return replace(row, status="expired", deleted_at=event.time)
         case events.Restored():
-            # What had expired would expire again at once: it is kept until somebody says otherwise.
-            keep = None if row.status == "expired" else row.expires_at
+            # What had expired, or would have meanwhile, would expire at once; it is kept until somebody says otherwise.
+            over = row.status == "expired" or (row.expires_at is not None and row.expires_at <= event.time)
+            keep = None if over else row.expires_at
             return replace(row, status="stored", deleted_at=None, expires_at=keep, disposal=None, purge=None)
     return row
 

@@ -17,7 +17,6 @@ from provenstore.api.http.envelope import Envelope
 from provenstore.api.http.problems import add_problem_handlers
 from provenstore.api.http.routes import content, custody, files, health, purges, workspaces
 from provenstore.api.http.shapes import Problem
-from provenstore.api.logs import configure_logs
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
 from provenstore.api.wiring import open_services
@@ -57,8 +56,7 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
 
 
 def from_environment() -> FastAPI:
-    """Return the application of this process's environment: the factory that every worker process calls."""
-    configure_logs()
+    """Return the application of this process's environment; where it logs to is for whoever owns the process."""
     return create_app(load_settings())
 
 

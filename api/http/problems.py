@@ -160,4 +160,6 @@ def _unexpected(request: Request, error: Exception) -> Response:
     _log.error("request.failed", action="request.fail", error=type(error).__name__, request=request_id_of(request))
     answer = problem(Unexpected(), request_id_of(request))
     answer.headers["X-Request-Id"] = request_id_of(request) or ""
+    # The server drops a connection on which something failed: a client that kept it would lose its next request.
+    answer.headers["Connection"] = "close"
     return answer

@@ -1,12 +1,13 @@
 """A server in a process of its own for tests that measure it: prints its URL and a key, then serves until SIGTERM."""
 
+import logging
 import socket
 import sys
 
 import uvicorn
 
 from provenstore.api.http.app import create_app
-from provenstore.api.logs import configure_logs
+from provenstore.api.log_output import log_to_stderr
 from provenstore.api.settings import load_settings
 from provenstore.api.wiring import open_services
 from provenstore.domain.caller import Caller
@@ -17,7 +18,7 @@ ROOT = Caller(Actor("root", "person", "cli"), frozenset({"admin"}), None)
 
 
 def main() -> None:
-    configure_logs()
+    log_to_stderr(logging.INFO)
     settings = load_settings()
     with open_services(settings) as services:
         services.ledger.create_workspace(ROOT, CreateWorkspace(id="memory"))

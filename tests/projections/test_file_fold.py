@@ -90,10 +90,17 @@ def test_a_removed_file_can_come_back(removal: EventData, status: str) -> None:
     assert (back.status, back.deleted_at) == ("stored", None)
 
 
-@pytest.mark.parametrize(("removal", "expires_at"), [(f.SoftDeleted(), START), (f.FileExpired(expires_at=START), None)])
-def test_what_had_expired_is_kept_once_restored(removal: EventData, expires_at: datetime | None) -> None:
-    """It would expire again at once; a file that was deleted by hand still expires."""
-    assert folded(stored(expires_at=START), removal, f.Restored()).expires_at == expires_at
+@pytest.mark.parametrize(
+    ("removal", "expires_at", "kept"),
+    [
+        (f.SoftDeleted(), START + timedelta(days=1), True),
+        (f.SoftDeleted(), START, False),
+        (f.FileExpired(expires_at=START), START, False),
+    ],
+)
+def test_what_had_expired_is_kept_once_restored(removal: EventData, expires_at: datetime, kept: bool) -> None:
+    """It would expire again at once, whoever removed it; what has time left still expires."""
+    assert folded(stored(expires_at=expires_at), removal, f.Restored()).expires_at == (expires_at if kept else None)
 
 
 def _destroyed() -> f.Purged:

@@ -172,11 +172,16 @@ def test_an_expiry_in_the_past_is_refused() -> None:
         FileLife(expires_at=START)
 
 
-def test_a_restored_file_does_not_expire_again_at_once() -> None:
-    """Restoring would otherwise last until the next sweep."""
+@pytest.mark.parametrize("removal", [c.Expire, c.SoftDelete])
+def test_a_restored_file_does_not_expire_again_at_once(removal: type[c.FileCommand]) -> None:
+    """Restoring would otherwise last until the next sweep, also where it was deleted before its time had passed."""
     life = FileLife(expires_after=60).stored()
+    if removal is c.SoftDelete:
+        life.do(c.SoftDelete, reason=None)
     life.log.pass_time(minutes=5)
-    life.do(c.Expire).do(c.Restore, reason=None)
+    if removal is c.Expire:
+        life.do(c.Expire)
+    life.do(c.Restore, reason=None)
     assert (life.state.status, life.state.expires_at) == ("stored", None)
 
 
