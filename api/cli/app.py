@@ -2,7 +2,7 @@
 
 import typer
 
-from provenstore.api.cli import administration, files, get, keeping, maintenance, put, serve
+from provenstore.api.cli import administration, change, files, get, keeping, maintenance, put, serve
 
 app = typer.Typer(
     name="provenstore",
@@ -15,5 +15,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for part in (serve, put, get, files, keeping, administration, maintenance):
+for part in (serve, put, get, files, change, keeping, administration, maintenance):
     part.register(app)

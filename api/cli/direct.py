@@ -117,6 +117,18 @@ class Direct:
         """Bring the content back."""
         return self._file(self._ledger.restore(self._caller, UUID(file_id), reason))
 
+    def change(self, file_id: str, changes: Document) -> Document:
+        """Change what is named."""
+        self._ledger.change_file(self._caller, UUID(file_id), **_parse(bodies.ChangeBody, changes).changes())
+        return self.file(file_id)
+
+    def erase(self, file_id: str, *, fields: list[str], reason: str) -> Document:
+        """Erase private values."""
+        body = _parse(bodies.ErasureBody, {"fields": fields, "reason": reason})
+        return self._file(
+            self._ledger.erase_personal_data(self._caller, UUID(file_id), fields=body.fields, reason=body.reason)
+        )
+
     def set_retention(self, file_id: str, *, until: str, mode: str, reason: str) -> Document:
         """Set the retention."""
         body = _parse(bodies.RetentionBody, {"until": until, "mode": mode, "reason": reason})

@@ -7,7 +7,7 @@ import typer
 
 from provenstore.api.cli import text
 from provenstore.api.cli.custody import Document
-from provenstore.api.cli.options import FileId, Reason, RequiredReason, instant, pair
+from provenstore.api.cli.options import FileId, Reason, RequiredReason, Status, Variant, instant, pair
 from provenstore.api.cli.session import Session, command
 
 _PAGE = 1_000
@@ -22,9 +22,9 @@ def register(app: typer.Typer) -> None:
         *,
         workspace: Annotated[str | None, typer.Option(help="Only this workspace.")] = None,
         category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
-        variant: Annotated[str | None, typer.Option(help="Only this variant.")] = None,
+        variant: Annotated[Variant | None, typer.Option(help="Only this variant.")] = None,
         status: Annotated[
-            str | None, typer.Option(help="initiated, stored, soft_deleted, purged, aborted or expired.")
+            Status | None, typer.Option(help="initiated, stored, soft_deleted, purged, aborted or expired.")
         ] = None,
         name: Annotated[str | None, typer.Option(help="Only names that contain this.")] = None,
         media_type: Annotated[str | None, typer.Option(help="Only this media type.")] = None,
@@ -90,12 +90,12 @@ def register(app: typer.Typer) -> None:
     @command(app, "rm")
     def rm(session: Session, file_id: FileId, reason: RequiredReason) -> None:
         """Take a file's content out of reach; its bytes stay, and restore brings it back."""
-        _done(session, session.custody.soft_delete(str(file_id), reason), "deleted")
+        done(session, session.custody.soft_delete(str(file_id), reason), "deleted")
 
     @command(app, "restore")
     def restore(session: Session, file_id: FileId, reason: Reason = None) -> None:
         """Bring a deleted or expired file back."""
-        _done(session, session.custody.restore(str(file_id), reason), "restored")
+        done(session, session.custody.restore(str(file_id), reason), "restored")
 
 
 def _list(session: Session, page: Document) -> None:
@@ -125,7 +125,8 @@ def _show(session: Session, file: Document) -> None:
     session.out.fields({name: _plain(value) for name, value in file.items()})
 
 
-def _done(session: Session, file: Document, what: str) -> None:
+def done(session: Session, file: Document, what: str) -> None:
+    """Answer an act on a file: its id, or with --json all of it."""
     if session.out.as_json:
         session.out.document(file)
         return

@@ -12,7 +12,7 @@ import typer
 from provenstore.api.cli import text
 from provenstore.api.cli.custody import Custody, Document
 from provenstore.api.cli.local_files import Hashed, chunks_of, regular_size
-from provenstore.api.cli.options import Workspace, instant, pair
+from provenstore.api.cli.options import AccessLevel, Variant, Workspace, instant, pair
 from provenstore.api.cli.session import Session, command
 from provenstore.api.cli.text import safe
 from provenstore.domain.errors import IntegrityViolated, NotFound, ProvenstoreError, Unavailable
@@ -38,8 +38,8 @@ def register(app: typer.Typer) -> None:
         category: Annotated[str, typer.Option(help="What kind of file it is; decides path and limits.")] = "misc",
         name: Annotated[str | None, typer.Option(help="Store under this name instead of the file's own.")] = None,
         media_type: Annotated[str | None, typer.Option(help="By default it follows from the extension.")] = None,
-        variant: Annotated[str, typer.Option(help="original, processed, chunk or thumbnail.")] = "original",
-        access: Annotated[str, typer.Option(help="private, workspace or public.")] = "private",
+        variant: Annotated[Variant, typer.Option(help="original, processed, chunk or thumbnail.")] = "original",
+        access: Annotated[AccessLevel, typer.Option(help="private, workspace or public.")] = "private",
         related: Annotated[list[str] | None, typer.Option(metavar="TYPE:ID", help="A business object.")] = None,
         subject: Annotated[list[str] | None, typer.Option(help="Id of a person whom the file is about.")] = None,
         metadata: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="A metadata entry.")] = None,

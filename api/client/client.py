@@ -82,6 +82,14 @@ class Client:
         """Bring the content back; answers File."""
         return self._http.post(_file(file_id, "restore"), _given(reason=reason))
 
+    def change(self, file_id: str, changes: Document) -> Document:
+        """Change what is named, all of it or nothing; values are replaced whole. Answers File."""
+        return self._http.patch(_file(file_id), changes)
+
+    def erase(self, file_id: str, *, fields: list[str], reason: str) -> Document:
+        """Erase private values from all events of a file; answers File."""
+        return self._http.send("POST", _file(file_id, "erasure"), {"fields": fields, "reason": reason})
+
     def set_retention(self, file_id: str, *, until: str, mode: str, reason: str) -> Document:
         """Set the retention; answers File."""
         return self._http.post(_file(file_id, "retention"), {"until": until, "mode": mode, "reason": reason})

@@ -72,7 +72,14 @@ class Transport:
 
     def post(self, path: str, body: Document) -> Document:
         """Act, under an idempotency key of its own, so that a repetition cannot act twice."""
-        return self._ask("POST", path, body=body, headers={"Idempotency-Key": str(uuid4())}, repeatable=True)
+        return self._act("POST", path, body)
+
+    def patch(self, path: str, body: Document) -> Document:
+        """Change, under an idempotency key as `post` does."""
+        return self._act("PATCH", path, body)
+
+    def _act(self, method: str, path: str, body: Document) -> Document:
+        return self._ask(method, path, body=body, headers={"Idempotency-Key": str(uuid4())}, repeatable=True)
 
     def send(self, method: str, path: str, body: Document | None = None) -> Document:
         """Act once: sent again only if the first attempt never reached the server."""

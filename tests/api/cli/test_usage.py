@@ -30,6 +30,11 @@ PAGE = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
         ["put", __file__, "--expires-at", "tomorrow"],
         ["get", ID, "-o", "-", "--json"],
         ["ls", "--limit", "0"],
+        ["ls", "--status", "lost"],
+        ["put", __file__, "--access", "secret"],
+        ["change", ID],
+        ["change", ID, "--clear", "metadata", "--metadata", "a=b"],
+        ["erase", ID, "--reason", "asked"],
         ["ls", "--created-from", "2026-11-20T15:04:05"],
         ["retention", "set", ID, "--until", "2030-01-01", "--mode", "soft", "--reason", "r"],
         ["workspace", "set", "acme"],
@@ -46,6 +51,12 @@ def test_a_wrong_command_line_is_exit_code_2(arguments: list[str], tmp_path: Pat
     found = CliRunner().invoke(app, arguments, env={"PROVENSTORE_DATA_DIR": str(data_dir), "PROVENSTORE_URL": None})
     assert (found.exit_code, found.stdout) == (2, "")
     assert not data_dir.exists()
+
+
+def test_a_name_in_the_place_of_an_id_is_told_where_ids_come_from() -> None:
+    """It is the first thing that people try."""
+    found = CliRunner().invoke(app, ["show", "contract.txt"], terminal_width=200)
+    assert "provenstore ls" in " ".join(found.stderr.split())
 
 
 def test_every_command_says_what_it_does() -> None:
