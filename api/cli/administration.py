@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _register_workspaces(app: typer.Typer) -> None:
-    @command(app, "create")
+    @command(app, "create", makes=True)
     def create(
         session: Session,
         workspace: WorkspaceId,
@@ -86,7 +86,7 @@ def _register_workspaces(app: typer.Typer) -> None:
 
 
 def _register_keys(app: typer.Typer) -> None:
-    @command(app, "issue")
+    @command(app, "issue", makes=True)
     def issue(
         session: Session,
         *,

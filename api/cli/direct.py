@@ -33,11 +33,14 @@ Parsed = TypeVar("Parsed", bound=bodies.Body)
 
 
 @contextmanager
-def open_direct(data_dir: Path | None) -> Iterator["Direct"]:
-    """Open the ledger in a data directory (by default the one of the settings) for one command."""
+def open_direct(data_dir: Path | None, *, make: bool) -> Iterator["Direct"]:
+    """Open the ledger in a data directory (by default the one of the settings) for one command.
+
+    With `make` a directory that is not there is made; a command that only reads says that it is not there.
+    """
     settings = load_settings(data_dir=data_dir)
     # No sweeping: background work belongs to `serve`, and a command should not do other people's deletions.
-    with open_services(settings, sweep=False) as services:
+    with open_services(settings, sweep=False, make=make) as services:
         yield Direct(services, system_user())
 
 
