@@ -37,6 +37,9 @@ def register(app: typer.Typer) -> None:
         max_size: Annotated[int | None, typer.Option(min=0, help="At most so many bytes.")] = None,
         created_from: Annotated[str | None, typer.Option(metavar="TIME", help="Created then or later.")] = None,
         created_before: Annotated[str | None, typer.Option(metavar="TIME", help="Created before.")] = None,
+        min_position: Annotated[
+            int | None, typer.Option(min=0, help="Wait until the list has seen this position, e.g. one of `history`.")
+        ] = None,
         limit: Annotated[int, typer.Option(min=1, max=1_000, help="Files of one page.")] = 100,
         cursor: Annotated[str | None, typer.Option(help="Go on where a page ended.")] = None,
         everything: Annotated[bool, typer.Option("--all", help="All pages, as one answer.")] = False,
@@ -52,6 +55,7 @@ def register(app: typer.Typer) -> None:
             "owner": owner,
             "subject": subject,
             "held": held,
+            "min_position": min_position,
             "min_size": min_size,
             "max_size": max_size,
             "created_from": instant("--created-from", created_from),
@@ -113,7 +117,7 @@ def _list(session: Session, page: Document) -> None:
         )
         for one in page["files"]
     ]
-    session.out.table(("ID", "STATUS", "SIZE", "CREATED", "CATEGORY", "NAME"), rows)
+    session.out.table(("ID", "STATUS", "SIZE", "CREATED", "CATEGORY", "NAME"), rows, spare=("CATEGORY", "CREATED"))
     if page["next"] is not None:
         session.out.say(f"there are more: --cursor {page['next']}")
 
