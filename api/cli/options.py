@@ -14,7 +14,7 @@ def _id(value: str) -> UUID:
         return UUID(value)
     except ValueError:
         raise typer.BadParameter(
-            f"{value!r} is not an id such as 01a1fc12-1b93-7471-b42e-6c593dc77969; `provenstore ls` lists those of files"
+            f"{value!r} is no id such as 01a1fc12-1b93-7471-b42e-6c593dc77969; `provenstore ls` lists files with theirs"
         ) from None
 
 
