@@ -31,6 +31,18 @@ class DataDirectory:
         self.keys = self.path / "keys"
         self.run = self.path / "run"
 
+    def require(self) -> None:
+        """Raise `Misconfigured` where there is nothing yet: no folder, or an empty one. What is there is not judged."""
+        try:
+            missing = not self.path.exists() or not any(self.path.iterdir())
+        except OSError as exc:
+            raise self.translate(exc) from exc
+        if missing:
+            raise Misconfigured(
+                f"There is no data directory at {self.path}: name it with --data-dir or PROVENSTORE_DATA_DIR, "
+                "or make one with `provenstore serve` or `put`."
+            )
+
     def prepare(self) -> None:
         """Make what is missing, or check that what is there is ours; idempotent, safe in concurrent processes.
 

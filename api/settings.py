@@ -22,7 +22,12 @@ def default_data_dir() -> Path:
 class Settings(BaseSettings):
     """`PROVENSTORE_*`; see docs/reference/settings.md."""
 
-    model_config = SettingsConfigDict(env_prefix="PROVENSTORE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="PROVENSTORE_",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,  # an empty data directory would be the current folder
+    )
 
     data_dir: Path = Field(default_factory=default_data_dir)
     database_url: SecretStr | None = None  # external PostgreSQL, as the writer role; embedded without it

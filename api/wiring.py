@@ -51,16 +51,18 @@ Endpoints = tuple[str, str]
 
 
 @contextmanager
-def open_services(settings: Settings, *, sweep: bool = True, clock: Clock | None = None) -> Iterator[Services]:
+def open_services(
+    settings: Settings, *, sweep: bool = True, make: bool = True, clock: Clock | None = None
+) -> Iterator[Services]:
     """Open everything, and close it in order at the end.
 
     Misconfigured where a start would not be safe, with the sentence that says what to do; Unavailable where it may
-    work later. `sweep` also runs the background work that the read models call due. `clock` is for
-    tests; by default it is the machine's.
+    work later. `sweep` also runs the background work that the read models call due. Without `make` an embedded
+    database has to be there already. `clock` is for tests; by default it is the machine's.
     """
     with ExitStack() as stack:
         directory = DataDirectory(settings.data_dir)
-        database, runner = stack.enter_context(_database(settings, directory))
+        database, runner = stack.enter_context(_database(settings, directory, make=make))
         services = _assemble(
             settings, directory, PostgresEventLog(database), runner=runner, clock=clock or SystemClock(), stack=stack
         )
@@ -77,14 +79,19 @@ def open_services(settings: Settings, *, sweep: bool = True, clock: Clock | None
 
 @contextmanager
 def open_log(settings: Settings) -> Iterator[Database]:
-    """Open the database alone, to read the log as it is stored: no read model, no store, no background work."""
-    with _database(settings, DataDirectory(settings.data_dir)) as (database, _):
+    """Open the database alone, to read the log as it is stored: no read model, no store, no background work.
+
+    Nothing is made: the soundness of a log that was never there would be a dangerous answer to a mistyped path.
+    """
+    with _database(settings, DataDirectory(settings.data_dir), make=False) as (database, _):
         yield database
 
 
 @contextmanager
-def _database(settings: Settings, directory: DataDirectory) -> Iterator[tuple[Database, str]]:
+def _database(settings: Settings, directory: DataDirectory, *, make: bool) -> Iterator[tuple[Database, str]]:
     """Yield the writer's connections to a checked database, and the runner's connection string."""
+    if not make and settings.database_url is None:
+        directory.require()
     directory.prepare()
     with (
         _endpoints(settings, directory) as (writer, runner),

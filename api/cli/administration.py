@@ -1,13 +1,12 @@
 """`workspace` and `keys`: tenants and their policies, and keys for whoever works in them."""
 
 from typing import Annotated, Literal, get_args
-from uuid import UUID
 
 import typer
 
 from provenstore.api.cli import text
 from provenstore.api.cli.custody import Document
-from provenstore.api.cli.options import Reason, instant
+from provenstore.api.cli.options import KeyId, Reason, instant, one_of
 from provenstore.api.cli.session import Session, command
 
 _NO_LIMIT = -1
@@ -25,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _register_workspaces(app: typer.Typer) -> None:
-    @command(app, "create")
+    @command(app, "create", makes=True)
     def create(
         session: Session,
         workspace: WorkspaceId,
@@ -87,7 +86,7 @@ def _register_workspaces(app: typer.Typer) -> None:
 
 
 def _register_keys(app: typer.Typer) -> None:
-    @command(app, "issue")
+    @command(app, "issue", makes=True)
     def issue(
         session: Session,
         *,
@@ -113,7 +112,7 @@ def _register_keys(app: typer.Typer) -> None:
     @command(app, "revoke")
     def revoke(
         session: Session,
-        key_id: Annotated[UUID, typer.Argument(metavar="ID", help="The key's id.", show_default=False)],
+        key_id: KeyId,
         reason: Reason = None,
     ) -> None:
         """Revoke a key; it opens nothing from then on."""
@@ -128,10 +127,7 @@ def _roles(given: list[str]) -> list[str]:
     """Return the roles if all exist; a usage error otherwise."""
     from provenstore.domain.workspace_events import Role
 
-    known = get_args(Role)
-    if unknown := set(given) - set(known):
-        raise typer.BadParameter(f"{min(unknown)!r} is none of {', '.join(known)}", param_hint="--role")
-    return given
+    return one_of("--role", given, get_args(Role))
 
 
 def _show(session: Session, workspace: Document) -> None:

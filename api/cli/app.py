@@ -1,19 +1,42 @@
 """The commands of `provenstore`, put together. Importing this stays cheap: commands import what is heavy."""
 
+import sys
+from typing import Annotated
+
 import typer
 
-from provenstore.api.cli import administration, files, get, keeping, maintenance, put, serve
+from provenstore.api.cli import administration, change, files, get, keeping, maintenance, put, serve
 
 app = typer.Typer(
     name="provenstore",
     help=(
-        "A provable chain of custody for every file. Commands work on a server (--url, --profile) or directly on a "
-        "data directory. Exit codes: 0 done, 1 refused, 2 usage, 3 unavailable, 7 integrity violated."
+        "A provable chain of custody for every file. Begin with `provenstore put FILE`. Commands work on a server "
+        "(--url, --profile) or directly on a data directory. Exit codes: 0 done, 1 refused, 2 usage, 3 unavailable, "
+        "7 integrity violated."
     ),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
 
-for part in (serve, put, get, files, keeping, administration, maintenance):
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"provenstore {version('provenstore')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the release and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+for part in (serve, put, get, files, change, keeping, administration, maintenance):
     part.register(app)

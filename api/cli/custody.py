@@ -43,6 +43,12 @@ class Custody(Protocol):
     def restore(self, file_id: str, reason: str | None) -> Document:
         """Bring the content back; answers File."""
 
+    def change(self, file_id: str, changes: Document) -> Document:
+        """Change what is named, all of it or nothing; answers File."""
+
+    def erase(self, file_id: str, *, fields: list[str], reason: str) -> Document:
+        """Erase private values from all events of a file; answers File."""
+
     def set_retention(self, file_id: str, *, until: str, mode: str, reason: str) -> Document:
         """Set the retention; answers File."""
 

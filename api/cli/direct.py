@@ -33,11 +33,14 @@ Parsed = TypeVar("Parsed", bound=bodies.Body)
 
 
 @contextmanager
-def open_direct(data_dir: Path | None) -> Iterator["Direct"]:
-    """Open the ledger in a data directory (by default the one of the settings) for one command."""
+def open_direct(data_dir: Path | None, *, make: bool) -> Iterator["Direct"]:
+    """Open the ledger in a data directory (by default the one of the settings) for one command.
+
+    With `make` a directory that is not there is made; a command that only reads says that it is not there.
+    """
     settings = load_settings(data_dir=data_dir)
     # No sweeping: background work belongs to `serve`, and a command should not do other people's deletions.
-    with open_services(settings, sweep=False) as services:
+    with open_services(settings, sweep=False, make=make) as services:
         yield Direct(services, system_user())
 
 
@@ -116,6 +119,18 @@ class Direct:
     def restore(self, file_id: str, reason: str | None) -> Document:
         """Bring the content back."""
         return self._file(self._ledger.restore(self._caller, UUID(file_id), reason))
+
+    def change(self, file_id: str, changes: Document) -> Document:
+        """Change what is named."""
+        self._ledger.change_file(self._caller, UUID(file_id), **_parse(bodies.ChangeBody, changes).changes())
+        return self.file(file_id)
+
+    def erase(self, file_id: str, *, fields: list[str], reason: str) -> Document:
+        """Erase private values."""
+        body = _parse(bodies.ErasureBody, {"fields": fields, "reason": reason})
+        return self._file(
+            self._ledger.erase_personal_data(self._caller, UUID(file_id), fields=body.fields, reason=body.reason)
+        )
 
     def set_retention(self, file_id: str, *, until: str, mode: str, reason: str) -> Document:
         """Set the retention."""

@@ -7,7 +7,7 @@ import typer
 
 from provenstore.api.cli import text
 from provenstore.api.cli.custody import Document
-from provenstore.api.cli.options import FileId, Reason, RequiredReason, instant, pair
+from provenstore.api.cli.options import FileId, Reason, RequiredReason, Status, Variant, instant, pair
 from provenstore.api.cli.session import Session, command
 
 _PAGE = 1_000
@@ -22,9 +22,9 @@ def register(app: typer.Typer) -> None:
         *,
         workspace: Annotated[str | None, typer.Option(help="Only this workspace.")] = None,
         category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
-        variant: Annotated[str | None, typer.Option(help="Only this variant.")] = None,
+        variant: Annotated[Variant | None, typer.Option(help="Only this variant.")] = None,
         status: Annotated[
-            str | None, typer.Option(help="initiated, stored, soft_deleted, purged, aborted or expired.")
+            Status | None, typer.Option(help="initiated, stored, soft_deleted, purged, aborted or expired.")
         ] = None,
         name: Annotated[str | None, typer.Option(help="Only names that contain this.")] = None,
         media_type: Annotated[str | None, typer.Option(help="Only this media type.")] = None,
@@ -37,6 +37,9 @@ def register(app: typer.Typer) -> None:
         max_size: Annotated[int | None, typer.Option(min=0, help="At most so many bytes.")] = None,
         created_from: Annotated[str | None, typer.Option(metavar="TIME", help="Created then or later.")] = None,
         created_before: Annotated[str | None, typer.Option(metavar="TIME", help="Created before.")] = None,
+        min_position: Annotated[
+            int | None, typer.Option(min=0, help="Wait until the list has seen this position, e.g. one of `history`.")
+        ] = None,
         limit: Annotated[int, typer.Option(min=1, max=1_000, help="Files of one page.")] = 100,
         cursor: Annotated[str | None, typer.Option(help="Go on where a page ended.")] = None,
         everything: Annotated[bool, typer.Option("--all", help="All pages, as one answer.")] = False,
@@ -52,6 +55,7 @@ def register(app: typer.Typer) -> None:
             "owner": owner,
             "subject": subject,
             "held": held,
+            "min_position": min_position,
             "min_size": min_size,
             "max_size": max_size,
             "created_from": instant("--created-from", created_from),
@@ -90,12 +94,12 @@ def register(app: typer.Typer) -> None:
     @command(app, "rm")
     def rm(session: Session, file_id: FileId, reason: RequiredReason) -> None:
         """Take a file's content out of reach; its bytes stay, and restore brings it back."""
-        _done(session, session.custody.soft_delete(str(file_id), reason), "deleted")
+        done(session, session.custody.soft_delete(str(file_id), reason), "deleted")
 
     @command(app, "restore")
     def restore(session: Session, file_id: FileId, reason: Reason = None) -> None:
         """Bring a deleted or expired file back."""
-        _done(session, session.custody.restore(str(file_id), reason), "restored")
+        done(session, session.custody.restore(str(file_id), reason), "restored")
 
 
 def _list(session: Session, page: Document) -> None:
@@ -113,7 +117,7 @@ def _list(session: Session, page: Document) -> None:
         )
         for one in page["files"]
     ]
-    session.out.table(("ID", "STATUS", "SIZE", "CREATED", "CATEGORY", "NAME"), rows)
+    session.out.table(("ID", "STATUS", "SIZE", "CREATED", "CATEGORY", "NAME"), rows, spare=("CATEGORY", "CREATED"))
     if page["next"] is not None:
         session.out.say(f"there are more: --cursor {page['next']}")
 
@@ -125,7 +129,8 @@ def _show(session: Session, file: Document) -> None:
     session.out.fields({name: _plain(value) for name, value in file.items()})
 
 
-def _done(session: Session, file: Document, what: str) -> None:
+def done(session: Session, file: Document, what: str) -> None:
+    """Answer an act on a file: its id, or with --json all of it."""
     if session.out.as_json:
         session.out.document(file)
         return

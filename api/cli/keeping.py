@@ -49,7 +49,10 @@ def _register_purge(app: typer.Typer) -> None:
     @command(app, "request")
     def request(session: Session, file_id: FileId, reason: Reason = None) -> None:
         """Ask for the destruction of a deleted file's bytes."""
-        _purge(session, session.custody.request_purge(str(file_id), reason))
+        asked = session.custody.request_purge(str(file_id), reason)
+        _purge(session, asked)
+        if asked["status"] == "requested" and not session.out.as_json:
+            session.out.say(f"another person decides, with: provenstore purge approve {file_id}")
 
     def add(decision: Decision, description: str) -> None:
         def decide(session: Session, file_id: FileId, reason: Reason = None) -> None:
@@ -82,6 +85,7 @@ def _register_holds(app: typer.Typer) -> None:
             session.out.document(placed)
         else:
             session.out.line(placed["id"])
+            session.out.say("held; another person releases it, with the id of the hold")
 
     @command(app, "release")
     def release(

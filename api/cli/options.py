@@ -1,16 +1,33 @@
 """Options that several commands share, and how they are read."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import typer
 
-FileId = Annotated[UUID, typer.Argument(metavar="ID", help="The file's id.", show_default=False)]
+
+def _id(value: str) -> UUID:
+    """Return an id; a usage error that says where ids come from, since people try names first."""
+    try:
+        return UUID(value)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{value!r} is no id such as 01a1fc12-1b93-7471-b42e-6c593dc77969; `provenstore ls` lists files with theirs"
+        ) from None
+
+
+FileId = Annotated[UUID, typer.Argument(metavar="ID", help="The file's id.", show_default=False, parser=_id)]
+KeyId = Annotated[UUID, typer.Argument(metavar="ID", help="The key's id.", show_default=False, parser=_id)]
 Reason = Annotated[str | None, typer.Option(help="Why; kept with the event as an erasable private value.")]
 RequiredReason = Annotated[
     str, typer.Option(help="Why; kept with the event as an erasable private value.", show_default=False)
 ]
+# As the domain has them, which is not imported here: help must come at once. A test compares.
+AccessLevel = Literal["private", "workspace", "public"]
+Status = Literal["initiated", "stored", "soft_deleted", "purged", "aborted", "expired"]
+Variant = Literal["original", "processed", "chunk", "thumbnail"]
 Workspace = Annotated[str, typer.Option(help="The workspace (tenant).")]
 
 
@@ -27,6 +44,13 @@ def instant(option: str, value: str | None) -> str | None:
     if found is None or (found.tzinfo is None and len(value) > len("2026-11-20")):
         raise typer.BadParameter("is not a time such as 2026-11-20T15:04:05Z, or a date", param_hint=option)
     return format_time(found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC))
+
+
+def one_of(option: str, given: list[str], known: Sequence[str]) -> list[str]:
+    """Return what is given if all of it is known; a usage error that lists what is otherwise."""
+    if unknown := set(given) - set(known):
+        raise typer.BadParameter(f"{min(unknown)!r} is none of {', '.join(known)}", param_hint=option)
+    return given
 
 
 def pair(option: str, value: str, separator: str) -> tuple[str, str]:

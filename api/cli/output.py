@@ -8,13 +8,21 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from provenstore.api.cli.text import safe
 from provenstore.domain.errors import ProvenstoreError
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 Advance = Callable[[int], None]
 """Told how many more bytes or events are done."""
+
+
+_GAP, _INDENT = "  ", "    "
+_LEAST = 16
+"""Characters of free text that are worth a column."""
 
 
 class Output:
@@ -38,24 +46,33 @@ class Output:
         for name, value in fields.items():
             sys.stdout.write(f"{name.ljust(width)}  {safe(value)}\n")
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Answer with a table on a terminal; elsewhere with lines of fields separated by tabs, for other programs."""
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], *, spare: Sequence[str] = ()) -> None:
+        """Answer with a table on a terminal; elsewhere with lines of fields separated by tabs, for other programs.
+
+        The last column is free text and takes the room that is left; all others are whole on one line. On a narrow
+        terminal the columns `spare` go, one after another, and then the last column has lines of its own.
+        """
         if not sys.stdout.isatty():
             for row in rows:
                 self.line(*row)
             return
+        from rich.cells import cell_len
         from rich.console import Console
-        from rich.table import Table
+        from rich.padding import Padding
         from rich.text import Text
 
-        table = Table(box=None, header_style="bold", pad_edge=False)
-        # The first column is what people copy: it is never cut short, however narrow the terminal.
-        widest = max((len(safe(row[0])) for row in rows), default=0)
-        for number, column in enumerate(columns):
-            table.add_column(column, min_width=None if number else widest, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(safe(value)) for value in row))
-        Console(markup=False, emoji=False, highlight=False).print(table)
+        console = Console(markup=False, emoji=False, highlight=False)
+        shown = [[safe(value) for value in row] for row in rows]
+        widths = [max(map(cell_len, column)) for column in zip(columns, *shown, strict=True)]
+        kept, below = _layout(columns, widths, spare, console.width)
+        if not below:
+            console.print(_table(columns, shown, kept))
+            return
+        for row in [[*columns], *shown]:
+            line = _GAP.join(row[one] + " " * (widths[one] - cell_len(row[one])) for one in kept[:-1])
+            console.print(Text(line.rstrip(), style="bold" if row == [*columns] else ""), soft_wrap=True)
+            if row[-1]:
+                console.print(Padding(Text(row[-1], overflow="fold"), (0, 0, 0, len(_INDENT)), expand=False))
 
     def say(self, message: str) -> None:
         """Say something that is not the answer. Values from outside in `message` go through `safe` here."""
@@ -91,6 +108,32 @@ class Output:
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(safe(label), total=total)
             yield lambda done: bar.advance(task, done)
+
+
+def _layout(columns: Sequence[str], widths: Sequence[int], spare: Sequence[str], width: int) -> tuple[list[int], bool]:
+    """Return the columns that fit, and whether the last one needs lines of its own."""
+    kept = list(range(len(columns)))
+    wanted = min(widths[-1], _LEAST)
+
+    def room() -> int:
+        return width - sum(widths[one] + len(_GAP) for one in kept[:-1])
+
+    for name in spare:
+        if room() < wanted:
+            kept.remove(columns.index(name))
+    return kept, room() < wanted
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], kept: Sequence[int]) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, len(_GAP), 0, 0))
+    for one in kept:
+        table.add_column(columns[one], no_wrap=one != len(columns) - 1, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(row[one]) for one in kept))
+    return table
 
 
 def quietly_close_stdout() -> None:

@@ -12,13 +12,14 @@ import typer
 from provenstore.api.cli import text
 from provenstore.api.cli.custody import Custody, Document
 from provenstore.api.cli.local_files import Hashed, chunks_of, regular_size
-from provenstore.api.cli.options import Workspace, instant, pair
+from provenstore.api.cli.options import AccessLevel, Variant, Workspace, instant, pair
 from provenstore.api.cli.session import Session, command
 from provenstore.api.cli.text import safe
-from provenstore.domain.errors import IntegrityViolated, NotFound, ProvenstoreError, Unavailable
+from provenstore.domain.errors import IntegrityViolated, InvalidInput, NotFound, ProvenstoreError, Unavailable
 from provenstore.domain.text import require_filename
 
 STDIN = Path("-")
+DEFAULT_WORKSPACE = "default"
 
 Files = Annotated[
     list[Path],
@@ -29,17 +30,17 @@ Files = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @command(app, "put")
+    @command(app, "put", makes=True)
     def put(
         session: Session,
         files: Files,
         *,
-        workspace: Workspace = "default",
+        workspace: Workspace = DEFAULT_WORKSPACE,
         category: Annotated[str, typer.Option(help="What kind of file it is; decides path and limits.")] = "misc",
         name: Annotated[str | None, typer.Option(help="Store under this name instead of the file's own.")] = None,
         media_type: Annotated[str | None, typer.Option(help="By default it follows from the extension.")] = None,
-        variant: Annotated[str, typer.Option(help="original, processed, chunk or thumbnail.")] = "original",
-        access: Annotated[str, typer.Option(help="private, workspace or public.")] = "private",
+        variant: Annotated[Variant, typer.Option(help="original, processed, chunk or thumbnail.")] = "original",
+        access: Annotated[AccessLevel, typer.Option(help="private, workspace or public.")] = "private",
         related: Annotated[list[str] | None, typer.Option(metavar="TYPE:ID", help="A business object.")] = None,
         subject: Annotated[list[str] | None, typer.Option(help="Id of a person whom the file is about.")] = None,
         metadata: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="A metadata entry.")] = None,
@@ -86,7 +87,12 @@ def _named(path: Path, name: str | None, media_type: str | None) -> _Names:
     """Return name and type; InvalidInput before anything is sent, since not every name can be sent at all."""
     from provenstore.domain.categories import media_type_of
 
-    filename = require_filename(path.name if name is None else name)
+    filename = path.name if name is None else name
+    try:
+        require_filename(filename)
+    except InvalidInput as exc:
+        hint = "; --name stores it under another" if name is None else ""
+        raise InvalidInput("filename", f"{filename!r} {exc.message.removeprefix('filename: ')}{hint}") from None
     return _Names(filename, media_type or media_type_of(filename))
 
 
@@ -99,6 +105,8 @@ def _put_all(session: Session, files: list[tuple[Path, _Names]], common: Documen
         except (ProvenstoreError, OSError):
             for file in stored:
                 session.out.say(f"stored before that: {file['id']} {file['filename']}")
+            if len(files) > 1:
+                session.out.say(f"not stored: {path}")
             raise
         if not session.out.as_json:
             session.out.line(stored[-1]["id"])
@@ -118,11 +126,14 @@ def _put_one(session: Session, path: Path, new: Document) -> Document:
 
 
 def _initiate(session: Session, new: Document) -> Document:
-    """Begin the file; on a data directory a workspace that is not there yet is made."""
+    """Begin the file; on a data directory the default workspace is made if it is not there yet.
+
+    No other is: a mistyped name would be a tenant for ever.
+    """
     try:
         return session.custody.initiate(new)
     except NotFound:
-        if session.remote:
+        if session.remote or new["workspace"] != DEFAULT_WORKSPACE:
             raise
     session.custody.create_workspace({"id": new["workspace"]})
     session.out.say(f"made workspace {new['workspace']}")

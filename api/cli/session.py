@@ -23,9 +23,20 @@ P = ParamSpec("P")
 
 _DISK_FULL = frozenset({28, 122})  # ENOSPC, EDQUOT
 
+
+def _folder(value: str) -> Path:
+    """Return a folder; a usage error for an empty one, as an unset variable of a script leaves it behind."""
+    if not value:
+        raise typer.BadParameter("is empty")
+    return Path(value)
+
+
 Url = Annotated[str | None, typer.Option(help="Work on this server; the key comes from PROVENSTORE_KEY.")]
 ProfileName = Annotated[str | None, typer.Option(help="Work on the server of this profile, with its key.")]
-DataDir = Annotated[Path | None, typer.Option(help="Work on this data directory itself, as the system user.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Work on this data directory itself, as the system user.", parser=_folder, metavar="DIRECTORY"),
+]
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
 
 _SHARED: dict[str, tuple[Any, Any]] = {"url": (Url, None), "profile": (ProfileName, None)}
@@ -41,6 +52,8 @@ class Session:
     url: str | None = None
     profile: str | None = None
     data_dir: Path | None = None
+    makes: bool = False
+    """Whether a data directory that is not there yet is made: not by a command that could only read nothing."""
     stack: ExitStack = field(default_factory=ExitStack)
     _custody: Custody | None = None
 
@@ -64,7 +77,7 @@ class Session:
             return self.stack.enter_context(Client(connection))
         from provenstore.api.cli.direct import open_direct
 
-        return self.stack.enter_context(open_direct(self.data_dir))
+        return self.stack.enter_context(open_direct(self.data_dir, make=self.makes))
 
     @property
     def remote(self) -> bool:
@@ -75,9 +88,11 @@ class Session:
         return bool(self.url or self.profile or (not self.data_dir and (settings.url or settings.profile)))
 
 
-def command(app: typer.Typer, name: str) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[..., None]]:
+def command(
+    app: typer.Typer, name: str, *, makes: bool = False
+) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[..., None]]:
     """Register a command that works on a ledger; adds --url, --profile, --data-dir and --json."""
-    return _register(app, name, {**_SHARED, **_LOCAL, **_ANSWER})
+    return _register(app, name, {**_SHARED, **_LOCAL, **_ANSWER}, makes=makes)
 
 
 def local_command(
@@ -88,7 +103,7 @@ def local_command(
 
 
 def _register(
-    app: typer.Typer, name: str, added: dict[str, tuple[Any, Any]]
+    app: typer.Typer, name: str, added: dict[str, tuple[Any, Any]], *, makes: bool = False
 ) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[..., None]]:
     def register(body: Callable[Concatenate[Session, P], None]) -> Callable[..., None]:
         own = list(inspect.signature(body).parameters.values())[1:]
@@ -99,7 +114,7 @@ def _register(
 
         def run(**arguments: Any) -> None:
             given = {one: arguments.pop(one) for one in added}
-            session = Session(Output(as_json=given.pop("as_json")), **given)
+            session = Session(Output(as_json=given.pop("as_json")), makes=makes, **given)
             _run(session, lambda: cast(Any, body)(session, **arguments))
 
         cast(Any, run).__signature__ = inspect.Signature([*own, *more])

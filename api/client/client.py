@@ -1,7 +1,7 @@
 """The acts of the API as methods, answering the JSON of the contract; see docs/reference/ for what each answers.
 
-It decides nothing and keeps nothing. Errors are those of `provenstore.domain.errors`; Unavailable also where the
-server is not reached.
+It decides nothing, and keeps only the newest position that it was told, so that its lists hold what it wrote. Errors
+are those of `provenstore.domain.errors`; Unavailable also where the server is not reached.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -64,8 +64,8 @@ class Client:
         return self._http.get(_file(file_id), {"view": "full"} if full else None)
 
     def files(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
-        """Answer a page {"files", "next"} under the filters of the API's query."""
-        given = {**asked, "cursor": cursor, "limit": limit}
+        """Answer a page {"files", "next"} under the filters of the API's query; it has seen what this client wrote."""
+        given = {"min_position": self._http.position or None, **asked, "cursor": cursor, "limit": limit}
         return self._http.get("/v1/files", {name: value for name, value in given.items() if value is not None})
 
     def history(self, file_id: str, *, after: int, limit: int) -> Document:
@@ -81,6 +81,14 @@ class Client:
     def restore(self, file_id: str, reason: str | None) -> Document:
         """Bring the content back; answers File."""
         return self._http.post(_file(file_id, "restore"), _given(reason=reason))
+
+    def change(self, file_id: str, changes: Document) -> Document:
+        """Change what is named, all of it or nothing; values are replaced whole. Answers File."""
+        return self._http.patch(_file(file_id), changes)
+
+    def erase(self, file_id: str, *, fields: list[str], reason: str) -> Document:
+        """Erase private values from all events of a file; answers File."""
+        return self._http.send("POST", _file(file_id, "erasure"), {"fields": fields, "reason": reason})
 
     def set_retention(self, file_id: str, *, until: str, mode: str, reason: str) -> Document:
         """Set the retention; answers File."""

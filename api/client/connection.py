@@ -71,6 +71,8 @@ def by_url(url: str, settings: ClientSettings) -> Connection:
 def by_profile(name: str, settings: ClientSettings, path: Path | None = None) -> Connection:
     """Return the connection of a profile; Misconfigured if there is none, or if others could read the file."""
     path = path or profiles_path()
+    if not path.exists():
+        raise Misconfigured(f"there is no profile {name!r}: profiles stand in {path}, which does not exist")
     text = _read_private(path)
     try:
         tables = tomllib.loads(text)

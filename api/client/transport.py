@@ -16,10 +16,13 @@ import stamina
 
 from provenstore.api.client.connection import Connection
 from provenstore.api.client.problems import error_of
-from provenstore.domain.errors import ProvenstoreError, Stopped, StorageFull, Unavailable
+from provenstore.domain.errors import ProvenstoreError, Stopped, StorageFull, Unauthenticated, Unavailable
 
 Document = dict[str, Any]
 """A JSON object of the contract."""
+
+POSITION = "Provenstore-Position"
+"""Header of an answer: the position of the log that it has seen."""
 
 ATTEMPTS = 3
 PATIENCE = 20.0
@@ -47,6 +50,7 @@ class Transport:
         if connection.key is not None:
             headers["Authorization"] = f"Bearer {connection.key.get_secret_value()}"
         self._silence = connection.timeout
+        self.position = 0
         timeout = httpx.Timeout(self._silence, connect=CONNECT_TIMEOUT)
         self._http = httpx.Client(
             base_url=connection.url, headers=headers, timeout=timeout, follow_redirects=False, transport=transport
@@ -72,7 +76,14 @@ class Transport:
 
     def post(self, path: str, body: Document) -> Document:
         """Act, under an idempotency key of its own, so that a repetition cannot act twice."""
-        return self._ask("POST", path, body=body, headers={"Idempotency-Key": str(uuid4())}, repeatable=True)
+        return self._act("POST", path, body)
+
+    def patch(self, path: str, body: Document) -> Document:
+        """Change, under an idempotency key as `post` does."""
+        return self._act("PATCH", path, body)
+
+    def _act(self, method: str, path: str, body: Document) -> Document:
+        return self._ask(method, path, body=body, headers={"Idempotency-Key": str(uuid4())}, repeatable=True)
 
     def send(self, method: str, path: str, body: Document | None = None) -> Document:
         """Act once: sent again only if the first attempt never reached the server."""
@@ -108,9 +119,17 @@ class Transport:
         if body is not None:
             given["json"] = body
         with self._http.stream(method, path, **given) as response:
+            if response.status_code == httpx.codes.UNAUTHORIZED and "Authorization" not in self._http.headers:
+                raise Unauthenticated("no key was sent; set PROVENSTORE_KEY, or `key` in a profile")
             if not response.is_success:
                 raise _refusal(response)
+            self._remember(response.headers.get(POSITION, ""))
             yield response
+
+    def _remember(self, position: str) -> None:
+        # Threads that race here leave one of the two positions; a list then waits for that one.
+        if position.isdecimal():
+            self.position = max(self.position, int(position))
 
     @contextmanager
     def download(self, path: str) -> Iterator[Iterator[bytes]]:

@@ -87,6 +87,17 @@ class ChangeBody(Body):
             raise ValueError("is null; send an empty value, or leave it out")
         return value
 
+    def changes(self) -> dict[str, Any]:
+        """Return what `Ledger.change_file` takes: private values, access level and expiry."""
+        said = self.sent()
+        values: dict[str, Any] = {name: said[name] for name in ("filename", "metadata") if name in said}
+        if self.subjects is not None:
+            values["subjects"] = list(self.subjects)
+        if self.related is not None:
+            values["related"] = [one.model_dump() for one in self.related]
+        expiry = (self.expires_at,) if "expires_at" in said else None
+        return {"values": values, "access": self.access, "expiry": expiry}
+
 
 class ReasonBody(Body):
     """Why."""

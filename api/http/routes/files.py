@@ -1,6 +1,6 @@
 """Files: initiate, describe, list, change, delete, restore, give up, read the history, erase personal data."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request
@@ -76,23 +76,7 @@ def change_file(
     if_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Change what is named, all of it or nothing; If-Match binds the change to a version."""
-    said = body.sent()
-    values: dict[str, Any] = {
-        name: said[name] for name in ("filename", "metadata", "subjects") if said.get(name) is not None
-    }
-    if body.subjects is not None:
-        values["subjects"] = list(body.subjects)
-    if body.related is not None:
-        values["related"] = [one.model_dump() for one in body.related]
-    services.ledger.change_file(
-        caller,
-        file_id,
-        values=values,
-        access=body.access,
-        expiry=(body.expires_at,) if "expires_at" in said else None,
-        if_version=required_version(if_match),
-        key=key,
-    )
+    services.ledger.change_file(caller, file_id, **body.changes(), if_version=required_version(if_match), key=key)
     return file_answer(services, caller, file_id)
 
 

@@ -92,6 +92,24 @@ def test_downloads_are_not_repeated() -> None:
     assert len(sent) == 1
 
 
+def test_a_list_holds_what_this_client_wrote() -> None:
+    """It waits for the newest position that an answer named, unless the caller names one."""
+    written = httpx.Response(200, json={}, headers={"Provenstore-Position": "7"})
+    client, sent = _client(_ok(), written, _ok(), _ok())
+    client.files({}, cursor=None, limit=1)
+    client.restore("x", None)
+    client.files({}, cursor=None, limit=1)
+    client.files({"min_position": 9}, cursor=None, limit=1)
+    assert [sent[one].url.params.get("min_position") for one in (0, 2, 3)] == [None, "7", "9"]
+
+
+def test_a_missing_key_is_said_in_the_words_of_the_client() -> None:
+    """A header is nothing that a person at a command line can set."""
+    network = httpx.MockTransport(lambda _: httpx.Response(401, json={"code": "unauthenticated"}))
+    with pytest.raises(errors.Unauthenticated, match="PROVENSTORE_KEY"):
+        Client(Connection("http://ledger.example"), transport=network).file("x")
+
+
 def test_patience_ends() -> None:
     """The last error is the answer."""
     client, sent = _client(NOT_REACHED, NOT_REACHED, NOT_REACHED)

@@ -48,6 +48,7 @@ def test_names_that_cannot_be_kept_are_refused_before_anything_is_sent(both: Pro
         ran = both("put", _file(tmp_path, name), code=1)
         assert ran.out == b""
         assert ran.err.startswith("provenstore: filename: ")
+        assert "--name" in ran.err
         assert "\x1b" not in ran.err
     both("put", _file(tmp_path, "a\nb.pdf"), "--name", "a b.pdf")
 
@@ -96,9 +97,10 @@ def test_ids_are_what_a_script_reads(both: Provenstore, tmp_path: Path) -> None:
 def test_a_later_failure_does_not_hide_what_was_stored(both: Provenstore, tmp_path: Path) -> None:
     """stdout stays empty with --json, and stderr still names the file that is in."""
     ran = both("put", _file(tmp_path, "one.pdf"), _file(tmp_path, "two.exe"), "--json", code=1)
-    said, problem = ran.err.splitlines()
+    said, not_stored, problem = ran.err.splitlines()
     assert ran.out == b""
     assert said.startswith("stored before that: ")
+    assert not_stored == f"not stored: {tmp_path / 'two.exe'}"
     assert json.loads(problem)["code"] == "invalid-input"
 
 
@@ -228,9 +230,15 @@ def test_answers_are_plain_ascii_json(both: Provenstore, tmp_path: Path) -> None
     assert "\\u{a}" not in shown.split("metadata")[0]
 
 
-def test_a_missing_workspace_is_made_only_on_a_data_directory(served: Served, tmp_path: Path) -> None:
-    """A server's workspaces are somebody's decision; one's own directory should just work."""
+def test_a_mistyped_workspace_is_not_made(both: Provenstore, tmp_path: Path) -> None:
+    """It would be a tenant for ever."""
     name = f"w-{uuid4().hex}"
-    path = _file(tmp_path)
-    assert "no such workspace" in served.server("put", path, "--workspace", name, code=1).err
-    assert f"made workspace {name}" in served.direct("put", path, "--workspace", name).err
+    assert "no such workspace" in both("put", _file(tmp_path), "--workspace", name, code=1).err
+    assert "no such workspace" in both("workspace", "show", name, code=1).err
+
+
+def test_the_next_step_is_said(both: Provenstore, tmp_path: Path) -> None:
+    """On stderr, so that scripts read ids alone."""
+    file = both("put", _file(tmp_path)).text.strip()
+    both("rm", file, "--reason", "cleanup")
+    assert f"provenstore purge approve {file}" in both("purge", "request", file).err

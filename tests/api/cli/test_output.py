@@ -28,6 +28,30 @@ def test_an_id_is_whole_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) ->
     assert "\x1b[31m" not in shown
 
 
+def _shown(monkeypatch: pytest.MonkeyPatch, width: int) -> list[str]:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "dumb")
+    row = ("0199f4a6-0000-7000-8000-000000000000", "stored", "2026-11-21", "report-of-march.pdf")
+    Output(as_json=False).table(("ID", "STATUS", "CREATED", "NAME"), [row], spare=("CREATED",))
+    return [line.rstrip() for line in terminal.getvalue().splitlines()]
+
+
+def test_a_narrow_terminal_gets_less_before_names_break(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What can be spared goes first; after that the free text has lines of its own, and nothing is cut."""
+    head, row = _shown(monkeypatch, 120)
+    assert head.split() == ["ID", "STATUS", "CREATED", "NAME"]
+    assert row.endswith("2026-11-21  report-of-march.pdf")
+    head, row = _shown(monkeypatch, 70)
+    assert head.split() == ["ID", "STATUS", "NAME"]
+    assert row.endswith("stored  report-of-march.pdf")
+    assert _shown(monkeypatch, 48)[2:] == [
+        "0199f4a6-0000-7000-8000-000000000000  stored",
+        "    report-of-march.pdf",
+    ]
+
+
 def test_a_pipe_gets_one_line_a_row(capsys: pytest.CaptureFixture[str]) -> None:
     """Fields are separated by tabs, which none of them can hold."""
     Output(as_json=False).table(("ID", "NAME"), [("1", "a\tb\nc"), ("2", None)])

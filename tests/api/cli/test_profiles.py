@@ -56,7 +56,7 @@ def test_a_profile_that_is_wrong_is_named(tmp_path: Path, text: str, said: str) 
 
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     """With its path, since that is what to make."""
-    with pytest.raises(Misconfigured, match=r"profiles\.toml cannot be read"):
+    with pytest.raises(Misconfigured, match=r"no profile 'live'.*profiles\.toml, which does not exist"):
         by_profile("live", SETTINGS, tmp_path / "profiles.toml")
 
 
