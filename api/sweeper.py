@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 
 from provenstore.api.services import Services
-from provenstore.domain.errors import ProvenstoreError
+from provenstore.domain.errors import ProvenstoreError, Unavailable
 from provenstore.projections.file_query import MAX_PAGE
 
 EVERY: Final = 60.0
@@ -55,6 +55,11 @@ class Sweeper:
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join()
+
+    def check(self) -> None:
+        """Raise Unavailable if nobody finishes here what is due."""
+        if not self._thread.is_alive():
+            raise Unavailable("the background work has stopped")
 
     def sweep(self) -> int:
         """Do one round and return how many files were settled; the rest are logged."""

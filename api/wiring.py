@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,7 @@ def open_services(
             sweeper = Sweeper(services)
             sweeper.start()
             stack.callback(sweeper.stop)
+            services = replace(services, checks={**services.checks, "background": sweeper.check})
         yield services
 
 

@@ -4,8 +4,11 @@ import time
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
+
 from provenstore.api.sweeper import Sweeper
 from provenstore.domain import file_commands as c
+from provenstore.domain.errors import Unavailable
 from tests.api.conftest import ROOT, Tenant
 
 
@@ -87,9 +90,12 @@ def test_merged_refusals_are_counted_in_the_end(tenant: Tenant) -> None:
         deadline = time.monotonic() + 10
         while len(denials := counts(tenant, file_id)) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
+        sweeper.check()
     finally:
         sweeper.stop()
     assert denials == [1, 3]
+    with pytest.raises(Unavailable):
+        sweeper.check()
 
 
 def counts(tenant: Tenant, file_id: str) -> list[int]:
