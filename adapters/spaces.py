@@ -7,7 +7,7 @@ It stores nothing but the bytes, their media type and a random name of each writ
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -129,7 +129,7 @@ class Spaces:
             answer = self._bucket.client.put_object(
                 Bucket=self._bucket.name,
                 Key=key,
-                Body=content,
+                Body=cast("bytes", content),  # any buffer will do, and this one is too large to copy
                 ContentLength=digests.size,
                 ContentMD5=content_md5(digests.md5),
                 ContentType=media_type,
@@ -184,7 +184,8 @@ class Spaces:
         except BotoCoreError as exc:
             raise meaning(exc) from exc
         length = answer["ContentLength"]
-        size = int(answer["ContentRange"].rpartition("/")[2]) if "ContentRange" in answer else length
+        ranged = answer.get("ContentRange")
+        size = int(ranged.rpartition("/")[2]) if ranged else length
         return SpacesReader(answer["Body"], self._bucket.info(key, answer, size), start, length)
 
     def head(self, key: str, *, version: str | None = None) -> ObjectInfo:

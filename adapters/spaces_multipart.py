@@ -6,6 +6,7 @@ a refusal the bucket is asked what stands, and the ETag, which follows from the 
 
 import base64
 import hashlib
+import time
 from collections.abc import Iterable, Sequence
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, cast
@@ -15,10 +16,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from provenstore.adapters.digests import Bytes, Declared, receive
 from provenstore.adapters.spaces_bucket import SpacesBucket, unquoted
 from provenstore.adapters.spaces_errors import code, is_absent, is_taken, meaning, translated
-from provenstore.domain.errors import AlreadyExists, ContentMismatch, InvalidInput, ProvenstoreError
+from provenstore.domain.errors import AlreadyExists, ContentMismatch, InvalidInput, ProvenstoreError, StoreUnavailable
 from provenstore.domain.objects import MultipartInfo, MultipartNotFound, ObjectInfo, PartInfo, PartRef
 
 IN_MEMORY = 16 * 1024 * 1024  # bytes of a part that comes slowly; what is larger waits in a temporary file
+PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds for which another completion of the same upload is waited for
 _OF_KEY = 8  # hexadecimal digits by which an upload's id names its key
 
 
@@ -46,19 +48,23 @@ class SpacesMultipart:
         self.address(key, upload)
         with SpooledTemporaryFile[bytes](IN_MEMORY) as waiting:
             limit = self._bucket.capabilities.max_part_size
-            digests = receive(body, cast("IO[bytes]", waiting).write, max_size=limit, declared=declared)
+
+            def write(block: Bytes) -> None:
+                waiting.write(block)
+
+            digests = receive(body, write, max_size=limit, declared=declared)
             waiting.seek(0)
-            return self.send_part(key, upload, number, waiting, size=digests.size, md5=digests.md5)
+            return self.send_part(key, upload, number, cast("IO[bytes]", waiting), size=digests.size, md5=digests.md5)
 
     def send_part(
-        self, key: str, upload: str, number: int, body: IO[bytes] | Bytes | Any, *, size: int, md5: str
+        self, key: str, upload: str, number: int, body: IO[bytes] | Bytes, *, size: int, md5: str
     ) -> PartInfo:
         """Store one part whose digest is known. The server compares it, so bytes are not damaged on the way."""
         try:
             answer = self._bucket.client.upload_part(
                 **self.address(key, upload),
                 PartNumber=number,
-                Body=body,
+                Body=cast("bytes", body),  # any buffer will do, and every part is too large to copy
                 ContentLength=size,
                 ContentMD5=content_md5(md5),
             )
@@ -110,14 +116,22 @@ class SpacesMultipart:
     def _settled(
         self, key: str, upload: str, etag: str, otherwise: ProvenstoreError, cause: Exception | None = None
     ) -> ObjectInfo:
-        """Return the object if it was made of these parts, or raise what its absence or another one means."""
-        found = self._bucket.find(key)
-        if found is not None and found.etag == etag:
-            # Also while the upload is still listed: another completion of it may be just before its end. Aborting it
-            # now could take the object's bytes away.
-            return found
-        if self.is_open(key, upload):
-            raise otherwise from cause
+        """Return the object if it was made of these parts, or raise what its absence or another one means.
+
+        While another completion of the same upload is under way, some servers fail: that is waited for, a little.
+        """
+        for pause in (*PAUSES, None):
+            still_open = self.is_open(key, upload)  # asked first: what it has become is there once it is not
+            found = self._bucket.find(key)
+            if found is not None and found.etag == etag:
+                # Also while the upload is still listed: another completion of it may be just before its end.
+                # Aborting it now could take the object's bytes away.
+                return found
+            if not still_open:
+                break
+            if pause is None or not isinstance(otherwise, StoreUnavailable):
+                raise otherwise from cause
+            time.sleep(pause)
         if found is None:
             raise MultipartNotFound from cause
         if "-" in found.etag:

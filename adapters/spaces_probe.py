@@ -122,7 +122,7 @@ class _Probe:
     def _parts_may_be_left_out(self) -> bool:
         return self._complete("parts", [1, 2], [2])
 
-    def _complete(self, name: str, stored: list[int], named: list[int], **condition: str) -> bool:
+    def _complete(self, name: str, stored: list[int], named: list[int], **condition: Any) -> bool:
         key = self._key(name)
         with translated():
             upload = self._client.create_multipart_upload(**key)["UploadId"]

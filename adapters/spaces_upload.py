@@ -46,10 +46,15 @@ class StreamedUpload:
 
     def write(self, block: Bytes) -> None:
         """Take the next bytes. Blocks while enough parts are under way."""
-        self._waiting += block
-        while len(self._waiting) > self._part_size:
-            part, self._waiting = self._waiting[: self._part_size], self._waiting[self._part_size :]
-            self._send(part)
+        rest = memoryview(block)
+        while rest:
+            if len(self._waiting) == self._part_size:
+                # Only now that there is more: what fits one part exactly is one request.
+                self._send(self._waiting)
+                self._waiting = bytearray()
+            room = self._part_size - len(self._waiting)
+            self._waiting += rest[:room]
+            rest = rest[room:]
 
     def finish(self) -> bytearray | None:
         """Return the whole content if it fits one request; otherwise send the rest and wait for every part."""
