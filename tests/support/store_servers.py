@@ -1,7 +1,7 @@
 """A pytest plugin: which object stores the contract runs against, and the servers behind them.
 
-`--stores local,moto,rgw-http,rgw-https,swift` starts what is named, once per run, on ports that were free a moment
-before, and stops it at the end; `tests/servers/*.sh install` comes first.
+`--stores local,moto,rgw-http,rgw-https,rgw-versioned,swift` starts what is named, once per run, on ports that were
+free a moment before, and stops it at the end; `tests/servers/*.sh install` comes first.
 """
 
 import json
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-STORES = ("local", "moto", "rgw-http", "rgw-https", "swift")
+STORES = ("local", "moto", "rgw-http", "rgw-https", "rgw-versioned", "swift")
 SERVERS = Path(__file__).parent.parent / "servers"
 ADDRESSES = "PROVENSTORE_TEST_ADDRESSES"  # environment variable by which the workers learn them
 PROPERTY = "store"
@@ -91,7 +91,7 @@ def _start(stores: list[str], stack: ExitStack) -> dict[str, Address]:
     found: dict[str, Address] = {}
     if "moto" in stores:
         found["moto"] = _moto(stack)
-    if {"rgw-http", "rgw-https"} & set(stores):
+    if any(store.startswith("rgw-") for store in stores):
         found |= _rgw(stack)
     if "swift" in stores:
         found["swift"] = _swift(stack)
@@ -120,6 +120,7 @@ def _rgw(stack: ExitStack) -> dict[str, Address]:
 
     return {
         "rgw-http": at(f"http://127.0.0.1:{ports['RGW_PORT']}", None),
+        "rgw-versioned": at(f"http://127.0.0.1:{ports['RGW_PORT']}", None),
         "rgw-https": at(f"https://127.0.0.1:{ports['RGW_TLS_PORT']}", str(folder / "ca.pem")),
     }
 

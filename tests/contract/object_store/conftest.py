@@ -52,12 +52,17 @@ def _buckets(kind: str) -> Maker:
         attempts=1,  # a server that fails shows it
     )
     client = connect(connection)
-    client.create_bucket(Bucket=(probed := f"probed-{uuid4()}"))
-    capabilities = probe(client, probed, part_size=MIN_PART_SIZE)
+
+    def bucket() -> str:
+        client.create_bucket(Bucket=(name := f"test-{uuid4()}"))
+        if kind.endswith("-versioned"):
+            client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        return name
+
+    capabilities = probe(client, bucket(), part_size=MIN_PART_SIZE)
 
     def make() -> ObjectStore:
-        client.create_bucket(Bucket=(name := f"test-{uuid4()}"))
-        return Spaces(client, name, capabilities)
+        return Spaces(client, bucket(), capabilities)
 
     return make
 
