@@ -37,7 +37,7 @@ test: $(STAMP)
 	$(BIN)/python -m pytest --quiet $(TEST_ARGS)
 
 # The contract of the object stores on real servers, which are installed beside the system and started on loopback.
-STORES ?= local,moto,rgw-http,rgw-https,swift
+STORES ?= local,moto,rgw-http,rgw-https,rgw-versioned,swift
 test-spaces: $(STAMP)
 	tests/servers/rgw.sh install
 	tests/servers/swift.sh install
