@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Two workers: the suite is bound by fsync as much as by the processor.
 TEST_ARGS ?= -n 2
 
-.PHONY: setup run lint test test-wheel mutate-rules demo bench lock clean links
+.PHONY: setup run lint test test-spaces test-wheel mutate-rules demo bench lock clean links
 
 setup: $(STAMP)
 
@@ -35,6 +35,13 @@ lint: links
 
 test: $(STAMP)
 	$(BIN)/python -m pytest --quiet $(TEST_ARGS)
+
+# The contract of the object stores on real servers, which are installed beside the system and started on loopback.
+STORES ?= local,moto,rgw-http,rgw-https,rgw-versioned,swift
+test-spaces: $(STAMP)
+	tests/servers/rgw.sh install
+	tests/servers/swift.sh install
+	$(BIN)/python -m pytest --quiet $(TEST_ARGS) --stores $(STORES) tests/contract/object_store
 
 # Build, install elsewhere with the locked dependencies, look inside and run it.
 test-wheel: $(STAMP)

@@ -67,13 +67,16 @@ class LocalFolder:
         """See the port."""
         return Capabilities(
             if_absent_put=True,
-            if_etag_delete=True,
+            if_absent_copy=True,
             if_absent_complete=True,
+            if_etag_delete=True,
+            omits_parts=True,
             versioning=False,
             presign=self._urls is not None,
             direct=False,
             checksums=_CHECKSUMS,
             max_put_size=MAX_PUT_SIZE,
+            single_put_size=MAX_PUT_SIZE,
             min_part_size=0,
             max_part_size=MAX_PART_SIZE,
             max_parts=MAX_PARTS,
@@ -239,10 +242,11 @@ class LocalFolder:
         file: str,
         grant: str,
         expires_at: datetime,
+        version: str | None = None,
         disposition: str | None = None,  # noqa: ARG002  # of no use here, but of the port
     ) -> SignedUrl:
         """See the port. Whoever serves the URL knows the disposition, which is private, from the ledger."""
-        _check(key)
+        _check(key, version)
         return self._sign(SignedGrant(method="GET", file=file, grant=grant, expires_at=expires_at))
 
     def presign_put(

@@ -27,12 +27,22 @@ class Settings(BaseSettings):
         frozen=True,
         extra="ignore",
         env_ignore_empty=True,  # an empty data directory would be the current folder
+        validate_by_name=True,
+        validate_by_alias=True,
     )
 
     data_dir: Path = Field(default_factory=default_data_dir)
     database_url: SecretStr | None = None  # external PostgreSQL, as the writer role; embedded without it
     database_owner_url: SecretStr | None = None  # for `provenstore db migrate` only
     database_runner_url: SecretStr | None = None  # external PostgreSQL, as the runner role
+    # Objects lie in this bucket if it is set, otherwise in the data directory; the five belong together.
+    spaces_bucket: str | None = Field(default=None, validation_alias="DO_SPACES_BUCKET")
+    spaces_endpoint: str | None = Field(default=None, validation_alias="DO_SPACES_ENDPOINT")
+    spaces_region: str | None = Field(default=None, validation_alias="DO_SPACES_REGION")
+    spaces_key: str | None = Field(default=None, validation_alias="DO_SPACES_KEY")
+    spaces_secret: SecretStr | None = Field(default=None, validation_alias="DO_SPACES_SECRET")
+    spaces_path_style: bool = False  # https://endpoint/bucket/key, for servers without a name for each bucket
+    spaces_ca_file: Path | None = None  # PEM file of the authorities that the endpoint's certificate may be from
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65_535)
     workers: PositiveInt = 1
@@ -41,11 +51,20 @@ class Settings(BaseSettings):
     stall_timeout: PositiveFloat = 30.0  # seconds without a byte after which an upload is given up
     read_your_write_timeout: PositiveFloat = 5.0  # seconds to wait for `min_position`
 
+    @property
+    def names_a_bucket(self) -> bool:
+        """Say whether any of the bucket's settings is there; one without the others is a mistake to report."""
+        return any((self.spaces_bucket, self.spaces_endpoint, self.spaces_region, self.spaces_key, self.spaces_secret))
+
 
 def load_settings(**overrides: object) -> Settings:
     """Return the settings of this process; Misconfigured names the setting that is wrong, never its value."""
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # checked by pydantic
     except ValidationError as exc:
-        names = ", ".join(f"PROVENSTORE_{'_'.join(map(str, error['loc']))}".upper() for error in exc.errors())
+        names = ", ".join(_variable("_".join(map(str, error["loc"]))) for error in exc.errors())
         raise Misconfigured(f"these settings are not valid: {names}") from None
+
+
+def _variable(location: str) -> str:
+    return location if location.startswith("DO_SPACES_") else f"PROVENSTORE_{location}".upper()

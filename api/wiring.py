@@ -34,6 +34,7 @@ from provenstore.domain.clock import Clock
 from provenstore.domain.errors import DatabaseUnavailable, Misconfigured, StorageFull, Unavailable
 from provenstore.domain.event_log import EventLog
 from provenstore.domain.ledger import Ledger
+from provenstore.domain.object_store import ObjectStore
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import Files
 from provenstore.projections.positions import Positions, prepare
@@ -136,7 +137,7 @@ def _assemble(
 ) -> Services:
     """Put the parts together around the log; pools are opened on `stack`."""
     signer = LocalUrlSigner(load_or_create_key(directory.keys / URL_KEY))
-    store = LocalFolder(directory.objects, urls=signer)
+    store, answers = _objects(settings, directory, signer)
     index = FileIndex()
     with _connect(runner)() as connection:
         connection.autocommit = True
@@ -152,7 +153,7 @@ def _assemble(
         clock=clock,
         settings=settings,
         signer=signer,
-        checks=_checks(log, directory.objects, positions, reader),
+        checks=_checks(log, answers, positions, reader),
     )
 
 
@@ -172,11 +173,25 @@ def _flush(ledger: Ledger) -> None:
         ledger.flush(everything=True)
 
 
-def _checks(log: EventLog, objects: Path, positions: Positions, runner: Runner) -> Mapping[str, Callable[[], None]]:
-    def database() -> None:
-        log.position()
+def _objects(
+    settings: Settings, directory: DataDirectory, signer: LocalUrlSigner
+) -> tuple[ObjectStore, Callable[[], None]]:
+    """Open the bucket if one is set, otherwise the folder; return also how to ask whether it answers."""
+    if not settings.names_a_bucket:
+        return LocalFolder(directory.objects, urls=signer), _writable(directory.objects)
+    # Loading boto3 costs half a second, which a start without a bucket need not wait for.
+    from provenstore.api.bucket import open_bucket
 
-    def store() -> None:
+    bucket = open_bucket(settings)
+
+    def answers() -> None:
+        bucket.list("", limit=1)
+
+    return bucket, answers
+
+
+def _writable(objects: Path) -> Callable[[], None]:
+    def check() -> None:
         try:
             with tempfile.TemporaryFile(dir=objects) as probe:
                 probe.write(b"provenstore")
@@ -184,6 +199,15 @@ def _checks(log: EventLog, objects: Path, positions: Positions, runner: Runner) 
                 os.fsync(probe.fileno())
         except OSError as exc:
             raise StorageFull(f"the object folder cannot be written: {exc.strerror}") from exc
+
+    return check
+
+
+def _checks(
+    log: EventLog, store: Callable[[], None], positions: Positions, runner: Runner
+) -> Mapping[str, Callable[[], None]]:
+    def database() -> None:
+        log.position()
 
     def projections() -> None:
         if not runner.alive:

@@ -129,12 +129,16 @@ class Initiating:
         )
 
     def _method(self, asked: fe.UploadMethod | Literal["auto"]) -> fe.UploadMethod:
-        """Return the way in which the bytes come; straight to the store where it can take them by itself."""
+        """Return the way in which the bytes come.
+
+        Through us, or through a URL of ours: bytes that went straight to a bucket could not be completed yet.
+        """
         store = self._store.capabilities()
+        presigned = store.presign and not store.direct
         if asked == "auto":
-            return "presigned" if store.presign and store.direct else "api"
-        if asked == "multipart" or (asked == "presigned" and not store.presign):
-            available = "auto, api, presigned" if store.presign else "auto, api"
+            return "api"
+        if asked == "multipart" or (asked == "presigned" and not presigned):
+            available = "auto, api, presigned" if presigned else "auto, api"
             raise InvalidInput("upload", f"is {asked}, which is not available here; available are {available}")
         return asked
 

@@ -94,8 +94,9 @@ class ObjectStore(Protocol):
         `size`, `sha256` or `md5` raise ContentMismatch (details: check, expected, actual). `confirm` is called once,
         when all bytes are safe and compared but not yet visible; if it raises, they never become visible.
         `if_absent` refuses with AlreadyExists if there is an object, even an equal one, and lets exactly one of
-        several writers win: at once where an object is there, otherwise after `confirm`. Without it the object is
-        replaced as a whole.
+        several writers win: at once where an object is there, otherwise after `confirm`. Where the capabilities say
+        that it is not atomic, writers at the same moment may all win; the last one's object stands, whole. Without
+        `if_absent` the object is replaced as a whole.
         """
         ...
 
@@ -168,7 +169,8 @@ class ObjectStore(Protocol):
 
         Idempotent: again with the same parts it answers the same as long as the object stands; with other parts it
         raises ContentMismatch. A part that is missing or has another etag raises ContentMismatch, too, and leaves
-        the upload as it was. Raises MultipartNotFound, AlreadyExists, InvalidInput (order, min_part_size).
+        the upload as it was; so does a part that is not named, where the capabilities say that none may be left out.
+        Raises MultipartNotFound, AlreadyExists, InvalidInput (order, min_part_size).
         """
         ...
 
@@ -183,9 +185,16 @@ class ObjectStore(Protocol):
     # -- signed URLs ------------------------------------------------------------------------------------------
 
     def presign_get(
-        self, key: str, *, file: str, grant: str, expires_at: datetime, disposition: str | None = None
+        self,
+        key: str,
+        *,
+        file: str,
+        grant: str,
+        expires_at: datetime,
+        version: str | None = None,
+        disposition: str | None = None,
     ) -> SignedUrl:
-        """Permit reading the object until `expires_at`.
+        """Permit reading the object, or exactly one version of it, until `expires_at`.
 
         `file` and `grant` are the ids of the file and of the event that grants this. A store that serves its URLs
         itself signs the key, and answers `disposition` as Content-Disposition; one whose URLs come back to us signs

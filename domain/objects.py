@@ -56,14 +56,17 @@ class UrlInvalid(Refused):
 class Capabilities:
     """What a caller must know about a store before asking it for more than the contract promises."""
 
-    if_absent_put: bool  # put and copy with if_absent are atomic against every other writer
+    if_absent_put: bool  # put with if_absent, up to single_put_size, is atomic against every other writer
+    if_absent_copy: bool  # and so is copy
+    if_absent_complete: bool  # and so is complete_multipart, and put of more than single_put_size
     if_etag_delete: bool  # delete with if_etag is atomic against every other writer
-    if_absent_complete: bool  # and so is complete_multipart
+    omits_parts: bool  # complete_multipart may leave stored parts out; otherwise it raises ContentMismatch
     versioning: bool  # earlier versions and delete markers are kept until deleted one by one
     presign: bool  # presign_* answer; otherwise they raise NotSupported
     direct: bool  # signed URLs lead to the store itself, so the bytes do not pass through us
     checksums: frozenset[Literal["sha256", "md5"]]  # that head reports without the object being read
     max_put_size: int  # bytes in one put
+    single_put_size: int  # bytes that one put may have to be one request of the store
     min_part_size: int  # bytes of every part but the last
     max_part_size: int  # bytes
     max_parts: int  # numbered from 1

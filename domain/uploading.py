@@ -11,6 +11,7 @@ Life of a streamed upload, and what a crash leaves at each point:
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 from uuid import UUID
@@ -108,7 +109,12 @@ class Uploading:
         file = self._recorder.file(file_id)
         # Only then: the object of an upload that is open again may be announced, and stored, by another attempt.
         if file.status in {"aborted", "expired"} and file.stored is None:
-            self._store.delete(file.path)
+            self._remove(file.path)
+
+    def _remove(self, path: str) -> None:
+        """Remove what stands under a key, version by version: otherwise a bucket might only lay a marker over it."""
+        for version in self._store.versions(path):
+            self._store.delete(path, version=version.version_id)
 
     def _announce(self, caller: Caller, file: File, found: Digests) -> None:
         category = self._recorder.workspace(file.workspace).category(file.initiated.category)
@@ -141,9 +147,10 @@ class Uploading:
                 return self._record_stray_removed(caller, file_id, "")
             missing = ContentMismatch(check="missing", expected=announced.sha256, actual=None)
             return self._record_failure(caller, file_id, "nothing", missing)
-        if not announced.stray and (info.size, info.sha256) == (announced.size, announced.sha256):
-            return self._record_stored(caller, file_id, info)
-        stray = ContentMismatch(check="sha256", expected=announced.sha256, actual=info.sha256)
+        sha256 = info.sha256 or self._read_digest(info)
+        if not announced.stray and (info.size, sha256) == (announced.size, announced.sha256):
+            return self._record_stored(caller, file_id, replace(info, sha256=sha256))
+        stray = ContentMismatch(check="sha256", expected=announced.sha256, actual=sha256)
         file = self._record_failure(caller, file_id, "stray", stray)
         if file.completion is None or not file.completion.stray:
             return file  # another process has settled it meanwhile
@@ -152,6 +159,14 @@ class Uploading:
         except SourceChanged:
             return file  # the next one to come here looks again
         return self._record_stray_removed(caller, file_id, info.etag)
+
+    def _read_digest(self, info: ObjectInfo) -> str:
+        """Return the SHA-256 of an object whose store does not tell it: a stranger must not pass, nor a friend fail."""
+        digest = hashlib.sha256()
+        with self._store.get(info.key, version=info.version_id) as reader:
+            for chunk in reader:
+                digest.update(chunk)
+        return digest.hexdigest()
 
     def abort(self, caller: Caller, file_id: UUID, reason: str | None) -> File:
         """Give an unfinished upload up, remove what it left, and free its space."""
@@ -172,7 +187,7 @@ class Uploading:
             return file
         for upload in self._store.list_multiparts(file.path):
             self._store.abort_multipart(upload.key, upload.upload)
-        self._store.delete(file.path)
+        self._remove(file.path)
         write_until = file.initiated.write_until
         if write_until is not None and self._recorder.clock.now() < write_until:
             return file

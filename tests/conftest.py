@@ -18,6 +18,8 @@ from provenstore.adapters.embedded_postgres import EmbeddedPostgres
 from provenstore.adapters.migrations import migrate
 from provenstore.adapters.running_postgres import OWNER, SUPERUSER, RunningPostgres
 
+pytest_plugins = ["store_servers"]
+
 # Any number, the same in all workers: one of them builds a template while the others wait.
 _TEMPLATE_LOCK = 20260101
 

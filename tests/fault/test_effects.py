@@ -150,7 +150,7 @@ def suppressing(act: Callable[..., object], *args: Any, **kwargs: Any) -> None:
         act(*args, **kwargs)
 
 
-_CLEARING = [("list_multiparts", 1), ("abort_multipart", 1), ("delete", 1)]
+_CLEARING = [("list_multiparts", 1), ("abort_multipart", 1), ("versions", 1)]
 _PURGING = [
     *[("versions", 1), ("get", 1), ("versions", 2), ("delete", 1)],
     *[("list_multiparts", 1), ("abort_multipart", 1), ("versions", 3), ("list_multiparts", 2)],

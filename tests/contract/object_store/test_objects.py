@@ -51,6 +51,9 @@ def test_what_was_put_is_got(store: ObjectStore, content: bytes) -> None:
     assert _read(store, "a/b.txt") == content
     head = store.head("a/b.txt")
     assert (head.size, head.etag, head.media_type) == (put.size, put.etag, "text/plain")
+    told = store.capabilities().checksums
+    assert head.sha256 == (put.sha256 if "sha256" in told else None)
+    assert head.md5 == (put.md5 if "md5" in told else None)
     assert head.modified.utcoffset() is not None
     with store.get("a/b.txt", version=put.version_id) as reader:
         assert reader.info.etag == put.etag
@@ -119,7 +122,7 @@ def test_impossible_keys_are_refused(store: ObjectStore, key: str) -> None:
 
 
 def test_a_large_object_streams_in_constant_memory(store: ObjectStore) -> None:
-    """32 MiB go up and down while a fraction of that is in memory."""
+    """32 MiB go up and down while a fraction of that is in memory: a few parts, where it goes in parts."""
     chunk = bytes(64 * 1024)
     tracemalloc.start()
     try:
@@ -131,7 +134,7 @@ def test_a_large_object_streams_in_constant_memory(store: ObjectStore) -> None:
         tracemalloc.stop()
     assert (put.size, total) == (32 * MIB, 32 * MIB)
     assert put.sha256 == hashlib.sha256(bytes(32 * MIB)).hexdigest()
-    assert peak < 8 * MIB
+    assert peak < 8 * MIB + 4 * store.capabilities().min_part_size
 
 
 def test_what_is_absent_is_not_found(store: ObjectStore) -> None:
@@ -170,7 +173,10 @@ def test_a_replacement_is_whole(store: ObjectStore) -> None:
 
 
 def test_of_two_writers_one_wins(store: ObjectStore) -> None:
-    """However many write at once, one object is stored, and its writer alone was told so."""
+    """However many write at once, one object is stored, and its writer alone was told so.
+
+    Where the store cannot promise that, the object is at least whole, and that of one who was told so.
+    """
     together = threading.Barrier(8)
 
     def write(number: int) -> int | None:
@@ -185,9 +191,10 @@ def test_of_two_writers_one_wins(store: ObjectStore) -> None:
 
     with ThreadPoolExecutor(8) as threads:
         winners = [number for number in threads.map(write, range(8)) if number is not None]
-    assert len(winners) == 1
-    assert _read(store, "k") == b"%d" % winners[0] * 1000
-    assert store.head("k").sha256 == hashlib.sha256(b"%d" % winners[0] * 1000).hexdigest()
+    assert len(winners) == 1 or (winners and not store.capabilities().if_absent_put)
+    content = _read(store, "k")
+    assert content in [b"%d" % winner * 1000 for winner in winners]
+    assert store.head("k").sha256 in (None, hashlib.sha256(content).hexdigest())
 
 
 def void(_: object) -> None:

@@ -1,10 +1,22 @@
 """The contract of ObjectStore: signed URLs."""
 
+import base64
+import hashlib
+import ssl
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from provenstore.domain.object_store import ObjectStore
+import httpx
+import pytest
 
-UNTIL = datetime(2030, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+from provenstore.domain.object_store import ObjectStore
+from provenstore.domain.objects import PartRef, SignedUrl
+from store_servers import address
+
+IMITATION = "moto"  # takes whatever comes under a signed URL
+
+# Of the real clock, by which buckets go; they sign for seven days at most.
+UNTIL = datetime.now(UTC) + timedelta(hours=1)
 
 
 def test_urls_permit_what_was_asked_until_then(store: ObjectStore) -> None:
@@ -24,3 +36,86 @@ def test_a_url_does_not_show_itself(store: ObjectStore) -> None:
     """It is a secret as long as it lives, and logs are read by many."""
     url = store.presign_get("k", file="f", grant="e", expires_at=UNTIL)
     assert url.url not in repr(url)
+
+
+Send = Callable[..., httpx.Response]
+
+
+@pytest.fixture
+def kind(request: pytest.FixtureRequest) -> str:
+    """The name of the store under test."""
+    return str(request.node.callspec.params["store"])
+
+
+@pytest.fixture
+def send(kind: str) -> Iterator[Send]:
+    """Send the request that a URL permits, as somebody would who has nothing but the URL."""
+    ca_file = None if kind == "local" else address(kind).ca_file
+    trusted = ssl.create_default_context(cafile=ca_file) if ca_file else True
+    with httpx.Client(verify=trusted, trust_env=False) as client:
+
+        def request(url: SignedUrl, body: bytes = b"", **changed: str) -> httpx.Response:
+            headers = {**{name.lower(): value for name, value in url.headers}, **changed}
+            return client.request(url.method, url.url, headers=headers, content=body)
+
+        yield request
+
+
+def _put_url(store: ObjectStore, content: bytes) -> SignedUrl:
+    return store.presign_put(
+        "k",
+        file="f",
+        grant="e",
+        expires_at=UNTIL,
+        media_type="text/plain",
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        md5=hashlib.md5(content).hexdigest(),
+    )
+
+
+def test_a_direct_url_takes_what_was_declared(store: ObjectStore, send: Send) -> None:
+    """And another gives it back under the name to save it as; a URL that leads to us is ours to serve."""
+    put = _put_url(store, b"hello")
+    get = store.presign_get("k", file="f", grant="e", expires_at=UNTIL, disposition='attachment; filename="a.txt"')
+    assert put.url.startswith("/v1/") != store.capabilities().direct
+    if store.capabilities().direct:
+        assert send(put, b"hello").status_code == 200
+        assert (store.head("k").size, store.head("k").media_type) == (5, "text/plain")
+        answer = send(get)
+        assert (answer.content, answer.headers["content-disposition"]) == (b"hello", 'attachment; filename="a.txt"')
+
+
+def test_a_direct_url_takes_nothing_else(store: ObjectStore, kind: str, send: Send) -> None:
+    """Other bytes, more of them, or of another type, are refused by every server that checks signatures."""
+    put = _put_url(store, b"hello")
+    if store.capabilities().direct and kind != IMITATION:
+        other_md5 = base64.b64encode(hashlib.md5(b"other").digest()).decode()
+        answers = [
+            send(put, b"other"),
+            send(put, b"other", **{"content-md5": other_md5}),
+            send(put, b"hello and more", **{"content-length": "14"}),
+            send(put, b"hello", **{"content-type": "text/html"}),
+        ]
+        assert [400 <= answer.status_code < 500 for answer in answers] == [True] * 4
+    assert store.list("").objects == ()
+
+
+def test_a_direct_url_does_not_replace_what_is_there(store: ObjectStore, send: Send) -> None:
+    """Where the store honours that; elsewhere whoever completes the upload has to move it."""
+    put = _put_url(store, b"hello")
+    if store.capabilities().direct:
+        assert ("If-None-Match", "*") in put.headers or not store.capabilities().if_absent_put
+        assert send(put, b"hello").status_code == 200
+        again = send(put, b"hello").status_code
+        assert again == 412 or not store.capabilities().if_absent_put
+
+
+def test_a_direct_url_takes_a_part(store: ObjectStore, send: Send) -> None:
+    """The part counts like one that was streamed."""
+    upload = store.create_multipart("k", media_type="x/y")
+    url = store.presign_part("k", upload, 1, file="f", grant="e", expires_at=UNTIL, size=5)
+    if store.capabilities().direct:
+        etag = send(url, b"hello").headers["etag"].strip('"')
+        assert [part.ref for part in store.list_parts("k", upload)] == [PartRef(1, etag)]
+        assert store.complete_multipart("k", upload, [PartRef(1, etag)]).size == 5

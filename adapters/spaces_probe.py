@@ -1,0 +1,165 @@
+"""What a bucket can do, found out by doing it: two servers that speak S3 rarely do the same.
+
+Everything is done to objects of its own under `temp/probe/`, which it removes again.
+"""
+
+import hashlib
+import secrets
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from provenstore.adapters.spaces_bucket import unquoted
+from provenstore.adapters.spaces_errors import is_taken, meaning, needs_repair, status, translated
+from provenstore.domain.errors import Misconfigured, ProvenstoreError
+from provenstore.domain.objects import Capabilities
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+PREFIX = "temp/probe/"
+PART_SIZE = 10 * 1024**2  # bytes; above it a streamed object goes in parts
+MIN_PART_SIZE = 5 * 1024**2  # bytes; of S3, as the next three
+MAX_PART_SIZE = 5 * 1024**3
+MAX_OBJECT_SIZE = 5 * 1024**4
+MAX_PARTS = 10_000
+# A server that compares first and writes then lets about every second race be won twice.
+RACES = 12
+WRITERS = 8
+
+
+def probe(client: "S3Client", bucket: str, *, part_size: int = PART_SIZE) -> Capabilities:
+    """Try a bucket and say what it can do; about a hundred small requests.
+
+    Raises Misconfigured, saying what to do, if the bucket, the key or its rights are not as they must be, and
+    StoreUnavailable if the bucket does not answer. `part_size` bytes will be sent in one request.
+    """
+    try:
+        return _Probe(client, bucket).capabilities(part_size)
+    except ProvenstoreError as exc:
+        if needs_repair(exc):
+            raise Misconfigured(exc.message, **exc.details) from exc
+        raise
+
+
+class _Probe:
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._prefix = f"{PREFIX}{secrets.token_hex(8)}/"
+
+    def capabilities(self, part_size: int) -> Capabilities:
+        with translated():
+            answer = self._client.get_bucket_versioning(Bucket=self._bucket)
+        versioning = answer.get("Status") in ("Enabled", "Suspended")
+        try:
+            one_wins = all(self._one_writer_wins(f"{self._prefix}race-{number}") for number in range(RACES))
+            checksums: frozenset[Literal["sha256", "md5"]] = frozenset(["md5"] if self._etag_is_md5() else [])
+            return Capabilities(
+                if_absent_put=one_wins,
+                if_absent_copy=one_wins and self._copy_minds_the_target(),
+                if_absent_complete=one_wins and self._completion_minds_the_target(),
+                # Some servers compare, but none of those tried does it in one step with deleting.
+                if_etag_delete=False,
+                omits_parts=self._parts_may_be_left_out(),
+                versioning=versioning,
+                presign=True,
+                direct=True,
+                checksums=checksums,
+                max_put_size=MAX_OBJECT_SIZE,
+                single_put_size=part_size,
+                min_part_size=MIN_PART_SIZE,
+                max_part_size=MAX_PART_SIZE,
+                max_parts=MAX_PARTS,
+            )
+        finally:
+            self._clear(versioning=versioning)
+
+    def _key(self, name: str) -> dict[str, Any]:
+        return {"Bucket": self._bucket, "Key": f"{self._prefix}{name}"}
+
+    def _put(self, name: str, content: bytes) -> str:
+        with translated():
+            return unquoted(self._client.put_object(**self._key(name), Body=content)["ETag"])
+
+    def _etag_is_md5(self) -> bool:
+        content = b"what is the etag of this"
+        return self._put("etag", content) == hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+    def _one_writer_wins(self, key: str) -> bool:
+        together = threading.Barrier(WRITERS)
+
+        def write(number: int) -> bool:
+            together.wait(timeout=60)
+            return _allowed(
+                lambda: self._client.put_object(
+                    Bucket=self._bucket, Key=key, Body=b"%d" % number * 1024, IfNoneMatch="*"
+                )
+            )
+
+        with ThreadPoolExecutor(WRITERS) as threads:
+            return sum(threads.map(write, range(WRITERS))) == 1
+
+    def _copy_minds_the_target(self) -> bool:
+        self._put("source", b"source")
+        self._put("target", b"target")
+        source = {"Bucket": self._bucket, "Key": f"{self._prefix}source"}
+        return not _allowed(
+            lambda: self._client.copy_object(
+                **self._key("target"),
+                CopySource=source,  # type: ignore[arg-type]  # the stubs also want a version
+                IfNoneMatch="*",
+            )
+        )
+
+    def _completion_minds_the_target(self) -> bool:
+        self._put("whole", b"whole")
+        return not self._complete("whole", [1], [1], IfNoneMatch="*")
+
+    def _parts_may_be_left_out(self) -> bool:
+        return self._complete("parts", [1, 2], [2])
+
+    def _complete(self, name: str, stored: list[int], named: list[int], **condition: Any) -> bool:
+        key = self._key(name)
+        with translated():
+            upload = self._client.create_multipart_upload(**key)["UploadId"]
+            etags = {
+                number: self._client.upload_part(**key, UploadId=upload, PartNumber=number, Body=b"part")["ETag"]
+                for number in stored
+            }
+        parts: Any = {"Parts": [{"PartNumber": number, "ETag": etags[number]} for number in named]}
+        return _allowed(
+            lambda: self._client.complete_multipart_upload(**key, UploadId=upload, MultipartUpload=parts, **condition)
+        )
+
+    def _clear(self, *, versioning: bool) -> None:
+        with translated():
+            for page in self._client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self._bucket, Prefix=self._prefix
+            ):
+                for upload in page.get("Uploads", []):
+                    self._client.abort_multipart_upload(
+                        Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                    )
+            for listing in self._client.get_paginator("list_object_versions").paginate(
+                Bucket=self._bucket, Prefix=self._prefix
+            ):
+                for version in [*listing.get("Versions", []), *listing.get("DeleteMarkers", [])]:
+                    named: Any = {"VersionId": version["VersionId"]} if versioning else {}
+                    self._client.delete_object(Bucket=self._bucket, Key=version["Key"], **named)
+
+
+def _allowed(request: Callable[[], object]) -> bool:
+    """Send a request that the bucket may refuse; a refusal for another reason than being asked is an error."""
+    try:
+        request()
+    except ClientError as exc:
+        if is_taken(exc) or status(exc) == 400:
+            return False
+        raise meaning(exc) from exc
+    except BotoCoreError as exc:
+        raise meaning(exc) from exc
+    return True

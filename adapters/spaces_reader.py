@@ -1,0 +1,39 @@
+"""An open object of a bucket, or a range of it: the body of one GET, read in chunks."""
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Self
+
+from provenstore.adapters.spaces_errors import translated
+from provenstore.domain.errors import IntegrityViolated
+from provenstore.domain.objects import ObjectInfo
+
+CHUNK = 256 * 1024  # bytes
+
+
+class SpacesReader:
+    """The reader of the port. It holds a connection until it is closed; a connection that breaks is Unavailable."""
+
+    def __init__(self, body: Any, info: ObjectInfo, first: int, length: int) -> None:  # botocore's
+        self._body = body
+        self.info = info
+        self.first = first
+        self.length = length
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._body.close()
+
+    def __iter__(self) -> Iterator[bytes]:
+        received = 0
+        while received < self.length:
+            with translated():
+                chunk: bytes = self._body.read(min(CHUNK, self.length - received))
+            if not chunk:
+                raise IntegrityViolated("The object is shorter than told.", expected=self.length, actual=received)
+            received += len(chunk)
+            yield chunk
