@@ -7,6 +7,7 @@ An owner is a process (or a second handle in one) with a shared lock on `run/own
 takes back when the process dies. The last owner to leave stops the server; if it was killed, the server's
 keeper notices within a second and does so, and if the keeper was killed too, the next start adopts the server.
 `run/server.lock` is inherited by every process of the server, so whether one runs is never guessed from a pid.
+A server that dies under its owners is started again in its place by one of them (`postgres_watcher`).
 
 As root the server runs as the system user `provenstore` and reaches what it needs through descriptors that we
 open for it: folders above and beside `postgres/` stay closed to it. This module must never change the
@@ -16,16 +17,24 @@ permissions of a folder that it did not make.
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 
 from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.file_lock import FileLock
-from provenstore.adapters.postgres_cluster import Reach, clear_stale_pid, ensure_cluster, failure
+from provenstore.adapters.postgres_cluster import Reach, check_version, clear_stale_pid, ensure_cluster, failure
 from provenstore.adapters.postgres_installation import ENVIRONMENT, Account, Installation
 from provenstore.adapters.postgres_keeper import OWNERS, SERVER, TURN
-from provenstore.adapters.postgres_socket import answers, make_socket_folder, recorded_socket_folder
+from provenstore.adapters.postgres_socket import (
+    answers,
+    make_socket_folder,
+    recorded_socket_folder,
+    reuse_socket_folder,
+)
+from provenstore.adapters.postgres_watcher import Watcher
 from provenstore.adapters.running_postgres import ROLES, SUPERUSER, TURN_SECONDS, RunningPostgres
 from provenstore.domain.errors import DatabaseUnavailable, ProvenstoreError
 
@@ -86,18 +95,43 @@ class EmbeddedPostgres:
                 always.callback(turn.close)
                 owners = FileLock(self._run / OWNERS)
                 on_failure.callback(owners.close)
-                # Shared with other owners; only who has the turn may ask for it alone.
-                if not (turn.acquire(seconds=TURN_SECONDS) and owners.try_acquire(shared=True)):
+                if not turn.acquire(seconds=TURN_SECONDS):
                     raise DatabaseUnavailable(
                         f"Another process has been starting or stopping the database in {self._directory.path} "
                         f"for {TURN_SECONDS} seconds."
                     )
-                folder = self._join(account) or self._launch(account)
+                # Shared with other owners; only who has the turn may ask for it alone.
+                alone = owners.try_acquire()
+                owners.try_acquire(shared=True)
+                folder = self._join(account) or self._launch(account, alone=alone)
                 # From here on the handle answers for the lock.
                 on_failure.pop_all()
         except OSError as exc:
             raise self._directory.translate(exc) from exc
-        return RunningPostgres(self._directory, folder, account, owners)
+        return RunningPostgres(self._directory, folder, account, owners, Watcher(self._start_again))
+
+    def _start_again(self, stopping: Event) -> bool:
+        """Start the server in its place if it is gone; answer whether it was. For the watcher of an owner's handle.
+
+        Exactly one of several owners does it: the others find the turn taken, or the server there.
+        """
+        try:
+            turn = FileLock(self._run / TURN)
+            try:
+                # Who has the turn is starting or stopping the server already.
+                if not turn.try_acquire() or self._server_runs() or stopping.is_set():
+                    return False
+                # Never `ensure_cluster`: an empty database in the place of a lost one would look like success.
+                check_version(self._directory.postgres)
+                account = Account.for_server()
+                self._start_server(
+                    account, lambda: reuse_socket_folder(self._run, account), enough=lambda: self._begun(stopping)
+                )
+            finally:
+                turn.close()
+        except OSError as exc:
+            raise self._directory.translate(exc) from exc
+        return True
 
     def _server_runs(self) -> bool:
         """Whether any process of a server started by us is alive; exact while we have the turn."""
@@ -115,22 +149,32 @@ class EmbeddedPostgres:
         # Its starter may have been killed before the server was ready; then waiting for it falls to us.
         return folder if self._wait_until_ready(folder) else None
 
-    def _launch(self, account: Account) -> Path:
-        """Start the server; the comments say what a crash right after each step leaves."""
-        installation = (self._installation or Installation.bundled()).usable_by(account)
-        # 1. The database files. No `postgres/`, but a part that the next start makes anew.
-        ensure_cluster(self._directory, installation, account, durable=self._durable)
+    def _launch(self, account: Account, *, alone: bool) -> Path:
+        """Start the server, creating it if need be; where other owners know its socket folder, it is there again."""
+        # 1. The database files. A crash leaves no `postgres/`, but a part that the next start makes anew.
+        ensure_cluster(self._directory, self._programs(account), account, durable=self._durable)
+        socket_folder = make_socket_folder if alone else reuse_socket_folder
+        return self._start_server(account, lambda: socket_folder(self._run, account))
+
+    def _start_server(
+        self, account: Account, socket_folder: Callable[[], Path], enough: Callable[[], bool] = lambda: False
+    ) -> Path:
+        """Start a server that has its files; the comments say what a crash right after each step leaves."""
+        installation = self._programs(account)
         # 2. The dead server's pid file. Nothing that matters.
         clear_stale_pid(self._directory.postgres)
-        # 3. A fresh socket folder. An empty private folder, removed by the next start.
-        folder = make_socket_folder(self._run, account)
+        # 3. The socket folder. An empty private folder, removed or used by the next start.
+        folder = socket_folder()
         # 4. Who may connect. Files that the next start writes again.
         self._write_access_rules()
         # 5. The server below its keeper. A server without owners, which its keeper stops.
         self._spawn(installation, account, folder)
-        if not self._wait_until_ready(folder):
+        if not self._wait_until_ready(folder, enough):
             raise self._failure("did not start")
         return folder
+
+    def _programs(self, account: Account) -> Installation:
+        return (self._installation or Installation.bundled()).usable_by(account)
 
     def _write_access_rules(self) -> None:
         """Let the system user of this process in as any of the roles, and nobody else as anything."""
@@ -172,10 +216,10 @@ class EmbeddedPostgres:
         if started.returncode != 0:
             raise self._failure("could not be started")
 
-    def _wait_until_ready(self, folder: Path) -> bool:
-        """Answer True once the server accepts connections, False when none of its processes is left."""
+    def _wait_until_ready(self, folder: Path, enough: Callable[[], bool] = lambda: False) -> bool:
+        """Answer True once the server accepts connections or it is `enough`, False when no process of it is left."""
         deadline = time.monotonic() + START_SECONDS
-        while not (self._says_ready() and answers(folder)):
+        while not ((self._says_ready() and answers(folder)) or enough()):
             if not self._server_runs():
                 return False
             if time.monotonic() > deadline:
@@ -183,13 +227,20 @@ class EmbeddedPostgres:
             time.sleep(_POLL_SECONDS)
         return True
 
+    def _begun(self, stopping: Event) -> bool:
+        """Whether a handle that stops need not wait for recovery: it can tell by the pid file whom to end."""
+        return stopping.is_set() and bool(self._pid_file())
+
     def _says_ready(self) -> bool:
+        lines = self._pid_file()
+        return len(lines) >= _STATUS_LINE and lines[_STATUS_LINE - 1].strip() == "ready"
+
+    def _pid_file(self) -> list[str]:
         try:
             text = (self._directory.postgres / "postmaster.pid").read_text(encoding="ascii", errors="replace")
         except FileNotFoundError:
-            return False
-        lines = text.splitlines()
-        return len(lines) >= _STATUS_LINE and lines[_STATUS_LINE - 1].strip() == "ready"
+            return []
+        return text.splitlines()
 
     def _failure(self, what: str) -> ProvenstoreError:
         return failure(f"The database in {self._directory.path} {what}", self._log.read_text(errors="replace"))

@@ -56,7 +56,7 @@ def ensure_cluster(directory: DataDirectory, installation: Installation, account
     """
     cluster = directory.postgres
     if cluster.exists():
-        _check_version(cluster)
+        check_version(cluster)
         return
     part = cluster.with_name("postgres.part")
     if part.exists():
@@ -98,7 +98,8 @@ def failure(what: str, output: str) -> ProvenstoreError:
     return kind(f"{what}: {tail or 'it said nothing'}")
 
 
-def _check_version(cluster: Path) -> None:
+def check_version(cluster: Path) -> None:
+    """Raise `Misconfigured` unless the folder holds a database of the major version that we run."""
     try:
         found = (cluster / "PG_VERSION").read_text(encoding="ascii", errors="replace").strip()
     except FileNotFoundError:

@@ -60,8 +60,12 @@ def _no_owner_left(turn: int, owners: int) -> bool:
     return True
 
 
-def _keep(run: Path, server: int) -> None:
-    """Return when the server has ended, by itself or because its last owner is gone."""
+def _keep(run: Path, server: int) -> bool:
+    """Return when the server has ended; True, with the turn, when we have ended it and its socket folder is ours.
+
+    The folder of a server that ended otherwise must stay: its owners start the next one in it, perhaps already;
+    the last of them, or the next start, removes it.
+    """
     turn = os.open(run / TURN, os.O_RDWR)
     owners = os.open(run / OWNERS, os.O_RDWR)
     while os.waitpid(server, os.WNOHANG) == (0, 0):
@@ -69,8 +73,9 @@ def _keep(run: Path, server: int) -> None:
             # The turn stays ours until the server is down: who starts next finds a clean shutdown.
             os.kill(server, signal.SIGINT)
             os.waitpid(server, 0)
-            return
+            return True
         time.sleep(_TICK_SECONDS)
+    return False
 
 
 def main(arguments: list[str]) -> None:
@@ -90,8 +95,7 @@ def main(arguments: list[str]) -> None:
     # The server's lock must be the server's alone: it says whether one of its processes is still alive.
     for descriptor in inherited.split(","):
         os.close(int(descriptor))
-    _keep(Path(run), server)
-    if temporary:
+    if _keep(Path(run), server) and temporary:
         remove_socket_folder(Path(temporary))
 
 

@@ -1,4 +1,4 @@
-"""The folder of the embedded server's socket: private, fresh for each server, short enough for an address.
+"""The folder of the embedded server's socket: private, short enough for an address, the same until all owners left.
 
 It must never be a folder that somebody else could have made: it is created by us with mode 0700, or not used.
 """
@@ -39,13 +39,30 @@ def make_socket_folder(run: Path, account: Account) -> Path:
     return folder
 
 
+def reuse_socket_folder(run: Path, account: Account) -> Path:
+    """The recorded folder for another server, emptied of what the dead one left: who knows it finds the new one.
+
+    The caller knows that no server runs, and that the record is of an owner who lives: a record in the copy of a
+    data directory would lead to another server's folder. `Misconfigured` when it is no longer ours.
+    """
+    folder = recorded_socket_folder(run, account)
+    if folder.exists():
+        for name in SOCKET_FILES:
+            (folder / name).unlink(missing_ok=True)
+    else:
+        # Its name is known by now; whoever takes it first makes this fail.
+        folder.mkdir(mode=FOLDER_MODE)
+        os.chown(folder, account.uid, account.gid)
+    return folder
+
+
 def recorded_socket_folder(run: Path, account: Account) -> Path:
     """The folder of the running server; `Misconfigured` when it is not the private one that was made."""
     folder = Path((run / _RECORD).read_text(encoding="utf-8"))
     try:
         found = folder.lstat()
     except FileNotFoundError:
-        # The server has crashed and its keeper tidied up; nothing answers there.
+        # The server is gone, and somebody tidied up; nothing answers there.
         return folder
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != account.uid or stat.S_IMODE(found.st_mode) & 0o077:
         raise Misconfigured(

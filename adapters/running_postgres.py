@@ -16,6 +16,7 @@ from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.file_lock import FileLock
 from provenstore.adapters.postgres_installation import Account
 from provenstore.adapters.postgres_keeper import SERVER, TURN, remove_socket_folder
+from provenstore.adapters.postgres_watcher import Watcher
 from provenstore.domain.errors import DatabaseUnavailable
 
 # Made by initdb; used to create roles and databases, never to serve.
@@ -34,12 +35,16 @@ _BOOTSTRAP_LOCK = 0x70726F76656E7374
 class RunningPostgres:
     """The server as one owner sees it; `stop()` ends this ownership, and the server with the last one."""
 
-    def __init__(self, directory: DataDirectory, socket_folder: Path, account: Account, owners: FileLock) -> None:
+    def __init__(
+        self, directory: DataDirectory, socket_folder: Path, account: Account, owners: FileLock, watcher: Watcher
+    ) -> None:
         self.socket_folder = socket_folder
         self._directory = directory
         self._account = account
         self._owners: FileLock | None = owners
         self._process = os.getpid()
+        self._watcher = watcher
+        watcher.start()
 
     def conninfo(self, role: str, dbname: str = DATABASE) -> str:
         """The libpq connection string for a database role; it holds no secret, the system user is the proof.
@@ -51,12 +56,13 @@ class RunningPostgres:
         )
 
     def bootstrap(self, dbname: str = DATABASE) -> None:
-        """Create the four roles and the database where they are missing; idempotent, safe in concurrent processes."""
+        """Create the four roles and the database where missing, and close the others; idempotent, also concurrently."""
         scripts = resources.files("provenstore.adapters") / "sql"
         try:
             with psycopg.connect(self.conninfo(SUPERUSER, "postgres"), autocommit=True) as connection:
                 connection.execute("SELECT pg_advisory_lock(%s)", (_BOOTSTRAP_LOCK,))
                 connection.execute((scripts / "roles.sql").read_bytes())
+                connection.execute((scripts / "embedded.sql").read_bytes())
                 if not connection.execute("SELECT FROM pg_database WHERE datname = %s", (dbname,)).rowcount:
                     create = sql.SQL("CREATE DATABASE {} OWNER {}")
                     connection.execute(create.format(sql.Identifier(dbname), sql.Identifier(OWNER)))
@@ -74,6 +80,8 @@ class RunningPostgres:
         if self._owners is None or os.getpid() != self._process:
             return
         owners, self._owners = self._owners, None
+        # First: a server that its last owner stops must stay stopped.
+        self._watcher.stop()
         turn = FileLock(self._directory.run / TURN)
         try:
             if turn.acquire(seconds=TURN_SECONDS):

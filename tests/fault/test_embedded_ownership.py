@@ -15,7 +15,7 @@ from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
 from provenstore.adapters.file_lock import FileLock
 from provenstore.adapters.postgres_installation import Account
-from provenstore.adapters.postgres_keeper import SERVER
+from provenstore.adapters.postgres_keeper import SERVER, TURN
 from provenstore.adapters.running_postgres import ROLES, SUPERUSER, RunningPostgres
 
 AT_ONCE = 0.0
@@ -116,9 +116,13 @@ def test_after_a_crash_of_the_server_the_next_start_recovers(directory: DataDire
     running = start(directory)
     ask(running, "SELECT pg_switch_wal()")
     server = psutil.Process(postmaster(directory))
+    turn = FileLock(directory.run / TURN)
+    assert turn.acquire(seconds=WITHIN)
     server.kill()
     server.wait(WITHIN)
+    # While we have the turn, nobody starts the server again.
     assert "ready" in (directory.postgres / "postmaster.pid").read_text()
+    turn.close()
     with EmbeddedPostgres(directory, durable=False) as again:
         assert ask(again, "SELECT 1") == 1
         running.stop()
@@ -174,6 +178,18 @@ def test_bootstrap_makes_four_modest_roles_and_a_closed_database(directory: Data
                 ).fetchone()
             is_owner = role == "provenstore_owner"
             assert row == (role, False, is_owner, is_owner)
+
+
+def test_bootstrap_closes_the_databases_that_serve_nobody(directory: DataDirectory) -> None:
+    """No role can connect where it would have the right to fill the disk with temporary tables."""
+    with EmbeddedPostgres(directory, durable=False) as running:
+        running.bootstrap()
+        for role in ROLES:
+            for name in ("postgres", "template1"):
+                with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+                    psycopg.connect(running.conninfo(role, name))
+                right = f"SELECT has_database_privilege('{role}', '{name}', 'TEMP')"
+                assert ask(running, right) is False
 
 
 def test_the_server_is_durable_by_default(directory: DataDirectory) -> None:
