@@ -20,6 +20,10 @@ from provenstore.domain.errors import AlreadyExists, ContentMismatch, InvalidInp
 from provenstore.domain.objects import MultipartInfo, MultipartNotFound, ObjectInfo, PartInfo, PartRef
 
 IN_MEMORY = 16 * 1024 * 1024  # bytes of a part that comes slowly; what is larger waits in a temporary file
+LOOKS_AFTER_THE_END = 5
+LOOK_PAUSE = 0.05
+"""How often, and with how many seconds between, an object is looked for whose upload has just been closed."""
+
 PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds for which another completion of the same upload is waited for
 _OF_KEY = 8  # hexadecimal digits by which an upload's id names its key
 
@@ -120,9 +124,15 @@ class SpacesMultipart:
 
         While another completion of the same upload is under way, some servers fail: that is waited for, a little.
         """
+        looks = 0
         for pause in (*PAUSES, None):
             still_open = self.is_open(key, upload)  # asked first: what it has become is there once it is not
             found = self._bucket.find(key)
+            while found is None and not still_open and looks < LOOKS_AFTER_THE_END:
+                # Some servers close an upload a moment before its object is there.
+                looks += 1
+                time.sleep(LOOK_PAUSE)
+                found = self._bucket.find(key)
             if found is not None and found.etag == etag:
                 # Also while the upload is still listed: another completion of it may be just before its end.
                 # Aborting it now could take the object's bytes away.
