@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,9 +84,18 @@ def test_a_port_in_use_is_exit_code_3(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+# A run in the background hands on an ignored SIGINT; a terminal does not, and neither does this.
+_AS_ON_A_TERMINAL = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 def _piped(command: list[str], provenstore: Provenstore) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, env=provenstore.whole_env, stdin=pipe, stdout=pipe, stderr=pipe)
+    whole = [sys.executable, "-c", _AS_ON_A_TERMINAL, *command]
+    return subprocess.Popen(whole, env=provenstore.whole_env, stdin=pipe, stdout=pipe, stderr=pipe)
 
 
 def test_a_reader_that_leaves_is_no_error(served: Served, tmp_path: Path) -> None:
