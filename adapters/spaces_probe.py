@@ -64,6 +64,8 @@ class _Probe:
                 if_absent_complete=one_wins and self._completion_minds_the_target(),
                 # Some servers compare, but none of those tried does it in one step with deleting.
                 if_etag_delete=False,
+                signed_if_absent=one_wins,
+                late_parts=False,
                 omits_parts=self._parts_may_be_left_out(),
                 versioning=versioning,
                 presign=True,

@@ -16,6 +16,7 @@ Operation = Literal[
     "file.get",
     "file.list",
     "file.content",
+    "file.verify",
     "file.history",
     "file.certificate",
     "file.soft_delete",

@@ -156,9 +156,9 @@ _PURGING = [
     *[("list_multiparts", 1), ("abort_multipart", 1), ("versions", 3), ("list_multiparts", 2)],
 ]
 EFFECTS: dict[str, list[tuple[str, int]]] = {
-    "upload": [("put", 1)],
-    "upload again": [("put", 1), ("head", 1)],
-    "settle announced": [("head", 1)],
+    "upload": [("put", 1), ("list_multiparts", 1)],
+    "upload again": [("put", 1), ("head", 1), ("list_multiparts", 1)],
+    "settle announced": [("head", 1), ("list_multiparts", 1)],
     "settle usurped": [("head", 1), ("delete", 1)],
     "abort": _CLEARING,
     "expire": _CLEARING,
@@ -267,7 +267,7 @@ def _comes_to_its_end(custody: FragileCustody, act: Act, file_id: UUID, client_t
     if client_tries_again:
         with suppress(WrongState):  # because it was done after all
             act.command(custody, file_id)
-    for delta in ({"minutes": 6}, {"hours": 25}, {"minutes": 1}):
+    for delta in ({"minutes": 6}, {"hours": 25}, {"minutes": 1}, {"hours": 2}):
         custody.clock.pass_time(**delta)
         suppressing(custody.ledger.settle, file_id)
     check_whole(custody)
