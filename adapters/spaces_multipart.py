@@ -13,7 +13,7 @@ from typing import IO, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from provenstore.adapters.digests import Bytes, Declared, receive
+from provenstore.adapters.digests import Bytes, Declared, parts_etag, receive
 from provenstore.adapters.spaces_bucket import SpacesBucket, unquoted
 from provenstore.adapters.spaces_errors import code, is_absent, is_taken, meaning, translated
 from provenstore.domain.errors import AlreadyExists, ContentMismatch, InvalidInput, ProvenstoreError, StoreUnavailable
@@ -218,10 +218,9 @@ def combined_etag(parts: Sequence[PartRef]) -> str:
     if not parts or numbers != sorted(set(numbers)):
         raise InvalidInput("parts", "must be at least one, in ascending order, each once")
     try:
-        md5s = b"".join(bytes.fromhex(part.etag) for part in parts)
+        return parts_etag([bytes.fromhex(part.etag) for part in parts])
     except ValueError as exc:
         raise ContentMismatch("A part's etag is none that was given here.", check="part") from exc
-    return f"{hashlib.md5(md5s, usedforsecurity=False).hexdigest()}-{len(parts)}"
 
 
 def content_md5(md5: str) -> str:
