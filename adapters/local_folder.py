@@ -70,6 +70,8 @@ class LocalFolder:
             if_absent_copy=True,
             if_absent_complete=True,
             if_etag_delete=True,
+            late_parts=False,
+            signed_if_absent=True,
             omits_parts=True,
             versioning=False,
             presign=self._urls is not None,
