@@ -4,7 +4,6 @@ An upload exists as long as its description `<upload>.json` does; that is writte
 before the last. So parts without a description are rubbish of an interrupted abort or completion, and swept.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -12,7 +11,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
-from provenstore.adapters.digests import Declared, receive
+from provenstore.adapters.digests import Declared, parts_etag, receive
 from provenstore.adapters.local_files import Files, names, status, translated
 from provenstore.adapters.local_reader import LocalReader
 from provenstore.adapters.local_records import Record, moment
@@ -241,7 +240,6 @@ def _check_order(parts: Sequence[PartRef]) -> None:
 def _etag(parts: Sequence[PartRef]) -> str:
     """Return what S3 answers for these parts: the MD5 of their MD5s, and their number."""
     try:
-        md5s = b"".join(bytes.fromhex(part.etag) for part in parts)
+        return parts_etag([bytes.fromhex(part.etag) for part in parts])
     except ValueError as exc:
         raise ContentMismatch("A part's etag is none that was given here.", check="part") from exc
-    return f"{hashlib.md5(md5s, usedforsecurity=False).hexdigest()}-{len(parts)}"

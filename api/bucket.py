@@ -16,7 +16,7 @@ def open_bucket(settings: Settings) -> Spaces:
     """Return the object store on the bucket. Misconfigured where somebody has to act, StoreUnavailable otherwise."""
     bucket = _bucket(settings)
     client = connect(bucket)
-    return Spaces(client, bucket.name, probe(client, bucket.name))
+    return Spaces(client, bucket.name, probe(client, bucket.name, ca_file=bucket.ca_file))
 
 
 def _bucket(settings: Settings) -> Bucket:

@@ -184,6 +184,7 @@ class Completing:
             file.path,
             source_version=arrived.version_id,
             if_source_etag=announced.etag,
+            part_size=file.initiated.part_size if announced.parts is not None else None,
         )
 
     def _assemble(self, file: File, upload: str, announced: Completion) -> ObjectInfo:

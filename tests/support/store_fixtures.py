@@ -59,7 +59,7 @@ def _buckets(kind: str) -> Maker:
             client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         return name
 
-    capabilities = probe(client, bucket(), part_size=MIN_PART_SIZE)
+    capabilities = probe(client, bucket(), part_size=MIN_PART_SIZE, ca_file=at.ca_file)
 
     def make() -> ObjectStore:
         return Spaces(client, bucket(), capabilities)
