@@ -18,6 +18,12 @@ CHUNK = 1 << 20
 _CANNOT_LINK = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 
+class FileChanged(Refused):
+    """The file changed while it was read or sent; nothing of it was stored."""
+
+    code = "file-changed"
+
+
 @dataclass
 class Hashed:
     """Passes chunks on while it counts and hashes them."""
@@ -33,12 +39,12 @@ class Hashed:
         for chunk in self.chunks:
             self.count += len(chunk)
             if self.expected is not None and self.count > self.expected:
-                raise Refused("the file grew while it was read")
+                raise FileChanged("the file grew while it was read")
             self._digest.update(chunk)
             self.advance(len(chunk))
             yield chunk
         if self.expected is not None and self.count < self.expected:
-            raise Refused("the file shrank while it was read")
+            raise FileChanged("the file shrank while it was read")
 
     @property
     def sha256(self) -> str:
@@ -52,10 +58,9 @@ def chunks_of(file: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
-def regular_size(file: BinaryIO) -> int | None:
-    """Return how many bytes an open regular file has from here on, or None for a pipe."""
-    found = os.fstat(file.fileno())
-    return found.st_size - file.tell() if stat.S_ISREG(found.st_mode) else None
+def is_regular(file: BinaryIO) -> bool:
+    """Tell whether an open file can be read twice, unlike a pipe."""
+    return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
 
 
 @contextlib.contextmanager
