@@ -15,7 +15,8 @@ from provenstore.domain.errors import Refused
 
 CHUNK = 1 << 20
 
-_CANNOT_LINK = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+CANNOT_LINK = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+"""What file systems without hard links say."""
 
 
 class FileChanged(Refused):
@@ -77,7 +78,7 @@ def whole_file(target: Path, *, force: bool) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            os.fchmod(file.fileno(), 0o666 & ~_umask())
+            os.fchmod(file.fileno(), 0o666 & ~umask())
         _place(Path(name), target, force=force)
     finally:
         with contextlib.suppress(FileNotFoundError):
@@ -94,12 +95,13 @@ def _place(made: Path, target: Path, *, force: bool) -> None:
     except FileExistsError:
         raise Refused(f"{target} is there already; --force replaces it") from None
     except OSError as exc:
-        if exc.errno not in _CANNOT_LINK:
+        if exc.errno not in CANNOT_LINK:
             raise
         made.rename(target)
 
 
-def _umask() -> int:
+def umask() -> int:
+    """Return the process's mask; not for several threads, since it is changed for a moment."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask

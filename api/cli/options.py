@@ -19,6 +19,9 @@ def _id(value: str) -> UUID:
 
 
 FileId = Annotated[UUID, typer.Argument(metavar="ID", help="The file's id.", show_default=False, parser=_id)]
+FileIds = Annotated[
+    list[UUID] | None, typer.Argument(metavar="ID", help="The files' ids.", show_default=False, parser=_id)
+]
 KeyId = Annotated[UUID, typer.Argument(metavar="ID", help="The key's id.", show_default=False, parser=_id)]
 Reason = Annotated[str | None, typer.Option(help="Why; kept with the event as an erasable private value.")]
 RequiredReason = Annotated[
