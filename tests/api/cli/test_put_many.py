@@ -44,7 +44,7 @@ def test_a_folder_goes_in_with_all_that_is_in_it(both: Provenstore, workspace: s
     """Each file's place is kept as metadata; ids and paths are answered, one line each."""
     folder = _folder(tmp_path)
     ran = both("put", folder, "--workspace", workspace, "--metadata", "case=7")
-    answered = dict(reversed(line.split("\t")) for line in ran.text.splitlines())
+    answered = {path: file for file, path in (line.split("\t") for line in ran.text.splitlines())}
     stored = {one["metadata"]["path"]: one for one in _all(both, workspace)}
     assert stored.keys() == {f"photos/2026/{number}.jpg" for number in range(3)} | {"photos/empty.txt"}
     for place, file in stored.items():

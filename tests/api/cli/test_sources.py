@@ -50,7 +50,7 @@ def test_what_is_named_itself_is_taken(tmp_path: Path, monkeypatch: pytest.Monke
     named = [folder / ".hidden.pdf", folder / "link.pdf"]
     assert list(found(named, hidden=False)) == [Source(path) for path in named]
     monkeypatch.chdir(folder / "sub")
-    assert [one.relative for one in found([Path(".")], hidden=False) if isinstance(one, Source)] == ["sub/two.pdf"]
+    assert [one.relative for one in found([Path()], hidden=False) if isinstance(one, Source)] == ["sub/two.pdf"]
 
 
 def test_a_folder_that_goes_away_is_told(tmp_path: Path) -> None:
