@@ -76,7 +76,7 @@ def run(scale: Scale) -> Iterator[Result]:
         key = issue_key(folder / "data", environment)
         port = free_port()
         with served(serve(folder / "data", port), port, "/readyz", environment) as server:
-            ways = _Ways(client, bucket.name, port, key)
+            ways = _Ways(client, bucket.name, port, key, folder / "rgw")
             large = _Large(ways, folder / "source.pdf", scale.size)
             large.up()  # the warm-up; what a server allocates once is no growth
             large.down()
@@ -106,6 +106,7 @@ class _Ways:
     bucket: str
     port: int
     key: str
+    gateway: Path
 
     @property
     def headers(self) -> dict[str, str]:
@@ -118,18 +119,20 @@ class _Large:
     def __init__(self, ways: _Ways, source: Path, size: int) -> None:
         fill(source, size)
         client, bucket = ways.client, ways.bucket
+        self._ways = ways
         self._client, self._bucket, self._port, self._headers = client, bucket, ways.port, ways.headers
         self._source, self._size = source, size
         self._file = ""
         client.upload_file(str(source), bucket, "boto3", Config=_CLASSIC)
 
     def up(self) -> float:
-        _empty(self._client, self._bucket)
+        _empty(self._ways, "books/")
         self._file = initiate(self._port, self._headers, self._size)
         seconds = put(self._port, f"/v1/files/{self._file}/content", self._source, self._headers)
         return self._size / CHUNK / seconds
 
     def up_boto3(self) -> float:
+        _empty(self._ways, "boto3")
         begun = time.perf_counter()
         self._client.upload_file(str(self._source), self._bucket, "boto3", Config=_CLASSIC)
         return self._size / CHUNK / (time.perf_counter() - begun)
@@ -200,11 +203,12 @@ def _signing(bucket: Bucket) -> Result:
     return Result("transfer", "bucket: signing a link", (time.perf_counter() - begun) / SIGNATURES * 1000, "ms")
 
 
-def _empty(client: "S3Client", bucket: str) -> None:
-    """Remove what the server has stored, past the ledger: only here, where nobody will ask for it."""
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="misc/"):
+def _empty(ways: "_Ways", prefix: str) -> None:
+    """Remove objects past the ledger, which is done only here, where nobody will ask for them."""
+    for page in ways.client.get_paginator("list_objects_v2").paginate(Bucket=ways.bucket, Prefix=prefix):
         for one in page.get("Contents", []):
-            client.delete_object(Bucket=bucket, Key=one["Key"])
+            ways.client.delete_object(Bucket=ways.bucket, Key=one["Key"])
+    subprocess.run([RGW, "collect", ways.gateway], check=True)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ Each file is read from where an interrupted run ended, compared with the SHA-256
 then given its name. A content is given out only after the ledger has recorded the access, so what is there costs none.
 """
 
+import contextlib
 import hashlib
 import unicodedata
 from dataclasses import dataclass, field
@@ -72,30 +73,22 @@ class Fetcher:
         return other, False
 
     def _fill(self, file: Document, target: BinaryIO, advance: Advance) -> None:
-        digest = hashlib.sha256()
-        if file["sha256"] is None:
-            target.truncate(0)  # nothing could tell whether what is there belongs to it
-        for chunk in chunks_of(target):
-            digest.update(chunk)
-        first = target.tell()
-        if first > file["size"]:
-            first, digest = _afresh(target)
+        first, digest = _left_behind(file, target)
         advance(first)
-        try:
-            self._append(file, target, digest, first, advance)
-            if first and digest.hexdigest() != file["sha256"]:
-                # What an earlier run left may be to blame: once more from the beginning.
-                first, digest = _afresh(target)
+        if first:
+            with contextlib.suppress(PreconditionFailed):
                 self._append(file, target, digest, first, advance)
-        except PreconditionFailed:
-            first, digest = _afresh(target)
-            self._append(file, target, digest, first, advance)
+            if digest.hexdigest() == file["sha256"]:
+                return
+            # What an earlier run left may be to blame: once more, from the beginning.
+        digest = _afresh(target)
+        self._append(file, target, digest, 0, advance)
         if target.tell() != file["size"] or (file["sha256"] or digest.hexdigest()) != digest.hexdigest():
             _afresh(target)
             raise IntegrityViolated(f"file {file['id']} is not what was recorded: its SHA-256 is {digest.hexdigest()}")
 
     def _append(self, file: Document, target: BinaryIO, digest: "hashlib._Hash", first: int, advance: Advance) -> None:
-        if first == file["size"] and first:
+        if 0 < first == file["size"]:
             return
         with self.custody.content(file["id"], first=first, sha256=file["sha256"]) as chunks:
             for chunk in chunks:
@@ -110,8 +103,17 @@ class Fetcher:
                 advance(len(chunk))
 
 
-def _afresh(target: BinaryIO) -> "tuple[int, hashlib._Hash]":
+def _left_behind(file: Document, target: BinaryIO) -> "tuple[int, hashlib._Hash]":
+    """Return how many bytes an interrupted run has left, and their digest; 0 if they cannot belong to the file."""
+    digest = hashlib.sha256()
+    for chunk in chunks_of(target):
+        digest.update(chunk)
+    belongs = file["sha256"] is not None and target.tell() <= file["size"]
+    return (target.tell(), digest) if belongs else (0, digest)
+
+
+def _afresh(target: BinaryIO) -> "hashlib._Hash":
     """Empty an unfinished file."""
     target.seek(0)
     target.truncate(0)
-    return 0, hashlib.sha256()
+    return hashlib.sha256()

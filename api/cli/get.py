@@ -86,7 +86,7 @@ def register(app: typer.Typer) -> None:
             created_from=created_from,
             created_before=created_before,
         )
-        ids = [str(one) for one in file_ids or ()]
+        ids = list(dict.fromkeys(str(one) for one in file_ids or ()))
         if into is None:
             _get_one(session, _only(ids, asked), output, force=force, quiet=quiet)
             return
