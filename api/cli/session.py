@@ -143,7 +143,7 @@ def _run(session: Session, body: Callable[[], None]) -> None:
         quietly_close_stdout()
         raise typer.Exit(exits.BROKEN_PIPE) from None
     except OSError as error:
-        _fail(session.out, _of_this_machine(error))
+        _fail(session.out, of_this_machine(error))
     except KeyboardInterrupt:
         raise typer.Exit(exits.INTERRUPTED) from None
 
@@ -153,7 +153,7 @@ def _fail(out: Output, error: ProvenstoreError) -> NoReturn:
     raise typer.Exit(exits.exit_code(error)) from error
 
 
-def _of_this_machine(error: OSError) -> ProvenstoreError:
+def of_this_machine(error: OSError) -> ProvenstoreError:
     """Say what a file of the caller's own did not allow."""
     where = f"{error.filename}: " if error.filename else ""
     kind = StorageFull if error.errno in _DISK_FULL else Refused

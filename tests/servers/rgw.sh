@@ -3,6 +3,7 @@
 #
 #   rgw.sh install          unpack Debian's packages into a private folder; the system stays as it is
 #   rgw.sh start FOLDER     start a cluster of its own in FOLDER; returns when a bucket could be created
+#   rgw.sh collect FOLDER   free the memory of what was deleted, instead of some time later
 #   rgw.sh stop FOLDER      stop what `start` started there, and nothing else
 #
 # Ports: RGW_PORT (7480), RGW_TLS_PORT (7443), RGW_MON_PORT and RGW_MON_PORT_V1 (13300, 16789). With other ports and
@@ -149,6 +150,10 @@ start() {
   await 60 bucket_can_be_created
 }
 
+collect() {
+  "$root/usr/bin/radosgw-admin" -c "$CEPH_CONF" -n client.rgw gc process --include-all >/dev/null 2>"$folder/log/collect.out"
+}
+
 ours() { grep -qsF -- "$folder/" "/proc/$1/cmdline"; }  # a process id may have gone to somebody else meanwhile
 
 stop() {
@@ -167,12 +172,12 @@ root=$packages/root
 libraries=$root/usr/lib/$(uname -m)-linux-gnu
 case $command in
   install) install ;;
-  start | stop)
+  start | collect | stop)
     folder=$(realpath -m "${2:?a folder}")
     export CEPH_CONF=$folder/ceph.conf
     export LD_LIBRARY_PATH=$libraries:$libraries/ceph:$root/lib/$(uname -m)-linux-gnu
     export PYTHONPATH=$root/usr/lib/python3/dist-packages
     $command
     ;;
-  *) die "usage: rgw.sh install | start FOLDER | stop FOLDER" ;;
+  *) die "usage: rgw.sh install | start FOLDER | collect FOLDER | stop FOLDER" ;;
 esac
