@@ -34,6 +34,7 @@ Operation = Literal[
     "workspace.change",
     "credential.issue",
     "credential.revoke",
+    "provider.probe",
     "system.sweep",
 ]
 
