@@ -29,9 +29,10 @@ _ADVICE = {
     "AccessDenied": "the key may not do this; give it the right to read, write, list and delete in the bucket",
     "Forbidden": "the key may not do this; give it the right to read, write, list and delete in the bucket",
     "InvalidAccessKeyId": "the access key is unknown; check DO_SPACES_KEY",
-    "SignatureDoesNotMatch": "the secret is not that of the access key; check DO_SPACES_SECRET",
+    "SignatureDoesNotMatch": "the secret is not that of the access key; check DO_SPACES_SECRET and DO_SPACES_KEY",
     "RequestTimeTooSkewed": "the clock is wrong; let it be set by NTP",
     "NoSuchBucket": "there is no such bucket; check DO_SPACES_BUCKET and DO_SPACES_ENDPOINT",
+    "InvalidBucketName": "no bucket can have that name; check DO_SPACES_BUCKET",
     "AuthorizationHeaderMalformed": "the region is wrong; check DO_SPACES_REGION",
     "PermanentRedirect": "the bucket is in another region; check DO_SPACES_REGION and DO_SPACES_ENDPOINT",
 }
