@@ -102,6 +102,13 @@ def local_command(
     return _register(app, name, {**_LOCAL, **_ANSWER})
 
 
+def plain_command(
+    app: typer.Typer, name: str
+) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[..., None]]:
+    """Register a command that needs no ledger at all; adds --json."""
+    return _register(app, name, _ANSWER)
+
+
 def _register(
     app: typer.Typer, name: str, added: dict[str, tuple[Any, Any]], *, makes: bool = False
 ) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[..., None]]:
