@@ -50,6 +50,7 @@ class Fetcher:
         file_id = _id(file)
         place, there = self._choose(file)
         if there:
+            self.destination.tidy(place, file_id)
             return Fetched(place, written=False)
         with self.destination.begun(place, file_id, replace=self.force) as target:
             self._fill(file, target, advance)

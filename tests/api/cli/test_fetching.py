@@ -67,6 +67,15 @@ def test_without_a_digest_nothing_is_gone_on_with(tmp_path: Path) -> None:
     assert (tmp_path / "a.pdf").read_bytes() == CONTENT
 
 
+def test_what_a_crash_left_beside_a_finished_file_goes(tmp_path: Path) -> None:
+    """For a moment the bytes have both names; the next run reads nothing and removes the one too many."""
+    file = _file()
+    for name in ("a.pdf", f".provenstore-{file['id']}.part"):
+        (tmp_path / name).write_bytes(CONTENT)
+    assert _fetch(tmp_path, file) == []
+    assert [one.name for one in tmp_path.iterdir()] == ["a.pdf"]
+
+
 def test_an_id_that_is_a_path_is_refused(tmp_path: Path) -> None:
     """It would become part of a name."""
     with pytest.raises(Stopped, match="no id"):
