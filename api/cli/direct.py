@@ -105,7 +105,7 @@ class Direct:
     def files(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
         """List from the read model, brought up to the present first."""
         query = _parse(bodies.ListQuery, {**asked, "limit": limit})
-        wanted = query.model_dump(exclude={"workspace", "cursor", "limit", "min_position"}, exclude_none=True)
+        wanted = query.model_dump(exclude={"workspace", "cursor", "limit", "min_position", "fresh"}, exclude_none=True)
         scope = self._ledger.listable(self._caller, query.workspace)
         within = None if scope is None else (scope,)
         self._services.wait_for(self._ledger.log.position())
