@@ -19,6 +19,7 @@ PERMISSIONS: Mapping[Operation, tuple[Role, ...]] = {
     "file.get": _READ,
     "file.list": _READ,
     "file.content": ("service", "records"),
+    "file.link": ("service", "records"),
     "file.history": _READ,
     "file.certificate": _READ,
     "file.soft_delete": ("service", "records"),

@@ -28,6 +28,9 @@ class Custody(Protocol):
     def content(self, file_id: str) -> AbstractContextManager[Iterator[bytes]]:
         """Lend the content as it comes."""
 
+    def issue_link(self, file_id: str, wish: Document) -> Document:
+        """Issue a link; answers {"id", "url", "expires_at", "observed"}."""
+
     def file(self, file_id: str, *, full: bool = False) -> Document:
         """Answer File."""
 
