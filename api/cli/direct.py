@@ -91,6 +91,15 @@ class Direct:
                 raise PreconditionFailed("the content is not the one that was begun")
             yield iter(content.reader)
 
+    def issue_link(self, file_id: str, wish: Document) -> Document:
+        """Issue a link. One that comes back leads to the server that the settings describe."""
+        body = _parse(bodies.LinkBody, wish)
+        settings = self._services.settings
+        base = settings.public_url or f"http://{settings.host}:{settings.port}"
+        return views.link_json(
+            self._ledger.issue_link(self._caller, UUID(file_id), **body.model_dump()), base.rstrip("/")
+        )
+
     # -- reading -------------------------------------------------------------------------------------------
 
     def file(self, file_id: str, *, full: bool = False) -> Document:

@@ -135,6 +135,15 @@ class ErasureBody(Body):
     reason: Text
 
 
+class LinkBody(Body):
+    """Asks for a link; without a ttl (seconds) it lives 10 minutes."""
+
+    ttl: Count | None = None
+    purpose: Text | None = None
+    recipient: Text | None = None
+    disposition: fe.Disposition = "attachment"
+
+
 class QuotaBody(Body):
     """A quota; null is no limit."""
 
@@ -167,6 +176,7 @@ class LimitsBody(Body):
     expires_after: Count | None = None
     allow_empty: Flag | None = None
     reserve: Count | None = None
+    link_ttl: Count | None = None
 
     def limits(self) -> we.Limits:
         """Return them as the domain has them."""
