@@ -19,6 +19,7 @@ PERMISSIONS: Mapping[Operation, tuple[Role, ...]] = {
     "file.get": _READ,
     "file.list": _READ,
     "file.content": ("service", "records"),
+    "file.verify": ("service", "records", "operator"),
     "file.history": _READ,
     "file.certificate": _READ,
     "file.soft_delete": ("service", "records"),
@@ -37,6 +38,7 @@ PERMISSIONS: Mapping[Operation, tuple[Role, ...]] = {
     "workspace.change": (),
     "credential.issue": (),
     "credential.revoke": (),
+    "provider.probe": ("operator",),
     "system.sweep": ("operator",),
 }
 

@@ -16,6 +16,7 @@ Operation = Literal[
     "file.get",
     "file.list",
     "file.content",
+    "file.verify",
     "file.history",
     "file.certificate",
     "file.soft_delete",
@@ -34,6 +35,7 @@ Operation = Literal[
     "workspace.change",
     "credential.issue",
     "credential.revoke",
+    "provider.probe",
     "system.sweep",
 ]
 
