@@ -35,8 +35,10 @@ from provenstore.domain.errors import DatabaseUnavailable, Misconfigured, Storag
 from provenstore.domain.event_log import EventLog
 from provenstore.domain.ledger import Ledger
 from provenstore.domain.object_store import ObjectStore
+from provenstore.domain.uploading import COMPLETION_GRACE
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import Files
+from provenstore.projections.jobs import Jobs
 from provenstore.projections.positions import Positions, prepare
 from provenstore.projections.runner import Runner
 
@@ -148,6 +150,7 @@ def _assemble(
     return Services(
         ledger=Ledger(log, store, clock=clock, entropy=SystemEntropy(), permits=permits),
         files=Files(pool),
+        jobs=Jobs(pool, grace=COMPLETION_GRACE),
         positions=positions,
         runner=reader,
         clock=clock,

@@ -18,10 +18,10 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from provenstore.api.completer import Completer
 from provenstore.api.http.app import create_app
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
-from provenstore.api.sweeper import Sweeper
 from provenstore.api.wiring import open_services
 from provenstore.domain.caller import Caller
 from provenstore.domain.envelope import Actor
@@ -58,7 +58,7 @@ class Api:
     def sweep(self) -> None:
         """Do one round of the background work now, on read models that have seen everything."""
         self.services.wait_for(self.services.ledger.log.position())
-        Sweeper(self.services).sweep()
+        Completer(self.services).settle_all()
 
     def client(
         self, role: str = "admin", workspace: str | None = None, *, actor: str | None = None, kind: str = "person"
