@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from provenstore.api.cli import administration, change, files, get, keeping, maintenance, put, serve
+from provenstore.api.cli import (
+    administration,
+    change,
+    files,
+    get,
+    jobs,
+    keeping,
+    maintenance,
+    put,
+    serve,
+    verify_content,
+)
 
 app = typer.Typer(
     name="provenstore",
@@ -38,5 +49,5 @@ def _common(
     pass
 
 
-for part in (serve, put, get, files, change, keeping, administration, maintenance):
+for part in (serve, put, get, files, change, keeping, administration, maintenance, verify_content, jobs):
     part.register(app)

@@ -19,6 +19,9 @@ def _id(value: str) -> UUID:
 
 
 FileId = Annotated[UUID, typer.Argument(metavar="ID", help="The file's id.", show_default=False, parser=_id)]
+FileIds = Annotated[
+    list[UUID] | None, typer.Argument(metavar="[ID]...", help="Ids of files.", show_default=False, parser=_id)
+]
 KeyId = Annotated[UUID, typer.Argument(metavar="ID", help="The key's id.", show_default=False, parser=_id)]
 Reason = Annotated[str | None, typer.Option(help="Why; kept with the event as an erasable private value.")]
 RequiredReason = Annotated[
@@ -27,6 +30,7 @@ RequiredReason = Annotated[
 # As the domain has them, which is not imported here: help must come at once. A test compares.
 AccessLevel = Literal["private", "workspace", "public"]
 Status = Literal["initiated", "stored", "soft_deleted", "purged", "aborted", "expired"]
+Kind = Literal["complete", "clear", "purge", "expire", "look_again", "verify"]
 Variant = Literal["original", "processed", "chunk", "thumbnail"]
 Workspace = Annotated[str, typer.Option(help="The workspace (tenant).")]
 
