@@ -5,7 +5,7 @@ upload gains a quarter to four fifths, depending on the disk. No more than a few
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
@@ -67,44 +67,6 @@ class Digester:
         if self._behind is not None:
             self._behind.result()
             self._behind = None
-
-
-class PartsEtag:
-    """The ETag that S3 gives to an object of parts: the MD5 of their MD5s, and their number."""
-
-    def __init__(self, part_size: int) -> None:
-        """Cut what comes into parts of `part_size` bytes; the last is what is left, and the only one may be empty."""
-        self._part_size = part_size
-        self._part = hashlib.md5(usedforsecurity=False)
-        self._filled = 0
-        self._md5s: list[bytes] = []
-
-    def through(self, body: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield `body` on, counting it in."""
-        for chunk in body:
-            rest = memoryview(chunk)
-            while rest:
-                if self._filled == self._part_size:
-                    self._close()
-                taken = rest[: self._part_size - self._filled]
-                self._part.update(taken)
-                self._filled += len(taken)
-                rest = rest[len(taken) :]
-            yield chunk
-
-    def finish(self) -> str:
-        """Return the ETag of everything so far, at its end."""
-        self._close()
-        return parts_etag(self._md5s)
-
-    def _close(self) -> None:
-        self._md5s.append(self._part.digest())
-        self._part, self._filled = hashlib.md5(usedforsecurity=False), 0
-
-
-def parts_etag(md5s: Sequence[bytes]) -> str:
-    """Return the ETag of an object of parts with these MD5s."""
-    return f"{hashlib.md5(b''.join(md5s), usedforsecurity=False).hexdigest()}-{len(md5s)}"
 
 
 def part_count(size: int, part_size: int, *, least: int, most: int, parts: int) -> int:

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from provenstore.adapters.digests import Declared, PartsEtag, part_count, receive
+from provenstore.adapters.digests import Declared, part_count, receive
 from provenstore.adapters.local_files import Files, translated
 from provenstore.adapters.local_listing import walk
 from provenstore.adapters.local_multipart import MAX_PART_SIZE, MAX_PARTS, LocalMultipart
@@ -37,6 +37,7 @@ from provenstore.domain.objects import (
     SourceChanged,
     check_key,
 )
+from provenstore.domain.parts import PartsEtag
 
 MAX_PUT_SIZE = 2**63 - 1  # bytes; the file system's limit comes first
 _CHECKSUMS: frozenset[Literal["sha256", "md5"]] = frozenset(("sha256", "md5"))

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from provenstore.adapters.spaces_bucket import unquoted
-from provenstore.adapters.spaces_errors import is_taken, meaning, needs_repair, status, translated
+from provenstore.adapters.spaces_errors import at_start, is_taken, meaning, status, translated
 from provenstore.adapters.spaces_url_probe import UrlProbe
-from provenstore.domain.errors import Misconfigured, ProvenstoreError
 from provenstore.domain.objects import Capabilities
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+
+VERSION = 1
+"""Of this way of trying a bucket: what an older release found out is found out again."""
 
 PREFIX = "temp/probe/"
 PART_SIZE = 10 * 1024**2  # bytes; above it a streamed object goes in parts
@@ -39,12 +41,17 @@ def probe(client: "S3Client", bucket: str, *, part_size: int = PART_SIZE, ca_fil
     StoreUnavailable if the bucket does not answer. `part_size` bytes will be sent in one request;
     `ca_file` is that of the connection.
     """
-    try:
+    with at_start():
         return _Probe(client, bucket, ca_file).capabilities(part_size)
-    except ProvenstoreError as exc:
-        if needs_repair(exc):
-            raise Misconfigured(exc.message, **exc.details) from exc
-        raise
+
+
+def keeps_versions(client: "S3Client", bucket: str) -> bool:
+    """Say whether a bucket keeps versions, or once kept them; one small request. Raises as `probe` does.
+
+    This is what can change without anybody touching the server, so it is asked at each start.
+    """
+    with at_start(), translated():
+        return client.get_bucket_versioning(Bucket=bucket).get("Status") in ("Enabled", "Suspended")
 
 
 class _Probe:
@@ -55,9 +62,7 @@ class _Probe:
         self._urls = UrlProbe(client, bucket, self._prefix, ca_file=ca_file)
 
     def capabilities(self, part_size: int) -> Capabilities:
-        with translated():
-            answer = self._client.get_bucket_versioning(Bucket=self._bucket)
-        versioning = answer.get("Status") in ("Enabled", "Suspended")
+        versioning = keeps_versions(self._client, self._bucket)
         try:
             one_wins = all(self._one_writer_wins(f"{self._prefix}race-{number}") for number in range(RACES))
             checksums: frozenset[Literal["sha256", "md5"]] = frozenset(["md5"] if self._etag_is_md5() else [])

@@ -38,6 +38,7 @@ PERMISSIONS: Mapping[Operation, tuple[Role, ...]] = {
     "workspace.change": (),
     "credential.issue": (),
     "credential.revoke": (),
+    "provider.probe": ("operator",),
     "system.sweep": ("operator",),
 }
 

@@ -35,6 +35,7 @@ Operation = Literal[
     "workspace.change",
     "credential.issue",
     "credential.revoke",
+    "provider.probe",
     "system.sweep",
 ]
 

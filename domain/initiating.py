@@ -164,13 +164,15 @@ class Initiating:
         return None if safe[method] or not store.direct else f"{LANDING}{file_id}"
 
     def write_url(self, file: File) -> SignedUrl | None:
-        """Return the URL at which a presigned upload takes its bytes, None for other uploads.
+        """Return the URL at which a presigned upload takes its bytes, None for other uploads and once it is dead.
 
         It is bound to the event that initiated the upload and to what that declared; again it is the same URL.
         """
         declared = file.initiated
         if declared.upload != "presigned" or declared.write_until is None:
             return None
+        if self._recorder.clock.now() >= declared.write_until:
+            return None  # the content can still be streamed through us
         return self._store.presign_put(
             file.arrives_at,
             file=str(file.id),

@@ -4,7 +4,7 @@ Only the parts of the upload that is in use count; a part that came again stands
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -84,8 +84,13 @@ def expected_size(number: int, *, part_size: int, total: int | None) -> int | No
     return part_size if number < last else total - (last - 1) * part_size
 
 
+def parts_etag(md5s: Sequence[bytes]) -> str:
+    """Return the ETag that S3 gives an object of parts with these MD5s: the MD5 of them all, and their number."""
+    return f"{hashlib.md5(b''.join(md5s), usedforsecurity=False).hexdigest()}-{len(md5s)}"
+
+
 def combined_etag(parts: Sequence[PartRef]) -> str:
-    """Return the ETag of the object of these parts: the MD5 of their MD5s, and their number.
+    """Return the ETag of the object of these parts.
 
     Raises InvalidInput for a list that is not in order, ContentMismatch for an ETag that was never given.
     """
@@ -93,7 +98,39 @@ def combined_etag(parts: Sequence[PartRef]) -> str:
     if not parts or numbers != sorted(set(numbers)):
         raise InvalidInput("parts", "must be at least one, in ascending order, each once")
     try:
-        md5s = b"".join(bytes.fromhex(part.etag) for part in parts)
+        return parts_etag([bytes.fromhex(part.etag) for part in parts])
     except ValueError as exc:
         raise ContentMismatch("A part's etag is none that was given here.", check="etag") from exc
-    return f"{hashlib.md5(md5s, usedforsecurity=False).hexdigest()}-{len(parts)}"
+
+
+class PartsEtag:
+    """The ETag that S3 gives to an object of parts: the MD5 of their MD5s, and their number."""
+
+    def __init__(self, part_size: int) -> None:
+        """Cut what comes into parts of `part_size` bytes; the last is what is left, and the only one may be empty."""
+        self._part_size = part_size
+        self._part = hashlib.md5(usedforsecurity=False)
+        self._filled = 0
+        self._md5s: list[bytes] = []
+
+    def through(self, body: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield `body` on, counting it in."""
+        for chunk in body:
+            rest = memoryview(chunk)
+            while rest:
+                if self._filled == self._part_size:
+                    self._close()
+                taken = rest[: self._part_size - self._filled]
+                self._part.update(taken)
+                self._filled += len(taken)
+                rest = rest[len(taken) :]
+            yield chunk
+
+    def finish(self) -> str:
+        """Return the ETag of everything so far, at its end."""
+        self._close()
+        return parts_etag(self._md5s)
+
+    def _close(self) -> None:
+        self._md5s.append(self._part.digest())
+        self._part, self._filled = hashlib.md5(usedforsecurity=False), 0

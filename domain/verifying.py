@@ -15,6 +15,7 @@ from provenstore.domain.errors import IntegrityViolated, WrongState
 from provenstore.domain.file import File
 from provenstore.domain.object_store import ObjectReader, ObjectStore
 from provenstore.domain.objects import ObjectInfo, ObjectNotFound
+from provenstore.domain.parts import PartsEtag
 from provenstore.domain.recorder import Recorder
 
 
@@ -112,24 +113,11 @@ class Verifying:
 def _read(reader: ObjectReader, part_size: int | None, progress: Callable[[int], None] | None) -> Reading:
     """Read to the end and compute every digest that can be compared."""
     sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
-    parts: list[bytes] = []
-    part, room = hashlib.md5(usedforsecurity=False), part_size or 0
-    for chunk in reader:
+    parts = None if part_size is None else PartsEtag(part_size)
+    for chunk in reader if parts is None else parts.through(reader):
         size += len(chunk)
         if progress is not None:
             progress(len(chunk))
         sha256.update(chunk)
         md5.update(chunk)
-        rest = memoryview(chunk)
-        while part_size is not None and rest:
-            part.update(rest[:room])
-            taken = min(room, len(rest))
-            rest, room = rest[taken:], room - taken
-            if room == 0:
-                parts.append(part.digest())
-                part, room = hashlib.md5(usedforsecurity=False), part_size
-    if part_size is not None and room < part_size:
-        parts.append(part.digest())
-    whole = hashlib.md5(b"".join(parts), usedforsecurity=False).hexdigest()
-    etag = f"{whole}-{len(parts)}" if parts else None
-    return Reading(size, sha256.hexdigest(), md5.hexdigest(), etag)
+    return Reading(size, sha256.hexdigest(), md5.hexdigest(), parts.finish() if parts else None)

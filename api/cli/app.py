@@ -7,6 +7,7 @@ import typer
 
 from provenstore.api.cli import (
     administration,
+    bucket,
     change,
     files,
     get,
@@ -49,5 +50,17 @@ def _common(
     pass
 
 
-for part in (serve, put, get, files, change, keeping, administration, maintenance, verify_content, jobs):
+for part in (
+    serve,
+    put,
+    get,
+    files,
+    change,
+    keeping,
+    administration,
+    maintenance,
+    verify_content,
+    jobs,
+    bucket,
+):
     part.register(app)

@@ -160,6 +160,15 @@ def test_a_completion_without_bytes_is_refused(custody: Custody) -> None:
     assert custody.ledger.recorder.file(file.id).completion is None
 
 
+def test_once_the_url_is_dead_the_content_comes_through_us(custody: Custody) -> None:
+    """The upload is still open; what was not sent in time is streamed."""
+    file, _ = presigned(custody)
+    custody.clock.pass_time(minutes=15)
+    assert custody.ledger.write_url(file) is None
+    assert custody.ledger.upload_content(SERVICE, file.id, [CONTENT]).status == "stored"
+    assert look_again(custody, file).damage is None
+
+
 def test_past_us_only_what_is_declared(custody: Custody) -> None:
     """A URL of a bucket is bound to a size, and nothing cannot come in parts."""
     if custody.store.capabilities().direct:
