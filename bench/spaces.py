@@ -35,8 +35,10 @@ from bench.transfer import (
     serve,
     served,
 )
+from provenstore.adapters.spaces import Spaces
 from provenstore.adapters.spaces_client import Bucket, connect
-from provenstore.api.bucket import open_bucket
+from provenstore.adapters.spaces_probe import probe
+from provenstore.api.bucket import bucket_of
 from provenstore.api.settings import load_settings
 
 if TYPE_CHECKING:
@@ -190,7 +192,9 @@ def _signing(bucket: Bucket) -> Result:
         spaces_secret=bucket.secret,
         spaces_path_style=True,
     )
-    store = open_bucket(settings)
+    at = bucket_of(settings)
+    client = connect(at)
+    store = Spaces(client, at.name, probe(client, at.name))
     until = datetime.now(UTC) + timedelta(minutes=10)
 
     def sign() -> None:
