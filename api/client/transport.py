@@ -42,6 +42,9 @@ CONNECT_TIMEOUT = 10.0
 FINISH_TIMEOUT = 300.0
 """Seconds that a server may take to make a whole upload durable after its last byte."""
 
+WORK_TIMEOUT = 3_600.0
+"""Seconds that a server may take over work that somebody waits for, such as reading a large object."""
+
 MAX_CONNECTIONS = 64
 """As many threads may share one client; each keeps its connection between requests."""
 
@@ -104,6 +107,10 @@ class Transport:
         """Act once: sent again only if the first attempt never reached the server."""
         return self._ask(method, path, body=body)
 
+    def wait(self, path: str, body: Document | None = None) -> Document:
+        """Have work done, and wait for it much longer than for other answers; sent again only as with `send`."""
+        return self._ask("POST", path, body=body, silence=WORK_TIMEOUT)
+
     def _ask(
         self,
         method: str,
@@ -113,15 +120,17 @@ class Transport:
         body: Document | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
+        silence: float | None = None,
     ) -> Document:
         def again(error: Exception) -> bool | float:
             return _again(error, repeatable=repeatable)
 
+        timeout = httpx.Timeout(silence or self._silence, connect=CONNECT_TIMEOUT)
         for attempt in stamina.retry_context(on=again, attempts=ATTEMPTS, timeout=PATIENCE, wait_max=LONGEST_WAIT):
             with (
                 attempt,
                 self._translated(),
-                self.exchange(method, path, params=params, body=body, headers=headers) as r,
+                self.exchange(method, path, params=params, body=body, headers=headers, timeout=timeout) as r,
             ):
                 return _document(r)
         raise Unavailable  # unreachable: the last attempt returns or raises
