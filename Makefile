@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Two workers: the suite is bound by fsync as much as by the processor.
 TEST_ARGS ?= -n 2
 
-.PHONY: setup run lint test test-spaces test-wheel mutate-rules demo bench lock clean links
+.PHONY: setup run lint test test-spaces test-wheel mutate-rules demo bench lock openapi clean links
 
 setup: $(STAMP)
 
@@ -62,6 +62,10 @@ lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra dev -o requirements-dev.txt pyproject.toml
+
+# After changing a route: the description that the suite compares.
+openapi: $(STAMP)
+	$(BIN)/python -m provenstore.api.http.description > tests/api/openapi.json
 
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

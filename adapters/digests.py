@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from provenstore.domain.errors import ContentMismatch, ContentTooLarge
+from provenstore.domain.errors import ContentMismatch, ContentTooLarge, InvalidInput
 from provenstore.domain.objects import Digests
 
 BLOCK = 1024 * 1024  # bytes; below it a thread costs more than it saves
@@ -67,6 +67,16 @@ class Digester:
         if self._behind is not None:
             self._behind.result()
             self._behind = None
+
+
+def part_count(size: int, part_size: int, *, least: int, most: int, parts: int) -> int:
+    """Return into how many parts of `part_size` an object goes; InvalidInput where a store would not take them."""
+    if not max(least, 1) <= part_size <= most:
+        raise InvalidInput("part_size", f"must be {max(least, 1):,} to {most:,} bytes")
+    count = max(1, -(-size // part_size))
+    if count > parts:
+        raise InvalidInput("part_size", f"would need more than {parts:,} parts", limit=parts)
+    return count
 
 
 def receive(body: Iterable[bytes], write: Callable[[Bytes], None], *, max_size: int, declared: Declared) -> Digests:

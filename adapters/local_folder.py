@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from provenstore.adapters.digests import Declared, receive
+from provenstore.adapters.digests import Declared, part_count, receive
 from provenstore.adapters.local_files import Files, translated
 from provenstore.adapters.local_listing import walk
 from provenstore.adapters.local_multipart import MAX_PART_SIZE, MAX_PARTS, LocalMultipart
@@ -37,6 +37,7 @@ from provenstore.domain.objects import (
     SourceChanged,
     check_key,
 )
+from provenstore.domain.parts import PartsEtag
 
 MAX_PUT_SIZE = 2**63 - 1  # bytes; the file system's limit comes first
 _CHECKSUMS: frozenset[Literal["sha256", "md5"]] = frozenset(("sha256", "md5"))
@@ -70,6 +71,8 @@ class LocalFolder:
             if_absent_copy=True,
             if_absent_complete=True,
             if_etag_delete=True,
+            late_parts=False,
+            signed_if_absent=True,
             omits_parts=True,
             versioning=False,
             presign=self._urls is not None,
@@ -98,19 +101,34 @@ class LocalFolder:
         confirm: Callable[[Digests], None] | None = None,
     ) -> ObjectInfo:
         """See the port."""
+        declared = Declared(size=size, sha256=sha256, md5=md5)
+        return self._write(key, body, declared, media_type, max_size=max_size, if_absent=if_absent, confirm=confirm)
+
+    def _write(
+        self,
+        key: str,
+        body: Iterable[bytes],
+        declared: Declared,
+        media_type: str,
+        *,
+        max_size: int,
+        if_absent: bool,
+        confirm: Callable[[Digests], None] | None = None,
+        etag: Callable[[], str | None] = lambda: None,
+    ) -> ObjectInfo:
+        """Store what `body` yields; `etag` is asked when all of it has come."""
         _check(key)
         if if_absent and self._shelf.exists(key):
             raise AlreadyExists("There is an object under this key already.")
         with self._shelf.staging.file() as staged:
             # 1. The bytes, under a name that nobody looks at. A crash up to 3 leaves them for the next sweep.
-            declared = Declared(size=size, sha256=sha256, md5=md5)
             digests = receive(body, staged.write, max_size=max_size, declared=declared)
             staged.sync()
             # 2. The caller's word; usually it becomes an event.
             if confirm is not None:
                 confirm(digests)
             # 3. The object. A crash inside leaves it whole or absent; head tells.
-            record = staged.record(digests, media_type)
+            record = staged.record(digests, media_type, etag=etag())
             with self._shelf.lock(key):
                 self._shelf.publish(staged, key, record, if_absent=if_absent)
         return record.info(key)
@@ -139,20 +157,23 @@ class LocalFolder:
         source_version: str | None = None,
         if_source_etag: str | None = None,
         if_absent: bool = True,
+        part_size: int | None = None,
     ) -> ObjectInfo:
         """See the port. The bytes are compared with the source's recorded digest on the way (IntegrityViolated)."""
         with self.get(source, version=source_version) as reader:
             found = reader.info
             if if_source_etag not in (None, found.etag):
                 raise SourceChanged(expected=if_source_etag, actual=found.etag)
+            body: Iterable[bytes] = reader
+            etag: Callable[[], str | None] = lambda: None  # noqa: E731  # its type is what matters
+            if part_size is not None:
+                part_count(found.size, part_size, least=0, most=MAX_PART_SIZE, parts=MAX_PARTS)
+                parts = PartsEtag(part_size)
+                body, etag = parts.through(reader), parts.finish
+            declared = Declared(sha256=found.sha256)
             try:
-                return self.put(
-                    target,
-                    reader,
-                    media_type=found.media_type,
-                    max_size=found.size,
-                    sha256=found.sha256,
-                    if_absent=if_absent,
+                return self._write(
+                    target, body, declared, found.media_type, max_size=found.size, if_absent=if_absent, etag=etag
                 )
             except ContentMismatch as exc:
                 raise IntegrityViolated("The object is not what was written.", **exc.details) from exc

@@ -4,7 +4,6 @@ An upload exists as long as its description `<upload>.json` does; that is writte
 before the last. So parts without a description are rubbish of an interrupted abort or completion, and swept.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -19,6 +18,7 @@ from provenstore.adapters.local_records import Record, moment
 from provenstore.adapters.local_shelf import PRIVATE, Shelf
 from provenstore.domain.errors import AlreadyExists, ContentMismatch, InvalidInput
 from provenstore.domain.objects import MultipartInfo, MultipartNotFound, ObjectInfo, ObjectNotFound, PartInfo, PartRef
+from provenstore.domain.parts import combined_etag
 
 MAX_PARTS = 10_000  # as S3, and the width of a part's name
 MAX_PART_SIZE = 5 * 1024**3  # bytes, as S3
@@ -71,8 +71,7 @@ class LocalMultipart:
 
     def complete(self, key: str, upload: str, parts: Sequence[PartRef], *, if_absent: bool) -> ObjectInfo:
         """Join the parts into the object. The parts are read once, so that the digests are those of the whole."""
-        _check_order(parts)
-        etag = _etag(parts)
+        etag = combined_etag(parts)
         try:
             record = self._join(key, upload, parts, etag, if_absent=if_absent)
         except (AlreadyExists, ContentMismatch, MultipartNotFound):
@@ -230,18 +229,3 @@ def _part(upload: str, number: int) -> str:
 
 def _part_info(number: int, record: Record) -> PartInfo:
     return PartInfo(number=number, size=record.size, etag=record.etag, md5=record.md5, sha256=record.sha256)
-
-
-def _check_order(parts: Sequence[PartRef]) -> None:
-    numbers = [part.number for part in parts]
-    if not parts or numbers != sorted(set(numbers)):
-        raise InvalidInput("parts", "must be at least one, in ascending order, each once")
-
-
-def _etag(parts: Sequence[PartRef]) -> str:
-    """Return what S3 answers for these parts: the MD5 of their MD5s, and their number."""
-    try:
-        md5s = b"".join(bytes.fromhex(part.etag) for part in parts)
-    except ValueError as exc:
-        raise ContentMismatch("A part's etag is none that was given here.", check="part") from exc
-    return f"{hashlib.md5(md5s, usedforsecurity=False).hexdigest()}-{len(parts)}"

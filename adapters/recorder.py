@@ -7,7 +7,8 @@ silences psycopg's loggers).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from functools import lru_cache
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from eventsourcing.persistence import (
@@ -47,6 +48,12 @@ class EventRow(Notification):
         return cls(stream, version, type_, state, position, event_id, workspace, number, time, leaf)
 
 
+REMEMBERED: Final = 2_048
+REMEMBERED_SIZE: Final = 4_096
+"""Events kept as read, and the bytes of the longest of them: a command reads its streams several times over, and
+reading costs more than anything else that it does. What is stored is still compared each time, byte by byte."""
+
+
 class EnvelopeMapper(Mapper[str]):
     """Reads exact bytes into events, and refuses rows whose columns say something else than their bytes."""
 
@@ -67,7 +74,7 @@ class EnvelopeMapper(Mapper[str]):
 
 def to_event(row: EventRow) -> Event:
     """Return the event in `row`; IntegrityViolated (details: position, column) where columns and bytes differ."""
-    event = Event.parse(row.id, row.state)
+    event = _remembered(row.id, row.state) if len(row.state) <= REMEMBERED_SIZE else Event.parse(row.id, row.state)
     for column, stored, sealed in (
         ("leaf", row.leaf, event.leaf),
         ("id", row.event_id, event.id),
@@ -81,6 +88,12 @@ def to_event(row: EventRow) -> Event:
         if stored != sealed:
             raise IntegrityViolated(f"the column {column} is not what was sealed", position=row.id, column=column)
     return event
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _remembered(position: int, state: bytes) -> Event:
+    """Return the event that these exact bytes are: always the same one, and nobody can change it."""
+    return Event.parse(position, state)
 
 
 class EnvelopeRecorder(ApplicationRecorder):

@@ -19,6 +19,7 @@ from provenstore.adapters.spaces_bucket import (
     read_failure,
     unquoted,
 )
+from provenstore.adapters.spaces_copy import SpacesCopier
 from provenstore.adapters.spaces_errors import code, is_absent, is_taken, meaning, status, translated
 from provenstore.adapters.spaces_multipart import SpacesMultipart, content_md5
 from provenstore.adapters.spaces_reader import SpacesReader
@@ -59,6 +60,7 @@ class Spaces:
         self.name = name
         self._bucket = SpacesBucket(client, bucket, capabilities)
         self._multipart = SpacesMultipart(self._bucket)
+        self._copier = SpacesCopier(self._bucket, self._multipart)
         self._urls = SpacesUrls(self._bucket, self._multipart)
 
     def capabilities(self) -> Capabilities:
@@ -200,38 +202,19 @@ class Spaces:
         source_version: str | None = None,
         if_source_etag: str | None = None,
         if_absent: bool = True,
+        part_size: int | None = None,
     ) -> ObjectInfo:
-        """See the port. The bucket copies by itself, at most 5 GiB."""
+        """See the port. The bucket copies by itself; what is too large for one request goes in parts."""
         check_key(source)
         check_key(target)
-        found = self._bucket.head(source, source_version)
-        if if_source_etag not in (None, found.etag):
-            raise SourceChanged(expected=if_source_etag, actual=found.etag)
-        condition: dict[str, Any] = {}
-        if if_absent and self._bucket.capabilities.if_absent_copy:
-            condition = {"IfNoneMatch": "*"}
-        if if_absent and self._bucket.find(target) is not None:
-            raise AlreadyExists("There is an object under this key already.")
-        origin: Any = {"Bucket": self._bucket.name, "Key": source, **self._bucket.version_of(source_version)}
-        try:
-            self._bucket.client.copy_object(
-                Bucket=self._bucket.name,
-                Key=target,
-                CopySource=origin,
-                CopySourceIfMatch=f'"{found.etag}"',
-                **condition,
-            )
-        except ClientError as exc:
-            if is_absent(exc):
-                raise ObjectNotFound from exc
-            if not is_taken(exc):
-                raise meaning(exc) from exc
-            if if_absent and self._bucket.find(target) is not None:
-                raise AlreadyExists("There is an object under this key already.") from exc
-            raise SourceChanged(expected=found.etag, actual=None) from exc
-        except BotoCoreError as exc:
-            raise meaning(exc) from exc
-        return self._bucket.head(target)
+        return self._copier.copy(
+            source,
+            target,
+            source_version=source_version,
+            if_source_etag=if_source_etag,
+            if_absent=if_absent,
+            part_size=part_size,
+        )
 
     def versions(self, key: str) -> tuple[ObjectVersion, ...]:
         """See the port. Versions of the same moment are in no order, but for the latest."""

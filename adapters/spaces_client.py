@@ -54,7 +54,8 @@ def connect(bucket: Bucket) -> "S3Client":
         s3={"addressing_style": "path" if bucket.path_style else "virtual"},
     )
     client = session.client("s3", endpoint_url=bucket.endpoint, verify=bucket.ca_file, config=config)
-    client.meta.events.register("before-call.s3.CopyObject", _name_the_condition_twice)
+    for operation in ("CopyObject", "UploadPartCopy"):
+        client.meta.events.register(f"before-call.s3.{operation}", _name_the_condition_twice)
     return client
 
 

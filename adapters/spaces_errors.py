@@ -11,13 +11,17 @@ from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
     HTTPClientError,
+    ParamValidationError,
     ReadTimeoutError,
     SSLError,
 )
+from botocore.exceptions import ConnectionError as NoConnection
 
-from provenstore.domain.errors import InvalidInput, ProvenstoreError, StorageFull, StoreUnavailable
+from provenstore.domain.errors import InvalidInput, Misconfigured, ProvenstoreError, StorageFull, StoreUnavailable
 
 _FULL = frozenset(("QuotaExceeded", "InsufficientCapacity", "InsufficientStorage", "TooManyBuckets", "507"))
+
+_CERTIFICATE, _BAD_NAME = "certificate", "bucket-name"  # what our own side refuses
 
 # What to do about the refusals that a person has to end. Keys and settings are repaired while a service runs, so they
 # may pass: at the start, probing turns them into Misconfigured.
@@ -25,9 +29,10 @@ _ADVICE = {
     "AccessDenied": "the key may not do this; give it the right to read, write, list and delete in the bucket",
     "Forbidden": "the key may not do this; give it the right to read, write, list and delete in the bucket",
     "InvalidAccessKeyId": "the access key is unknown; check DO_SPACES_KEY",
-    "SignatureDoesNotMatch": "the secret is not that of the access key; check DO_SPACES_SECRET",
+    "SignatureDoesNotMatch": "the secret is not that of the access key; check DO_SPACES_SECRET and DO_SPACES_KEY",
     "RequestTimeTooSkewed": "the clock is wrong; let it be set by NTP",
     "NoSuchBucket": "there is no such bucket; check DO_SPACES_BUCKET and DO_SPACES_ENDPOINT",
+    "InvalidBucketName": "no bucket can have that name; check DO_SPACES_BUCKET",
     "AuthorizationHeaderMalformed": "the region is wrong; check DO_SPACES_REGION",
     "PermanentRedirect": "the bucket is in another region; check DO_SPACES_REGION and DO_SPACES_ENDPOINT",
 }
@@ -65,7 +70,18 @@ def is_taken(error: ClientError) -> bool:
 
 def needs_repair(error: ProvenstoreError) -> bool:
     """Say whether somebody has to change a key, a right or a setting before this passes."""
-    return error.details.get("error") in _ADVICE or error.details.get("error") == "certificate"
+    return error.details.get("error") in (*_ADVICE, _CERTIFICATE, _BAD_NAME)
+
+
+@contextmanager
+def at_start() -> Iterator[None]:
+    """Turn a refusal that somebody has to end into Misconfigured: before the start, waiting would not help."""
+    try:
+        yield
+    except ProvenstoreError as exc:
+        if needs_repair(exc):
+            raise Misconfigured(exc.message, **exc.details) from exc
+        raise
 
 
 def meaning(error: ClientError | BotoCoreError) -> ProvenstoreError:
@@ -74,11 +90,13 @@ def meaning(error: ClientError | BotoCoreError) -> ProvenstoreError:
         return _answered(error)
     if isinstance(error, SSLError):
         message = "The object store's certificate is not trusted: expired, of another host, or by an unknown authority."
-        return StoreUnavailable(message, error="certificate")
+        return StoreUnavailable(message, error=_CERTIFICATE)
     if isinstance(error, ConnectTimeoutError | ReadTimeoutError):
         return StoreUnavailable("The object store did not answer in time.", error="timeout")
-    if isinstance(error, HTTPClientError):
+    if isinstance(error, HTTPClientError | NoConnection):
         return StoreUnavailable("The object store cannot be reached, or the connection broke.", error="connection")
+    if isinstance(error, ParamValidationError):
+        return StoreUnavailable("No bucket can have that name; check DO_SPACES_BUCKET.", error=_BAD_NAME)
     return StoreUnavailable("The object store could not be asked.", error=type(error).__name__)
 
 

@@ -18,6 +18,7 @@ from provenstore.adapters.spaces_bucket import SpacesBucket, unquoted
 from provenstore.adapters.spaces_errors import code, is_absent, is_taken, meaning, translated
 from provenstore.domain.errors import AlreadyExists, ContentMismatch, InvalidInput, ProvenstoreError, StoreUnavailable
 from provenstore.domain.objects import MultipartInfo, MultipartNotFound, ObjectInfo, PartInfo, PartRef
+from provenstore.domain.parts import combined_etag
 
 IN_MEMORY = 16 * 1024 * 1024  # bytes of a part that comes slowly; what is larger waits in a temporary file
 LOOKS_AFTER_THE_END = 5
@@ -207,21 +208,6 @@ def _refusal(error: ClientError | BotoCoreError) -> ProvenstoreError:
     if code(error) in ("InvalidPart", "InvalidPartOrder"):
         return ContentMismatch("A part is not there, is another, or was left out.", check="parts")
     return meaning(error)
-
-
-def combined_etag(parts: Sequence[PartRef]) -> str:
-    """Return the ETag of the object of these parts: the MD5 of their MD5s, and their number.
-
-    Raises InvalidInput for a list that is not in order, ContentMismatch for an ETag that was never given.
-    """
-    numbers = [part.number for part in parts]
-    if not parts or numbers != sorted(set(numbers)):
-        raise InvalidInput("parts", "must be at least one, in ascending order, each once")
-    try:
-        md5s = b"".join(bytes.fromhex(part.etag) for part in parts)
-    except ValueError as exc:
-        raise ContentMismatch("A part's etag is none that was given here.", check="part") from exc
-    return f"{hashlib.md5(md5s, usedforsecurity=False).hexdigest()}-{len(parts)}"
 
 
 def content_md5(md5: str) -> str:

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from provenstore.adapters.spaces_bucket import unquoted
-from provenstore.adapters.spaces_errors import is_taken, meaning, needs_repair, status, translated
-from provenstore.domain.errors import Misconfigured, ProvenstoreError
+from provenstore.adapters.spaces_errors import at_start, is_taken, meaning, status, translated
+from provenstore.adapters.spaces_url_probe import UrlProbe
 from provenstore.domain.objects import Capabilities
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+
+VERSION = 1
+"""Of this way of trying a bucket: what an older release found out is found out again."""
 
 PREFIX = "temp/probe/"
 PART_SIZE = 10 * 1024**2  # bytes; above it a streamed object goes in parts
@@ -31,30 +34,35 @@ RACES = 12
 WRITERS = 8
 
 
-def probe(client: "S3Client", bucket: str, *, part_size: int = PART_SIZE) -> Capabilities:
+def probe(client: "S3Client", bucket: str, *, part_size: int = PART_SIZE, ca_file: str | None = None) -> Capabilities:
     """Try a bucket and say what it can do; about a hundred small requests.
 
     Raises Misconfigured, saying what to do, if the bucket, the key or its rights are not as they must be, and
-    StoreUnavailable if the bucket does not answer. `part_size` bytes will be sent in one request.
+    StoreUnavailable if the bucket does not answer. `part_size` bytes will be sent in one request;
+    `ca_file` is that of the connection.
     """
-    try:
-        return _Probe(client, bucket).capabilities(part_size)
-    except ProvenstoreError as exc:
-        if needs_repair(exc):
-            raise Misconfigured(exc.message, **exc.details) from exc
-        raise
+    with at_start():
+        return _Probe(client, bucket, ca_file).capabilities(part_size)
+
+
+def keeps_versions(client: "S3Client", bucket: str) -> bool:
+    """Say whether a bucket keeps versions, or once kept them; one small request. Raises as `probe` does.
+
+    This is what can change without anybody touching the server, so it is asked at each start.
+    """
+    with at_start(), translated():
+        return client.get_bucket_versioning(Bucket=bucket).get("Status") in ("Enabled", "Suspended")
 
 
 class _Probe:
-    def __init__(self, client: "S3Client", bucket: str) -> None:
+    def __init__(self, client: "S3Client", bucket: str, ca_file: str | None) -> None:
         self._client = client
         self._bucket = bucket
         self._prefix = f"{PREFIX}{secrets.token_hex(8)}/"
+        self._urls = UrlProbe(client, bucket, self._prefix, ca_file=ca_file)
 
     def capabilities(self, part_size: int) -> Capabilities:
-        with translated():
-            answer = self._client.get_bucket_versioning(Bucket=self._bucket)
-        versioning = answer.get("Status") in ("Enabled", "Suspended")
+        versioning = keeps_versions(self._client, self._bucket)
         try:
             one_wins = all(self._one_writer_wins(f"{self._prefix}race-{number}") for number in range(RACES))
             checksums: frozenset[Literal["sha256", "md5"]] = frozenset(["md5"] if self._etag_is_md5() else [])
@@ -64,6 +72,9 @@ class _Probe:
                 if_absent_complete=one_wins and self._completion_minds_the_target(),
                 # Some servers compare, but none of those tried does it in one step with deleting.
                 if_etag_delete=False,
+                late_parts=self._urls.parts_come_late(),
+                # Where one of two may win by luck, a URL used twice at once may still overwrite.
+                signed_if_absent=one_wins and self._urls.condition_is_signed(),
                 omits_parts=self._parts_may_be_left_out(),
                 versioning=versioning,
                 presign=True,

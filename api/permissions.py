@@ -20,6 +20,7 @@ PERMISSIONS: Mapping[Operation, tuple[Role, ...]] = {
     "file.list": _READ,
     "file.content": ("service", "records"),
     "file.link": ("service", "records"),
+    "file.verify": ("service", "records", "operator"),
     "file.history": _READ,
     "file.certificate": _READ,
     "file.soft_delete": ("service", "records"),
@@ -38,6 +39,7 @@ PERMISSIONS: Mapping[Operation, tuple[Role, ...]] = {
     "workspace.change": (),
     "credential.issue": (),
     "credential.revoke": (),
+    "provider.probe": ("operator",),
     "system.sweep": ("operator",),
 }
 

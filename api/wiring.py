@@ -33,8 +33,10 @@ from provenstore.api.sweeper import Sweeper
 from provenstore.domain.clock import Clock
 from provenstore.domain.errors import DatabaseUnavailable, Misconfigured, StorageFull, Unavailable
 from provenstore.domain.event_log import EventLog
-from provenstore.domain.ledger import Ledger
+from provenstore.domain.ledger import SYSTEM, Ledger
 from provenstore.domain.object_store import ObjectStore
+from provenstore.domain.providers import Providers
+from provenstore.domain.recorder import Recorder
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import Files
 from provenstore.projections.positions import Positions, prepare
@@ -91,6 +93,13 @@ def open_log(settings: Settings) -> Iterator[Database]:
 
 
 @contextmanager
+def open_providers(settings: Settings, clock: Clock | None = None) -> Iterator[Providers]:
+    """Open what the log knows about stores, without opening any; a data directory that is not there is made."""
+    with _database(settings, DataDirectory(settings.data_dir), make=True) as (database, _):
+        yield Providers(Recorder(PostgresEventLog(database), clock or SystemClock(), SystemEntropy(), permits))
+
+
+@contextmanager
 def _database(settings: Settings, directory: DataDirectory, *, make: bool) -> Iterator[tuple[Database, str]]:
     """Yield the writer's connections to a checked database, and the runner's connection string."""
     if not make and settings.database_url is None:
@@ -137,7 +146,9 @@ def _assemble(
 ) -> Services:
     """Put the parts together around the log; pools are opened on `stack`."""
     signer = LocalUrlSigner(load_or_create_key(directory.keys / URL_KEY))
-    store, answers = _objects(settings, directory, signer)
+    entropy = SystemEntropy()
+    providers = Providers(Recorder(log, clock, entropy, permits))
+    store, answers = _objects(settings, directory, signer, providers)
     index = FileIndex()
     with _connect(runner)() as connection:
         connection.autocommit = True
@@ -146,7 +157,7 @@ def _assemble(
     positions = Positions(stack.enter_context(pool))
     reader = Runner(log, _connect(runner), [index])
     return Services(
-        ledger=Ledger(log, store, clock=clock, entropy=SystemEntropy(), permits=permits),
+        ledger=Ledger(log, store, clock=clock, entropy=entropy, permits=permits),
         files=Files(pool),
         positions=positions,
         runner=reader,
@@ -174,7 +185,7 @@ def _flush(ledger: Ledger) -> None:
 
 
 def _objects(
-    settings: Settings, directory: DataDirectory, signer: LocalUrlSigner
+    settings: Settings, directory: DataDirectory, signer: LocalUrlSigner, providers: Providers
 ) -> tuple[ObjectStore, Callable[[], None]]:
     """Open the bucket if one is set, otherwise the folder; return also how to ask whether it answers."""
     if not settings.names_a_bucket:
@@ -182,7 +193,7 @@ def _objects(
     # Loading boto3 costs half a second, which a start without a bucket need not wait for.
     from provenstore.api.bucket import open_bucket
 
-    bucket = open_bucket(settings)
+    bucket = open_bucket(settings, providers, SYSTEM)
 
     def answers() -> None:
         bucket.list("", limit=1)

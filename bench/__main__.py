@@ -1,20 +1,29 @@
 """Run groups of measurements and keep their results.
 
-    python -m bench [GROUP …]
+    python -m bench [GROUP …] [--size MIB] [--files N] [--rounds N]
 
-Each measurement and its peers alternate for five rounds; the median counts, every raw value is printed. Results go to
-`bench/results.json`: a list of {"group", "name", "value", "unit", "peer", "peer_value", "ratio"}.
+Each measurement and its peers alternate for five rounds; the median counts, every raw value is printed. The options
+make runs smaller while something is developed; figures are told of the defaults. Results go to `bench/results.json`: a
+list of {"group", "name", "value", "unit", "peer", "peer_value", "ratio"}.
 """
 
+import argparse
 import json
 import statistics
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-ROUNDS = 5
 RESULTS = Path(__file__).parent / "results.json"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured."""
+
+    size: int = 1024**3  # bytes of a large file
+    files: int = 500  # of 4 KiB
+    rounds: int = 5
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,7 @@ class Result:
     ratio: float | None = None
 
 
-def alternate(contenders: dict[str, Callable[[], float]], rounds: int = ROUNDS) -> dict[str, float]:
+def alternate(contenders: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
     """Run all contenders in turn, `rounds` times; print raw values and return the median of each."""
     raw: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
@@ -48,20 +57,30 @@ def compared(group: str, name: str, unit: str, medians: dict[str, float]) -> Ite
         yield Result(group, name, value, unit, peer, peer_value, value / peer_value)
 
 
-def main(wanted: list[str]) -> None:
+def main() -> None:
     """Run the wanted groups, or all."""
-    from bench import transfer
+    from bench import spaces, transfer
 
-    groups: dict[str, Callable[[], Iterable[Result]]] = {"transfer": transfer.run}
+    groups: dict[str, list[Callable[[Scale], Iterable[Result]]]] = {"transfer": [transfer.run, spaces.run]}
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(groups)}; all by default")
+    parser.add_argument("--size", type=int, default=1024, help="MiB of a large file")
+    parser.add_argument("--files", type=int, default=Scale.files, help="how many small files")
+    parser.add_argument("--rounds", type=int, default=Scale.rounds)
+    asked = parser.parse_args()
+    if unknown := set(asked.groups) - groups.keys():
+        parser.error(f"there is no group {min(unknown)}")
+    scale = Scale(size=asked.size * 1024**2, files=asked.files, rounds=asked.rounds)
     results: list[Result] = []
-    for group in wanted or groups:
+    for group in asked.groups or groups:
         print(f"{group}:")
-        for result in groups[group]():
-            beside = f", {result.peer} {result.peer_value:.4g}, ratio {result.ratio:.3g}" if result.peer else ""
-            print(f"  {result.name}: {result.value:.4g} {result.unit}{beside}")
-            results.append(result)
+        for run in groups[group]:
+            for result in run(scale):
+                beside = f", {result.peer} {result.peer_value:.4g}, ratio {result.ratio:.3g}" if result.peer else ""
+                print(f"  {result.name}: {result.value:.4g} {result.unit}{beside}", flush=True)
+                results.append(result)
     RESULTS.write_text(json.dumps([asdict(result) for result in results], indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -15,7 +15,7 @@ from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.envelope import SYSTEM_WORKSPACE, Actor, Event
 from provenstore.domain.errors import AlreadyExists, Conflict, NotFound, Unauthenticated
 from provenstore.domain.event_log import Guard, IdempotencyKey, QuotaUse, disclosed
-from provenstore.domain.file import file_stream
+from provenstore.domain.file import file_stream, parts_stream
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
 from provenstore.domain.text import require_id
 
@@ -172,17 +172,23 @@ class Administration:
         cr.prove(state, digest, self._recorder.clock.now())
         return _bearer(state)
 
-    def authenticate_upload(self, file_id: UUID, grant: UUID) -> Caller:
-        """Return for whom a signed URL writes: whoever initiated the upload, while their credential is good.
+    def authenticate_upload(self, file_id: UUID, grant: UUID, part: int | None = None) -> Caller:
+        """Return for whom a signed URL writes: whoever asked for it, while their credential is good.
 
-        `grant` is the id of the initiating event, from a URL that is known to be ours. Unauthenticated otherwise.
+        `grant` is the id of the event that grants it (the initiation, or PartUrlsIssued for a `part`), from a URL that
+        is known to be ours. Unauthenticated otherwise.
         """
         recorder = self._recorder
         try:
             event = recorder.log.find(grant)
         except NotFound:
             raise Unauthenticated("nothing grants what the signed URL permits") from None
-        if event.stream != file_stream(file_id) or not isinstance(event.data, fe.UploadInitiated):
+        if part is None:
+            granted = event.stream == file_stream(file_id) and isinstance(event.data, fe.UploadInitiated)
+        else:
+            issued = event.data if isinstance(event.data, fe.PartUrlsIssued) else None
+            granted = event.stream == parts_stream(file_id) and issued is not None and part in issued.numbers
+        if not granted:
             raise Unauthenticated("nothing grants what the signed URL permits")
         return self.grantor(event, "service")
 

@@ -18,6 +18,7 @@ Operation = Literal[
     "file.list",
     "file.content",
     "file.link",
+    "file.verify",
     "file.history",
     "file.certificate",
     "file.soft_delete",
@@ -36,6 +37,7 @@ Operation = Literal[
     "workspace.change",
     "credential.issue",
     "credential.revoke",
+    "provider.probe",
     "system.sweep",
 ]
 

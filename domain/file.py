@@ -54,6 +54,7 @@ class Completion:
     sha256: str | None
     md5: str | None
     parts: int | None
+    etag: str | None
     at: datetime
     stray: bool = False
     """Whether another object was found in its place, which is being removed."""
@@ -83,6 +84,14 @@ class File:
     purge: Purge | None = None
     cleared: bool = False
     purged: e.Purged | None = None
+    multipart: str | None = None
+    """The store's id of the upload that takes this file's parts."""
+    look_after: datetime | None = None
+    """When the file's keys are to be looked at once more; URLs for parts may put it off (`domain.parts`)."""
+    looked_after: datetime | None = None
+    """The `look_after` that has been dealt with."""
+    damage: Literal["altered", "missing"] | None = None
+    """What a verifying read has found; its content is not given out."""
     private_events: tuple[UUID, ...] = field(default=())
     """Events of this stream that carry private values about the file itself."""
 
@@ -95,6 +104,21 @@ class File:
     def path(self) -> str:
         """The object's key."""
         return self.initiated.path
+
+    @property
+    def arrives_at(self) -> str:
+        """The key at which bytes arrive that do not come through us whole."""
+        return self.initiated.landing or self.path
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every key at which something of this file may stand."""
+        return (self.path,) if self.initiated.landing is None else (self.path, self.initiated.landing)
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the upload ended without content."""
+        return self.status in {"aborted", "expired"} and self.stored is None
 
     @property
     def size(self) -> int | None:
@@ -111,8 +135,16 @@ class File:
         return self.stored is not None and self.retention is not None and now < self.retention.until
 
 
+STRAGGLERS_COME_FOR = timedelta(hours=1)
+"""How long after an announcement that came to nothing its process is believed able to wake and publish after all."""
+
 APPROVAL_GOOD_FOR = timedelta(days=30)
 """An approval older than this no longer carries a purge."""
+
+
+def later(one: datetime | None, other: datetime | None) -> datetime | None:
+    """Return the later of two moments, of which either may not be."""
+    return max((moment for moment in (one, other) if moment is not None), default=None)
 
 
 def file_stream(file_id: UUID) -> str:
@@ -155,6 +187,7 @@ def evolve(state: File | None, event: Event) -> File | None:
             access=data.access,
             expires_at=data.expires_at,
             private_events=(event.id,),
+            look_after=data.write_until,
         )
     state = replace(state, version=event.version, head=event.leaf)
     if isinstance(data, _UPLOAD_EVENTS):
@@ -165,9 +198,13 @@ def evolve(state: File | None, event: Event) -> File | None:
 
 
 _UPLOAD_EVENTS = (
+    e.MultipartOpened,
     e.CompletionRequested,
     e.Stored,
     e.IntegrityFailed,
+    e.IntegrityVerified,
+    e.ObjectMissing,
+    e.PlaceChecked,
     e.StrayRemoved,
     e.UploadAborted,
     e.UploadExpired,
@@ -186,9 +223,11 @@ _PURGE_EVENTS = (
 
 def _evolve_upload(state: File, event: Event) -> File:
     match event.data:
+        case e.MultipartOpened() as data:
+            return replace(state, multipart=data.upload)
         case e.CompletionRequested() as data:
-            completion = Completion(data.size, data.sha256, data.md5, data.parts, event.time)
-            return replace(state, completion=completion, reserved=state.reserved + data.quota_bytes)
+            announced = Completion(data.size, data.sha256, data.md5, data.parts, data.etag, event.time)
+            return replace(state, completion=announced, reserved=state.reserved + data.quota_bytes)
         case e.Stored() as data:
             return replace(
                 state,
@@ -198,17 +237,34 @@ def _evolve_upload(state: File, event: Event) -> File:
                 stored_at=event.time,
                 expires_at=data.expires_at,
                 reserved=state.reserved + data.quota_bytes,
+                look_after=later(state.look_after, data.look_after),
             )
-        case e.IntegrityFailed(found="nothing") | e.StrayRemoved():
-            return replace(state, completion=None)
+        case e.IntegrityFailed(found="nothing") as data:
+            return replace(state, completion=None, look_after=later(state.look_after, data.look_after))
         case e.IntegrityFailed(found="stray") if state.completion is not None:
             return replace(state, completion=replace(state.completion, stray=True))
+        case e.StrayRemoved():
+            return replace(state, completion=None)
         case e.UploadAborted():
             return replace(state, status="aborted", completion=None)
         case e.UploadExpired():
             return replace(state, status="expired", completion=None)
-        case e.UploadCleared():
-            return replace(state, cleared=True, reserved=0)
+        case e.UploadCleared() as data:
+            return replace(state, cleared=True, reserved=0, looked_after=later(state.looked_after, data.write_until))
+        case e.PlaceChecked() as data:
+            return replace(state, looked_after=later(state.looked_after, data.look_after))
+    return _evolve_integrity(state, event)
+
+
+def _evolve_integrity(state: File, event: Event) -> File:
+    match event.data:
+        case e.IntegrityFailed(found="at_rest"):
+            return replace(state, damage="altered")
+        case e.ObjectMissing():
+            return replace(state, damage="missing")
+        case e.IntegrityVerified() as data if state.stored is not None:
+            proven = state.stored.model_copy(update={"sha256": data.sha256, "sha256_status": "verified"})
+            return replace(state, stored=proven, damage=None)
     return state
 
 

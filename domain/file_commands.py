@@ -8,7 +8,7 @@ from provenstore.domain import file_events as e
 from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Actor
 
-Found = Literal["arriving", "nothing", "stray"]
+Found = Literal["arriving", "nothing", "stray", "at_rest"]
 Check = Literal["size", "sha256", "md5", "etag", "missing"]
 
 
@@ -36,6 +36,15 @@ class RequestCompletion(FileCommand):
     sha256: str | None
     md5: str | None
     parts: int | None = None
+    etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenMultipart(FileCommand):
+    """Record the store's upload that takes the file's parts, in place of `instead`."""
+
+    upload: str
+    instead: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +57,7 @@ class RecordStored(FileCommand):
     md5: str | None
     etag: str
     version_id: str | None
+    leftovers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +78,36 @@ class RecordStrayRemoved(FileCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordVerified(FileCommand):
+    """Record that the whole object was read and has these properties."""
+
+    size: int
+    sha256: str
+    etag: str
+    version_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordMissing(FileCommand):
+    """Record that the stored object is not there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordStrayFound(FileCommand):
+    """Record what stands where nothing should, before it is removed."""
+
+    versions: tuple[e.StrayVersion, ...]
+    uploads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordPlaceChecked(FileCommand):
+    """Record that the file's keys were looked at; nothing of theirs can be written after `look_after`."""
+
+    look_after: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Abort(FileCommand):
     """Give an unfinished upload up."""
 
@@ -81,7 +121,9 @@ class ExpireUpload(FileCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordCleared(FileCommand):
-    """Record that nothing of a given-up upload is left."""
+    """Record that nothing of a given-up upload is left; its last URL for writing died at `write_until`."""
+
+    write_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

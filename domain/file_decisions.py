@@ -8,6 +8,7 @@ from typing import Any
 
 from provenstore.domain import custody_decisions as custody
 from provenstore.domain import file_commands as c
+from provenstore.domain import integrity_decisions as integrity
 from provenstore.domain import purge_decisions as purge
 from provenstore.domain import upload_decisions as upload
 from provenstore.domain.errors import NotFound
@@ -15,10 +16,15 @@ from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File
 
 _DECISIONS: Mapping[type[c.FileCommand], Callable[[File, Any], tuple[Fact, ...]]] = {
+    c.OpenMultipart: upload.open_multipart,
     c.RequestCompletion: upload.request_completion,
     c.RecordStored: upload.record_stored,
     c.RecordIntegrityFailure: upload.record_integrity_failure,
     c.RecordStrayRemoved: upload.record_stray_removed,
+    c.RecordVerified: integrity.record_verified,
+    c.RecordMissing: integrity.record_missing,
+    c.RecordStrayFound: integrity.record_stray_found,
+    c.RecordPlaceChecked: integrity.record_place_checked,
     c.Abort: upload.abort,
     c.ExpireUpload: upload.expire_upload,
     c.RecordCleared: upload.record_cleared,

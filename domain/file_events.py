@@ -46,7 +46,9 @@ class UploadInitiated(EventData):
     expires_after: int | None  # seconds from Stored, by category
     expires_at: Moment | None  # asked for by the caller
     upload_expires_at: Moment  # an unfinished upload is given up after this
-    write_until: Moment | None  # the last moment at which a write URL of this upload works
+    write_until: Moment | None  # the last moment at which the one URL for the whole content works
+    landing: str | None = None  # key at which bytes arrive that a URL may write; None: at `path`
+    part_size: int | None = None  # bytes of every part but the last
 
 
 @REGISTRY.register
@@ -60,6 +62,7 @@ class CompletionRequested(EventData):
     md5: str | None
     parts: int | None
     quota_bytes: int  # signed: reserved in addition where more arrived than was reserved
+    etag: str | None = None  # that the object will have, where it was at hand before us
 
 
 @REGISTRY.register
@@ -77,6 +80,7 @@ class Stored(EventData):
     version_id: str | None
     expires_at: Moment | None
     quota_bytes: int  # signed: size less what was reserved
+    look_after: Moment | None = None  # unfinished uploads lay beside it, and are looked after then
     parts_head: StreamHead | None = None
 
 
@@ -85,15 +89,69 @@ class IntegrityFailed(EventData):
     """The bytes were not what was declared or announced; the upload stays, or becomes, open.
 
     `found` says where: in what arrived (an announcement by another attempt stands), nothing in the announced object's
-    place (the announcement is over), or a stray object there (the announcement keeps others out until it is removed).
+    place (the announcement is over), a stray object there (the announcement keeps others out until it is removed), or
+    in the stored object itself, when it was read again (`at_rest`): its content is not given out any more.
     """
 
     TYPE: ClassVar[str] = "file.integrity_failed.v1"
 
-    found: Literal["arriving", "nothing", "stray"]
+    found: Literal["arriving", "nothing", "stray", "at_rest"]
     check: Literal["size", "sha256", "md5", "etag", "missing"]
     expected: str | None
     actual: str | None
+    look_after: Moment | None = None  # where nothing was found: until then its process may wake and publish after all
+
+
+@REGISTRY.register
+class IntegrityVerified(EventData):
+    """The whole object was read again, and is what was recorded; from here its SHA-256 is proven."""
+
+    TYPE: ClassVar[str] = "file.integrity_verified.v1"
+
+    size: int
+    sha256: str
+    etag: str
+    version_id: str | None
+
+
+@REGISTRY.register
+class ObjectMissing(EventData):
+    """The stored object is not in its place."""
+
+    TYPE: ClassVar[str] = "file.object_missing.v1"
+
+    version_id: str | None
+
+
+class StrayVersion(BaseModel):
+    """One version, or delete marker, that nobody announced."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    version_id: str | None
+    size: int | None
+    etag: str | None
+    marker: bool
+
+
+@REGISTRY.register
+class StrayFound(EventData):
+    """Something stands at the file's keys that should not, since its upload is over: it is removed after this."""
+
+    TYPE: ClassVar[str] = "file.stray_found.v1"
+
+    versions: tuple[StrayVersion, ...]
+    uploads: int  # unfinished multipart uploads
+
+
+@REGISTRY.register
+class PlaceChecked(EventData):
+    """Nothing can write at the file's keys any more, and nothing stands there but what should."""
+
+    TYPE: ClassVar[str] = "file.place_checked.v1"
+
+    look_after: Moment  # from when on this could be said
 
 
 @REGISTRY.register
@@ -128,6 +186,7 @@ class UploadCleared(EventData):
 
     quota_bytes: int  # signed
     quota_files: int  # signed
+    write_until: Moment | None = None  # since when no URL of the upload can write
 
 
 @REGISTRY.register
@@ -332,11 +391,32 @@ class PersonalDataErased(EventData):
 
 
 @REGISTRY.register
+class MultipartOpened(EventData):
+    """The store takes parts for this file; an upload that was opened before is not used any more."""
+
+    TYPE: ClassVar[str] = "file.multipart_opened.v1"
+
+    upload: str  # the store's id of it: of no use without its keys
+
+
+@REGISTRY.register
+class PartUrlsIssued(EventData):
+    """URLs for these parts are about to leave; on `parts:`."""
+
+    TYPE: ClassVar[str] = "file.part_urls_issued.v1"
+
+    upload: str
+    numbers: tuple[int, ...]
+    write_until: Moment  # the first moment at which none of them works
+
+
+@REGISTRY.register
 class ChunkUploaded(EventData):
-    """One part of a multipart upload lies in the store."""
+    """One part of a multipart upload lies in the store; on `parts:`."""
 
     TYPE: ClassVar[str] = "file.chunk_uploaded.v1"
 
+    upload: str
     number: int  # from 1
     first: int  # offset of the first byte
     size: int

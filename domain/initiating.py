@@ -26,11 +26,13 @@ from provenstore.domain.file import File, file_stream
 from provenstore.domain.file_decisions import decide
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import SignedUrl
+from provenstore.domain.part_uploading import WRITE_URL_TTL
+from provenstore.domain.parts import MULTIPART_ABOVE, part_size_for
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
 from provenstore.domain.workspace import workspace_stream
 
-WRITE_URL_TTL = timedelta(minutes=15)
-"""How long a URL for writing works: long enough to begin sending, short enough to be of little use once leaked."""
+LANDING = "temp/uploads/landing/"
+"""Where bytes arrive that a URL could alter after their upload."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +96,7 @@ class Initiating:
     def _initiation(
         self, new: NewFile, category: Category, file_id: UUID, caller: Caller, now: datetime
     ) -> fe.UploadInitiated:
-        method = self._method(new.upload)
+        method = self._method(new)
         text.require_filename(new.filename)
         media_type = text.require_media_type(new.media_type)
         extension = extension_of(new.filename, media_type)
@@ -126,32 +128,53 @@ class Initiating:
             expires_at=new.expires_at,
             upload_expires_at=now + timedelta(seconds=UPLOAD_TTL),
             write_until=now + WRITE_URL_TTL if method == "presigned" else None,
+            landing=self._landing(method, file_id),
+            part_size=part_size_for(category.max_size if new.size is None else new.size)
+            if method == "multipart"
+            else None,
         )
 
-    def _method(self, asked: fe.UploadMethod | Literal["auto"]) -> fe.UploadMethod:
-        """Return the way in which the bytes come.
-
-        Through us, or through a URL of ours: bytes that went straight to a bucket could not be completed yet.
-        """
-        store = self._store.capabilities()
-        presigned = store.presign and not store.direct
+    def _method(self, new: NewFile) -> fe.UploadMethod:
+        """Return the way in which the bytes come: past us where there is a bucket and the size is known."""
+        store, asked = self._store.capabilities(), new.upload
         if asked == "auto":
-            return "api"
-        if asked == "multipart" or (asked == "presigned" and not presigned):
-            available = "auto, api, presigned" if presigned else "auto, api"
-            raise InvalidInput("upload", f"is {asked}, which is not available here; available are {available}")
+            if not store.direct or new.size is None:
+                return "api"
+            asked = "multipart" if new.size > MULTIPART_ABOVE else "presigned"
+        if asked == "presigned" and not store.presign:
+            raise InvalidInput(
+                "upload", "is presigned, which is not available here; available are auto, api, multipart"
+            )
+        if asked == "presigned" and store.direct and new.size is None:
+            raise InvalidInput("size", "must be declared for an upload that goes straight to the bucket")
+        if asked == "presigned" and (new.size or 0) > store.max_part_size:
+            raise InvalidInput(
+                "size",
+                f"is more than the {store.max_part_size:,} bytes of one PUT; take multipart",
+                limit=store.max_part_size,
+            )
+        if asked == "multipart" and new.size == 0:
+            raise InvalidInput("size", "is 0, and nothing cannot come in parts; take auto, api or presigned")
         return asked
 
+    def _landing(self, method: fe.UploadMethod, file_id: UUID) -> str | None:
+        """Return the key at which bytes arrive, if a URL could still write at the file's path after its upload."""
+        store = self._store.capabilities()
+        safe = {"api": True, "presigned": store.signed_if_absent, "multipart": not store.late_parts}
+        return None if safe[method] or not store.direct else f"{LANDING}{file_id}"
+
     def write_url(self, file: File) -> SignedUrl | None:
-        """Return the URL at which a presigned upload takes its bytes, None for other uploads.
+        """Return the URL at which a presigned upload takes its bytes, None for other uploads and once it is dead.
 
         It is bound to the event that initiated the upload and to what that declared; again it is the same URL.
         """
         declared = file.initiated
         if declared.upload != "presigned" or declared.write_until is None:
             return None
+        if self._recorder.clock.now() >= declared.write_until:
+            return None  # the content can still be streamed through us
         return self._store.presign_put(
-            file.path,
+            file.arrives_at,
             file=str(file.id),
             grant=str(file.private_events[0]),
             expires_at=declared.write_until,

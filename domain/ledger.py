@@ -15,7 +15,9 @@ from provenstore.domain import text
 from provenstore.domain.administration import Administration
 from provenstore.domain.caller import Caller, Operation, Permits
 from provenstore.domain.canonical import Json
+from provenstore.domain.clearing import Clearing
 from provenstore.domain.clock import Clock
+from provenstore.domain.completing import Completing
 from provenstore.domain.entropy import Entropy
 from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import InvalidInput
@@ -24,10 +26,12 @@ from provenstore.domain.file import APPROVAL_GOOD_FOR, File, access_stream, file
 from provenstore.domain.initiating import Initiating
 from provenstore.domain.linking import Linking
 from provenstore.domain.object_store import ObjectStore
+from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.purging import Purging
 from provenstore.domain.reading import Reading
 from provenstore.domain.recorder import Recorder, erasures
 from provenstore.domain.uploading import COMPLETION_GRACE, Uploading
+from provenstore.domain.verifying import Verifying
 
 _OF_LINKS = ("purpose", "recipient")
 ERASABLE = ("filename", "related", "subjects", "metadata", "reason", "name", "matter", *_OF_LINKS)
@@ -49,7 +53,11 @@ class Ledger:
         self.recorder = Recorder(log, clock, entropy, permits)
         self.administration = Administration(self.recorder)
         self.initiating = Initiating(self.recorder, store)
-        self.uploading = Uploading(self.recorder, store)
+        self.part_uploading = PartUploading(self.recorder, store)
+        self.completing = Completing(self.recorder, store, self.part_uploading)
+        self.uploading = Uploading(self.recorder, store, self.completing)
+        self.verifying = Verifying(self.recorder, store)
+        self.clearing = Clearing(self.recorder, store, self.part_uploading, self.verifying)
         self.purging = Purging(self.recorder, store)
         self.reading = Reading(self.recorder, store)
         self.linking = Linking(self.recorder, store, self.reading, self.administration)
@@ -65,7 +73,12 @@ class Ledger:
         self.initiate = self.initiating.initiate
         self.write_url = self.initiating.write_url
         self.upload_content = self.uploading.upload_content
-        self.abort_upload = self.uploading.abort
+        self.part_urls = self.part_uploading.part_urls
+        self.upload_part = self.part_uploading.upload_part
+        self.parts = self.part_uploading.parts
+        self.complete_upload = self.completing.complete
+        self.abort_upload = self.clearing.abort
+        self.verify_content = self.verifying.verify
         self.request_purge = self.purging.request
         self.approve_purge = self.purging.approve
         self.reject_purge = self.purging.reject
@@ -212,16 +225,19 @@ class Ledger:
         return found
 
     def settle(self, file_id: UUID) -> File:
-        """Do whatever is due for a file, as the system: finish, expire, clear, purge. Safe to repeat and to race."""
+        """Do whatever is due for a file, as the system: finish, expire, clear, purge, look once more.
+
+        Safe to repeat and to race.
+        """
         file = self.recorder.file(file_id)
         now = self.recorder.clock.now()
         if file.completion is not None and now - file.completion.at >= COMPLETION_GRACE:
-            file = self.uploading.finish(SYSTEM, file_id)
+            file = self.completing.finish(SYSTEM, file_id)
         if file.status == "initiated" and not file.held and now >= file.initiated.upload_expires_at:
             if file.completion is None:
-                file = self.uploading.expire(SYSTEM, file_id)
-        elif file.status in {"aborted", "expired"} and file.stored is None:
-            file = self.uploading.clear(SYSTEM, file_id)
+                file = self.clearing.expire(SYSTEM, file_id)
+        elif file.given_up:
+            file = self.clearing.clear(SYSTEM, file_id)
         elif file.status == "stored" and file.expires_at is not None and now >= file.expires_at:
             if not file.held and not file.retained(now):
                 file = self._change(
@@ -229,7 +245,7 @@ class Ledger:
                 )
         elif file.purge is not None and (file.purge.started or _may_start(file, now)):
             file = self.purging.carry_out(SYSTEM, file_id)
-        return file
+        return self.clearing.look(SYSTEM, file_id) if self.clearing.due(file, now) else file
 
     def flush(self, *, everything: bool = False) -> None:
         """Record counts of merged refusals whose minute is over, or all of them at shutdown."""

@@ -122,8 +122,14 @@ class ObjectStore(Protocol):
         source_version: str | None = None,
         if_source_etag: str | None = None,
         if_absent: bool = True,
+        part_size: int | None = None,
     ) -> ObjectInfo:
-        """Copy bytes and media type. Raises ObjectNotFound, SourceChanged (etag), AlreadyExists (as put does)."""
+        """Copy bytes and media type. Raises ObjectNotFound, SourceChanged (etag), AlreadyExists (as put does).
+
+        With `part_size` the etag of the copy is that of an upload in parts of so many bytes, all but the last, and
+        `if_absent` holds as at complete_multipart; without it, the etag is the store's affair. Raises InvalidInput
+        (part_size) if the bytes do not go into parts of that size.
+        """
         ...
 
     def versions(self, key: str) -> tuple[ObjectVersion, ...]:

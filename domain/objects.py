@@ -60,6 +60,10 @@ class Capabilities:
     if_absent_copy: bool  # and so is copy
     if_absent_complete: bool  # and so is complete_multipart, and put of more than single_put_size
     if_etag_delete: bool  # delete with if_etag is atomic against every other writer
+    # a part is taken after its upload was completed, by a URL of before, so that it may change or spoil the object
+    late_parts: bool
+    # a URL of presign_put never overwrites: the condition is part of the signature, and atomic; or it leads back to us
+    signed_if_absent: bool
     omits_parts: bool  # complete_multipart may leave stored parts out; otherwise it raises ContentMismatch
     versioning: bool  # earlier versions and delete markers are kept until deleted one by one
     presign: bool  # presign_* answer; otherwise they raise NotSupported

@@ -22,7 +22,7 @@ from provenstore.domain.errors import StoreUnavailable, Unavailable, WrongState
 from provenstore.domain.event_log import Guard, IdempotencyKey
 from provenstore.domain.file import File
 from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import ObjectNotFound
+from provenstore.domain.objects import ObjectNotFound, ObjectVersion
 from provenstore.domain.recorder import Recorder
 from provenstore.domain.workspace import workspace_stream
 
@@ -118,7 +118,7 @@ class Purging:
         file = recorder.file(file_id)
         if file.status == "purged":
             return file
-        found = self._versions(file)
+        found = _listed(self._standing(file))
         sha256 = self._digest(file)
         file = recorder.change(
             system,
@@ -146,22 +146,20 @@ class Purging:
             lambda _, now: c.RecordPurged(by=system.actor, now=now, versions=destroyed),
         )
 
-    def _versions(self, file: File) -> tuple[fe.DestroyedVersion, ...]:
-        return tuple(
-            fe.DestroyedVersion(version_id=one.version_id, size=one.size, marker=one.is_delete_marker)
-            for one in self._store.versions(file.path)
-        )
+    def _standing(self, file: File) -> list[ObjectVersion]:
+        return [version for key in file.keys for version in self._store.versions(key)]
 
     def _destroy(self, file: File) -> tuple[fe.DestroyedVersion, ...]:
         store = self._store
-        found = self._versions(file)
+        found = self._standing(file)
         for version in found:
-            store.delete(file.path, version=version.version_id)
-        for upload in store.list_multiparts(file.path):
-            store.abort_multipart(upload.key, upload.upload)
-        if store.versions(file.path) or store.list_multiparts(file.path):
+            store.delete(version.key, version=version.version_id)
+        for key in file.keys:
+            for upload in store.list_multiparts(key):
+                store.abort_multipart(upload.key, upload.upload)
+        if self._standing(file) or any(store.list_multiparts(key) for key in file.keys):
             raise StoreUnavailable("the store kept something of the file")
-        return found
+        return _listed(found)
 
     def _digest(self, file: File) -> str | None:
         """Return the SHA-256 of what will be destroyed: the verified one, or read and hashed now."""
@@ -176,6 +174,12 @@ class Purging:
             # Gone already, by the attempt before this one or outside us: there is nothing left to hash.
             return file.stored.sha256
         return digest.hexdigest()
+
+
+def _listed(found: Iterable[ObjectVersion]) -> tuple[fe.DestroyedVersion, ...]:
+    return tuple(
+        fe.DestroyedVersion(version_id=one.version_id, size=one.size, marker=one.is_delete_marker) for one in found
+    )
 
 
 def certificate(file: File, events: Iterable[Event]) -> dict[str, Json]:

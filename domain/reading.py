@@ -66,6 +66,8 @@ class Reading:
         if refusal is not None:
             self._recorder.deny(caller, file, operation, refusal)
             raise refusal
+        if file.damage is not None:
+            raise IntegrityViolated(f"the file's object is {file.damage}, so it is not given out", file=str(file.id))
         return file
 
     @contextmanager

@@ -7,7 +7,8 @@ from provenstore.domain import file_events as e
 from provenstore.domain.custody_decisions import why
 from provenstore.domain.errors import ContentMismatch, ContentTooLarge, InvalidInput, LegalHold, Refused, WrongState
 from provenstore.domain.event_types import Fact
-from provenstore.domain.file import File
+from provenstore.domain.file import STRAGGLERS_COME_FOR, File
+from provenstore.domain.integrity_decisions import altered
 
 Facts = tuple[Fact, ...]
 
@@ -21,6 +22,14 @@ def initiate(file: File | None, command: c.Initiate) -> Facts:
     return (Fact(command.data, command.private),)
 
 
+def open_multipart(file: File, command: c.OpenMultipart) -> Facts:
+    """Take parts from here on, unless somebody else was quicker to open an upload."""
+    require_taking(file)
+    if file.multipart != command.instead:
+        return ()
+    return (Fact(e.MultipartOpened(upload=command.upload)),)
+
+
 def request_completion(file: File, command: c.RequestCompletion) -> Facts:
     """Let one attempt publish, if the bytes are what was declared (rule stored-only-after-check)."""
     require_open(file)
@@ -28,15 +37,21 @@ def request_completion(file: File, command: c.RequestCompletion) -> Facts:
         raise WrongState("an object that nobody announced is being removed; upload again in a moment")
     if file.completion is not None:
         # The same digests are the same attempt, gone on with after a crash; anything else came second.
-        same = (file.completion.size, file.completion.sha256) == (command.size, command.sha256)
-        if same and command.sha256 is not None:
+        announced = file.completion
+        same = (announced.size, announced.sha256, announced.etag) == (command.size, command.sha256, command.etag)
+        if same and (command.sha256 is not None or command.etag is not None):
             return ()
         raise WrongState("another upload of this file is being completed")
     if mismatch := declared_mismatch(file, command):
         raise mismatch
     extra = max(0, command.size - file.reserved)
     data = e.CompletionRequested(
-        size=command.size, sha256=command.sha256, md5=command.md5, parts=command.parts, quota_bytes=extra
+        size=command.size,
+        sha256=command.sha256,
+        md5=command.md5,
+        parts=command.parts,
+        quota_bytes=extra,
+        etag=command.etag,
     )
     return (Fact(data, decision="quota-reserved/1"),)
 
@@ -64,19 +79,24 @@ def declared_mismatch(file: File, found: c.RequestCompletion | c.RecordStored) -
 
 def record_stored(file: File, command: c.RecordStored) -> Facts:
     """Record Stored for exactly the bytes that were announced (rule stored-only-after-check)."""
-    if file.stored is not None and (file.stored.size, file.stored.sha256) == (command.size, command.sha256):
+    if file.stored is not None and _same_object(file.stored, command):
         return ()  # another process, settling the same announcement, was quicker
     require_open(file)
     announced = file.completion
     if announced is None or announced.stray:
         raise WrongState("nothing was announced for this file")
-    if announced.size != command.size or (announced.sha256 or command.sha256) != (command.sha256 or announced.sha256):
-        raise ContentMismatch(
-            "the object in its place is not the one that was announced",
-            check="sha256",
-            expected=announced.sha256,
-            actual=command.sha256,
-        )
+    for check, expected, actual in (
+        ("size", announced.size, command.size),
+        ("sha256", announced.sha256, command.sha256),
+        ("etag", announced.etag, command.etag),
+    ):
+        if expected is not None and actual is not None and expected != actual:
+            raise ContentMismatch(
+                "the object in its place is not the one that was announced",
+                check=check,
+                expected=str(expected),
+                actual=str(actual),
+            )
     if mismatch := declared_mismatch(file, command):
         raise mismatch
     data = e.Stored(
@@ -88,8 +108,15 @@ def record_stored(file: File, command: c.RecordStored) -> Facts:
         version_id=command.version_id,
         expires_at=_expiry(file, command),
         quota_bytes=command.size - file.reserved,
+        look_after=command.now + STRAGGLERS_COME_FOR if command.leftovers else None,
     )
     return (Fact(data, decision="stored-only-after-check/1"),)
+
+
+def _same_object(stored: e.Stored, command: c.RecordStored) -> bool:
+    if (stored.size, stored.sha256) != (command.size, command.sha256):
+        return False
+    return command.sha256 is not None or stored.etag == command.etag
 
 
 def _expiry(file: File, command: c.RecordStored) -> datetime | None:
@@ -104,10 +131,18 @@ def _expiry(file: File, command: c.RecordStored) -> datetime | None:
 
 def record_integrity_failure(file: File, command: c.RecordIntegrityFailure) -> Facts:
     """Record a mismatch; what concerns the announced object is recorded once."""
+    if command.found == "at_rest":
+        return altered(file, command)
     require_open(file)
     if command.found != "arriving" and (file.completion is None or file.completion.stray):
         return ()  # another process, settling the same announcement, was quicker
-    data = e.IntegrityFailed(found=command.found, check=command.check, expected=command.expected, actual=command.actual)
+    data = e.IntegrityFailed(
+        found=command.found,
+        check=command.check,
+        expected=command.expected,
+        actual=command.actual,
+        look_after=command.now + STRAGGLERS_COME_FOR if command.found == "nothing" else None,
+    )
     return (Fact(data, outcome="failed", decision="stored-only-after-check/1"),)
 
 
@@ -142,14 +177,13 @@ def expire_upload(file: File, command: c.ExpireUpload) -> Facts:
 
 def record_cleared(file: File, command: c.RecordCleared) -> Facts:
     """Free the reserved space, but only when no write URL of the upload is alive (rule quota-released-late)."""
-    if file.status not in {"aborted", "expired"} or file.stored is not None:
+    if not file.given_up:
         raise WrongState("the upload has not been given up")
     if file.cleared:
         return ()
-    write_until = file.initiated.write_until
-    if write_until is not None and command.now < write_until:
+    if command.write_until is not None and command.now < command.write_until:
         raise WrongState("a write URL of the upload is still alive", rule="quota-released-late")
-    data = e.UploadCleared(quota_bytes=-file.reserved, quota_files=-1)
+    data = e.UploadCleared(quota_bytes=-file.reserved, quota_files=-1, write_until=command.write_until)
     return (Fact(data, decision="quota-released-late/1"),)
 
 
@@ -157,6 +191,12 @@ def require_open(file: File) -> None:
     """Refuse unless the upload is unfinished."""
     if file.status != "initiated":
         raise WrongState(f"the file is {file.status.replace('_', ' ')}, so its upload is over", status=file.status)
+
+
+def require_taking(file: File) -> None:
+    """Refuse unless the upload still takes bytes: unfinished, and not being completed."""
+    require_open(file)
+    _not_completing(file)
 
 
 def _not_completing(file: File) -> None:

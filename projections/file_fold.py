@@ -14,11 +14,12 @@ from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.event_log import Disclosures, Values
+from provenstore.domain.file import later
 from provenstore.projections.file_row import Disposal, FileRow, Hold, Related
 from provenstore.projections.fold import fold_events
 
 _STREAMS: Final = ("file:", "access:")
-"""Chunks (`parts:`) are not here: they change nothing that a reader of the file sees."""
+"""Chunks (`parts:`) are not here: they change nothing that a reader of the file sees. URLs for parts do."""
 
 
 class FileFold:
@@ -26,7 +27,8 @@ class FileFold:
 
     def keys(self, event: Event) -> tuple[str, ...]:
         """Return the id of the file whose history the event belongs to."""
-        return (event.stream.partition(":")[2],) if event.stream.startswith(_STREAMS) else ()
+        mine = event.stream.startswith(_STREAMS) or isinstance(event.data, events.PartUrlsIssued)
+        return (event.stream.partition(":")[2],) if mine else ()
 
     def fold(self, key: str, row: FileRow | None, event: Event, values: Values) -> FileRow | None:
         """Return the file's row after `event`."""
@@ -35,6 +37,7 @@ class FileFold:
         if row is None:
             return None
         row = _uploaded(row, event)
+        row = _looked_at(row, event)
         row = _removed(row, event)
         row = _disposed(row, event)
         row = _described(row, event, values)
@@ -75,7 +78,7 @@ def _initiated(key: str, event: Event, data: events.UploadInitiated, values: Val
         created_at=event.time,
         expires_at=data.expires_at,
         upload_expires_at=data.upload_expires_at,
-        write_until=data.write_until,
+        look_after=data.write_until,
     )
 
 
@@ -106,6 +109,28 @@ def _uploaded(row: FileRow, event: Event) -> FileRow:
             return replace(row, status="expired", pending="clear")
         case events.UploadCleared():
             return replace(row, pending=None)
+    return row
+
+
+def _looked_at(row: FileRow, event: Event) -> FileRow:
+    """Follow what is known of the object since: readings, and until when something may still appear in its place."""
+    match event.data:
+        case events.PartUrlsIssued() as data:
+            return replace(row, look_after=later(row.look_after, data.write_until))
+        case events.IntegrityFailed(found="nothing") as data:
+            return replace(row, look_after=later(row.look_after, data.look_after))
+        case events.Stored() as data:
+            return replace(row, look_after=later(row.look_after, data.look_after))
+        case events.UploadCleared() as data:
+            return replace(row, looked_after=later(row.looked_after, data.write_until))
+        case events.PlaceChecked() as data:
+            return replace(row, looked_after=later(row.looked_after, data.look_after))
+        case events.IntegrityVerified() as data:
+            return replace(row, sha256=data.sha256, sha256_status="verified", verified_at=event.time, damage=None)
+        case events.IntegrityFailed(found="at_rest"):
+            return replace(row, damage="altered")
+        case events.ObjectMissing():
+            return replace(row, damage="missing")
     return row
 
 

@@ -120,6 +120,14 @@ class Files:
         """Return uploads that were not finished in time, are not being completed, and are under no hold."""
         return self._select(("unfinished",), {"now": now, "limit": limit})
 
+    def look_again(self, now: datetime, limit: int = MAX_PAGE) -> tuple[FileRow, ...]:
+        """Return files whose last URL for writing has died, and at whose keys nobody has looked since."""
+        return self._select(("look_again",), {"now": now, "limit": limit})
+
+    def unverified(self, limit: int = MAX_PAGE) -> tuple[FileRow, ...]:
+        """Return stored files whose SHA-256 is a claim, or unknown."""
+        return self._select(("unverified",), {"limit": limit})
+
     def in_flight(self, *, after: int = 0, limit: int = MAX_PAGE) -> tuple[FileRow, ...]:
         """Return files with an intent that has no outcome (`pending`), created above position `after`."""
         return self._select(("in_flight",), {"after": after, "limit": limit})

@@ -15,6 +15,7 @@ from provenstore.domain.file_events import AccessLevel, RetentionMode, Sha256Sta
 Status = Literal["initiated", "stored", "soft_deleted", "purged", "aborted", "expired"]
 Disposal = Literal["requested", "approved", "purging", "failed"]
 Effect = Literal["complete", "clear", "purge"]
+Damage = Literal["altered", "missing"]
 View = Literal["default", "full"]
 
 
@@ -73,7 +74,10 @@ class FileRow:
     deleted_at: datetime | None = None
     expires_at: datetime | None  # as asked for until stored
     upload_expires_at: datetime
-    write_until: datetime | None
+    look_after: datetime | None  # from then on nothing can write at the file's keys any more
+    looked_after: datetime | None = None  # the `look_after` that was dealt with
+    verified_at: datetime | None = None  # when the whole object was last read and found right
+    damage: Damage | None = None  # what a reading found
     retention_until: datetime | None = None
     retention_mode: RetentionMode | None = None
     legal_holds: tuple[Hold, ...] = ()
@@ -116,6 +120,8 @@ def to_json(row: FileRow, view: View = "default") -> dict[str, Json]:
             "extension": row.extension,
             "upload_method": row.upload,
             "checksums": {"sha256": row.sha256, "md5": row.md5},
+            "verified_at": _time(row.verified_at),
+            "damage": row.damage,
             "download_count": row.downloads,
             "last_access": _time(row.last_access),
         }

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from psycopg import Connection, Cursor
 from psycopg.rows import class_row
+from psycopg.sql import SQL
 
 from provenstore.domain.errors import Misconfigured, Unavailable
 from provenstore.projections.database import NotMade, Pool, reading
@@ -74,7 +75,8 @@ class Positions:
 def prepare(connection: Connection[Any], projections: Sequence[Projection[Any]]) -> None:
     """Make what is missing of the tables of `projections`, in one transaction; any number of processes may try.
 
-    `connection` is of the role that owns the read models. Misconfigured when rows of another version are there.
+    Rows of an older version are dropped, and lists lag until all events are folded anew. `connection` is of the role
+    that owns the read models. Misconfigured when rows of a newer version are there.
     """
     texts = queries("projection")
     with connection.transaction():
@@ -85,16 +87,29 @@ def prepare(connection: Connection[Any], projections: Sequence[Projection[Any]])
             connection.execute(texts["register"], {"name": projection.name, "version": projection.version})
         found = {place.name: place for place in places(connection)}
         for projection in projections:
+            if found[projection.name].version < projection.version:
+                _renew(connection, found[projection.name], projection)
+        found = {place.name: place for place in places(connection)}
+        for projection in projections:
             place = found[projection.name]
             if place.version != projection.version:
                 raise Misconfigured(
-                    f"{place.name} holds rows of version {place.version}, this release folds version "
-                    f"{projection.version}: it must be rebuilt"
+                    f"{place.name} holds rows of version {place.version}, this release folds only version "
+                    f"{projection.version}: a newer release has been here"
                 )
             table = f"{projection.tables[0]}_{place.generation}"
             made = connection.execute(texts["table_exists"], {"table": table}).fetchone()
             if made != (True,):
                 connection.execute(projection.create(place.generation))
+
+
+def _renew(connection: Connection[Any], place: Place, projection: Projection[Any]) -> None:
+    """Let a read model begin anew in a generation of its own, and drop the tables of the old one."""
+    texts = queries("projection")
+    connection.execute(texts["renew"], {"name": projection.name, "version": projection.version})
+    for view in projection.tables:
+        old = SQL(f"{view}_{place.generation:d}")
+        connection.execute(SQL(texts["drop"]).format(view=SQL(view), table=old))
 
 
 def places(connection: Connection[Any]) -> tuple[Place, ...]:

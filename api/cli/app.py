@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from provenstore.api.cli import administration, change, files, get, keeping, link, maintenance, put, serve
+from provenstore.api.cli import administration, bucket, change, files, get, keeping, link, maintenance, put, serve
 
 app = typer.Typer(
     name="provenstore",
@@ -38,5 +38,5 @@ def _common(
     pass
 
 
-for part in (serve, put, get, link, files, change, keeping, administration, maintenance):
+for part in (serve, put, get, link, files, change, keeping, administration, maintenance, bucket):
     part.register(app)

@@ -16,8 +16,8 @@ Decision = Literal["withdraw", "approve", "reject"]
 class Custody(Protocol):
     """The acts that commands are made of; `provenstore.api.client.Client` describes each."""
 
-    def initiate(self, new: Document) -> Document:
-        """Begin a file; answers {"file", "upload"}."""
+    def initiate(self, new: Document, key: str | None = None) -> Document:
+        """Begin a file; answers {"file", "upload"}. The same again under the same `key` answers the same file."""
 
     def upload(self, file_id: str, body: Iterable[bytes], *, size: int | None, media_type: str) -> Document:
         """Send the whole content, which finishes the file; answers File."""
@@ -25,8 +25,10 @@ class Custody(Protocol):
     def abort(self, file_id: str, reason: str) -> Document:
         """Give an unfinished upload up; answers File."""
 
-    def content(self, file_id: str) -> AbstractContextManager[Iterator[bytes]]:
-        """Lend the content as it comes."""
+    def content(
+        self, file_id: str, *, first: int = 0, sha256: str | None = None
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """Lend the content as it comes, from byte `first` on; PreconditionFailed if it is not that of `sha256`."""
 
     def issue_link(self, file_id: str, wish: Document) -> Document:
         """Issue a link; answers {"id", "url", "expires_at", "observed"}."""

@@ -4,6 +4,8 @@ Reach over the directory's files is the permission: whoever can open it could re
 subject, so a second person is another user, never the same one twice.
 """
 
+import hashlib
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +25,8 @@ from provenstore.api.wiring import open_services
 from provenstore.domain import workspace as ws
 from provenstore.domain.caller import Caller
 from provenstore.domain.envelope import Actor
-from provenstore.domain.errors import InvalidInput
+from provenstore.domain.errors import InvalidInput, PreconditionFailed
+from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.file import File
 from provenstore.domain.initiating import NewFile
 from provenstore.projections.file_fold import fold_file
@@ -61,12 +64,13 @@ class Direct:
 
     # -- content -------------------------------------------------------------------------------------------
 
-    def initiate(self, new: Document) -> Document:
+    def initiate(self, new: Document, key: str | None = None) -> Document:
         """Begin a file; there is no URL to send its bytes to, so "upload" names only the method."""
         body = _parse(bodies.NewFileBody, new)
         fields = body.model_dump(exclude={"upload", "related"})
         fields["related"] = tuple(one.model_dump() for one in body.related)
-        file = self._ledger.initiate(self._caller, NewFile(**fields, upload="api"))
+        named = None if key is None else IdempotencyKey(self._caller.principal, key, _fingerprint(new))
+        file = self._ledger.initiate(self._caller, NewFile(**fields, upload="api"), named)
         return {"file": self._file(file), "upload": {"method": "api"}}
 
     def upload(self, file_id: str, body: Iterable[bytes], *, size: int | None, media_type: str) -> Document:
@@ -79,9 +83,12 @@ class Direct:
         return self._file(self._ledger.abort_upload(self._caller, UUID(file_id), reason))
 
     @contextmanager
-    def content(self, file_id: str) -> Iterator[Iterator[bytes]]:
+    def content(self, file_id: str, *, first: int = 0, sha256: str | None = None) -> Iterator[Iterator[bytes]]:
         """Lend the content after recording the access."""
-        with self._ledger.content(self._caller, UUID(file_id)) as content:
+        with self._ledger.content(self._caller, UUID(file_id), first=first or None) as content:
+            stored = content.file.stored
+            if first and (stored is None or stored.sha256 != sha256):
+                raise PreconditionFailed("the content is not the one that was begun")
             yield iter(content.reader)
 
     def issue_link(self, file_id: str, wish: Document) -> Document:
@@ -107,7 +114,7 @@ class Direct:
     def files(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
         """List from the read model, brought up to the present first."""
         query = _parse(bodies.ListQuery, {**asked, "limit": limit})
-        wanted = query.model_dump(exclude={"workspace", "cursor", "limit", "min_position"}, exclude_none=True)
+        wanted = query.model_dump(exclude={"workspace", "cursor", "limit", "min_position", "fresh"}, exclude_none=True)
         scope = self._ledger.listable(self._caller, query.workspace)
         within = None if scope is None else (scope,)
         self._services.wait_for(self._ledger.log.position())
@@ -242,6 +249,10 @@ class Direct:
 
     def _purge(self, file_id: str) -> Document:
         return views.purge_json(self._ledger.lifecycle(self._caller, UUID(file_id)))
+
+
+def _fingerprint(document: Document) -> bytes:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).digest()
 
 
 def _parse(body: type[Parsed], document: Mapping[str, Any]) -> Parsed:

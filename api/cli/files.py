@@ -7,7 +7,21 @@ import typer
 
 from provenstore.api.cli import text
 from provenstore.api.cli.custody import Document
-from provenstore.api.cli.options import FileId, Reason, RequiredReason, Status, Variant, instant, pair
+from provenstore.api.cli.filters import (
+    AboutPerson,
+    CreatedBefore,
+    CreatedFrom,
+    InCategory,
+    InWorkspace,
+    Named,
+    OfOwner,
+    OfType,
+    OfVariant,
+    RelatedTo,
+    WithEntry,
+    conditions,
+)
+from provenstore.api.cli.options import FileId, Reason, RequiredReason, Status
 from provenstore.api.cli.session import Session, command
 
 _PAGE = 1_000
@@ -20,23 +34,23 @@ def register(app: typer.Typer) -> None:
     def ls(
         session: Session,
         *,
-        workspace: Annotated[str | None, typer.Option(help="Only this workspace.")] = None,
-        category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
-        variant: Annotated[Variant | None, typer.Option(help="Only this variant.")] = None,
+        workspace: InWorkspace = None,
+        category: InCategory = None,
+        variant: OfVariant = None,
         status: Annotated[
             Status | None, typer.Option(help="initiated, stored, soft_deleted, purged, aborted or expired.")
         ] = None,
-        name: Annotated[str | None, typer.Option(help="Only names that contain this.")] = None,
-        media_type: Annotated[str | None, typer.Option(help="Only this media type.")] = None,
-        owner: Annotated[str | None, typer.Option(help="Only files of this actor.")] = None,
-        subject: Annotated[str | None, typer.Option(help="Only files about this person.")] = None,
-        related: Annotated[str | None, typer.Option(metavar="TYPE:ID", help="Only of this business object.")] = None,
-        metadata: Annotated[str | None, typer.Option(metavar="KEY=VALUE", help="Only with this entry.")] = None,
+        name: Named = None,
+        media_type: OfType = None,
+        owner: OfOwner = None,
+        subject: AboutPerson = None,
+        related: RelatedTo = None,
+        metadata: WithEntry = None,
         held: Annotated[bool | None, typer.Option("--held/--not-held", help="Under a legal hold or not.")] = None,
         min_size: Annotated[int | None, typer.Option(min=0, help="At least so many bytes.")] = None,
         max_size: Annotated[int | None, typer.Option(min=0, help="At most so many bytes.")] = None,
-        created_from: Annotated[str | None, typer.Option(metavar="TIME", help="Created then or later.")] = None,
-        created_before: Annotated[str | None, typer.Option(metavar="TIME", help="Created before.")] = None,
+        created_from: CreatedFrom = None,
+        created_before: CreatedBefore = None,
         min_position: Annotated[
             int | None, typer.Option(min=0, help="Wait until the list has seen this position, e.g. one of `history`.")
         ] = None,
@@ -45,27 +59,24 @@ def register(app: typer.Typer) -> None:
         everything: Annotated[bool, typer.Option("--all", help="All pages, as one answer.")] = False,
     ) -> None:
         """List files, newest first."""
-        asked: dict[str, Any] = {
-            "workspace": workspace,
-            "category": category,
-            "variant": variant,
-            "status": status,
-            "filename_contains": name,
-            "media_type": media_type,
-            "owner": owner,
-            "subject": subject,
-            "held": held,
-            "min_position": min_position,
-            "min_size": min_size,
-            "max_size": max_size,
-            "created_from": instant("--created-from", created_from),
-            "created_before": instant("--created-before", created_before),
-        }
-        if related is not None:
-            asked["related_type"], asked["related_id"] = pair("--related", related, ":")
-        if metadata is not None:
-            asked["metadata_key"], asked["metadata_value"] = pair("--metadata", metadata, "=")
-        given = {key: value for key, value in asked.items() if value is not None}
+        given = conditions(
+            workspace=workspace,
+            category=category,
+            variant=variant,
+            status=status,
+            filename_contains=name,
+            media_type=media_type,
+            owner=owner,
+            subject=subject,
+            related=related,
+            metadata=metadata,
+            held=held,
+            min_position=min_position,
+            min_size=min_size,
+            max_size=max_size,
+            created_from=created_from,
+            created_before=created_before,
+        )
         page = session.custody.files(given, cursor=cursor, limit=_PAGE if everything else limit)
         while everything and page["next"] is not None:
             more = session.custody.files(given, cursor=page["next"], limit=_PAGE)

@@ -1,21 +1,31 @@
-"""`get`: content out of custody, compared with the SHA-256 that the ledger recorded."""
+"""`get`: content out of custody, compared with the SHA-256 that the ledger recorded; one file, or many at once."""
 
+import contextlib
 import hashlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Annotated
+from threading import Event
+from typing import Annotated, Any
 
 import typer
 
-from provenstore.api.cli import text
+from provenstore.api.cli import filters, text
+from provenstore.api.cli.board import board
+from provenstore.api.cli.crew import as_finished
 from provenstore.api.cli.custody import Document
+from provenstore.api.cli.destination import Destination
+from provenstore.api.cli.fetching import Fetched, Fetcher
 from provenstore.api.cli.local_files import whole_file
-from provenstore.api.cli.options import FileId
+from provenstore.api.cli.options import FileIds, Jobs, Quiet
 from provenstore.api.cli.session import Session, command
-from provenstore.domain.errors import IntegrityViolated, InvalidInput
+from provenstore.api.cli.tally import Tally
+from provenstore.domain.errors import IntegrityViolated, InvalidInput, ProvenstoreError
 
 STDOUT = Path("-")
+
+_PAGE = 1_000
 
 
 def register(app: typer.Typer) -> None:
@@ -24,33 +34,96 @@ def register(app: typer.Typer) -> None:
     @command(app, "get")
     def get(
         session: Session,
-        file_id: FileId,
+        file_ids: FileIds = None,
+        *,
         output: Annotated[
             Path | None, typer.Option("--output", "-o", help="Where to; - is stdout. By default the file's own name.")
         ] = None,
+        into: Annotated[
+            Path | None,
+            typer.Option(
+                "--into",
+                "-r",
+                metavar="FOLDER",
+                help="Read many files into this folder: those of the ids, or of the conditions.",
+            ),
+        ] = None,
         force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
+        workspace: filters.InWorkspace = None,
+        category: filters.InCategory = None,
+        variant: filters.OfVariant = None,
+        name: filters.Named = None,
+        media_type: filters.OfType = None,
+        owner: filters.OfOwner = None,
+        subject: filters.AboutPerson = None,
+        related: filters.RelatedTo = None,
+        metadata: filters.WithEntry = None,
+        created_from: filters.CreatedFrom = None,
+        created_before: filters.CreatedBefore = None,
+        jobs: Jobs = 8,
+        quiet: Quiet = False,
     ) -> None:
-        """Read a file's content, verified against the ledger; the access is recorded first.
+        """Read files' content, verified against the ledger; each access is recorded first.
 
         A file appears under its name only when all bytes are there and verified. On stdout the bytes are out before
         they can be: exit code 7 says that they were not the recorded ones.
+
+        With -r the stored files of the ids, or those that the conditions narrow to, are written into a folder, at the
+        place that `put` kept. The same again goes on where it was interrupted, and what is there is unchanged. A name
+        that could do harm is changed; a file whose place is taken goes beside it, with its id in its name. Answers id
+        and path, as files are finished, and --json one document a line; exit codes are as those of `put`.
         """
-        if output == STDOUT and session.out.as_json:
-            raise typer.BadParameter("cannot go to stdout together with --json", param_hint="--output")
-        file = session.custody.file(str(file_id))
-        if output == STDOUT:
-            _copy(session, file, sys.stdout.buffer.write)
+        asked = filters.conditions(
+            workspace=workspace,
+            category=category,
+            variant=variant,
+            filename_contains=name,
+            media_type=media_type,
+            owner=owner,
+            subject=subject,
+            related=related,
+            metadata=metadata,
+            created_from=created_from,
+            created_before=created_before,
+        )
+        ids = list(dict.fromkeys(str(one) for one in file_ids or ()))
+        if into is None:
+            _get_one(session, _only(ids, asked), output, force=force, quiet=quiet)
             return
-        target = output or _own_name(file)
-        if target.is_dir():
-            target = target / _own_name(file)
-        with whole_file(target, force=force) as opened:
-            _copy(session, file, opened.write)
-        if session.out.as_json:
-            session.out.document(file)
-        else:
-            session.out.line(target)
-            session.out.say(f"verified {text.size(file['size'])} against SHA-256 {file['sha256']}")
+        if output is not None:
+            raise typer.BadParameter("and --into exclude each other", param_hint="--output")
+        if bool(ids) == bool(asked):
+            raise typer.BadParameter("takes either ids or conditions such as --workspace", param_hint="--into")
+        wanted = _listed(session, asked) if asked else iter(ids)
+        _get_many(session, wanted, into, jobs=jobs, force=force, quiet=quiet)
+
+
+def _only(ids: list[str], asked: dict[str, Any]) -> str:
+    if asked:
+        raise typer.BadParameter("is needed where conditions narrow a list", param_hint="--into")
+    if len(ids) != 1:
+        raise typer.BadParameter("exactly one, or several with --into", param_hint="ID")
+    return ids[0]
+
+
+def _get_one(session: Session, file_id: str, output: Path | None, *, force: bool, quiet: bool) -> None:
+    if output == STDOUT and session.out.as_json:
+        raise typer.BadParameter("cannot go to stdout together with --json", param_hint="--output")
+    file = session.custody.file(file_id)
+    if output == STDOUT:
+        _copy(session, file, sys.stdout.buffer.write)
+        return
+    target = output or _own_name(file)
+    if target.is_dir():
+        target = target / _own_name(file)
+    with whole_file(target, force=force) as opened:
+        _copy(session, file, opened.write)
+    if session.out.as_json:
+        session.out.document(file)
+        return
+    session.out.line(target)
+    if not quiet:
+        session.out.say(f"verified {text.size(file['size'])} against SHA-256 {file['sha256']}")
 
 
 def _copy(session: Session, file: Document, write: Callable[[bytes], object]) -> None:
@@ -76,3 +149,52 @@ def _own_name(file: Document) -> Path:
     if not name or name.startswith((".", "-")) or "/" in name or "\0" in name:
         raise InvalidInput("output", "is missing, and the file's own name is not one to write to; give one with -o")
     return Path(name)
+
+
+def _listed(session: Session, asked: dict[str, Any]) -> Iterator[Document]:
+    """Yield the stored files that the conditions narrow to, a page at a time."""
+    cursor: str | None = None
+    while True:
+        page = session.custody.files({**asked, "status": "stored", "fresh": cursor is None}, cursor=cursor, limit=_PAGE)
+        yield from page["files"]
+        cursor = page["next"]
+        if cursor is None:
+            return
+
+
+def _get_many(
+    session: Session, wanted: Iterator[Document | str], into: Path, *, jobs: int, force: bool, quiet: bool
+) -> None:
+    """Write what is wanted, tell of each, and leave with the gravest exit code."""
+    tally = Tally(session.out, "written", quiet=quiet)
+    custody = session.custody
+    with Destination(into) as destination, board("reading", quiet=quiet) as shown:
+        fetcher = Fetcher(custody, destination, Event(), force=force)
+
+        def fetch(one: Document | str) -> tuple[Document, Fetched]:
+            file = custody.file(one) if isinstance(one, str) else one
+            with shown.file(str(file["filename"] or file["id"]), file["size"]) as advance:
+                return file, fetcher.fetch(file, advance)
+
+        outcomes = as_finished(fetch, wanted, jobs=jobs, stop=fetcher.stop)
+        try:
+            with contextlib.closing(outcomes):
+                for one, outcome in outcomes:
+                    _tell(tally, into, one, outcome)
+                    shown.count()
+                    if tally.hopeless:
+                        break
+        except KeyboardInterrupt:
+            tally.sum_up(interrupted=True)
+            raise
+    tally.sum_up()
+    raise typer.Exit(tally.exit_code)
+
+
+def _tell(tally: Tally, into: Path, one: Document | str, outcome: Future[tuple[Document, Fetched]]) -> None:
+    try:
+        file, fetched = outcome.result()
+    except (ProvenstoreError, OSError) as error:
+        tally.fail(one if isinstance(one, str) else one["id"], error)
+        return
+    tally.succeed(into.joinpath(*fetched.place), file, "written" if fetched.written else "unchanged")

@@ -15,7 +15,14 @@ from provenstore.domain.errors import Refused
 
 CHUNK = 1 << 20
 
-_CANNOT_LINK = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+CANNOT_LINK = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+"""What file systems without hard links say."""
+
+
+class FileChanged(Refused):
+    """The file changed while it was read or sent; nothing of it was stored."""
+
+    code = "file-changed"
 
 
 @dataclass
@@ -33,12 +40,12 @@ class Hashed:
         for chunk in self.chunks:
             self.count += len(chunk)
             if self.expected is not None and self.count > self.expected:
-                raise Refused("the file grew while it was read")
+                raise FileChanged("the file grew while it was read")
             self._digest.update(chunk)
             self.advance(len(chunk))
             yield chunk
         if self.expected is not None and self.count < self.expected:
-            raise Refused("the file shrank while it was read")
+            raise FileChanged("the file shrank while it was read")
 
     @property
     def sha256(self) -> str:
@@ -52,10 +59,9 @@ def chunks_of(file: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
-def regular_size(file: BinaryIO) -> int | None:
-    """Return how many bytes an open regular file has from here on, or None for a pipe."""
-    found = os.fstat(file.fileno())
-    return found.st_size - file.tell() if stat.S_ISREG(found.st_mode) else None
+def is_regular(file: BinaryIO) -> bool:
+    """Tell whether an open file can be read twice, unlike a pipe."""
+    return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
 
 
 @contextlib.contextmanager
@@ -72,7 +78,7 @@ def whole_file(target: Path, *, force: bool) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            os.fchmod(file.fileno(), 0o666 & ~_umask())
+            os.fchmod(file.fileno(), 0o666 & ~umask())
         _place(Path(name), target, force=force)
     finally:
         with contextlib.suppress(FileNotFoundError):
@@ -89,12 +95,13 @@ def _place(made: Path, target: Path, *, force: bool) -> None:
     except FileExistsError:
         raise Refused(f"{target} is there already; --force replaces it") from None
     except OSError as exc:
-        if exc.errno not in _CANNOT_LINK:
+        if exc.errno not in CANNOT_LINK:
             raise
         made.rename(target)
 
 
-def _umask() -> int:
+def umask() -> int:
+    """Return the process's mask; not for several threads, since it is changed for a moment."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask

@@ -19,6 +19,9 @@ def _id(value: str) -> UUID:
 
 
 FileId = Annotated[UUID, typer.Argument(metavar="ID", help="The file's id.", show_default=False, parser=_id)]
+FileIds = Annotated[
+    list[UUID] | None, typer.Argument(metavar="ID", help="The files' ids.", show_default=False, parser=_id)
+]
 KeyId = Annotated[UUID, typer.Argument(metavar="ID", help="The key's id.", show_default=False, parser=_id)]
 Reason = Annotated[str | None, typer.Option(help="Why; kept with the event as an erasable private value.")]
 RequiredReason = Annotated[
@@ -28,6 +31,8 @@ RequiredReason = Annotated[
 AccessLevel = Literal["private", "workspace", "public"]
 Status = Literal["initiated", "stored", "soft_deleted", "purged", "aborted", "expired"]
 Variant = Literal["original", "processed", "chunk", "thumbnail"]
+Jobs = Annotated[int, typer.Option(min=1, max=64, help="Files at once.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what failed.")]
 Workspace = Annotated[str, typer.Option(help="The workspace (tenant).")]
 
 

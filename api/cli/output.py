@@ -1,6 +1,7 @@
 """The two streams: stdout carries the answer and nothing else, stderr what is said meanwhile.
 
-With `json` the answer is exactly one JSON document in ASCII, so that nothing in it can steer a terminal.
+With `json` the answer is exactly one JSON document in ASCII, so that nothing in it can steer a terminal; only what is
+done to many files answers one document for each, a line each.
 """
 
 import json
@@ -35,6 +36,11 @@ class Output:
     def document(self, document: object) -> None:
         """Answer with one JSON document."""
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
+
+    def record(self, document: object) -> None:
+        """Answer with one JSON document on one line, at once: one of many, which a program reads as they come."""
+        sys.stdout.write(json.dumps(document) + "\n")
+        sys.stdout.flush()
 
     def line(self, *values: object) -> None:
         """Answer with one line, fields separated by tabs."""

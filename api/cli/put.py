@@ -1,29 +1,34 @@
-"""`put`: local files into custody, each hashed while it is read and compared with what the ledger recorded."""
+"""`put`: local files and folders into custody, several at once, each compared with what the ledger recorded."""
 
 import contextlib
 import os
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from threading import Event
+from typing import Annotated, BinaryIO
 
 import typer
 
 from provenstore.api.cli import text
-from provenstore.api.cli.custody import Custody, Document
-from provenstore.api.cli.local_files import Hashed, chunks_of, regular_size
-from provenstore.api.cli.options import AccessLevel, Variant, Workspace, instant, pair
+from provenstore.api.cli.board import Board, board
+from provenstore.api.cli.crew import as_finished
+from provenstore.api.cli.custody import Document
+from provenstore.api.cli.local_files import chunks_of, is_regular
+from provenstore.api.cli.options import AccessLevel, Jobs, Quiet, Variant, Workspace, instant, pair
+from provenstore.api.cli.sending import DEFAULT_WORKSPACE, PATH, Sender, Stored, Wishes
 from provenstore.api.cli.session import Session, command
+from provenstore.api.cli.sources import STDIN, LeftOut, Source, Unreadable, found
+from provenstore.api.cli.tally import Tally
 from provenstore.api.cli.text import safe
-from provenstore.domain.errors import IntegrityViolated, InvalidInput, NotFound, ProvenstoreError, Unavailable
-from provenstore.domain.text import require_filename
+from provenstore.domain.errors import NotFound, ProvenstoreError
 
-STDIN = Path("-")
-DEFAULT_WORKSPACE = "default"
-
-Files = Annotated[
+Paths = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE...", show_default=False, help="Files to store; - is stdin, which takes --name."),
+    typer.Argument(
+        metavar="PATH...", show_default=False, help="Files and folders to store; - is stdin, which takes --name."
+    ),
 ]
 
 
@@ -33,7 +38,7 @@ def register(app: typer.Typer) -> None:
     @command(app, "put", makes=True)
     def put(
         session: Session,
-        files: Files,
+        paths: Paths,
         *,
         workspace: Workspace = DEFAULT_WORKSPACE,
         category: Annotated[str, typer.Option(help="What kind of file it is; decides path and limits.")] = "misc",
@@ -46,14 +51,24 @@ def register(app: typer.Typer) -> None:
         metadata: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="A metadata entry.")] = None,
         placement: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="A value of the path.")] = None,
         expires_at: Annotated[str | None, typer.Option(metavar="TIME", help="When it may expire.")] = None,
+        keep_path: Annotated[
+            bool,
+            typer.Option("--keep-path/--no-keep-path", help="Keep a file's place in its folder as metadata `path`."),
+        ] = True,
+        hidden: Annotated[bool, typer.Option("--hidden", help="Also what begins with a dot, inside folders.")] = False,
+        again: Annotated[bool, typer.Option("--again", help="Store anew what is stored already.")] = False,
+        verify: Annotated[bool, typer.Option("--verify", help="Read each file back; an access on record.")] = False,
+        jobs: Jobs = 8,
+        quiet: Quiet = False,
     ) -> None:
-        """Store files and answer their ids."""
-        if name is not None and len(files) > 1:
-            raise typer.BadParameter("takes exactly one file", param_hint="--name")
-        if STDIN in files and name is None:
-            raise typer.BadParameter("is needed for stdin", param_hint="--name")
-        for path in files:
-            _require_readable(path)
+        """Store files, and folders with all that is in them, and answer their ids.
+
+        The same again stores nothing twice: what is stored is unchanged, what was interrupted is gone on with. Of a
+        folder hidden files, symbolic links and what is no file are left out and counted. One file answers its id;
+        several answer id and path, as they are finished, and --json one document a line. One that fails does not stop
+        the others; the exit code is that of the gravest: 7, 1, 3.
+        """
+        _check(paths, name, metadata)
         common: Document = {
             "workspace": workspace,
             "category": category,
@@ -66,105 +81,103 @@ def register(app: typer.Typer) -> None:
         }
         if placement:
             common["placement"] = dict(pair("--placement", one, "=") for one in placement)
-        _put_all(session, [(path, _named(path, name, media_type)) for path in files], common)
+        wishes = Wishes(
+            common=common,
+            name=name,
+            media_type=media_type,
+            keep_path=keep_path,
+            again=again,
+            verify=verify,
+            makes_workspace=not session.remote,
+        )
+        if len(paths) == 1 and not _is_folder(paths[0]):
+            _put_one(session, paths[0], wishes, quiet=quiet)
+        else:
+            _put_many(session, found(paths, hidden=hidden), wishes, jobs=jobs, quiet=quiet)
 
 
-def _require_readable(path: Path) -> None:
-    """Refuse a path that is no readable file, as a mistake on the command line: before anything is sent."""
-    if path != STDIN and (path.is_dir() or not os.access(path, os.R_OK)):
-        raise typer.BadParameter(f"{safe(path)} is not a file that can be read", param_hint="FILE")
+def _check(paths: list[Path], name: str | None, metadata: list[str] | None) -> None:
+    """Refuse what is wrong with the command line before anything is sent."""
+    folders = [path for path in paths if _is_folder(path)]
+    if name is not None and (len(paths) > 1 or folders):
+        raise typer.BadParameter("takes exactly one file", param_hint="--name")
+    if STDIN in paths and name is None:
+        raise typer.BadParameter("is needed for stdin", param_hint="--name")
+    if folders and any(one.startswith(f"{PATH}=") for one in metadata or ()):
+        raise typer.BadParameter(f"{PATH} says where in its folder a file was", param_hint="--metadata")
+    for path in paths:
+        if path != STDIN and not os.access(path, os.R_OK):
+            raise typer.BadParameter(f"{safe(path)} is not a file that can be read", param_hint="PATH")
 
 
-@dataclass(frozen=True)
-class _Names:
-    """What a file is called and what it is."""
-
-    filename: str
-    media_type: str
+def _is_folder(path: Path) -> bool:
+    return path != STDIN and path.is_dir()
 
 
-def _named(path: Path, name: str | None, media_type: str | None) -> _Names:
-    """Return name and type; InvalidInput before anything is sent, since not every name can be sent at all."""
-    from provenstore.domain.categories import media_type_of
-
-    filename = path.name if name is None else name
-    try:
-        require_filename(filename)
-    except InvalidInput as exc:
-        hint = "; --name stores it under another" if name is None else ""
-        raise InvalidInput("filename", f"{filename!r} {exc.message.removeprefix('filename: ')}{hint}") from None
-    return _Names(filename, media_type or media_type_of(filename))
-
-
-def _put_all(session: Session, files: list[tuple[Path, _Names]], common: Document) -> None:
-    """Store one after the other; ids are answered as they come, so that a later failure does not hide them."""
-    stored: list[Document] = []
-    for path, names in files:
-        try:
-            stored.append(_put_one(session, path, {**common, **asdict(names)}))
-        except (ProvenstoreError, OSError):
-            for file in stored:
-                session.out.say(f"stored before that: {file['id']} {file['filename']}")
-            if len(files) > 1:
-                session.out.say(f"not stored: {path}")
-            raise
-        if not session.out.as_json:
-            session.out.line(stored[-1]["id"])
-            session.out.say(f"stored {stored[-1]['filename']}, {text.size(stored[-1]['size'])}")
+def _put_one(session: Session, path: Path, wishes: Wishes, *, quiet: bool) -> None:
+    """Store one file and answer it, or fail with its error."""
+    sender = Sender(session.custody, wishes, Event())
+    with board("storing", quiet=quiet) as shown:
+        stored = _store(sender, Source(path), shown)
     if session.out.as_json:
-        session.out.document(stored[0] if len(files) == 1 else {"files": stored})
+        session.out.document(stored.file)
+        return
+    session.out.line(stored.file["id"])
+    if not quiet:
+        what = "stored" if stored.sent else "unchanged since it was stored:"
+        session.out.say(f"{what} {stored.file['filename']}, {text.size(stored.file['size'])}")
 
 
-def _put_one(session: Session, path: Path, new: Document) -> Document:
-    with contextlib.ExitStack() as stack:
-        file: BinaryIO = sys.stdin.buffer if path == STDIN else stack.enter_context(path.open("rb"))
-        size = regular_size(file)
-        begun = _initiate(session, {**new, "size": size, "upload": "api"})
-        advance = stack.enter_context(session.out.progress(new["filename"], size))
-        body = Hashed(chunks_of(file), advance, size)
-        return _checked(send(session.custody, begun["file"], body, size), body)
+def _put_many(
+    session: Session, items: Iterator[Source | LeftOut | Unreadable], wishes: Wishes, *, jobs: int, quiet: bool
+) -> None:
+    """Store what there is, tell of each, and leave with the gravest exit code."""
+    tally = Tally(session.out, "stored", quiet=quiet)
+    sender = Sender(session.custody, wishes, Event())
 
+    def sources() -> Iterator[Source]:
+        for one in items:
+            match one:
+                case Source():
+                    yield one
+                case LeftOut():
+                    tally.leave_out(one.path, one.why)
+                case Unreadable():
+                    tally.fail(one.path, one.error)
 
-def _initiate(session: Session, new: Document) -> Document:
-    """Begin the file; on a data directory the default workspace is made if it is not there yet.
-
-    No other is: a mistyped name would be a tenant for ever.
-    """
-    try:
-        return session.custody.initiate(new)
-    except NotFound:
-        if session.remote or new["workspace"] != DEFAULT_WORKSPACE:
+    with board("storing", quiet=quiet) as shown:
+        outcomes = as_finished(lambda source: _store(sender, source, shown), sources(), jobs=jobs, stop=sender.stop)
+        try:
+            with contextlib.closing(outcomes):
+                for source, outcome in outcomes:
+                    _tell(tally, source, outcome)
+                    shown.count()
+                    if tally.hopeless:
+                        break
+        except KeyboardInterrupt:
+            tally.sum_up(interrupted=True)
             raise
-    session.custody.create_workspace({"id": new["workspace"]})
-    session.out.say(f"made workspace {new['workspace']}")
-    return session.custody.initiate(new)
+    tally.sum_up()
+    raise typer.Exit(tally.exit_code)
 
 
-def send(custody: Custody, begun: Document, body: Hashed, size: int | None) -> Document:
-    """Send the bytes. A lost reply is settled by asking; what failed is given up, so that it takes no quota."""
-    file_id: str = begun["id"]
+def _tell(tally: Tally, source: Source, outcome: Future[Stored]) -> None:
     try:
-        return custody.upload(file_id, body, size=size, media_type=begun["media_type"])
-    except Unavailable:
-        with contextlib.suppress(ProvenstoreError):
-            file = custody.file(file_id)
-            if file["status"] == "stored":
-                return file
-        _give_up(custody, file_id)
-        raise
-    except BaseException:
-        _give_up(custody, file_id)
-        raise
+        stored = outcome.result()
+    except (ProvenstoreError, OSError) as error:
+        # What is not found while files are stored is the workspace.
+        tally.fail(source.path, error, fatal=isinstance(error, NotFound))
+        return
+    tally.succeed(source.path, stored.file, "stored" if stored.sent else "unchanged")
 
 
-def _give_up(custody: Custody, file_id: str) -> None:
-    # If this fails as well, the upload expires by itself.
-    with contextlib.suppress(ProvenstoreError):
-        custody.abort(file_id, "the client gave the upload up")
-
-
-def _checked(file: dict[str, Any], body: Hashed) -> Document:
-    """Compare what was read here with what the ledger says was stored."""
-    if (file["size"], file["sha256"]) != (body.count, body.sha256):
-        raise IntegrityViolated(f"file {file['id']} was recorded with other bytes than were read here")
-    return file
+def _store(sender: Sender, source: Source, shown: Board) -> Stored:
+    new = sender.described(source)
+    with contextlib.ExitStack() as stack:
+        file: BinaryIO = sys.stdin.buffer if source.path == STDIN else stack.enter_context(source.open())
+        regular = source.path != STDIN and is_regular(file)
+        size = os.fstat(file.fileno()).st_size if regular else None
+        advance = stack.enter_context(shown.file(source.relative or source.path.name, size))
+        if regular:
+            return sender.store(source, file, new, advance)
+        return sender.stream(chunks_of(file), new, advance)

@@ -16,6 +16,10 @@ stdout carries the answer: text for people, on a pipe fields separated by tabs, 
 stderr carries messages, and progress bars on a terminal only. After an error stdout is empty, and stderr has one
 sentence, or with `--json` a problem as the HTTP API answers it. Text from outside never reaches a terminal raw.
 
+`put` and `get` of many files answer one line for each as it is finished, with `--json` one document: `{"path",
+"result", "file"}` where result is `stored`, `written` or `unchanged`, `{"path", "result": "failed", "problem"}`,
+`{"path", "result": "left_out", "reason"}`. A file that fails does not stop the others, unless all would fail.
+
 | exit code | meaning |
 |---|---|
 | 0 | done |

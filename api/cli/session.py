@@ -102,6 +102,13 @@ def local_command(
     return _register(app, name, {**_LOCAL, **_ANSWER})
 
 
+def plain_command(
+    app: typer.Typer, name: str
+) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[..., None]]:
+    """Register a command that needs no ledger at all; adds --json."""
+    return _register(app, name, _ANSWER)
+
+
 def _register(
     app: typer.Typer, name: str, added: dict[str, tuple[Any, Any]], *, makes: bool = False
 ) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[..., None]]:
@@ -143,7 +150,7 @@ def _run(session: Session, body: Callable[[], None]) -> None:
         quietly_close_stdout()
         raise typer.Exit(exits.BROKEN_PIPE) from None
     except OSError as error:
-        _fail(session.out, _of_this_machine(error))
+        _fail(session.out, of_this_machine(error))
     except KeyboardInterrupt:
         raise typer.Exit(exits.INTERRUPTED) from None
 
@@ -153,7 +160,7 @@ def _fail(out: Output, error: ProvenstoreError) -> NoReturn:
     raise typer.Exit(exits.exit_code(error)) from error
 
 
-def _of_this_machine(error: OSError) -> ProvenstoreError:
+def of_this_machine(error: OSError) -> ProvenstoreError:
     """Say what a file of the caller's own did not allow."""
     where = f"{error.filename}: " if error.filename else ""
     kind = StorageFull if error.errno in _DISK_FULL else Refused

@@ -41,9 +41,9 @@ class Client:
 
     # -- content -------------------------------------------------------------------------------------------
 
-    def initiate(self, new: Document) -> Document:
-        """Begin a file; answers {"file", "upload"}."""
-        return self._http.post("/v1/files", new)
+    def initiate(self, new: Document, key: str | None = None) -> Document:
+        """Begin a file; answers {"file", "upload"}. The same again under the same `key` answers the same file."""
+        return self._http.post("/v1/files", new, key)
 
     def upload(self, file_id: str, body: Iterable[bytes], *, size: int | None, media_type: str) -> Document:
         """Send the whole content, which finishes the file; answers File."""
@@ -53,9 +53,14 @@ class Client:
         """Give an unfinished upload up; answers File."""
         return self._http.send("DELETE", _file(file_id, "upload") + _query(reason))
 
-    def content(self, file_id: str) -> AbstractContextManager[Iterator[bytes]]:
-        """Lend the content as it comes; the server records the access first."""
-        return self._http.download(_file(file_id, "content"))
+    def content(
+        self, file_id: str, *, first: int = 0, sha256: str | None = None
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """Lend the content as it comes, from byte `first` on; the server records the access first.
+
+        PreconditionFailed if `first` is not 0 and the content is not the one whose SHA-256 is `sha256`.
+        """
+        return self._http.download(_file(file_id, "content"), first, sha256)
 
     def issue_link(self, file_id: str, wish: Document) -> Document:
         """Issue a link, for "ttl", "purpose", "recipient", "disposition"; answers {"id", "url", "expires_at",

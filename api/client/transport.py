@@ -16,7 +16,14 @@ import stamina
 
 from provenstore.api.client.connection import Connection
 from provenstore.api.client.problems import error_of
-from provenstore.domain.errors import ProvenstoreError, Stopped, StorageFull, Unauthenticated, Unavailable
+from provenstore.domain.errors import (
+    PreconditionFailed,
+    ProvenstoreError,
+    Stopped,
+    StorageFull,
+    Unauthenticated,
+    Unavailable,
+)
 
 Document = dict[str, Any]
 """A JSON object of the contract."""
@@ -34,6 +41,9 @@ LONGEST_WAIT = 5.0
 CONNECT_TIMEOUT = 10.0
 FINISH_TIMEOUT = 300.0
 """Seconds that a server may take to make a whole upload durable after its last byte."""
+
+MAX_CONNECTIONS = 64
+"""As many threads may share one client; each keeps its connection between requests."""
 
 MAX_PROBLEM_BYTES = 1 << 20
 
@@ -53,7 +63,12 @@ class Transport:
         self.position = 0
         timeout = httpx.Timeout(self._silence, connect=CONNECT_TIMEOUT)
         self._http = httpx.Client(
-            base_url=connection.url, headers=headers, timeout=timeout, follow_redirects=False, transport=transport
+            base_url=connection.url,
+            headers=headers,
+            timeout=timeout,
+            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
+            follow_redirects=False,
+            transport=transport,
         )
 
     def __enter__(self) -> Self:
@@ -74,16 +89,16 @@ class Transport:
         """Read; repeated where the server is busy or the connection breaks."""
         return self._ask("GET", path, params=params, repeatable=True)
 
-    def post(self, path: str, body: Document) -> Document:
-        """Act, under an idempotency key of its own, so that a repetition cannot act twice."""
-        return self._act("POST", path, body)
+    def post(self, path: str, body: Document, key: str | None = None) -> Document:
+        """Act, under this idempotency key or one of its own, so that a repetition cannot act twice."""
+        return self._act("POST", path, body, key)
 
     def patch(self, path: str, body: Document) -> Document:
         """Change, under an idempotency key as `post` does."""
         return self._act("PATCH", path, body)
 
-    def _act(self, method: str, path: str, body: Document) -> Document:
-        return self._ask(method, path, body=body, headers={"Idempotency-Key": str(uuid4())}, repeatable=True)
+    def _act(self, method: str, path: str, body: Document, key: str | None = None) -> Document:
+        return self._ask(method, path, body=body, headers={"Idempotency-Key": key or str(uuid4())}, repeatable=True)
 
     def send(self, method: str, path: str, body: Document | None = None) -> Document:
         """Act once: sent again only if the first attempt never reached the server."""
@@ -132,9 +147,16 @@ class Transport:
             self.position = max(self.position, int(position))
 
     @contextmanager
-    def download(self, path: str) -> Iterator[Iterator[bytes]]:
-        """Lend the bytes of an answer as they come, in constant memory. Never repeated: each GET is an access."""
-        with self._translated(), self.exchange("GET", path) as response:
+    def download(self, path: str, first: int = 0, sha256: str | None = None) -> Iterator[Iterator[bytes]]:
+        """Lend the bytes of an answer as they come, in constant memory. Never repeated: each GET is an access.
+
+        From byte `first` on, if what is there still has this SHA-256; PreconditionFailed otherwise.
+        """
+        headers = {"Range": f"bytes={first}-", "If-Range": f'"{sha256}"'} if first else None
+        with self._translated(), self.exchange("GET", path, headers=headers) as response:
+            begins = response.headers.get("Content-Range", "").startswith(f"bytes {first}-")
+            if first and not (response.status_code == httpx.codes.PARTIAL_CONTENT and begins):
+                raise PreconditionFailed("the content is not the one that was begun")
             yield response.iter_raw(_CHUNK)
 
     def upload(self, path: str, body: Iterable[bytes], *, size: int | None, media_type: str) -> Document:

@@ -230,3 +230,4 @@ class ListQuery(Body):
     cursor: str | None = None
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
     min_position: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
+    fresh: bool = False  # wait until the list has seen everything that was recorded before it was asked for

@@ -94,6 +94,8 @@ class File(Shape):
     checksums: Checksums | None = None
     download_count: int = 0
     last_access: Moment = None
+    verified_at: Moment = None
+    damage: Literal["altered", "missing"] | None = None
 
 
 class Upload(Shape):

@@ -5,7 +5,7 @@
 SELECT f.id, f.workspace, f.created_position, f.version, f.filename, f.size, f.media_type, f.category, f.variant,
     f.status, f.disposal, f.purge, f.pending, f.provider, f.path, f.extension, f.upload, f.sha256, f.sha256_status,
     f.md5, f.etag, f.object_version, f.access, f.owner, f.created_at, f.stored_at, f.deleted_at, f.expires_at,
-    f.upload_expires_at, f.write_until, f.retention_until, f.retention_mode, f.downloads, f.last_access,
+    f.upload_expires_at, f.look_after, f.looked_after, f.verified_at, f.damage, f.retention_until, f.retention_mode, f.downloads, f.last_access,
     (SELECT coalesce(json_agg(json_build_array(m.key, m.value) ORDER BY m.key), '[]')
      FROM provenstore_read.file_index_metadata{g} m WHERE m.file = f.id) AS metadata,
     (SELECT coalesce(json_agg(json_build_array(r.type, r.id) ORDER BY r.ordinal), '[]')
@@ -33,7 +33,8 @@ ON CONFLICT (id) DO UPDATE SET
     object_version = excluded.object_version, access = excluded.access, stored_at = excluded.stored_at,
     deleted_at = excluded.deleted_at, expires_at = excluded.expires_at, retention_until = excluded.retention_until,
     retention_mode = excluded.retention_mode, holds = excluded.holds, downloads = excluded.downloads,
-    last_access = excluded.last_access;
+    last_access = excluded.last_access, look_after = excluded.look_after, looked_after = excluded.looked_after,
+    verified_at = excluded.verified_at, damage = excluded.damage;
 
 -- name: clear_metadata
 -- Forget the metadata of files whose metadata changed.

@@ -34,7 +34,10 @@ CREATE TABLE provenstore_read.file_index{g} (
     deleted_at        timestamptz,
     expires_at        timestamptz,
     upload_expires_at timestamptz NOT NULL,
-    write_until       timestamptz,
+    look_after        timestamptz,
+    looked_after      timestamptz,
+    verified_at       timestamptz,
+    damage            text,
     retention_until   timestamptz,
     retention_mode    text,
     holds             integer NOT NULL,
@@ -46,6 +49,8 @@ CREATE INDEX ON provenstore_read.file_index{g} (workspace, filename);
 CREATE INDEX ON provenstore_read.file_index{g} (expires_at) WHERE status = 'stored';
 CREATE INDEX ON provenstore_read.file_index{g} (upload_expires_at) WHERE status = 'initiated';
 CREATE INDEX ON provenstore_read.file_index{g} (created_position) WHERE pending IS NOT NULL;
+CREATE INDEX ON provenstore_read.file_index{g} (look_after) WHERE looked_after IS NULL OR looked_after < look_after;
+CREATE INDEX ON provenstore_read.file_index{g} (stored_at) WHERE status = 'stored' AND sha256_status <> 'verified';
 
 -- name: file_index_metadata
 -- One row per file and metadata key.

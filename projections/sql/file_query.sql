@@ -137,6 +137,19 @@ AND f.holds = 0 AND f.pending IS NULL
 ORDER BY f.upload_expires_at
 LIMIT %(limit)s;
 
+-- name: look_again
+-- Files at whose keys something may have appeared after their uploads were over, the longest overdue first.
+AND f.look_after <= %(now)s AND (f.looked_after IS NULL OR f.looked_after < f.look_after)
+AND f.status <> 'initiated' AND f.pending IS NULL
+ORDER BY f.look_after
+LIMIT %(limit)s;
+
+-- name: unverified
+-- Stored files whose bytes nobody has read since they arrived past us, the oldest first.
+AND f.status = 'stored' AND f.sha256_status <> 'verified' AND f.damage IS NULL
+ORDER BY f.stored_at
+LIMIT %(limit)s;
+
 -- name: in_flight
 -- Files with an intent that has no outcome yet, oldest first, after a file of the previous page.
 AND f.pending IS NOT NULL AND f.created_position > %(after)s

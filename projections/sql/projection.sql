@@ -38,6 +38,18 @@ INSERT INTO provenstore_read.projection (name, version, generation, position, st
 VALUES (%(name)s, %(version)s, 1, 0, 'running')
 ON CONFLICT (name) DO NOTHING;
 
+-- name: renew
+-- Begin a read model of a newer version anew, in tables of its own; whoever still folds the old one is fenced off.
+UPDATE provenstore_read.projection
+SET version = %(version)s, generation = generation + 1, position = 0,
+    status = 'running', error = NULL, error_position = NULL, parked_at = NULL
+WHERE name = %(name)s;
+
+-- name: drop
+-- Forget a table of an older version and its view; {table} is the one, {view} the other.
+DROP VIEW IF EXISTS provenstore_read.{view};
+DROP TABLE IF EXISTS provenstore_read.{table};
+
 -- name: table_exists
 -- Whether a generation of a table has been made.
 SELECT to_regclass('provenstore_read.' || %(table)s) IS NOT NULL;

@@ -1,16 +1,21 @@
 """A bucket instead of the folder: what the settings must say, and that a start with them finds it."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr
 
 from provenstore.adapters.spaces_client import Bucket, connect
-from provenstore.api.bucket import open_bucket
+from provenstore.api.bucket import bucket_of, probe_bucket
+from provenstore.api.cli.direct import system_user
+from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
-from provenstore.api.wiring import open_services
-from provenstore.domain.errors import Misconfigured
+from provenstore.api.wiring import open_providers, open_services
+from provenstore.domain.errors import Forbidden, Misconfigured
+from provenstore.domain.provider_events import ProviderProbed
 from store_servers import address
 
 SECRET = "the-secret-key-itself"
@@ -21,18 +26,27 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> str:
     """A bucket that exists, named in the environment as the settings want it."""
     at = address("moto")
     name = f"settings-{uuid4()}"
-    described = Bucket(
-        endpoint=at.endpoint, region=at.region, name=name, key="any", secret=SecretStr(SECRET), path_style=True
-    )
-    connect(described).create_bucket(Bucket=name)
+    _client(name).create_bucket(Bucket=name)
     values = {"BUCKET": name, "ENDPOINT": at.endpoint, "REGION": at.region, "KEY": "any", "SECRET": SECRET}
     for variable, value in values.items():
         monkeypatch.setenv(f"DO_SPACES_{variable}", value)
     return name
 
 
+def _client(name: str) -> Any:  # every operation has types of its own
+    at = address("moto")
+    return connect(
+        Bucket(endpoint=at.endpoint, region=at.region, name=name, key="any", secret=SecretStr(SECRET), path_style=True)
+    )
+
+
 def _settings(tmp_path: Path) -> Settings:
     return load_settings(data_dir=tmp_path / "data", spaces_path_style=True)
+
+
+def _probes(services: Services) -> list[ProviderProbed]:
+    events = services.ledger.log.events(["provider:spaces"], limit=10)
+    return [event.data for event in events if isinstance(event.data, ProviderProbed)]
 
 
 def test_a_start_finds_the_bucket(bucket: str, tmp_path: Path) -> None:
@@ -40,10 +54,53 @@ def test_a_start_finds_the_bucket(bucket: str, tmp_path: Path) -> None:
     settings = _settings(tmp_path)
     with open_services(settings, sweep=False) as services:
         services.checks["store"]()
-    store = open_bucket(settings)
-    store.put("k", [b"hello"], media_type="text/plain", max_size=5)
-    assert [one.key for one in store.list("").objects] == ["k"]
+        services.ledger.store.put("k", [b"hello"], media_type="text/plain", max_size=5)
+        assert [one.key for one in services.ledger.store.list("").objects] == ["k"]
     assert not (settings.data_dir / "objects" / "k").exists()
+
+
+def test_what_a_bucket_can_do_is_found_out_once(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is kept in the log, until the bucket is another, or keeps versions since."""
+    settings = _settings(tmp_path)
+    for _ in range(2):
+        with open_services(settings, sweep=False) as services:
+            (first,) = _probes(services)
+    assert (first.provider, first.host, first.versioning) == ("spaces", address("moto").endpoint[7:], False)
+    assert vars(services.ledger.store.capabilities()).items() <= {**dict(first), "checksums": {"md5"}}.items()
+    _client(bucket).put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    with open_services(settings, sweep=False) as services:
+        assert [one.versioning for one in _probes(services)] == [False, True]
+    _client(other := f"settings-{uuid4()}").create_bucket(Bucket=other)
+    monkeypatch.setenv("DO_SPACES_BUCKET", other)
+    with open_services(_settings(tmp_path), sweep=False) as services:
+        probes = _probes(services)
+        assert SECRET not in str(services.ledger.log.events(["provider:spaces"], limit=10))
+    assert [one.versioning for one in probes] == [False, True, False]
+    assert probes[2].place != probes[0].place
+
+
+def test_probing_anew_records_what_has_changed(bucket: str, tmp_path: Path) -> None:
+    """And nothing else."""
+    settings, caller = _settings(tmp_path), system_user()
+    with open_providers(settings) as providers:
+        assert probe_bucket(settings, providers, caller)[1]
+        found, is_new = probe_bucket(settings, providers, caller)
+        assert (is_new, providers.probed("spaces")) == (False, found)
+        assert providers.record(caller, "spaces", replace(found, probe=0))
+        assert providers.probed("spaces") != found
+        with pytest.raises(Forbidden):
+            providers.record(replace(caller, roles=frozenset({"service"})), "spaces", found)
+
+
+@pytest.mark.usefixtures("bucket")
+def test_what_an_older_release_found_out_is_found_out_again(tmp_path: Path) -> None:
+    """Its way of trying may have missed what this one looks for."""
+    settings = _settings(tmp_path)
+    with open_providers(settings) as providers:
+        found, _ = probe_bucket(settings, providers, system_user())
+        providers.record(system_user(), "spaces", replace(found, probe=0))
+    with open_services(settings, sweep=False) as services:
+        assert [one.probe for one in _probes(services)] == [found.probe, 0, found.probe]
 
 
 @pytest.mark.parametrize("missing", ["BUCKET", "ENDPOINT", "REGION", "KEY", "SECRET"])
@@ -54,7 +111,7 @@ def test_half_a_bucket_is_refused(missing: str, tmp_path: Path, monkeypatch: pyt
     settings = _settings(tmp_path)
     assert settings.names_a_bucket
     with pytest.raises(Misconfigured, match=f"set DO_SPACES_{missing}, too") as refused:
-        open_bucket(settings)
+        bucket_of(settings)
     assert SECRET not in f"{refused.value} {settings!r}"
 
 
@@ -62,8 +119,44 @@ def test_half_a_bucket_is_refused(missing: str, tmp_path: Path, monkeypatch: pyt
 def test_a_bucket_that_is_not_there_stops_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting would not help."""
     monkeypatch.setenv("DO_SPACES_BUCKET", "there-is-no-such-bucket")
-    with pytest.raises(Misconfigured, match="check DO_SPACES_BUCKET"):
-        open_bucket(_settings(tmp_path))
+    with (
+        pytest.raises(Misconfigured, match="check DO_SPACES_BUCKET"),
+        open_services(_settings(tmp_path), sweep=False),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DO_SPACES_ENDPOINT", "ftp://nyc3.digitaloceanspaces.com"),
+        ("DO_SPACES_ENDPOINT", "https://KEY:hidden@nyc3.digitaloceanspaces.com"),
+        ("DO_SPACES_ENDPOINT", "https://nyc3.digitaloceanspaces.com/files"),
+        ("DO_SPACES_ENDPOINT", "https://my-bucket.nyc3.digitaloceanspaces.com"),
+        ("PROVENSTORE_SPACES_CA_FILE", "/there/is/no/such.pem"),
+        ("PROVENSTORE_SPACES_CA_FILE", __file__),
+    ],
+)
+@pytest.mark.usefixtures("bucket")
+def test_settings_that_cannot_be_right_are_named(
+    variable: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is asked; what was set is not repeated."""
+    monkeypatch.setenv("DO_SPACES_BUCKET", "my-bucket")
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(Misconfigured, match=variable) as refused:
+        bucket_of(_settings(tmp_path))
+    assert "hidden" not in str(refused.value)
+
+
+@pytest.mark.parametrize("spelled", ["nyc3.digitaloceanspaces.com", "https://NYC3.digitaloceanspaces.com/"])
+@pytest.mark.usefixtures("bucket")
+def test_an_endpoint_is_one_however_it_is_spelled(
+    spelled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control panels show it in several ways."""
+    monkeypatch.setenv("DO_SPACES_ENDPOINT", spelled)
+    assert bucket_of(_settings(tmp_path)).endpoint == "https://nyc3.digitaloceanspaces.com"
 
 
 def test_without_one_the_folder_is_used(tmp_path: Path) -> None:

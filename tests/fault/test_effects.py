@@ -25,9 +25,18 @@ from provenstore.domain.errors import (
     StoreUnavailable,
     WrongState,
 )
+from provenstore.domain.objects import Capabilities
 from whole_custody import check_whole
 
 __all__ = ["log"]
+
+
+class Imitation(LocalFolder):
+    """A folder that says of itself what a bucket may say: URLs pass us by, and outlive their uploads."""
+
+    def capabilities(self) -> Capabilities:
+        """Do what a folder does, and less."""
+        return replace(super().capabilities(), direct=True, presign=True, late_parts=True, signed_if_absent=False)
 
 
 class FragileCustody(Custody):
@@ -35,6 +44,7 @@ class FragileCustody(Custody):
 
     def __init__(self, log: PostgresEventLog, folder: LocalFolder) -> None:
         """Stand before both."""
+        self.folder = folder
         self.fragile_log, self.fragile_store = Interposed(log), Interposed(folder)
         super().__init__(self.fragile_log, self.fragile_store)  # type: ignore[arg-type]  # they answer as the real ones
 
@@ -42,7 +52,7 @@ class FragileCustody(Custody):
 @pytest.fixture
 def fragile(log: PostgresEventLog, tmp_path: Any) -> FragileCustody:
     """A fragile ledger with the workspace `acme`."""
-    return FragileCustody(log, LocalFolder(tmp_path / "objects"))
+    return FragileCustody(log, Imitation(tmp_path / "objects"))
 
 
 @dataclass(frozen=True)
@@ -105,6 +115,39 @@ def _approved(custody: FragileCustody) -> UUID:
     return file_id
 
 
+def _parts_sent(custody: FragileCustody) -> UUID:
+    """Leave an upload whose one part has landed, beside an upload that was opened by a process that died."""
+    file = custody.initiated(upload="multipart", size=len(CONTENT))
+    custody.ledger.upload_part(SERVICE, file.id, 1, [CONTENT], size=len(CONTENT))
+    custody.store.create_multipart(file.arrives_at, media_type="application/pdf")
+    return file.id
+
+
+def _landed(custody: FragileCustody) -> UUID:
+    """Leave an upload whose bytes have come by a URL, and whose client has vanished."""
+    file = custody.initiated(upload="presigned", size=len(CONTENT))
+    assert file.initiated.landing is not None
+    custody.folder.put(file.initiated.landing, [CONTENT], media_type="application/pdf", max_size=100)
+    return file.id
+
+
+def _completing(custody: FragileCustody, begin: Callable[[FragileCustody], UUID], method: str, when: When) -> UUID:
+    """Leave a completion whose process died."""
+    file_id = begin(custody)
+    custody.fragile_store.interrupt(method, when, raising(Crash))
+    with pytest.raises(Crash):
+        custody.ledger.complete_upload(SERVICE, file_id)
+    return file_id
+
+
+def _overwritten(custody: FragileCustody) -> UUID:
+    """Leave a stored file to whose landing key a URL has written again."""
+    file_id = _landed(custody)
+    file = custody.ledger.complete_upload(SERVICE, file_id)
+    custody.folder.put(file.keys[1], [b"late"], media_type="application/pdf", max_size=100)
+    return file_id
+
+
 # -- what they do ------------------------------------------------------------------------------------------
 
 
@@ -138,6 +181,44 @@ ACTS = {
     ),
     "settle purge": Act(_approved, lambda on, file: _settle_later(on, file, minutes=1), frozenset({"purged"})),
     "content": Act(lambda on: on.stored().id, lambda on, file: on.read(SERVICE, file), frozenset({"stored"})),
+    "part": Act(
+        lambda on: on.initiated(upload="multipart", size=len(CONTENT)).id,
+        lambda on, file: on.ledger.upload_part(SERVICE, file, 1, [CONTENT], size=len(CONTENT)),
+        frozenset({"expired"}),
+    ),
+    "complete parts": Act(
+        _parts_sent, lambda on, file: on.ledger.complete_upload(SERVICE, file), frozenset({"stored", "expired"})
+    ),
+    "complete landed": Act(
+        _landed, lambda on, file: on.ledger.complete_upload(SERVICE, file), frozenset({"stored", "expired"})
+    ),
+    "settle parts": Act(
+        lambda on: _completing(on, _parts_sent, "complete_multipart", "before"),
+        lambda on, file: _settle_later(on, file, minutes=6),
+        frozenset({"stored"}),
+    ),
+    "settle joined": Act(
+        lambda on: _completing(on, _parts_sent, "complete_multipart", "after"),
+        lambda on, file: _settle_later(on, file, minutes=6),
+        frozenset({"stored"}),
+    ),
+    "settle landed": Act(
+        lambda on: _completing(on, _landed, "copy", "before"),
+        lambda on, file: _settle_later(on, file, minutes=6),
+        frozenset({"stored"}),
+    ),
+    "settle copied": Act(
+        lambda on: _completing(on, _landed, "copy", "after"),
+        lambda on, file: _settle_later(on, file, minutes=6),
+        frozenset({"stored"}),
+    ),
+    "abort parts": Act(
+        _parts_sent, lambda on, file: on.ledger.abort_upload(SERVICE, file, "no"), frozenset({"aborted"})
+    ),
+    "look again": Act(_overwritten, lambda on, file: _settle_later(on, file, minutes=16), frozenset({"stored"})),
+    "verify": Act(
+        lambda on: on.stored().id, lambda on, file: on.ledger.verify_content(SERVICE, file), frozenset({"stored"})
+    ),
 }
 
 
@@ -155,10 +236,13 @@ _PURGING = [
     *[("versions", 1), ("get", 1), ("versions", 2), ("delete", 1)],
     *[("list_multiparts", 1), ("abort_multipart", 1), ("versions", 3), ("list_multiparts", 2)],
 ]
+_COPYING = [("copy", 1), ("versions", 1), ("delete", 1)]
+_LOOKING_BESIDE = [("list_multiparts", 1), ("list_multiparts", 2)]
+_JOINING = [("head", 2), ("complete_multipart", 1), *_COPYING, *_LOOKING_BESIDE]
 EFFECTS: dict[str, list[tuple[str, int]]] = {
-    "upload": [("put", 1)],
-    "upload again": [("put", 1), ("head", 1)],
-    "settle announced": [("head", 1)],
+    "upload": [("put", 1), ("list_multiparts", 1)],
+    "upload again": [("put", 1), ("head", 1), ("list_multiparts", 1)],
+    "settle announced": [("head", 1), ("list_multiparts", 1)],
     "settle usurped": [("head", 1), ("delete", 1)],
     "abort": _CLEARING,
     "expire": _CLEARING,
@@ -166,14 +250,34 @@ EFFECTS: dict[str, list[tuple[str, int]]] = {
     "approve": _PURGING,
     "settle purge": _PURGING,
     "content": [("get", 1)],
+    "part": [("create_multipart", 1), ("put_part", 1)],
+    "complete parts": [("list_parts", 1), ("head", 1), *_JOINING],
+    "complete landed": [("head", 1), ("head", 2), ("head", 3), *_COPYING],
+    "settle parts": [("head", 1), *_JOINING[1:], ("head", 2)],
+    "settle joined": [("head", 1), ("head", 2), *_COPYING, *_LOOKING_BESIDE],
+    "settle landed": [("head", 1), ("head", 2), *_COPYING],
+    "settle copied": [("head", 1), *_COPYING[1:]],
+    "abort parts": [
+        *[("list_multiparts", 1), ("list_multiparts", 2), ("abort_multipart", 1), ("abort_multipart", 2)],
+        *[("versions", 1), ("versions", 2)],
+    ],
+    "look again": [("versions", 1), ("versions", 2), *_LOOKING_BESIDE, ("delete", 1), ("head", 1)],
+    "verify": [("head", 1), ("get", 1)],
+}
+REFUSED = {
+    # Where the object is there already, nothing is put; and what is not there has no answer that could be lost.
+    ("upload again", "put", 1, "after"),
+    *[("complete parts", "head", nth, "after") for nth in (1, 2)],
+    *[("settle parts", "head", nth, "after") for nth in (1, 2)],
+    *[("settle joined", "head", 1, "after"), ("settle landed", "head", 1, "after")],
+    ("complete landed", "head", 2, "after"),
 }
 CASES = [
     (name, method, nth, when)
     for name, effects in EFFECTS.items()
     for method, nth in effects
     for when in ("before", "after", *(["confirmed"] if (name, method) == ("upload", "put") else []))
-    # Where the object is there already, nothing is put.
-    if (name, method, when) != ("upload again", "put", "after")
+    if (name, method, nth, when) not in REFUSED
 ]
 
 
@@ -181,7 +285,7 @@ CASES = [
 def test_an_effect_that_fails(fragile: FragileCustody, name: str, method: str, nth: int, when: When) -> None:
     """Unavailable, full, or dead: nothing is claimed that is not so, and every file comes to a right end."""
     act = ACTS[name]
-    errors = ((StoreUnavailable, False), (StorageFull, True), (Crash, False), (Crash, True))
+    errors = ((StoreUnavailable, False), (StorageFull, True), (Crash, True))
     for error, client_tries_again in errors:
         file_id = act.prepare(fragile)
         fragile.fragile_store.interrupt(method, when, raising(error), nth=nth)
@@ -202,6 +306,16 @@ APPENDS = {
     "approve": 3,
     "settle purge": 2,
     "content": 1,
+    "part": 2,
+    "complete parts": 2,
+    "complete landed": 2,
+    "settle parts": 1,
+    "settle joined": 1,
+    "settle landed": 1,
+    "settle copied": 1,
+    "abort parts": 2,
+    "look again": 2,
+    "verify": 1,
 }
 
 
@@ -267,7 +381,7 @@ def _comes_to_its_end(custody: FragileCustody, act: Act, file_id: UUID, client_t
     if client_tries_again:
         with suppress(WrongState):  # because it was done after all
             act.command(custody, file_id)
-    for delta in ({"minutes": 6}, {"hours": 25}, {"minutes": 1}):
+    for delta in ({"minutes": 6}, {"hours": 25}, {"minutes": 1}, {"hours": 2}):
         custody.clock.pass_time(**delta)
         suppressing(custody.ledger.settle, file_id)
     check_whole(custody)

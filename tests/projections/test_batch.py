@@ -107,14 +107,14 @@ def test_a_gap_is_refused(connection: Connection) -> None:
 def test_unrelated_events_move_the_position(connection: Connection) -> None:
     """A read model that an event does not concern is still up to date after it."""
     log = MemoryLog()
-    log.add("parts:a", f.ChunkUploaded(number=1, first=0, size=1, etag="e", md5=None, sha256=None))
+    log.add("parts:a", f.ChunkUploaded(upload="u", number=1, first=0, size=1, etag="e", md5=None, sha256=None))
     prepare(connection, [FileIndex()])
     assert advance(connection, log, FileIndex(), places(connection)[0]) == 1
     assert places(connection)[0].position == 1
 
 
 def test_preparing_again_changes_nothing(connection: Connection) -> None:
-    """Any process may prepare at any time; rows of another version are not mixed with these."""
+    """Any process may prepare at any time; rows of an older version are folded anew, those of a newer one are kept."""
     log = MemoryLog()
     add_file(log, "a")
     prepare(connection, [FileIndex()])
@@ -123,5 +123,11 @@ def test_preparing_again_changes_nothing(connection: Connection) -> None:
     assert places(connection)[0].position == 2
     assert list(rows(connection)) == ["a"]
     connection.execute("UPDATE provenstore_read.projection SET version = 0")
-    with pytest.raises(Misconfigured, match="must be rebuilt"):
+    prepare(connection, [FileIndex()])
+    assert [(place.version, place.generation, place.position) for place in places(connection)] == [(2, 2, 0)]
+    assert list(rows(connection)) == []
+    advance(connection, log, FileIndex(), places(connection)[0])
+    assert list(rows(connection)) == ["a"]
+    connection.execute("UPDATE provenstore_read.projection SET version = 99")
+    with pytest.raises(Misconfigured, match="a newer release has been here"):
         prepare(connection, [FileIndex()])

@@ -225,7 +225,7 @@ def test_an_unknown_event_moves_the_version_only() -> None:
 def test_other_streams_are_not_this_index_s() -> None:
     """Chunks and workspaces touch no row; an access before the file exists makes none."""
     log = MemoryLog()
-    chunk = f.ChunkUploaded(number=1, first=0, size=1, etag="e", md5=None, sha256=None)
+    chunk = f.ChunkUploaded(upload="u", number=1, first=0, size=1, etag="e", md5=None, sha256=None)
     assert FileFold().keys(log.add("parts:a", chunk)) == ()
     assert FileFold().keys(log.add("access:a", accessed())) == ("a",)
     assert fold_file(log.events, log.private) is None
@@ -245,6 +245,8 @@ def test_the_file_of_the_contract_has_exactly_its_fields() -> None:
         "extension": "pdf",
         "upload_method": "api",
         "checksums": {"sha256": "ab" * 32, "md5": "cd" * 16},
+        "verified_at": None,
+        "damage": None,
         "download_count": 1,
         "last_access": format_time(at(3)),
     }

@@ -238,7 +238,7 @@ def test_a_mended_fold_goes_on(connect: Connect, connection: Connection) -> None
 def test_rows_of_another_version_stop_the_runner(connect: Connect, connection: Connection) -> None:
     """It neither mixes rows of two versions nor tries for ever."""
     prepare(connection, [FileIndex()])
-    connection.execute("UPDATE provenstore_read.projection SET version = 2")
+    connection.execute("UPDATE provenstore_read.projection SET version = 99")
     with running(story(1), connect) as runner:
         until(lambda: not runner.alive)
     assert place(connection, "file_index").position == 0

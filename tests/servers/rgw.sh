@@ -3,6 +3,7 @@
 #
 #   rgw.sh install          unpack Debian's packages into a private folder; the system stays as it is
 #   rgw.sh start FOLDER     start a cluster of its own in FOLDER; returns when a bucket could be created
+#   rgw.sh collect FOLDER   free the memory of what was deleted, instead of some time later
 #   rgw.sh stop FOLDER      stop what `start` started there, and nothing else
 #
 # Ports: RGW_PORT (7480), RGW_TLS_PORT (7443), RGW_MON_PORT and RGW_MON_PORT_V1 (13300, 16789). With other ports and
@@ -14,6 +15,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/bucket.sh"
 packages=${PROVENSTORE_TEST_SERVERS:-$HOME/.cache/provenstore/servers}/rgw
 access_key=TESTACCESSKEY
 secret_key=testsecretkey0123456789
+other_access_key=OTHERACCESSKEY
+other_secret_key=othersecretkey0123456789
 http_port=${RGW_PORT:-7480}
 https_port=${RGW_TLS_PORT:-7443}
 mon_port=${RGW_MON_PORT:-13300}
@@ -118,6 +121,11 @@ await() {  # SECONDS COMMAND...: until it succeeds
 
 osd_is_up() { ceph osd stat | grep -q '1 up'; }
 
+user() {  # NAME ACCESS_KEY SECRET_KEY
+  "$root/usr/bin/radosgw-admin" -c "$CEPH_CONF" -n client.rgw user create --uid="$1" --display-name="$1" \
+    --access-key="$2" --secret-key="$3" >"$folder/user-$1.json" 2>"$folder/log/admin-$1.out"
+}
+
 bucket_can_be_created() {
   create_bucket "https://127.0.0.1:$https_port" "$access_key" "$secret_key" --cacert "$folder/ca.pem"
 }
@@ -142,11 +150,15 @@ start() {
   "$root/usr/bin/ceph-osd" -c "$CEPH_CONF" -i 0 --mkfs --osd-uuid "$osd" 2>"$folder/log/osd-mkfs.out"
   run osd ceph-osd -i 0
   await 60 osd_is_up
-  # 3. A user, and the gateway.
-  "$root/usr/bin/radosgw-admin" -c "$CEPH_CONF" -n client.rgw user create --uid=test --display-name=Test \
-    --access-key="$access_key" --secret-key="$secret_key" >"$folder/user.json" 2>"$folder/log/admin.out"
+  # 3. Two users who are strangers to each other, and the gateway.
+  user test "$access_key" "$secret_key"
+  user other "$other_access_key" "$other_secret_key"
   run rgw radosgw -n client.rgw
   await 60 bucket_can_be_created
+}
+
+collect() {
+  "$root/usr/bin/radosgw-admin" -c "$CEPH_CONF" -n client.rgw gc process --include-all >/dev/null 2>"$folder/log/collect.out"
 }
 
 ours() { grep -qsF -- "$folder/" "/proc/$1/cmdline"; }  # a process id may have gone to somebody else meanwhile
@@ -167,12 +179,12 @@ root=$packages/root
 libraries=$root/usr/lib/$(uname -m)-linux-gnu
 case $command in
   install) install ;;
-  start | stop)
+  start | collect | stop)
     folder=$(realpath -m "${2:?a folder}")
     export CEPH_CONF=$folder/ceph.conf
     export LD_LIBRARY_PATH=$libraries:$libraries/ceph:$root/lib/$(uname -m)-linux-gnu
     export PYTHONPATH=$root/usr/lib/python3/dist-packages
     $command
     ;;
-  *) die "usage: rgw.sh install | start FOLDER | stop FOLDER" ;;
+  *) die "usage: rgw.sh install | start FOLDER | collect FOLDER | stop FOLDER" ;;
 esac

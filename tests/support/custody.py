@@ -7,7 +7,6 @@ from uuid import UUID
 
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.local_folder import LocalFolder
 from provenstore.api.permissions import permits
 from provenstore.domain import workspace as ws
 from provenstore.domain.caller import Caller
@@ -15,6 +14,7 @@ from provenstore.domain.envelope import Actor, Event
 from provenstore.domain.file import File, access_stream, file_stream, parts_stream
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
+from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.workspace_events import Role
 
 CONTENT = b"%PDF-1.7 a chapter"
@@ -53,7 +53,7 @@ AUDITOR = caller("carol", "auditor")
 class Custody:
     """A ledger with the workspace `acme`, and short ways to bring files about."""
 
-    def __init__(self, log: PostgresEventLog, store: LocalFolder, **workspace: Any) -> None:
+    def __init__(self, log: PostgresEventLog, store: ObjectStore, **workspace: Any) -> None:
         """Create the workspace; `workspace` holds its settings."""
         self.clock = SetClock()
         self.log = log

@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ STORES = ("local", "moto", "rgw-http", "rgw-https", "rgw-versioned", "swift")
 SERVERS = Path(__file__).parent.parent / "servers"
 ADDRESSES = "PROVENSTORE_TEST_ADDRESSES"  # environment variable by which the workers learn them
 PROPERTY = "store"
+OTHER_KEY, OTHER_SECRET = "OTHERACCESSKEY", "othersecretkey0123456789"  # of RGW's second user, a stranger to the first
 _STACK = pytest.StashKey[ExitStack]()
 
 
@@ -120,6 +121,7 @@ def _rgw(stack: ExitStack) -> dict[str, Address]:
     return {
         "rgw-http": at(f"http://127.0.0.1:{ports['RGW_PORT']}", None),
         "rgw-versioned": at(f"http://127.0.0.1:{ports['RGW_PORT']}", None),
+        "rgw-other": replace(at(f"http://127.0.0.1:{ports['RGW_PORT']}", None), key=OTHER_KEY, secret=OTHER_SECRET),
         "rgw-https": at(f"https://127.0.0.1:{ports['RGW_TLS_PORT']}", str(folder / "ca.pem")),
     }
 

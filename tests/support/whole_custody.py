@@ -28,9 +28,10 @@ def file_ids(custody: Custody) -> list[UUID]:
 def check_object(custody: Custody, file: File) -> None:
     """Assert that a stored file's object is the recorded one, and that nothing is left of one that has ended."""
     if file.purged is not None or file.cleared:
-        assert custody.store.versions(file.path) == ()
-        assert custody.store.list_multiparts(file.path) == ()
+        for key in file.keys:
+            assert custody.store.versions(key) == ()
+            assert custody.store.list_multiparts(key) == ()
     elif file.stored is not None and not (file.purge and file.purge.started):
         found = custody.store.head(file.path, version=file.stored.version_id)
         assert (found.size, found.etag) == (file.stored.size, file.stored.etag)
-        assert found.sha256 == (file.stored.sha256 or found.sha256)
+        assert None in (found.sha256, file.stored.sha256) or found.sha256 == file.stored.sha256

@@ -135,24 +135,24 @@ def test_space_of_an_aborted_upload_is_given_back_once() -> None:
     """quota-released: with UploadCleared, and never twice"""
     life = FileLife().do(c.Abort, reason=None)
     assert _counted(life) == (100, 1)
-    life.do(c.RecordCleared)
+    life.do(c.RecordCleared, write_until=None)
     assert _counted(life) == (0, 0)
-    assert life.decide(c.RecordCleared) == ()
+    assert life.decide(c.RecordCleared, write_until=None) == ()
 
 
 def test_space_is_kept_while_a_write_url_is_alive() -> None:
     """quota-released-late: whoever holds the URL could still write."""
     life = FileLife(write_until=START + timedelta(minutes=15)).do(c.Abort, reason=None)
     with pytest.raises(WrongState, match="alive"):
-        life.decide(c.RecordCleared)
+        life.decide(c.RecordCleared, write_until=START + timedelta(minutes=15))
     life.log.pass_time(minutes=15)
-    assert life.decide(c.RecordCleared)
+    assert life.decide(c.RecordCleared, write_until=START + timedelta(minutes=15))
 
 
 def test_a_stored_file_is_not_cleared() -> None:
     """What is in use is not a left-over."""
     with pytest.raises(WrongState):
-        FileLife(expires_after=1).stored().decide(c.RecordCleared)
+        FileLife(expires_after=1).stored().decide(c.RecordCleared, write_until=None)
 
 
 def test_expiry_counts_from_stored() -> None:
@@ -206,3 +206,15 @@ def test_an_expiry_set_before_the_bytes_came_is_kept(days: int | None) -> None:
     wanted = None if days is None else life.log.now + timedelta(days=days)
     life.do(c.ChangeFile, values={}, expiry=(wanted,)).stored()
     assert life.state.expires_at == wanted
+
+
+def test_a_place_is_not_checked_while_a_write_url_is_alive() -> None:
+    """And once is enough for one moment."""
+    until = START + timedelta(minutes=15)
+    life = FileLife(write_until=until).stored()
+    with pytest.raises(WrongState, match="still alive"):
+        life.decide(c.RecordPlaceChecked, look_after=until)
+    life.log.pass_time(minutes=16)
+    life.do(c.RecordPlaceChecked, look_after=until)
+    assert life.state.looked_after == until
+    assert life.decide(c.RecordPlaceChecked, look_after=until) == ()

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         assert process.stderr is not None
         found = READY.match(process.stderr.readline())
         assert found, process.stderr.read()
+        # Its log has to go somewhere: a server whose pipe is full stands still.
+        draining = threading.Thread(target=process.stderr.read)
+        draining.start()
         try:
             arguments = ("keys", "issue", "--role", "admin", "--actor", "alice", "--kind", "person", "--json")
             issued = direct(*arguments).json
@@ -95,7 +99,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             yield Served(found[1], data_dir, server, direct)
         finally:
             process.terminate()
-            process.communicate(timeout=30)
+            process.wait(timeout=30)
+            draining.join()
 
 
 @pytest.fixture(params=["server", "direct"])

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import ssl
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -119,3 +120,25 @@ def test_a_direct_url_takes_a_part(store: ObjectStore, send: Send) -> None:
         etag = send(url, b"hello").headers["etag"].strip('"')
         assert [part.ref for part in store.list_parts("k", upload)] == [PartRef(1, etag)]
         assert store.complete_multipart("k", upload, [PartRef(1, etag)]).size == 5
+
+
+def test_a_part_that_comes_late_is_refused(store: ObjectStore, send: Send) -> None:
+    """Where the store says that it takes such parts, nothing may be kept at a key that had a URL for one."""
+    upload = store.create_multipart("k", media_type="x/y")
+    url = store.presign_part("k", upload, 1, file="f", grant="e", expires_at=UNTIL, size=5)
+    if store.capabilities().direct:
+        etag = send(url, b"hello").headers["etag"].strip('"')
+        before = store.complete_multipart("k", upload, [PartRef(1, etag)])
+        taken = send(url, b"other").status_code < 300
+        assert taken == store.capabilities().late_parts
+        assert store.head("k").etag == before.etag or store.capabilities().late_parts
+
+
+def test_a_condition_that_was_signed_cannot_be_left_out(store: ObjectStore, kind: str, send: Send) -> None:
+    """Where the store says so, a URL stores once and never again."""
+    put = _put_url(store, b"hello")
+    if store.capabilities().direct and store.capabilities().signed_if_absent:
+        assert send(put, b"hello").status_code == 200
+        bare = replace(put, headers=tuple(one for one in put.headers if one[0] != "If-None-Match"))
+        assert [send(put, b"hello").status_code, 400 <= send(bare, b"hello").status_code < 500] == [412, True]
+    assert store.capabilities().signed_if_absent == (kind in ("local", "rgw-http", "rgw-https"))

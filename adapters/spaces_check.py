@@ -1,0 +1,118 @@
+"""Is a bucket as it must be? Looked at from outside, as a stranger, and from inside, with the key.
+
+It changes nothing but objects of its own under `temp/probe/`, which it removes again. It never shows what was signed.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from provenstore.adapters.spaces_client import Bucket, connect
+from provenstore.adapters.spaces_errors import code, meaning
+from provenstore.adapters.spaces_findings import Finding, failed, fine, warned
+from provenstore.adapters.spaces_outside import Outside
+from provenstore.adapters.spaces_probe import PREFIX
+from provenstore.adapters.spaces_rules import check_rules
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+_CONTENT = b"provenstore looks at this bucket"
+_TELLS = {
+    "InvalidAccessKeyId": "credentials",
+    "SignatureDoesNotMatch": "credentials",
+    "RequestTimeTooSkewed": "clock",
+    "AuthorizationHeaderMalformed": "region",
+    "PermanentRedirect": "region",
+    "NoSuchBucket": "bucket",
+    "InvalidBucketName": "bucket",
+    "bucket-name": "bucket",
+}
+
+
+def check(bucket: Bucket, now: Callable[[], datetime]) -> list[Finding]:
+    """Look at everything, in the order in which it has to be repaired; `now` is our clock.
+
+    What makes the rest meaningless ends the list: an endpoint that does not answer, a key that is not accepted.
+    """
+    outside = Outside(bucket, now)
+    found = list(outside.endpoint())
+    if any(one.status == "failed" for one in found):
+        return found
+    client = connect(bucket)
+    admitted = list(_admission(client, bucket))
+    found += admitted
+    if any(one.status == "failed" for one in admitted):
+        return found
+    return [*found, *_use(client, bucket, outside), *check_rules(client, bucket.name)]
+
+
+def _admission(client: "S3Client", bucket: Bucket) -> Iterator[Finding]:
+    """Ask for what takes a key, a region and a bucket; a refusal says which of them is wrong."""
+    try:
+        client.list_objects_v2(Bucket=bucket.name, MaxKeys=1)
+    except (ClientError, BotoCoreError) as exc:
+        refusal = meaning(exc)
+        what = _TELLS.get(str(refusal.details.get("error")), "list")
+        yield failed(what, str(refusal.details.get("error")), refusal.message)
+        return
+    yield fine("credentials", "the key is accepted")
+    yield from _region(client, bucket)
+    yield fine("list", "the key may list the bucket")
+
+
+def _region(client: "S3Client", bucket: Bucket) -> Iterator[Finding]:
+    """Compare the region with the one that the bucket says it is in; not every server minds, and some say nothing."""
+    try:
+        told = client.get_bucket_location(Bucket=bucket.name).get("LocationConstraint")
+    except (ClientError, BotoCoreError):
+        told = None
+    if not told or told == bucket.region:
+        yield fine("region", bucket.region)
+        return
+    advice = f"set DO_SPACES_REGION to {told}: this server takes the other one, the next may not"
+    yield warned("region", f"{bucket.region} is set, the bucket is in {told}", advice)
+
+
+def _use(client: "S3Client", bucket: Bucket, outside: Outside) -> Iterator[Finding]:
+    """Do what the ledger will do, with an object that nobody needs; and look at that object as a stranger."""
+    key: dict[str, Any] = {"Bucket": bucket.name, "Key": f"{PREFIX}check-{secrets.token_hex(8)}"}
+    put = _may("put", "store objects", lambda: client.put_object(**key, Body=_CONTENT))
+    yield put
+    yield _may("multipart", "upload in parts", lambda: _open_and_abort(client, key))
+    if put.status == "ok":
+        yield _may("get", "read objects", lambda: _read(client, key))
+        yield from outside.strangers(key["Key"])
+        yield _may("delete", f"delete objects ({key['Key']})", lambda: _remove(client, key))
+
+
+def _may(what: str, told: str, request: Callable[[], object]) -> Finding:
+    try:
+        request()
+    except (ClientError, BotoCoreError) as exc:
+        name = code(exc) if isinstance(exc, ClientError) else type(exc).__name__
+        refusal = meaning(exc)
+        return failed(what, f"the key may not {told}: {name}", refusal.message)
+    return fine(what, f"the key may {told.partition(' (')[0]}")
+
+
+def _read(client: "S3Client", key: dict[str, Any]) -> None:
+    with client.get_object(**key)["Body"] as body:
+        body.read()
+
+
+def _open_and_abort(client: "S3Client", key: dict[str, Any]) -> None:
+    upload = client.create_multipart_upload(**key)["UploadId"]
+    client.abort_multipart_upload(**key, UploadId=upload)
+
+
+def _remove(client: "S3Client", key: dict[str, Any]) -> None:
+    """Delete the object, what a stranger could put beside it, and the versions that a bucket may keep of them."""
+    client.delete_object(**key)
+    listing: Any = client.list_object_versions(Bucket=key["Bucket"], Prefix=key["Key"])
+    for version in [*listing.get("Versions", []), *listing.get("DeleteMarkers", [])]:
+        named = {} if version["VersionId"] == "null" else {"VersionId": version["VersionId"]}
+        client.delete_object(Bucket=key["Bucket"], Key=version["Key"], **named)

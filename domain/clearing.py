@@ -1,0 +1,152 @@
+"""The end of uploads that did not get there, and the second look at every key that a URL could write.
+
+Life of a given-up upload, and what a crash leaves at each point:
+ 1. UploadAborted or UploadExpired. Crash: `clear` goes on with 2.
+ 2. Multipart uploads and versions at its keys go. Crash: 2 again.
+ 3. Once no URL for writing is alive: what came meanwhile is recorded (StrayFound) and removed. Crash: 3 again.
+ 4. UploadCleared frees the space. Crash after this: nothing is left to do.
+
+A stored or purged file whose URLs have died since is looked at as in 3, and PlaceChecked says so; so is a given-up one
+whose announcement once came to nothing, an hour after that.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from provenstore.domain import file_commands as c
+from provenstore.domain import file_events as fe
+from provenstore.domain.caller import Caller
+from provenstore.domain.file import File, later
+from provenstore.domain.object_store import ObjectStore
+from provenstore.domain.objects import MultipartInfo, ObjectVersion
+from provenstore.domain.part_uploading import PartUploading
+from provenstore.domain.recorder import Recorder
+from provenstore.domain.verifying import Verifying
+
+
+class Clearing:
+    """Ends uploads and removes what should not be there; safe to repeat and to race."""
+
+    def __init__(self, recorder: Recorder, store: ObjectStore, parts: PartUploading, verifying: Verifying) -> None:
+        """Record with `recorder`, remove from `store`; `parts` knows until when URLs live."""
+        self._recorder = recorder
+        self._store = store
+        self._parts = parts
+        self._verifying = verifying
+
+    def abort(self, caller: Caller, file_id: UUID, reason: str | None) -> File:
+        """Give an unfinished upload up, remove what it left, and free its space."""
+        self._recorder.change(
+            caller, "file.abort", file_id, lambda _, now: c.Abort(by=caller.actor, now=now, reason=reason)
+        )
+        return self.clear(caller, file_id)
+
+    def expire(self, caller: Caller, file_id: UUID) -> File:
+        """Give up an upload whose time has passed, as the system."""
+        self._recorder.change(caller, "system.sweep", file_id, lambda _, now: c.ExpireUpload(by=caller.actor, now=now))
+        return self.clear(caller, file_id)
+
+    def clear(self, caller: Caller, file_id: UUID) -> File:
+        """Remove what a given-up upload left in the store, then free its space; safe to repeat."""
+        recorder = self._recorder
+        file = recorder.file(file_id)
+        if not file.given_up or file.cleared:
+            return file
+        until = self.write_until(file)
+        if until is None:
+            self._remove(*self._found(file))
+        elif recorder.clock.now() < until:
+            self._remove(*self._found(file))
+            return file
+        else:
+            self._remove_strays(caller, file)
+        return recorder.change(
+            caller,
+            "file.abort",
+            file_id,
+            lambda _, now: c.RecordCleared(by=caller.actor, now=now, write_until=until),
+        )
+
+    def due(self, file: File, now: datetime) -> datetime | None:
+        """Return after which moment the file's keys are to be looked at once more, None if that is not due."""
+        after = later(self.write_until(file), file.look_after)
+        if after is None or now < after or (file.looked_after is not None and file.looked_after >= after):
+            return None
+        return after
+
+    def look(self, caller: Caller, file_id: UUID) -> File:
+        """Look once more at the keys of a file whose upload is over, and remove what came after that; recorded."""
+        recorder = self._recorder
+        file = recorder.file(file_id)
+        after = self.due(file, recorder.clock.now())
+        purging = file.purge is not None and file.purge.started is not None
+        if after is None or file.status == "initiated" or purging or (file.given_up and not file.cleared):
+            return file
+        self._remove_strays(caller, file)
+        if file.stored is not None and file.status != "purged":
+            self._verifying.compare(caller, file)
+        return recorder.change(
+            caller,
+            "system.sweep",
+            file_id,
+            lambda _, now: c.RecordPlaceChecked(by=caller.actor, now=now, look_after=after),
+        )
+
+    def write_until(self, file: File) -> datetime | None:
+        """Return the first moment at which no URL of the upload can write any more, None if there never was one."""
+        if file.initiated.upload != "multipart":
+            return file.initiated.write_until
+        return later(file.initiated.write_until, self._parts.recorded(file).write_until)
+
+    def _remove_strays(self, caller: Caller, file: File) -> None:
+        versions, uploads = self._found(file)
+        if not versions and not uploads:
+            return
+        strays = tuple(
+            fe.StrayVersion(
+                key=one.key,
+                version_id=one.version_id,
+                size=None if one.is_delete_marker else one.size,
+                etag=one.etag,
+                marker=one.is_delete_marker,
+            )
+            for one in versions
+        )
+        system = self._recorder.system(caller)
+        self._recorder.change(
+            system,
+            "system.sweep",
+            file.id,
+            lambda _, now: c.RecordStrayFound(by=system.actor, now=now, versions=strays, uploads=len(uploads)),
+        )
+        self._remove(versions, uploads)
+
+    def _found(self, file: File) -> tuple[list[ObjectVersion], list[MultipartInfo]]:
+        """Return what stands at the file's keys and should not: nothing of a path that lacks the stored object."""
+        versions: list[ObjectVersion] = []
+        for key in file.keys:
+            found = self._store.versions(key)
+            kept = [one for one in found if _belongs(file, one)]
+            if kept or key != file.path or file.stored is None or file.status == "purged":
+                versions += [one for one in found if one not in kept]
+        uploads = [one for key in file.keys for one in self._store.list_multiparts(key) if one.key == key]
+        return versions, uploads
+
+    def _remove(self, versions: list[ObjectVersion], uploads: list[MultipartInfo]) -> None:
+        """Remove version by version: otherwise a bucket might only lay a marker over them."""
+        for upload in uploads:
+            self._store.abort_multipart(upload.key, upload.upload)
+        for version in versions:
+            self._store.delete(version.key, version=version.version_id)
+
+
+def _belongs(file: File, found: ObjectVersion) -> bool:
+    """Tell whether this is the stored object.
+
+    What has replaced it in a bucket without versions is kept as evidence. Where versioning was switched on later, the
+    same object has got an id that was never recorded.
+    """
+    if file.stored is None or file.status == "purged" or found.key != file.path:
+        return False
+    same = (found.size, found.etag) == (file.stored.size, file.stored.etag)
+    return same or (found.version_id == file.stored.version_id and not found.is_delete_marker)

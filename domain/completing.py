@@ -1,0 +1,298 @@
+"""From bytes in the store to a stored file: announcements are made here, and settled by what stands in the place.
+
+Life of a completion of bytes that did not come through us whole, and what a crash leaves at each point:
+ 1. What the store lists is compared with what the ledger has and what the client names. Crash: nothing has happened.
+ 2. Parts that the ledger had not seen are recorded. Crash: they are, and it can be asked again.
+ 3. CompletionRequested announces size, ETag and the claimed digest. Crash: `finish` goes on with 4 or 5, or opens the
+    upload again if nothing can come of it.
+ 4. The store makes one object of the parts. Crash: `finish` finds it, by its ETag.
+ 5. Bytes that landed where a URL may still write are copied to the file's path. Crash: `finish` finds the copy, or
+    copies again.
+ 6. The object in the place is compared once more, and Stored is recorded. Crash after this: what is left at the
+    landing key is removed at the second look (`domain.clearing`).
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
+from uuid import UUID
+
+from provenstore.domain import file_commands as c
+from provenstore.domain import file_events as fe
+from provenstore.domain.caller import Caller
+from provenstore.domain.errors import (
+    AlreadyExists,
+    ContentMismatch,
+    ContentTooLarge,
+    InvalidInput,
+    WrongState,
+)
+from provenstore.domain.file import Completion, File
+from provenstore.domain.object_store import ObjectStore
+from provenstore.domain.objects import MultipartNotFound, ObjectInfo, ObjectNotFound, PartRef, SourceChanged
+from provenstore.domain.part_uploading import PartUploading
+from provenstore.domain.parts import PART_SIZE, combined_etag
+from provenstore.domain.recorder import Recorder
+from provenstore.domain.text import require_hex
+from provenstore.domain.upload_decisions import require_open
+
+
+class Completing:
+    """Announces completions and settles them; safe to repeat and to race."""
+
+    def __init__(self, recorder: Recorder, store: ObjectStore, parts: PartUploading) -> None:
+        """Record with `recorder`; the bytes are in `store`, their parts in the care of `parts`."""
+        self._recorder = recorder
+        self._store = store
+        self._parts = parts
+
+    def complete(
+        self,
+        caller: Caller,
+        file_id: UUID,
+        *,
+        parts: Sequence[PartRef] | None = None,
+        sha256: str | None = None,
+    ) -> File:
+        """Finish an upload whose bytes are in the store; see the module's numbered life.
+
+        `parts` are those that the client means, all that are there without it; `sha256` is its claim about the whole.
+        Again with the same parts: the same file. WrongState for others, or if the upload is over. InvalidInput for
+        parts that are missing or of a wrong size, ContentMismatch for bytes that are not what was declared.
+        """
+        recorder = self._recorder
+        file = recorder.authorised_file(caller, "file.upload", file_id)
+        sha256 = _claim(file, require_hex("sha256", sha256, 32))
+        if file.stored is not None:
+            return self._again(file, parts, sha256)
+        if file.completion is not None and file.completion.etag is not None:
+            self._require_same(file.completion, parts)
+            return self._settled(caller, file_id)
+        try:
+            require_open(file)
+        except WrongState as refusal:
+            recorder.deny(caller, file, "file.upload", refusal)
+            raise
+        if file.initiated.upload == "api":
+            raise WrongState("this upload takes its whole content by PUT, and is finished by that")
+        try:
+            command = self._arrived(caller, file, parts, sha256)
+            recorder.change(caller, "file.upload", file_id, lambda _, now: replace(command, by=caller.actor, now=now))
+        except (ContentMismatch, ContentTooLarge) as refusal:
+            self.record_failure(caller, file_id, "arriving", refusal)
+            raise
+        return self._settled(caller, file_id)
+
+    def _settled(self, caller: Caller, file_id: UUID) -> File:
+        file = self.finish(caller, file_id)
+        if file.stored is None:
+            raise ContentMismatch(
+                "what was announced could not be put in its place; send the bytes again", check="etag"
+            )
+        return file
+
+    @staticmethod
+    def _again(file: File, parts: Sequence[PartRef] | None, sha256: str | None) -> File:
+        stored = file.stored
+        if stored is not None and parts is not None and combined_etag(parts) != stored.etag:
+            raise WrongState("the file is stored, of other parts", status=file.status)
+        if stored is not None and None not in (sha256, stored.sha256) and sha256 != stored.sha256:
+            raise WrongState("the file is stored, with another SHA-256", status=file.status)
+        return file
+
+    @staticmethod
+    def _require_same(announced: Completion, parts: Sequence[PartRef] | None) -> None:
+        if parts is not None and combined_etag(parts) != announced.etag:
+            raise WrongState("the upload is being completed, of other parts")
+
+    def _arrived(
+        self, caller: Caller, file: File, parts: Sequence[PartRef] | None, sha256: str | None
+    ) -> c.RequestCompletion:
+        """Return the announcement of what is in the store."""
+        now = self._recorder.clock.now()
+        if file.initiated.upload == "multipart":
+            chunks = self._parts.gather(caller, file, parts)
+            return c.RequestCompletion(
+                by=caller.actor,
+                now=now,
+                size=sum(chunk.size for chunk in chunks),
+                sha256=sha256,
+                md5=None,
+                parts=len(chunks),
+                etag=combined_etag([PartRef(chunk.number, chunk.etag) for chunk in chunks]),
+            )
+        if parts is not None:
+            raise InvalidInput("parts", "are none: this upload takes its content by one PUT")
+        try:
+            info = self._store.head(file.arrives_at)
+        except ObjectNotFound:
+            raise WrongState("no bytes have arrived yet; send them to the URL first") from None
+        return c.RequestCompletion(
+            by=caller.actor, now=now, size=info.size, sha256=info.sha256 or sha256, md5=info.md5, etag=info.etag
+        )
+
+    # -- settling ---------------------------------------------------------------------------------------------
+
+    def finish(self, caller: Caller, file_id: UUID) -> File:
+        """Settle an announced completion by what stands in its place; safe to repeat and to race.
+
+        The announced object: Stored. Nothing: it is made of what has arrived; if that cannot be, the upload is open
+        again. A stray object: it is recorded, removed, and only then is the upload open again. Until that the
+        announcement keeps everybody else out, so that what is removed can be nobody's: not even that of an attempt
+        with the very same bytes.
+        """
+        file = self._recorder.file(file_id)
+        announced = file.completion
+        if announced is None:
+            return file
+        info = self._find(file.path)
+        if info is None and announced.stray:
+            return self._record_stray_removed(caller, file_id, "")
+        if info is None:
+            try:
+                info = self._make(file, announced)
+            except (ContentMismatch, SourceChanged, MultipartNotFound, ObjectNotFound, AlreadyExists):
+                info = self._find(file.path)  # another process may have been quicker
+            if info is None:
+                missing = ContentMismatch(check="missing", expected=announced.etag or announced.sha256, actual=None)
+                return self.record_failure(caller, file_id, "nothing", missing)
+        if not announced.stray and (proven := self._as_announced(info, announced)) is not None:
+            return self.record_stored(caller, file_id, info, sha256=proven or announced.sha256, verified=bool(proven))
+        return self._remove_stray(caller, file, announced, info)
+
+    def _find(self, key: str) -> ObjectInfo | None:
+        try:
+            return self._store.head(key)
+        except ObjectNotFound:
+            return None
+
+    def _make(self, file: File, announced: Completion) -> ObjectInfo | None:
+        """Put in the file's place what has arrived elsewhere, or None if that is nothing."""
+        if announced.etag is None:
+            return None  # streamed: what was not published is gone
+        key, arrived = file.arrives_at, None
+        if announced.parts is not None:
+            arrived = self._find(key)
+            if (arrived is None or arrived.etag != announced.etag) and file.multipart is not None:
+                arrived = self._assemble(file, file.multipart, announced)
+        if file.initiated.landing is None:
+            return arrived
+        arrived = arrived or self._store.head(key)
+        return self._store.copy(
+            key,
+            file.path,
+            source_version=arrived.version_id,
+            if_source_etag=announced.etag,
+            part_size=file.initiated.part_size if announced.parts is not None else None,
+        )
+
+    def _assemble(self, file: File, upload: str, announced: Completion) -> ObjectInfo:
+        """Make one object of the recorded parts, if they still are those that were announced."""
+        recorded = sorted(self._parts.recorded(file).of(upload).items())[: announced.parts]
+        refs = [PartRef(number, chunk.etag) for number, chunk in recorded]
+        if not refs or combined_etag(refs) != announced.etag:
+            raise ContentMismatch("a part has come again since the completion was announced", check="etag")
+        landed = file.initiated.landing is not None
+        return self._store.complete_multipart(file.arrives_at, upload, refs, if_absent=not landed)
+
+    def _as_announced(self, info: ObjectInfo, announced: Completion) -> str | None:
+        """Return the object's SHA-256 ("" where nobody has computed it), or None if it is not the announced one."""
+        if announced.etag is None:
+            sha256 = info.sha256 or self._read_digest(info)
+            return sha256 if (info.size, sha256) == (announced.size, announced.sha256) else None
+        same = (info.size, info.etag) == (announced.size, announced.etag)
+        refuted = None not in (info.sha256, announced.sha256) and info.sha256 != announced.sha256
+        return info.sha256 or "" if same and not refuted else None
+
+    def _read_digest(self, info: ObjectInfo) -> str:
+        """Return the SHA-256 of an object whose store does not tell it: a stranger must not pass, nor a friend fail."""
+        digest = hashlib.sha256()
+        with self._store.get(info.key, version=info.version_id) as reader:
+            for chunk in reader:
+                digest.update(chunk)
+        return digest.hexdigest()
+
+    def _remove_stray(self, caller: Caller, file: File, announced: Completion, info: ObjectInfo) -> File:
+        expected, actual = announced.etag or announced.sha256, info.etag if announced.etag else info.sha256
+        check = "etag" if announced.etag else "sha256"
+        stray = ContentMismatch(check=check, expected=expected, actual=actual)
+        file = self.record_failure(caller, file.id, "stray", stray)
+        if file.completion is None or not file.completion.stray:
+            return file  # another process has settled it meanwhile
+        try:
+            self._store.delete(file.path, version=info.version_id, if_etag=info.etag)
+        except SourceChanged:
+            return file  # the next one to come here looks again
+        return self._record_stray_removed(caller, file.id, info.etag)
+
+    # -- recording --------------------------------------------------------------------------------------------
+
+    def record_stored(
+        self, caller: Caller, file_id: UUID, info: ObjectInfo, *, sha256: str | None, verified: bool
+    ) -> File:
+        """Record Stored; a SHA-256 that nobody computed over the whole object is only what somebody claims."""
+        status: fe.Sha256Status = "verified" if verified else "claimed" if sha256 else "none"
+        leftovers = self._leftovers(self._recorder.file(file_id), info)
+        return self._recorder.change(
+            caller,
+            "file.upload",
+            file_id,
+            lambda _, now: c.RecordStored(
+                by=caller.actor,
+                now=now,
+                size=info.size,
+                sha256=sha256,
+                sha256_status=status,
+                md5=info.md5,
+                etag=info.etag,
+                version_id=info.version_id,
+                leftovers=leftovers,
+            ),
+        )
+
+    def _leftovers(self, file: File, info: ObjectInfo) -> bool:
+        """Empty the landing key, and tell whether unfinished uploads are left at the file's keys.
+
+        They are not aborted here: one of them may be the very upload that the object is made of, which a store still
+        lists for a moment; aborting it would take the object's bytes away. The second look does it, an hour later.
+        """
+        if file.initiated.landing is not None:
+            for version in self._store.versions(file.initiated.landing):
+                self._store.delete(version.key, version=version.version_id)
+        in_parts = file.initiated.upload == "multipart" or info.size > PART_SIZE or file.initiated.declared_size is None
+        return in_parts and any(self._store.list_multiparts(key) for key in file.keys)
+
+    def record_failure(
+        self, caller: Caller, file_id: UUID, found: c.Found, refusal: ContentMismatch | ContentTooLarge
+    ) -> File:
+        """Record IntegrityFailed with what the refusal says was expected and found."""
+        details = refusal.details
+        check = str(details.get("check", "size"))
+        expected, actual = details.get("expected", details.get("limit")), details.get("actual")
+        return self._recorder.change(
+            caller,
+            "file.upload",
+            file_id,
+            lambda _, now: c.RecordIntegrityFailure(
+                by=caller.actor,
+                now=now,
+                found=found,
+                check=cast("c.Check", check),
+                expected=None if expected is None else str(expected),
+                actual=None if actual is None else str(actual),
+            ),
+        )
+
+    def _record_stray_removed(self, caller: Caller, file_id: UUID, etag: str) -> File:
+        return self._recorder.change(
+            caller, "file.upload", file_id, lambda _, now: c.RecordStrayRemoved(by=caller.actor, now=now, etag=etag)
+        )
+
+
+def _claim(file: File, said: str | None) -> str | None:
+    """Return the SHA-256 that the client claims, in its declaration or now."""
+    declared = file.initiated.declared_sha256
+    if None not in (declared, said) and declared != said:
+        raise InvalidInput("sha256", "is not the one that was declared when the upload was initiated")
+    return said or declared

@@ -1,0 +1,308 @@
+"""The parts of an upload: through us or through URLs, in any order, twice, from many sides, resumed after a crash.
+
+A part goes: (1) the store's upload is open and recorded, (2) the bytes lie in the store, (3) ChunkUploaded says so.
+Crash before (3): the bytes lie there unseen, and are recorded at completion, sent again, or thrown away with the
+upload. PartUrlsIssued is durable before a URL leaves. Neither is recorded once the upload is over or being completed:
+both are guarded by the file's version.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from provenstore.domain import file_commands as c
+from provenstore.domain import file_events as fe
+from provenstore.domain.caller import Caller
+from provenstore.domain.errors import Conflict, ContentMismatch, ContentTooLarge, InvalidInput, WrongState
+from provenstore.domain.event_log import Guard
+from provenstore.domain.event_types import Fact
+from provenstore.domain.file import File, parts_stream
+from provenstore.domain.object_store import ObjectStore
+from provenstore.domain.objects import MultipartNotFound, PartInfo, PartRef, SignedUrl
+from provenstore.domain.parts import Chunk, Parts, expected_size, project
+from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
+from provenstore.domain.upload_decisions import require_taking
+
+WRITE_URL_TTL = timedelta(minutes=15)
+"""How long a URL for writing works: long enough to begin sending, short enough to be of little use once leaked."""
+
+MAX_URLS = 1_000
+"""URLs of one request: their numbers stand in one event."""
+
+RECORDED_AT_ONCE = 200
+"""Parts whose events go into one append."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartUrl:
+    """Where one part may be sent."""
+
+    number: int
+    url: SignedUrl
+
+
+@dataclass(frozen=True, slots=True)
+class PartList:
+    """What has arrived of a file: parts by number, and how many bytes each but the last has."""
+
+    part_size: int
+    parts: tuple[Chunk, ...]
+
+
+class PartUploading:
+    """Takes parts, and says where parts may be sent."""
+
+    def __init__(self, recorder: Recorder, store: ObjectStore) -> None:
+        """Record with `recorder`; the parts lie in `store`."""
+        self._recorder = recorder
+        self._store = store
+
+    def part_urls(self, caller: Caller, file_id: UUID, numbers: Sequence[int]) -> tuple[PartUrl, ...]:
+        """Return a URL for each of these parts, bound to the part's size, once PartUrlsIssued is durable.
+
+        InvalidInput for numbers that the upload cannot have, or a size that was not declared; WrongState once the
+        upload is over or being completed; NotSupported.
+        """
+        if not numbers or len(numbers) > MAX_URLS or len(set(numbers)) != len(numbers):
+            raise InvalidInput("parts", f"must be 1 to {MAX_URLS:,} numbers, each once", limit=MAX_URLS)
+        for _ in range(MAX_ATTEMPTS):
+            file = self._opened(caller, file_id)
+            if file.initiated.declared_size is None:
+                raise InvalidInput("size", "was not declared, so no URL can be bound to it; send parts through the API")
+            sizes = [_size_of(file, number) for number in numbers]
+            until = self._recorder.clock.now().replace(microsecond=0) + WRITE_URL_TTL
+            upload = str(file.multipart)
+            data = fe.PartUrlsIssued(upload=upload, numbers=tuple(numbers), write_until=until)
+            drafts = self._recorder.drafts(caller, parts_stream(file_id), file.workspace, [Fact(data)])
+            try:
+                self._recorder.append(caller, drafts, reads=[Guard(file.stream, file.version)])
+            except Conflict as conflict:
+                self._recorder.retry_or_raise(conflict, file.stream)
+                continue
+            grant = str(drafts[0].id)
+            return tuple(
+                PartUrl(number, self._url(file, number, size, grant, until))
+                for number, size in zip(numbers, sizes, strict=True)
+            )
+        raise Conflict("the file keeps changing; try again")
+
+    def _url(self, file: File, number: int, size: int | None, grant: str, until: datetime) -> SignedUrl:
+        return self._store.presign_part(
+            file.arrives_at,
+            str(file.multipart),
+            number,
+            file=str(file.id),
+            grant=grant,
+            expires_at=until,
+            size=size,
+        )
+
+    def upload_part(
+        self,
+        caller: Caller,
+        file_id: UUID,
+        number: int,
+        body: Iterable[bytes],
+        *,
+        size: int,
+        md5: str | None = None,
+    ) -> Chunk:
+        """Take one part of `size` bytes through us and record it.
+
+        InvalidInput for a number or size that the upload cannot have, ContentMismatch for other bytes than said;
+        WrongState once the upload is over or being completed: what arrived then goes with the upload.
+        """
+        file = self._opened(caller, file_id)
+        expected = _size_of(file, number)
+        part_size = _part_size(file)
+        if size > part_size or (expected is not None and size != expected):
+            raise InvalidInput(
+                "part", f"{number} has {size:,} bytes, must have {expected or part_size:,}", limit=expected or part_size
+            )
+        first = (number - 1) * part_size
+        if first + size > file.initiated.max_size:
+            raise ContentTooLarge(
+                f"the content is larger than {file.initiated.max_size:,} bytes", limit=file.initiated.max_size
+            )
+        try:
+            info = self._store.put_part(file.arrives_at, str(file.multipart), number, body, size=size, md5=md5)
+        except MultipartNotFound:
+            self._opened(caller, file_id, lost=file.multipart)  # says so if the upload is over
+            raise WrongState("the store has given this upload's parts up; send them again") from None
+        chunk = _chunk(file, info)
+        self._record(caller, file, [chunk])
+        return chunk
+
+    def parts(self, caller: Caller, file_id: UUID) -> PartList:
+        """List the parts that lie in the store now, whoever sent them, with what is recorded of each."""
+        file = self._recorder.authorised_file(caller, "file.upload", file_id)
+        _require_parts(file)
+        return PartList(_part_size(file), tuple(self._merged(file)))
+
+    def gather(self, caller: Caller, file: File, named: Sequence[PartRef] | None) -> list[Chunk]:
+        """Return the parts that make the whole, recorded all; what is missing or wrong is refused by number."""
+        _require_parts(file)
+        recorded = self._recorded(file)
+        found = {chunk.number: chunk for chunk in self._merged(file, recorded)}
+        if named is not None:
+            for ref in named:
+                if ref.number in found and found[ref.number].etag != ref.etag:
+                    raise ContentMismatch(
+                        f"part {ref.number} has another ETag than named", check="etag", expected=ref.etag, actual=None
+                    )
+            if missing := sorted({ref.number for ref in named} - found.keys()):
+                raise InvalidInput("parts", f"{_numbers(missing)} have not arrived; send them first")
+            if left := sorted(found.keys() - {ref.number for ref in named}):
+                raise InvalidInput("parts", f"{_numbers(left)} have arrived but are not named")
+        _require_whole(file, found)
+        known = recorded.of(file.multipart)
+        for number, chunk in found.items():
+            changed = number in known and known[number].etag != chunk.etag
+            if changed and named is None:
+                raise ContentMismatch(
+                    f"part {number} was overwritten after it was recorded; send it again, or name its ETag",
+                    check="etag",
+                    expected=known[number].etag,
+                    actual=chunk.etag,
+                )
+        chunks = [found[number] for number in sorted(found)]
+        self._record(caller, file, [one for one in chunks if one != known.get(one.number)])
+        return chunks
+
+    def recorded(self, file: File) -> Parts:
+        """Return what is recorded of the file's parts."""
+        return self._recorded(file)
+
+    def _recorded(self, file: File) -> Parts:
+        return self._recorder.find(parts_stream(file.id), project) or Parts()
+
+    def _merged(self, file: File, recorded: Parts | None = None) -> list[Chunk]:
+        if file.multipart is None or file.stored is not None or file.given_up:
+            return sorted((recorded or self._recorded(file)).of(file.multipart).values(), key=lambda one: one.number)
+        known = (recorded or self._recorded(file)).of(file.multipart)
+        try:
+            listed = self._store.list_parts(file.arrives_at, file.multipart)
+        except MultipartNotFound:
+            return []
+        return [
+            known[info.number]
+            if info.number in known and (known[info.number].etag, known[info.number].size) == (info.etag, info.size)
+            else _chunk(file, info)
+            for info in listed
+        ]
+
+    def _opened(self, caller: Caller, file_id: UUID, lost: str | None = None) -> File:
+        """Return the file with an upload of the store's that takes parts; opened here if there is none but `lost`."""
+        recorder = self._recorder
+        file = recorder.authorised_file(caller, "file.upload", file_id)
+        try:
+            require_taking(file)
+        except WrongState as refusal:
+            recorder.deny(caller, file, "file.upload", refusal)
+            raise
+        _require_parts(file)
+        if file.multipart is not None and file.multipart != lost and self._takes_parts(file):
+            return file
+        # Crash between the two: an upload that nobody knows lies under this file's key, and goes with it.
+        upload = self._store.create_multipart(file.arrives_at, media_type=file.initiated.media_type)
+        before = file.multipart
+        opened = recorder.change(
+            caller,
+            "file.upload",
+            file_id,
+            lambda _, now: c.OpenMultipart(by=caller.actor, now=now, upload=upload, instead=before),
+        )
+        if opened.multipart != upload:
+            self._store.abort_multipart(opened.arrives_at, upload)
+        return opened
+
+    def _takes_parts(self, file: File) -> bool:
+        """Tell whether the recorded upload is still open, where a completion came to nothing since it was recorded."""
+        if file.look_after == file.initiated.write_until:
+            return True
+        try:
+            self._store.list_parts(file.arrives_at, str(file.multipart))
+        except MultipartNotFound:
+            return False
+        return True
+
+    def _record(self, caller: Caller, file: File, chunks: Sequence[Chunk]) -> None:
+        """Record parts that lie in the store, unless the upload has moved on from taking them."""
+        for start in range(0, len(chunks), RECORDED_AT_ONCE):
+            facts = [
+                Fact(
+                    fe.ChunkUploaded(
+                        upload=one.upload,
+                        number=one.number,
+                        first=one.first,
+                        size=one.size,
+                        etag=one.etag,
+                        md5=one.md5,
+                        sha256=one.sha256,
+                    )
+                )
+                for one in chunks[start : start + RECORDED_AT_ONCE]
+            ]
+            self._append(caller, file, facts)
+
+    def _append(self, caller: Caller, file: File, facts: Sequence[Fact]) -> None:
+        recorder = self._recorder
+        for _ in range(MAX_ATTEMPTS):
+            drafts = recorder.drafts(caller, parts_stream(file.id), file.workspace, facts)
+            try:
+                recorder.append(caller, drafts, reads=[Guard(file.stream, file.version)])
+            except Conflict as conflict:
+                recorder.retry_or_raise(conflict, file.stream)
+                moved = self._opened(caller, file.id)
+                if moved.multipart != file.multipart:
+                    raise WrongState("the upload was opened anew; send the part again") from None
+                file = moved
+                continue
+            return
+        raise Conflict("the file keeps changing; try again")
+
+
+def _require_parts(file: File) -> None:
+    if file.initiated.upload != "multipart":
+        raise WrongState(f"this upload takes no parts: it was initiated as {file.initiated.upload}")
+
+
+def _part_size(file: File) -> int:
+    size = file.initiated.part_size
+    if size is None:
+        raise WrongState("this upload takes no parts")
+    return size
+
+
+def _size_of(file: File, number: int) -> int | None:
+    return expected_size(number, part_size=_part_size(file), total=file.initiated.declared_size)
+
+
+def _chunk(file: File, info: PartInfo) -> Chunk:
+    first = (info.number - 1) * _part_size(file)
+    return Chunk(info.number, first, info.size, info.etag, info.md5, info.sha256, str(file.multipart))
+
+
+def _require_whole(file: File, found: dict[int, Chunk]) -> None:
+    """Refuse parts that do not make a whole: gaps, and parts in the middle that are not full."""
+    total, part_size = file.initiated.declared_size, _part_size(file)
+    last = max(found, default=0) if total is None else max(1, -(-total // part_size))
+    if missing := [number for number in range(1, last + 1) if number not in found]:
+        raise InvalidInput("parts", f"{_numbers(missing)} have not arrived; send them first")
+    if not found:
+        raise InvalidInput("parts", "none has arrived; send them first")
+    if beyond := sorted(number for number in found if number > last):
+        raise InvalidInput("parts", f"{_numbers(beyond)} lie beyond the declared size; abort and initiate anew")
+    for number, chunk in found.items():
+        expected = part_size if number < last else (chunk.size if total is None else total - (last - 1) * part_size)
+        if chunk.size != expected:
+            raise InvalidInput(
+                "parts", f"part {number} has {chunk.size:,} bytes, must have {expected:,}; send it again"
+            )
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    """Return some numbers as text, not ten thousand."""
+    shown = ", ".join(map(str, numbers[:10]))
+    return shown if len(numbers) <= 10 else f"{shown} and {len(numbers) - 10:,} more"

@@ -1,0 +1,136 @@
+"""The parts of one upload, folded from the stream `parts:<id>`: what lies in the store, and until when URLs may write.
+
+Only the parts of the upload that is in use count; a part that came again stands as it came last.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import MappingProxyType
+
+from provenstore.domain import file_events as e
+from provenstore.domain.envelope import Event
+from provenstore.domain.errors import ContentMismatch, InvalidInput
+from provenstore.domain.file import later
+from provenstore.domain.objects import PartRef
+
+MULTIPART_ABOVE = 10 * 1024**2
+"""Bytes above which `auto` asks a bucket's client for parts: what fails then is repeated in part."""
+
+PART_SIZE = 10 * 1024**2
+"""Bytes of a part unless there would be too many."""
+
+MAX_PARTS = 10_000
+"""Of S3."""
+
+_MIB = 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A part as it was recorded."""
+
+    number: int
+    first: int
+    size: int
+    etag: str
+    md5: str | None
+    sha256: str | None
+    upload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is recorded of a file's parts."""
+
+    chunks: Mapping[int, Chunk] = field(default_factory=lambda: MappingProxyType({}))
+    write_until: datetime | None = None
+
+    def of(self, upload: str | None) -> dict[int, Chunk]:
+        """Return the parts of one upload by number."""
+        return {number: chunk for number, chunk in self.chunks.items() if chunk.upload == upload}
+
+
+def project(state: Parts | None, events: Iterable[Event]) -> Parts | None:
+    """Fold events into the state (eventsourcing's projector function)."""
+    state = state or Parts()
+    chunks, write_until = dict(state.chunks), state.write_until
+    for event in events:
+        match event.data:
+            case e.ChunkUploaded() as data:
+                chunks[data.number] = Chunk(**data.model_dump())
+            case e.PartUrlsIssued() as data:
+                write_until = later(write_until, data.write_until)
+    return replace(state, chunks=MappingProxyType(chunks), write_until=write_until)
+
+
+def part_size_for(most: int) -> int:
+    """Return the bytes of a part so that `most` bytes need no more than 10,000: 10 MiB, or whole MiB above that."""
+    needed = -(-most // MAX_PARTS)
+    return max(PART_SIZE, -(-needed // _MIB) * _MIB)
+
+
+def expected_size(number: int, *, part_size: int, total: int | None) -> int | None:
+    """Return how many bytes part `number` has, None if that is not known (then at most `part_size`).
+
+    InvalidInput for a number that the upload cannot have.
+    """
+    last = MAX_PARTS if total is None else max(1, -(-total // part_size))
+    if not 1 <= number <= last:
+        raise InvalidInput("part", f"is {number}, must be 1 to {last:,}", limit=last)
+    if total is None:
+        return None
+    return part_size if number < last else total - (last - 1) * part_size
+
+
+def parts_etag(md5s: Sequence[bytes]) -> str:
+    """Return the ETag that S3 gives an object of parts with these MD5s: the MD5 of them all, and their number."""
+    return f"{hashlib.md5(b''.join(md5s), usedforsecurity=False).hexdigest()}-{len(md5s)}"
+
+
+def combined_etag(parts: Sequence[PartRef]) -> str:
+    """Return the ETag of the object of these parts.
+
+    Raises InvalidInput for a list that is not in order, ContentMismatch for an ETag that was never given.
+    """
+    numbers = [part.number for part in parts]
+    if not parts or numbers != sorted(set(numbers)):
+        raise InvalidInput("parts", "must be at least one, in ascending order, each once")
+    try:
+        return parts_etag([bytes.fromhex(part.etag) for part in parts])
+    except ValueError as exc:
+        raise ContentMismatch("A part's etag is none that was given here.", check="etag") from exc
+
+
+class PartsEtag:
+    """The ETag that S3 gives to an object of parts: the MD5 of their MD5s, and their number."""
+
+    def __init__(self, part_size: int) -> None:
+        """Cut what comes into parts of `part_size` bytes; the last is what is left, and the only one may be empty."""
+        self._part_size = part_size
+        self._part = hashlib.md5(usedforsecurity=False)
+        self._filled = 0
+        self._md5s: list[bytes] = []
+
+    def through(self, body: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield `body` on, counting it in."""
+        for chunk in body:
+            rest = memoryview(chunk)
+            while rest:
+                if self._filled == self._part_size:
+                    self._close()
+                taken = rest[: self._part_size - self._filled]
+                self._part.update(taken)
+                self._filled += len(taken)
+                rest = rest[len(taken) :]
+            yield chunk
+
+    def finish(self) -> str:
+        """Return the ETag of everything so far, at its end."""
+        self._close()
+        return parts_etag(self._md5s)
+
+    def _close(self) -> None:
+        self._md5s.append(self._part.digest())
+        self._part, self._filled = hashlib.md5(usedforsecurity=False), 0

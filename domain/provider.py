@@ -1,0 +1,64 @@
+"""The state of a provider of storage: where it was last tried, and what it was found able to do."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from provenstore.domain.envelope import Event
+from provenstore.domain.errors import IntegrityViolated
+from provenstore.domain.event_types import Fact
+from provenstore.domain.objects import Capabilities
+from provenstore.domain.provider_events import ProviderProbed
+from provenstore.domain.text import require_slug
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """One trial of a store: of which one, in which way, and with what result."""
+
+    host: str  # of the endpoint; public
+    place: str  # hex SHA-256 of endpoint and bucket
+    probe: int  # version of the way in which it was tried
+    capabilities: Capabilities
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A provider, and its newest trial."""
+
+    name: str
+    version: int
+    probed: Probed
+
+
+def provider_stream(name: str) -> str:
+    """Return the stream of a provider."""
+    return f"provider:{require_slug('provider', name)}"
+
+
+def decide(state: Provider | None, name: str, probed: Probed) -> tuple[Fact, ...]:
+    """Record a trial unless it found what is known."""
+    if state is not None and state.probed == probed:
+        return ()
+    can = {**vars(probed.capabilities), "checksums": tuple(sorted(probed.capabilities.checksums))}
+    return (Fact(ProviderProbed(provider=name, host=probed.host, place=probed.place, probe=probed.probe, **can)),)
+
+
+def evolve(state: Provider | None, event: Event) -> Provider:
+    """Return the state after one event."""
+    data = event.data
+    if isinstance(data, ProviderProbed):
+        can: dict[str, Any] = {field.name: getattr(data, field.name) for field in fields(Capabilities)}
+        capabilities = Capabilities(**{**can, "checksums": frozenset(data.checksums)})
+        probed = Probed(host=data.host, place=data.place, probe=data.probe, capabilities=capabilities)
+        return Provider(data.provider, event.version, probed)
+    if state is None:
+        raise IntegrityViolated("a provider's stream does not begin with a trial", position=event.position)
+    return replace(state, version=event.version)
+
+
+def project(state: Provider | None, events: Iterable[Event]) -> Provider | None:
+    """Fold events into the state (eventsourcing's projector function)."""
+    for event in events:
+        state = evolve(state, event)
+    return state

@@ -1,0 +1,76 @@
+"""Several things at once: no more than asked for, none lost, and an end when the caller goes."""
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+from threading import Barrier, Event
+
+import pytest
+
+from provenstore.api.cli.crew import AHEAD, as_finished
+
+
+def test_everything_is_done_once() -> None:
+    """In whatever order, each item with its own outcome."""
+    done = as_finished(lambda one: one * 2, range(100), jobs=4, stop=Event())
+    assert sorted((item, outcome.result()) for item, outcome in done) == [(one, one * 2) for one in range(100)]
+
+
+def test_as_many_at_once_as_asked_for() -> None:
+    """Four wait for each other; three could not."""
+    meet = Barrier(4, timeout=10)
+    list(as_finished(lambda _: meet.wait(), range(8), jobs=4, stop=Event()))
+
+
+def test_the_list_may_be_longer_than_memory() -> None:
+    """Little more is taken from it than is under way."""
+    taken = itertools.count()
+    outcomes = as_finished(lambda one: one, (next(taken) for _ in itertools.repeat(None)), jobs=3, stop=Event())
+    with contextlib.closing(outcomes):
+        for _ in range(50):
+            next(outcomes)
+    assert next(taken) <= 50 + AHEAD * 3
+
+
+def test_a_failure_is_that_of_its_item() -> None:
+    """The others are done."""
+
+    def half(one: int) -> int:
+        if one == 3:
+            raise ValueError
+        return one
+
+    failed = [item for item, outcome in as_finished(half, range(6), jobs=2, stop=Event()) if outcome.exception()]
+    assert failed == [3]
+
+
+def test_when_the_caller_goes_nothing_more_is_begun() -> None:
+    """What is under way is told to stop, and waited for."""
+    stop, began = Event(), []
+
+    def wait(one: int) -> None:
+        began.append(one)
+        if one:
+            stop.wait(10)
+
+    def work() -> None:
+        outcomes = as_finished(wait, itertools.count(), jobs=2, stop=stop)
+        with contextlib.closing(outcomes):
+            next(outcomes)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert stop.is_set()
+    assert len(began) <= 4
+
+
+def test_a_list_that_fails_ends_the_work() -> None:
+    """Its error is the caller's."""
+
+    def broken() -> Iterator[int]:
+        yield 1
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        list(as_finished(lambda one: one, broken(), jobs=2, stop=Event()))

@@ -1,0 +1,79 @@
+"""The fixture `store`: an empty object store of each kind that `--stores` names. Imported by conftest files."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from pydantic import SecretStr
+
+from provenstore.adapters.local_folder import LocalFolder
+from provenstore.adapters.local_urls import LocalUrlSigner
+from provenstore.adapters.spaces import Spaces
+from provenstore.adapters.spaces_client import Bucket, connect
+from provenstore.adapters.spaces_probe import MIN_PART_SIZE, probe
+from provenstore.domain.object_store import ObjectStore
+from store_servers import PROPERTY, address, chosen
+
+Maker = Callable[[], ObjectStore]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for a store, or for a ledger on one, once with each."""
+    if "store" in metafunc.fixturenames:
+        metafunc.parametrize("store", chosen(metafunc.config), indirect=True)
+
+
+@pytest.fixture(scope="session")
+def buckets() -> Callable[[str], Maker]:
+    """How to make an empty bucket of a kind; the kind is probed once per worker."""
+    made: dict[str, Maker] = {}
+
+    def maker(kind: str) -> Maker:
+        if kind not in made:
+            made[kind] = _buckets(kind)
+        return made[kind]
+
+    return maker
+
+
+def _buckets(kind: str) -> Maker:
+    at = address(kind)
+    connection = Bucket(
+        endpoint=at.endpoint,
+        region=at.region,
+        name="",  # each test has its own
+        key=at.key,
+        secret=SecretStr(at.secret),
+        path_style=True,
+        ca_file=at.ca_file,
+        read_timeout=30,
+        attempts=1,  # a server that fails shows it
+    )
+    client = connect(connection)
+
+    def bucket() -> str:
+        client.create_bucket(Bucket=(name := f"test-{uuid4()}"))
+        if kind.endswith("-versioned"):
+            client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        return name
+
+    capabilities = probe(client, bucket(), part_size=MIN_PART_SIZE, ca_file=at.ca_file)
+
+    def make() -> ObjectStore:
+        return Spaces(client, bucket(), capabilities)
+
+    return make
+
+
+def _local(folder: Path) -> ObjectStore:
+    return LocalFolder(folder, urls=LocalUrlSigner(bytes(32)))
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, tmp_path: Path, buckets: Callable[[str], Maker]) -> Iterator[ObjectStore]:
+    """An empty store of each kind."""
+    request.node.user_properties.append((PROPERTY, request.param))
+    make = partial(_local, tmp_path / "objects") if request.param == "local" else buckets(request.param)
+    yield make()
