@@ -104,6 +104,11 @@ class Transport:
         """Act once: sent again only if the first attempt never reached the server."""
         return self._ask(method, path, body=body)
 
+    def finish(self, path: str, body: Document) -> Document:
+        """Have the server go over a whole content, which takes its time; doing so again changes nothing."""
+        timeout = httpx.Timeout(self._silence, connect=CONNECT_TIMEOUT, read=FINISH_TIMEOUT)
+        return self._ask("POST", path, body=body, timeout=timeout, repeatable=True)
+
     def _ask(
         self,
         method: str,
@@ -112,6 +117,7 @@ class Transport:
         params: Mapping[str, Any] | None = None,
         body: Document | None = None,
         headers: Mapping[str, str] | None = None,
+        timeout: httpx.Timeout | None = None,
         repeatable: bool = False,
     ) -> Document:
         def again(error: Exception) -> bool | float:
@@ -121,7 +127,7 @@ class Transport:
             with (
                 attempt,
                 self._translated(),
-                self.exchange(method, path, params=params, body=body, headers=headers) as r,
+                self.exchange(method, path, params=params, body=body, headers=headers, timeout=timeout) as r,
             ):
                 return _document(r)
         raise Unavailable  # unreachable: the last attempt returns or raises
