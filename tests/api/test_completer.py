@@ -40,10 +40,11 @@ class Outage:
     def __init__(self, real: Any) -> None:
         self.real = real
         self.away = False
+        self.error = "timeout"
 
     def __getattr__(self, name: str) -> Any:
         if self.away:
-            raise StoreUnavailable
+            raise StoreUnavailable("it is away", error=self.error)
         return getattr(self.real, name)
 
 
@@ -138,7 +139,7 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def _fresh(site: Site) -> Site:
     site.clock.ahead = timedelta()
-    site.outage.away = False
+    site.outage.away, site.outage.error = False, "timeout"
     found = replace(site, workspace=f"t-{uuid4().hex[:20]}")
     site.services.ledger.create_workspace(ROOT, CreateWorkspace(id=found.workspace, four_eyes=False))
     return found
@@ -208,12 +209,40 @@ def test_a_store_that_is_away_is_waited_for(site: Site) -> None:
     assert 3 <= sum(rounds) <= 5
     assert site.jobs(file.id) == {"clear": sum(rounds)}
     (job,) = site.services.jobs.list(site.clock.now(), file=str(file.id)).jobs
-    assert job.last_code == "store-unavailable"
+    assert job.last_code == "store-unavailable/timeout"
     site.outage.away = False
     site.clock.ahead += timedelta(hours=1)
     assert site.settle() == Round(done=1, failed=0)
     assert site.ledger.recorder.file(file.id).cleared
     assert site.jobs(file.id) == {}
+
+
+def test_attempts_count_those_in_vain_in_a_row(site: Site) -> None:
+    """Not those before a success, even if the job stands because an old URL is still alive; and codes, never words."""
+    file = site.initiated(upload="presigned")
+    site.outage.away, site.outage.error = True, "words of a stranger"
+    with pytest.raises(StoreUnavailable):
+        site.ledger.abort_upload(ROOT, file.id, None)
+    site.settle()
+    (job,) = site.services.jobs.list(site.clock.now(), file=str(file.id)).jobs
+    assert (job.kind, job.attempts, job.last_code) == ("clear", 1, "store-unavailable")
+    site.outage.away = False
+    site.clock.ahead = MINUTE
+    assert site.settle().done == 1
+    assert site.jobs(file.id) == {"clear": 0}
+
+
+def test_attempts_end_with_their_job(on_bucket: Site) -> None:
+    """A file that is deleted need not be read; restored, it is a job like a new one."""
+    file_id = on_bucket.claimed()
+    on_bucket.outage.away = True
+    on_bucket.completer.verify_all()
+    assert on_bucket.jobs(file_id)["verify"] == 1
+    on_bucket.outage.away = False
+    on_bucket.ledger.soft_delete(ROOT, file_id)
+    on_bucket.settle()
+    on_bucket.ledger.restore(ROOT, file_id)
+    assert on_bucket.jobs(file_id)["verify"] == 0
 
 
 def test_a_purge_that_failed_is_done_when_asked_for(site: Site) -> None:
