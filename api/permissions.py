@@ -20,6 +20,7 @@ PERMISSIONS: Mapping[Operation, tuple[Role, ...]] = {
     "file.list": _READ,
     "file.content": ("service", "records"),
     "file.verify": ("service", "records", "operator"),
+    "file.link": ("service", "records"),
     "file.history": _READ,
     "file.certificate": _READ,
     "file.soft_delete": ("service", "records"),

@@ -17,6 +17,7 @@ from provenstore.domain.errors import NotFound, ProvenstoreError, WrongState
 from provenstore.domain.event_log import Disclosure, Disclosures, QuotaUse
 from provenstore.domain.event_types import format_time
 from provenstore.domain.file import File
+from provenstore.domain.linking import Link
 from provenstore.domain.reading import History
 from provenstore.domain.workspace import Workspace
 from provenstore.projections.file_fold import fold_file
@@ -100,6 +101,17 @@ def _disclosure_json(one: Disclosure) -> Json:
     return parse_canonical(one.value)
 
 
+def link_json(link: Link, base: str) -> dict[str, Json]:
+    """Return a link just issued, with `base` before a URL that comes back to us."""
+    url = link.url.url
+    return {
+        "id": link.id,
+        "url": base + url if url.startswith("/") else url,
+        "expires_at": format_time(link.expires_at),
+        "observed": link.observed,
+    }
+
+
 def purge_json(lifecycle: History) -> dict[str, Json]:
     """Return the file's newest purge; NotFound if none was ever requested."""
     found: dict[str, Json] | None = None
@@ -169,6 +181,7 @@ def _category_json(category: Category) -> dict[str, Json]:
         "expires_after": category.expires_after,
         "allow_empty": category.allow_empty,
         "reserve": category.reserve,
+        "link_ttl": category.link_ttl,
     }
 
 

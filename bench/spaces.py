@@ -38,8 +38,6 @@ from bench.transfer import (
 from provenstore.adapters.spaces import Spaces
 from provenstore.adapters.spaces_client import Bucket, connect
 from provenstore.adapters.spaces_probe import probe
-from provenstore.api.bucket import bucket_of
-from provenstore.api.settings import load_settings
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -184,17 +182,8 @@ def _small(many: Path, ways: _Ways, scale: Scale) -> Iterator[Result]:
 
 def _signing(bucket: Bucket) -> Result:
     """Signing needs no gateway; what is asked of it happens before."""
-    settings = load_settings(
-        spaces_bucket=bucket.name,
-        spaces_endpoint=bucket.endpoint,
-        spaces_region=bucket.region,
-        spaces_key=bucket.key,
-        spaces_secret=bucket.secret,
-        spaces_path_style=True,
-    )
-    at = bucket_of(settings)
-    client = connect(at)
-    store = Spaces(client, at.name, probe(client, at.name))
+    client = connect(bucket)
+    store = Spaces(client, bucket.name, probe(client, bucket.name))
     until = datetime.now(UTC) + timedelta(minutes=10)
 
     def sign() -> None:

@@ -12,7 +12,7 @@ from provenstore.domain import workspace as ws
 from provenstore.domain import workspace_events as we
 from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json, parse_canonical
-from provenstore.domain.envelope import SYSTEM_WORKSPACE, Actor
+from provenstore.domain.envelope import SYSTEM_WORKSPACE, Actor, Event
 from provenstore.domain.errors import AlreadyExists, Conflict, NotFound, Unauthenticated
 from provenstore.domain.event_log import Guard, IdempotencyKey, QuotaUse, disclosed
 from provenstore.domain.file import file_stream, parts_stream
@@ -190,11 +190,17 @@ class Administration:
             granted = event.stream == parts_stream(file_id) and issued is not None and part in issued.numbers
         if not granted:
             raise Unauthenticated("nothing grants what the signed URL permits")
+        return self.grantor(event, "service")
+
+    def grantor(self, event: Event, role: we.Role) -> Caller:
+        """Return who stands behind a signed URL: the actor of the event that grants it, while its key is good.
+
+        Who acted without a key, on the data directory itself, has `role`: the URL permits one thing and no more.
+        """
         if event.actor.credential is None:
-            # Initiated without a key, on the data directory itself: the URL permits this one upload and no more.
-            return Caller(event.actor, frozenset({"service"}), event.workspace)
-        state = recorder.find(cr.credential_stream(event.actor.credential), cr.project)
-        if state is None or not cr.usable(state, recorder.clock.now()):
+            return Caller(event.actor, frozenset({role}), event.workspace)
+        state = self._recorder.find(cr.credential_stream(event.actor.credential), cr.project)
+        if state is None or not cr.usable(state, self._recorder.clock.now()):
             raise Unauthenticated("the key that asked for the signed URL is expired or revoked")
         return _bearer(state)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
+from uuid import UUID
 
 from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Actor, Origin
@@ -17,6 +18,7 @@ Operation = Literal[
     "file.list",
     "file.content",
     "file.verify",
+    "file.link",
     "file.history",
     "file.certificate",
     "file.soft_delete",
@@ -57,6 +59,8 @@ class Caller:
     request: str | None = None
     address: str | None = None
     user_agent: str | None = field(default=None)
+    cause: UUID | None = None
+    """The event that permits the request where no key does: the grant of a signed URL."""
 
     def reaches(self, workspace: str) -> bool:
         """Tell whether things of this workspace exist for the caller."""
@@ -75,7 +79,7 @@ class Caller:
     @property
     def origin(self) -> Origin:
         """Return what the events of this request share."""
-        return Origin(self.actor, self.on_behalf_of, self.session, self.request)
+        return Origin(self.actor, self.on_behalf_of, self.session, self.request, self.cause)
 
     @property
     def client(self) -> dict[str, Json]:

@@ -16,6 +16,7 @@ from provenstore.domain.workspace_events import Limits
 
 GIB = 1024**3
 MIB = 1024**2
+HOUR = 3_600
 DAY = 86_400
 
 MAX_PATH_BYTES = 1_024
@@ -58,6 +59,7 @@ class Category:
     expires_after: int | None = None
     allow_empty: bool = True
     reserve: int = 64 * MIB
+    link_ttl: int = HOUR
 
     def limited(self, limits: Limits) -> "Category":
         """Return this category under a workspace's own limits."""

@@ -16,6 +16,7 @@ UploadMethod = Literal["api", "presigned", "multipart"]
 RetentionMode = Literal["compliance", "governance"]
 Sha256Status = Literal["verified", "claimed", "none"]
 AccessMode = Literal["view", "download", "redirect"]
+Disposition = Literal["attachment", "inline"]
 
 _REASON = frozenset({"reason"})
 _CLIENT = frozenset({"address", "user_agent"})
@@ -422,6 +423,21 @@ class ChunkUploaded(EventData):
     etag: str
     md5: str | None
     sha256: str | None
+
+
+@REGISTRY.register
+class LinkIssued(EventData):
+    """Whoever has the link may read the content until it expires; recorded before its URL is handed out."""
+
+    TYPE: ClassVar[str] = "file.link_issued.v1"
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"recipient", "purpose"}) | _CLIENT
+
+    link: str
+    version_id: str | None  # the one version of the object that the URL reads
+    disposition: Disposition
+    ttl: int  # seconds
+    expires_at: Moment  # to the second, no more than `ttl` after the decision
+    observed: bool  # whether its uses come by us, and each is recorded
 
 
 @REGISTRY.register

@@ -21,9 +21,10 @@ from provenstore.domain.completing import Completing
 from provenstore.domain.entropy import Entropy
 from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.event_log import EventLog, IdempotencyKey
-from provenstore.domain.file import APPROVAL_GOOD_FOR, File, file_stream
+from provenstore.domain.event_log import Erasure, EventLog, IdempotencyKey
+from provenstore.domain.file import APPROVAL_GOOD_FOR, File, access_stream, file_stream
 from provenstore.domain.initiating import Initiating
+from provenstore.domain.linking import Linking
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.purging import Purging
@@ -32,8 +33,9 @@ from provenstore.domain.recorder import Recorder, erasures
 from provenstore.domain.uploading import COMPLETION_GRACE, Uploading
 from provenstore.domain.verifying import Verifying
 
-ERASABLE = ("filename", "related", "subjects", "metadata", "reason", "name", "matter")
-"""Private values of a file's lifecycle events that a person may ask to have erased."""
+_OF_LINKS = ("purpose", "recipient")
+ERASABLE = ("filename", "related", "subjects", "metadata", "reason", "name", "matter", *_OF_LINKS)
+"""Private values of a file's lifecycle events and links that a person may ask to have erased."""
 
 SYSTEM = Caller(Actor("provenstore", "system", "system"), frozenset(), None)
 """This program itself, in its background work."""
@@ -58,6 +60,7 @@ class Ledger:
         self.clearing = Clearing(self.recorder, store, self.part_uploading, self.verifying)
         self.purging = Purging(self.recorder, store)
         self.reading = Reading(self.recorder, store)
+        self.linking = Linking(self.recorder, store, self.reading, self.administration)
         # One method per command, each in the room where its way is described.
         self.create_workspace = self.administration.create_workspace
         self.change_workspace = self.administration.change_workspace
@@ -88,6 +91,8 @@ class Ledger:
         self.listable = self.reading.listable
         self.filename = self.reading.filename
         self.certificate = self.reading.certificate
+        self.issue_link = self.linking.issue
+        self.authenticate_link = self.linking.authenticate
 
     def soft_delete(
         self, caller: Caller, file_id: UUID, reason: str | None = None, key: IdempotencyKey | None = None
@@ -194,11 +199,11 @@ class Ledger:
         )
 
     def erase_personal_data(self, caller: Caller, file_id: UUID, *, fields: tuple[str, ...], reason: str) -> File:
-        """Erase private values from all lifecycle events of a file; the leaves and all proofs stay valid."""
+        """Erase private values from all lifecycle events and links of a file; the leaves and all proofs stay valid."""
         text.require_reason(reason)
         if not fields or not set(fields) <= set(ERASABLE):
             raise InvalidInput("fields", f"takes one or more of {' '.join(ERASABLE)}")
-        found = erasures(self.log.events([file_stream(file_id)]), fields)
+        found = self._erasures(file_id, fields)
         return self.recorder.change(
             caller,
             "file.erase",
@@ -210,8 +215,14 @@ class Ledger:
                 events=len({one.event_id for one in found}),
                 reason=reason,
             ),
-            erase=lambda file: erasures(self.log.events([file.stream]), fields),
+            erase=lambda _: self._erasures(file_id, fields),
         )
+
+    def _erasures(self, file_id: UUID, fields: Sequence[str]) -> list[Erasure]:
+        found = erasures(self.log.events([file_stream(file_id)]), fields)
+        if not set(fields).isdisjoint(_OF_LINKS):
+            found += erasures(self.reading.walk(access_stream(file_id)), fields)
+        return found
 
     def settle(self, file_id: UUID) -> File:
         """Do whatever is due for a file, as the system: finish, expire, clear, purge, look once more.

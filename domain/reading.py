@@ -9,7 +9,7 @@ from uuid import UUID
 
 from provenstore.domain import file_events as fe
 from provenstore.domain import workspace_events as we
-from provenstore.domain.caller import Caller
+from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import Conflict, Forbidden, Gone, IntegrityViolated, NotFound, Refused, WrongState
@@ -59,12 +59,12 @@ class Reading:
         self._store = store
         self._ranges: Merger[None] = Merger(RANGES_MERGED_FOR)
 
-    def readable(self, caller: Caller, file_id: UUID) -> File:
+    def readable(self, caller: Caller, file_id: UUID, operation: Operation = "file.content") -> File:
         """Return a file whose content the caller may read now; refusals are recorded, nothing else is."""
-        file = self._recorder.authorised_file(caller, "file.content", file_id)
+        file = self._recorder.authorised_file(caller, operation, file_id)
         refusal = _refusal(caller, file)
         if refusal is not None:
-            self._recorder.deny(caller, file, "file.content", refusal)
+            self._recorder.deny(caller, file, operation, refusal)
             raise refusal
         if file.damage is not None:
             raise IntegrityViolated(f"the file's object is {file.damage}, so it is not given out", file=str(file.id))
@@ -105,7 +105,8 @@ class Reading:
 
     def _record(self, caller: Caller, file: File, mode: fe.AccessMode, reader: ObjectReader, *, ranged: bool) -> None:
         recorder = self._recorder
-        window = (file.id, file.version, caller.actor, mode)
+        # A link is a credential of its own: its uses are not those of the key that issued it.
+        window = (file.id, file.version, caller.actor, caller.cause, mode)
         if ranged and not self._ranges.is_first(window, None, recorder.clock.now()):
             return
         first, last = (reader.first, reader.first + reader.length - 1) if ranged else (None, None)
@@ -141,8 +142,12 @@ class Reading:
     def accesses(self, caller: Caller, file_id: UUID) -> Iterator[Event]:
         """Walk a file's accesses and refusals in log order, a page at a time; reading the counters is no event."""
         self._recorder.authorised_file(caller, "file.get", file_id)
+        yield from self.walk(access_stream(file_id))
+
+    def walk(self, stream: str) -> Iterator[Event]:
+        """Walk a stream of any length in log order, a page at a time; for the ledger itself, not for callers."""
         after = 0
-        while page := self._recorder.log.events([access_stream(file_id)], after=after, limit=ACCESS_PAGE):
+        while page := self._recorder.log.events([stream], after=after, limit=ACCESS_PAGE):
             yield from page
             after = page[-1].position
 

@@ -125,7 +125,7 @@ class Recorder:
     def deny(self, caller: Caller, file: File, operation: Operation, refusal: Refused) -> None:
         """Record a refusal; identical ones within a minute become one further event with their count."""
         denial = _Denial(caller, file.id, file.workspace, operation, refusal)
-        key = (file.id, caller.actor, operation, refusal.code)
+        key = (file.id, caller.actor, caller.cause, operation, refusal.code)
         if self._denials.is_first(key, denial, self.clock.now()):
             try:
                 self._record_denial(denial, 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 from provenstore.domain import workspace_events as e
 from provenstore.domain.canonical import MAX_INTEGER, Json
-from provenstore.domain.categories import BUILT_IN, Category, require_template
+from provenstore.domain.categories import BUILT_IN, DAY, Category, require_template
 from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event
 from provenstore.domain.errors import AlreadyExists, IntegrityViolated, InvalidInput, NotFound
 from provenstore.domain.event_types import Fact
@@ -17,6 +17,9 @@ MAX_OWN_CATEGORIES = 200
 
 MAX_EXPIRES_AFTER = 100 * 366 * 24 * 60 * 60
 """Seconds: a century. Far more would end beyond the calendar, when the file is stored and it is too late to refuse."""
+
+MAX_LINK_TTL = 7 * DAY
+"""Seconds: as long as a signed URL of a bucket can live (AWS signature version 4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,8 @@ def _require_limits(limits: e.Limits) -> None:
         value = getattr(limits, name)
         if value is not None and not 0 <= value <= MAX_INTEGER:
             raise InvalidInput(name, "is negative or too large to count")
+    if limits.link_ttl is not None and not 1 <= limits.link_ttl <= MAX_LINK_TTL:
+        raise InvalidInput("link_ttl", f"is not 1 to {MAX_LINK_TTL:,} seconds", limit=MAX_LINK_TTL)
     if limits.expires_after is not None and limits.expires_after > MAX_EXPIRES_AFTER:
         raise InvalidInput("expires_after", f"is more than {MAX_EXPIRES_AFTER:,} seconds", limit=MAX_EXPIRES_AFTER)
     for extension in limits.extensions or ():

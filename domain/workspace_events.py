@@ -53,6 +53,7 @@ class Limits(BaseModel):
     expires_after: int | None = None  # seconds from Stored; 0 is never
     allow_empty: bool | None = None
     reserve: int | None = None  # bytes taken from the quota for a file of undeclared size
+    link_ttl: int | None = None  # seconds that a link lives at most
 
 
 @REGISTRY.register

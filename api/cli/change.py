@@ -12,7 +12,7 @@ from provenstore.api.cli.session import Session, command
 _NEVER = "never"
 
 CLEARABLE = ("metadata", "related", "subjects")
-ERASABLE = ("filename", "related", "subjects", "metadata", "reason", "name", "matter")
+ERASABLE = ("filename", "related", "subjects", "metadata", "reason", "name", "matter", "purpose", "recipient")
 
 
 def register(app: typer.Typer) -> None:

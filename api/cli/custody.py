@@ -30,6 +30,9 @@ class Custody(Protocol):
     ) -> AbstractContextManager[Iterator[bytes]]:
         """Lend the content as it comes, from byte `first` on; PreconditionFailed if it is not that of `sha256`."""
 
+    def issue_link(self, file_id: str, wish: Document) -> Document:
+        """Issue a link; answers {"id", "url", "expires_at", "observed"}."""
+
     def file(self, file_id: str, *, full: bool = False) -> Document:
         """Answer File."""
 

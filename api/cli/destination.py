@@ -69,7 +69,7 @@ class Destination:
         Refused if another process writes it, or if the place is taken and `replace` is not said. What goes wrong
         inside leaves the unfinished file; a block that wants it gone truncates it.
         """
-        part, name = f".provenstore-{file_id}.part", place[-1]
+        part, name = _part(file_id), place[-1]
         with self._folder(place[:-1], make=True) as folder:
             descriptor = os.open(part, os.O_RDWR | os.O_CREAT | _PLAIN, 0o600, dir_fd=folder)
             with os.fdopen(descriptor, "r+b", buffering=CHUNK) as file:
@@ -88,6 +88,11 @@ class Destination:
                 _place(part, name, folder, replace=replace)
             os.fsync(folder)
 
+    def tidy(self, place: Place, file_id: UUID) -> None:
+        """Remove the unfinished file that a crash has left beside the finished one."""
+        with self._folder(place[:-1], make=False) as folder:
+            _remove(_part(file_id), folder)
+
     @contextmanager
     def _folder(self, names: Place, *, make: bool) -> Iterator[int]:
         """Lend the folder below the root, made on the way; Refused where a name leads through a link or a file."""
@@ -105,6 +110,10 @@ class Destination:
                     raise Refused(f"{'/'.join(names)} leads through something that is no folder") from error
                 stack.callback(os.close, current)
             yield current
+
+
+def _part(file_id: UUID) -> str:
+    return f".provenstore-{file_id}.part"
 
 
 def _lock(file: int, part: str, folder: int) -> None:

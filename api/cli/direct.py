@@ -92,6 +92,15 @@ class Direct:
                 raise PreconditionFailed("the content is not the one that was begun")
             yield iter(content.reader)
 
+    def issue_link(self, file_id: str, wish: Document) -> Document:
+        """Issue a link. One that comes back leads to the server that the settings describe."""
+        body = _parse(bodies.LinkBody, wish)
+        settings = self._services.settings
+        base = settings.public_url or f"http://{settings.host}:{settings.port}"
+        return views.link_json(
+            self._ledger.issue_link(self._caller, UUID(file_id), **body.model_dump()), base.rstrip("/")
+        )
+
     # -- reading -------------------------------------------------------------------------------------------
 
     def file(self, file_id: str, *, full: bool = False) -> Document:
@@ -106,7 +115,7 @@ class Direct:
     def files(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
         """List from the read model, brought up to the present first."""
         query = _parse(bodies.ListQuery, {**asked, "limit": limit})
-        wanted = query.model_dump(exclude={"workspace", "cursor", "limit", "min_position"}, exclude_none=True)
+        wanted = query.model_dump(exclude={"workspace", "cursor", "limit", "min_position", "fresh"}, exclude_none=True)
         scope = self._ledger.listable(self._caller, query.workspace)
         within = None if scope is None else (scope,)
         self._services.wait_for(self._ledger.log.position())

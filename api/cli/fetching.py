@@ -18,7 +18,7 @@ from provenstore.api.cli.destination import Destination
 from provenstore.api.cli.local_files import chunks_of
 from provenstore.api.cli.naming import Place, beside, place_of
 from provenstore.api.cli.output import Advance
-from provenstore.domain.errors import IntegrityViolated, PreconditionFailed, Refused
+from provenstore.domain.errors import IntegrityViolated, PreconditionFailed, Refused, Stopped
 
 _LOCKS = 64
 """Two files that want one place wait for each other; others hardly ever."""
@@ -47,9 +47,10 @@ class Fetcher:
         """Bring one stored file; IntegrityViolated, and nothing under its name, if it is not what was recorded."""
         if file["status"] != "stored":
             raise Refused(f"file {file['id']} is {str(file['status']).replace('_', ' ')}; there is no content")
-        file_id = UUID(file["id"])  # it becomes part of a name: a server must not choose another
+        file_id = _id(file)
         place, there = self._choose(file)
         if there:
+            self.destination.tidy(place, file_id)
             return Fetched(place, written=False)
         with self.destination.begun(place, file_id, replace=self.force) as target:
             self._fill(file, target, advance)
@@ -101,6 +102,14 @@ class Fetcher:
                 digest.update(chunk)
                 target.write(chunk)
                 advance(len(chunk))
+
+
+def _id(file: Document) -> UUID:
+    """Return the file's id, which becomes part of a name: a server must not choose a path instead."""
+    try:
+        return UUID(file["id"])
+    except ValueError:
+        raise Stopped("the server named a file by something that is no id") from None
 
 
 def _left_behind(file: Document, target: BinaryIO) -> "tuple[int, hashlib._Hash]":

@@ -155,7 +155,7 @@ def _listed(session: Session, asked: dict[str, Any]) -> Iterator[Document]:
     """Yield the stored files that the conditions narrow to, a page at a time."""
     cursor: str | None = None
     while True:
-        page = session.custody.files({**asked, "status": "stored"}, cursor=cursor, limit=_PAGE)
+        page = session.custody.files({**asked, "status": "stored", "fresh": cursor is None}, cursor=cursor, limit=_PAGE)
         yield from page["files"]
         cursor = page["next"]
         if cursor is None:

@@ -62,6 +62,12 @@ class Client:
         """
         return self._http.download(_file(file_id, "content"), first, sha256)
 
+    def issue_link(self, file_id: str, wish: Document) -> Document:
+        """Issue a link, for "ttl", "purpose", "recipient", "disposition"; answers {"id", "url", "expires_at",
+        "observed"}. The URL is a secret.
+        """
+        return self._http.post(_file(file_id, "links"), wish)
+
     # -- reading -------------------------------------------------------------------------------------------
 
     def file(self, file_id: str, *, full: bool = False) -> Document:

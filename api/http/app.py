@@ -21,6 +21,7 @@ from provenstore.api.http.routes import (
     files,
     health,
     jobs,
+    links,
     purges,
     verification,
     workspaces,
@@ -59,7 +60,7 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]  # the way that FastAPI documents
     add_problem_handlers(app)
     app.add_middleware(Envelope, new_id=SystemEntropy().event_id, stall_timeout=settings.stall_timeout)
-    for routes in (files, content, verification, custody, purges, workspaces, jobs, health):
+    for routes in (files, content, verification, links, custody, purges, workspaces, jobs, health):
         app.include_router(routes.router)
     return app
 

@@ -136,6 +136,15 @@ class ErasureBody(Body):
     reason: Text
 
 
+class LinkBody(Body):
+    """Asks for a link; without a ttl (seconds) it lives 10 minutes."""
+
+    ttl: Count | None = None
+    purpose: Text | None = None
+    recipient: Text | None = None
+    disposition: fe.Disposition = "attachment"
+
+
 class QuotaBody(Body):
     """A quota; null is no limit."""
 
@@ -168,6 +177,7 @@ class LimitsBody(Body):
     expires_after: Count | None = None
     allow_empty: Flag | None = None
     reserve: Count | None = None
+    link_ttl: Count | None = None
 
     def limits(self) -> we.Limits:
         """Return them as the domain has them."""
@@ -221,6 +231,7 @@ class ListQuery(Body):
     cursor: str | None = None
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
     min_position: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
+    fresh: bool = False  # wait until the list has seen everything that was recorded before it was asked for
 
 
 class JobsQuery(Body):

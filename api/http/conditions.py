@@ -1,9 +1,8 @@
-"""Conditional requests and ranges (RFC 9110 §13, §14), and the header that names a download (RFC 6266)."""
+"""Conditional requests and ranges (RFC 9110 §13, §14)."""
 
 import re
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
-from urllib.parse import quote
 
 from provenstore.domain.errors import InvalidInput, RangeNotSatisfiable
 
@@ -70,13 +69,6 @@ def range_wanted(if_range: str | None, etag: str | None, modified: datetime) -> 
 def http_date(moment: datetime) -> str:
     """Return a time as HTTP writes it, to the second."""
     return format_datetime(moment.astimezone(UTC).replace(microsecond=0), usegmt=True)
-
-
-def content_disposition(kind: str, filename: str) -> str:
-    """Return Content-Disposition with an ASCII fallback and the exact name (RFC 6266 §4.3, RFC 8187)."""
-    plain = "".join(one if one.isascii() and one.isprintable() and one not in '"\\%' else "_" for one in filename)
-    header = f'{kind}; filename="{plain}"'
-    return header if plain == filename else f"{header}; filename*=UTF-8''{quote(filename, safe='')}"
 
 
 def _date(header: str | None) -> datetime | None:

@@ -151,6 +151,15 @@ class Holds(Shape):
     legal_holds: list[StandingHold]
 
 
+class Link(Shape):
+    """A link just issued; the URL is a permission by itself. `observed` says whether its uses are recorded."""
+
+    id: str
+    url: str
+    expires_at: datetime
+    observed: bool
+
+
 class Purge(Shape):
     """A purge as it stands."""
 
@@ -198,6 +207,7 @@ class Category(Shape):
     expires_after: int | None
     allow_empty: bool
     reserve: int
+    link_ttl: int
 
 
 class Workspace(Shape):

@@ -8,8 +8,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -17,14 +19,22 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from pydantic import SecretStr
 
+from provenstore.adapters.entropy import SystemEntropy
+from provenstore.adapters.spaces import Spaces
+from provenstore.adapters.spaces_client import Bucket, connect
+from provenstore.adapters.spaces_probe import probe
 from provenstore.api.completer import Completer
 from provenstore.api.http.app import create_app
+from provenstore.api.permissions import permits
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
 from provenstore.api.wiring import open_services
 from provenstore.domain.caller import Caller
 from provenstore.domain.envelope import Actor
+from provenstore.domain.ledger import Ledger
+from store_servers import address
 
 ROOT = Caller(Actor("root", "person", "cli"), frozenset({"admin"}), None)
 STALL = 0.5  # seconds
@@ -123,10 +133,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     )
 
 
-@pytest.fixture(scope="session")
-def server(settings: Settings) -> Iterator[Api]:
-    clock = MovableClock()
-    app = create_app(settings, lambda: open_services(settings, sweep=False, clock=clock))
+@contextmanager
+def serving(app: FastAPI, clock: MovableClock) -> Iterator[Api]:
+    """Serve an application on loopback from a thread of this process."""
     listening = socket.create_server(("127.0.0.1", 0))
     uvicorn_server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none"))
     thread = threading.Thread(target=uvicorn_server.run, kwargs={"sockets": [listening]})
@@ -144,6 +153,31 @@ def server(settings: Settings) -> Iterator[Api]:
         listening.close()
 
 
+@pytest.fixture(scope="session")
+def server(settings: Settings) -> Iterator[Api]:
+    clock = MovableClock()
+    with serving(create_app(settings, lambda: open_services(settings, sweep=False, clock=clock)), clock) as api:
+        yield api
+
+
+@pytest.fixture(scope="session")
+def bucket_server(server: Api, settings: Settings) -> Iterator[Api]:
+    """A second server on the same ledger, whose objects lie in a bucket of moto."""
+    at, name = address("moto"), f"api-{uuid4()}"
+    described = Bucket(
+        endpoint=at.endpoint, region=at.region, name=name, key=at.key, secret=SecretStr(at.secret), path_style=True
+    )
+    client = connect(described)
+    client.create_bucket(Bucket=name)
+    client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    store = Spaces(client, name, probe(client, name))
+    shared = server.services
+    ledger = Ledger(shared.ledger.log, store, clock=server.clock, entropy=SystemEntropy(), permits=permits)
+    services = replace(shared, ledger=ledger, signer=None)
+    with serving(create_app(settings, lambda: nullcontext(services)), server.clock) as api:
+        yield api
+
+
 @pytest.fixture
 def api(server: Api) -> Iterator[Api]:
     yield server
@@ -155,13 +189,23 @@ def api(server: Api) -> Iterator[Api]:
 
 @pytest.fixture
 def make_tenant(api: Api) -> Callable[..., Tenant]:
-    def make(**said: Any) -> Tenant:
-        name = f"t-{uuid4().hex[:20]}"
-        answer = api.client().post("/v1/workspaces", json={"id": name, **said})
-        assert answer.status_code == 201, answer.text
-        return Tenant(api, name)
+    return partial(_tenant, api)
 
-    return make
+
+def _tenant(api: Api, **said: Any) -> Tenant:
+    name = f"t-{uuid4().hex[:20]}"
+    answer = api.client().post("/v1/workspaces", json={"id": name, **said})
+    assert answer.status_code == 201, answer.text
+    return Tenant(api, name)
+
+
+@pytest.fixture
+def bucket_tenant(bucket_server: Api) -> Iterator[Tenant]:
+    """A workspace whose files lie in the bucket."""
+    yield _tenant(bucket_server)
+    for client in bucket_server.clients:
+        client.close()
+    bucket_server.clients.clear()
 
 
 @pytest.fixture

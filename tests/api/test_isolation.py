@@ -19,6 +19,7 @@ FILE_REQUESTS: dict[Operation, tuple[str, str, Any]] = {
     "file.abort": ("DELETE", "/upload", None),
     "file.get": ("GET", "", None),
     "file.content": ("GET", "/content", None),
+    "file.link": ("POST", "/links", {}),
     "file.history": ("GET", "/history", None),
     "file.certificate": ("GET", "/certificate", None),
     "file.soft_delete": ("DELETE", "", None),

@@ -4,20 +4,24 @@ import base64
 import binascii
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 from anyio import to_thread
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import Response
 
+from provenstore.adapters.local_urls import SignedGrant
 from provenstore.api.http import conditions, shapes
 from provenstore.api.http.answers import file_answer
 from provenstore.api.http.auth import CallerIn, ServicesIn, described
 from provenstore.api.http.streaming import ContentResponse, Upload
 from provenstore.api.services import Services
+from provenstore.domain import file_events as fe
 from provenstore.domain.caller import Caller
+from provenstore.domain.disposition import content_disposition
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.file import File
 from provenstore.domain.objects import UrlInvalid
@@ -50,9 +54,7 @@ async def put_signed(
     content_md5: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Do as PUT of content, once, with the permission that the URL carries and no key."""
-    if services.signer is None:
-        raise UrlInvalid
-    grant = services.signer.verify(token, "PUT", services.clock.now())
+    grant = _verified(services, token, "PUT")
     if grant.part is not None:
         raise UrlInvalid("the signed URL is for a part of an upload")
     if grant.media_type is not None and require_media_type(content_type or "") != grant.media_type:
@@ -85,12 +87,30 @@ def _md5(header: str | None) -> str | None:
     return digest.hex()
 
 
+def _verified(services: Services, token: str, method: Literal["GET", "PUT"]) -> SignedGrant:
+    """Return what a token permits, if it is one of ours; whether the grant still stands is for the ledger."""
+    if services.signer is None:
+        raise UrlInvalid
+    return services.signer.verify(token, method, services.clock.now())
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The headers that say which part of the content is wanted, and on what condition."""
+
+    range: Annotated[str | None, Header(alias="Range")] = None
+    if_range: Annotated[str | None, Header()] = None
+    if_none_match: Annotated[str | None, Header()] = None
+    if_modified_since: Annotated[str | None, Header()] = None
+
+
+_AskedIn = Annotated[_Asked, Depends()]
+
+
 @router.head("/v1/files/{file_id}/content", responses=shapes.CONTENT)
 def head_content(file_id: UUID, services: ServicesIn, caller: CallerIn) -> Response:
     """Describe the content that GET would give out; records nothing."""
-    file = services.ledger.readable(caller, file_id)
-    headers = _headers(services, file, "attachment")
-    return Response(headers={**headers, "Content-Length": str(file.size)}, media_type=file.initiated.media_type)
+    return _describe(services, caller, file_id, "attachment")
 
 
 @router.get("/v1/files/{file_id}/content", responses=shapes.CONTENT)
@@ -99,21 +119,48 @@ def get_content(
     file_id: UUID,
     services: ServicesIn,
     caller: CallerIn,
-    disposition: Annotated[Literal["attachment", "inline"], Query()] = "attachment",
-    range_: Annotated[str | None, Header(alias="Range")] = None,
-    if_range: Annotated[str | None, Header()] = None,
-    if_none_match: Annotated[str | None, Header()] = None,
-    if_modified_since: Annotated[str | None, Header()] = None,
+    disposition: Annotated[fe.Disposition, Query()] = "attachment",
+    asked: _AskedIn,
 ) -> Response:
     """Give the content out, or a single range of it, once the event that says so is durable; 304 records nothing."""
+    return _give(services, caller, file_id, disposition, asked)
+
+
+@router.head("/v1/signed/{token}", responses=shapes.CONTENT)
+def head_signed(token: str, request: Request, services: ServicesIn) -> Response:
+    """Describe the content that GET of the link would give out; records nothing."""
+    return _describe(services, *_linked(request, services, token))
+
+
+@router.get("/v1/signed/{token}", responses=shapes.CONTENT)
+def get_signed(token: str, request: Request, services: ServicesIn, asked: _AskedIn) -> Response:
+    """Do as GET of content, with the permission that the link carries and no key; each use is recorded."""
+    return _give(services, *_linked(request, services, token), asked)
+
+
+def _linked(request: Request, services: Services, token: str) -> tuple[Caller, UUID, fe.Disposition]:
+    """Return for whom a link reads which file, and how it is to be shown."""
+    grant = _verified(services, token, "GET")
+    file_id = UUID(grant.file)
+    caller, link = services.ledger.authenticate_link(file_id, UUID(grant.grant))
+    return described(request, caller), file_id, link.disposition
+
+
+def _describe(services: Services, caller: Caller, file_id: UUID, disposition: fe.Disposition) -> Response:
+    file = services.ledger.readable(caller, file_id)
+    headers = _headers(services, file, disposition)
+    return Response(headers={**headers, "Content-Length": str(file.size)}, media_type=file.initiated.media_type)
+
+
+def _give(services: Services, caller: Caller, file_id: UUID, disposition: fe.Disposition, asked: _Asked) -> Response:
     file = services.ledger.readable(caller, file_id)
     headers = _headers(services, file, disposition)
     tag, modified = headers.get("ETag"), _modified(file)
-    if conditions.unchanged(if_none_match, if_modified_since, tag, modified):
+    if conditions.unchanged(asked.if_none_match, asked.if_modified_since, tag, modified):
         return Response(status_code=304, headers=headers)
     wanted = None
-    if conditions.range_wanted(if_range, tag, modified):
-        wanted = conditions.byte_range(range_, file.size or 0)
+    if conditions.range_wanted(asked.if_range, tag, modified):
+        wanted = conditions.byte_range(asked.range, file.size or 0)
     first, last = wanted or (None, None)
     with ExitStack() as stack:
         mode: Literal["view", "download"] = "view" if disposition == "inline" else "download"
@@ -137,7 +184,7 @@ def _headers(services: Services, file: File, disposition: str) -> dict[str, str]
     headers = {
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",
-        "Content-Disposition": conditions.content_disposition(disposition, name),
+        "Content-Disposition": content_disposition(disposition, name),
         "Content-Security-Policy": _INERT,
         "Last-Modified": conditions.http_date(_modified(file)),
     }

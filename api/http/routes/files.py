@@ -39,14 +39,14 @@ def initiate(
 
 @router.get("/v1/files", responses=shapes.ok(shapes.Files))
 def list_files(services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.ListQuery, Query()]) -> Response:
-    """List files, newest first. A list lags a little; `min_position` waits until it has seen a position."""
+    """List files, newest first. A list lags a little; `min_position` and `fresh` wait until it has seen so much."""
     scope = services.ledger.listable(caller, asked.workspace)
-    if asked.min_position:
-        services.wait_for(asked.min_position)
+    if asked.min_position or asked.fresh:
+        services.wait_for(services.ledger.log.position() if asked.fresh else asked.min_position or 0)
     conditions = {
         name: value
         for name, value in asked.sent().items()
-        if name not in {"workspace", "cursor", "limit", "min_position"}
+        if name not in {"workspace", "cursor", "limit", "min_position", "fresh"}
     }
     wanted = FileFilter(workspaces=None if scope is None else (scope,), **conditions)
     page = services.files.list(wanted, cursor=asked.cursor, limit=asked.limit)

@@ -39,7 +39,7 @@ def _client(*answers: Answer) -> tuple[Client, list[httpx.Request]]:
         found = next(waiting)
         if isinstance(found, httpx.TransportError):
             raise found
-        return httpx.Response(found.status_code, headers=found.headers, content=found.content)
+        return httpx.Response(found.status_code, headers=found.headers, stream=httpx.ByteStream(found.content))
 
     connection = Connection("http://ledger.example", SecretStr(KEY))
     return Client(connection, transport=httpx.MockTransport(answer)), sent
@@ -90,6 +90,20 @@ def test_downloads_are_not_repeated() -> None:
     with pytest.raises(errors.DatabaseUnavailable), client.content("x"):
         pytest.fail("there is no content")
     assert len(sent) == 1
+
+
+def test_the_rest_of_a_content_is_that_of_the_same_content() -> None:
+    """Asked for with its digest; whatever else the server answers is refused."""
+    whole = httpx.Response(200, content=b"whole")
+    other = httpx.Response(206, content=b"ole", headers={"Content-Range": "bytes 1-4/5"})
+    rest = httpx.Response(206, content=b"ole", headers={"Content-Range": "bytes 2-4/5"})
+    client, sent = _client(whole, other, rest)
+    for _ in range(2):
+        with pytest.raises(errors.PreconditionFailed), client.content("x", first=2, sha256="ab"):
+            pytest.fail("it is not the rest")
+    with client.content("x", first=2, sha256="ab") as chunks:
+        assert b"".join(chunks) == b"ole"
+    assert (sent[0].headers["Range"], sent[0].headers["If-Range"]) == ("bytes=2-", '"ab"')
 
 
 def test_a_list_holds_what_this_client_wrote() -> None:

@@ -35,7 +35,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
         ["put", __file__, "--expires-at", "tomorrow"],
         ["get", ID, "-o", "-", "--json"],
         ["get"],
-        ["get", ID, ID[:-1] + "1"],
+        ["get", ID, "0199f4a6-0000-7000-8000-000000000001"],
         ["get", "--workspace", "default"],
         ["get", "-r", "x"],
         ["get", ID, "-r", "x", "--workspace", "default"],
