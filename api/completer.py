@@ -5,6 +5,7 @@ the note about it leaves one attempt too many or too few, which the next one put
 """
 
 import random
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,9 @@ _UNSETTLED: Final = (
     ValueError,
 )
 """What trying one file may raise, our own mistakes included: they must not keep all others from being tried."""
+
+_WORD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What the name of a store's own error may be; it comes from outside, and must not bring words along."""
 
 Going = Callable[[], bool]
 """Asked before each job, and during long ones, whether to go on."""
@@ -131,7 +135,7 @@ class Completer:
         try:
             act(job)
         except _UNSETTLED as exc:
-            code = exc.code if isinstance(exc, ProvenstoreError) else type(exc).__name__
+            code = _code(exc)
             # Jitter: many files that failed together must not all come back in the same round.
             tried = self._jobs.failed(job, code, self._now(), random.uniform(0.5, 1.0))  # noqa: S311
             _log.warning("job.failed", action=f"job.{job.kind}", file=job.file, code=code, attempts=tried.attempts)
@@ -143,7 +147,20 @@ class Completer:
         return self._ledger.settle(UUID(job.file))
 
     def _verify(self, job: Job, progress: Callable[[int], None] | None = None) -> object:
-        return self._ledger.verify_content(SYSTEM, UUID(job.file), progress)
+        # The job may have been found hours ago, before the objects that were read since.
+        file = self._ledger.recorder.file(UUID(job.file))
+        claimed = file.stored is not None and file.stored.sha256_status != "verified"
+        if file.status == "stored" and claimed and file.damage is None:
+            return self._ledger.verify_content(SYSTEM, file.id, progress)
+        return file
 
     def _now(self) -> datetime:
         return self._services.clock.now()
+
+
+def _code(error: Exception) -> str:
+    """Return the code of an error, with the store's own behind it where it has one: store-unavailable/AccessDenied."""
+    if not isinstance(error, ProvenstoreError):
+        return type(error).__name__
+    detail = error.details.get("error")
+    return f"{error.code}/{detail}" if isinstance(detail, str) and _WORD.fullmatch(detail) else error.code

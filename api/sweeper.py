@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from provenstore.api.completer import Completer
+from provenstore.api.completer import Completer, Round
 from provenstore.api.services import Services
 from provenstore.domain.errors import ProvenstoreError, Unavailable
 
@@ -58,6 +58,10 @@ class Sweeper:
         if not all(thread.is_alive() for thread in self._threads):
             raise Unavailable("the background work has stopped")
 
+    def sweep(self) -> Round:
+        """Do one round of settling, as long as this process leads, and return what came of it."""
+        return self._completer.settle_all(going=self._going)
+
     def _run(self, action: str, work: Callable[[], None]) -> None:
         while not self._stopping.is_set():
             try:
@@ -70,7 +74,7 @@ class Sweeper:
         # Counts of merged refusals live in this process, whoever leads.
         self._services.ledger.flush()
         if self._going():
-            self._completer.settle_all(going=self._going)
+            self.sweep()
 
     def _verify(self) -> None:
         if self._going():

@@ -67,9 +67,10 @@ ORDER BY job.position, job.ordinal
 LIMIT %(limit)s;
 
 -- name: forget
--- What trying came to is forgotten once there is no such job any more, however it ended.
+-- What trying came to is forgotten once there is no such job any more, however it ended. OFFSET 0 lets each of these few
+-- rows look for its file by the key; as a join, all jobs that there will ever be would be gone through.
 DELETE FROM provenstore_read.job_attempt a
-WHERE NOT EXISTS (SELECT FROM job WHERE job.file = a.file AND job.kind = a.kind);
+WHERE NOT EXISTS (SELECT FROM job WHERE job.file = a.file AND job.kind = a.kind OFFSET 0);
 
 -- name: failed
 -- One more attempt in vain.

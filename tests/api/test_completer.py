@@ -1,159 +1,35 @@
 """The completer on a bucket and a folder: what was left lying is found, and a store that is away is waited for."""
 
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
-from provenstore.adapters.entropy import SystemEntropy
-from provenstore.adapters.spaces_client import Bucket, connect
-from provenstore.api.completer import Completer, Round
-from provenstore.api.permissions import permits
-from provenstore.api.services import Services
-from provenstore.api.settings import load_settings
+from provenstore.api.completer import Round
 from provenstore.api.sweeper import Sweeper
-from provenstore.api.wiring import open_services
 from provenstore.domain.errors import StoreUnavailable, Unavailable
 from provenstore.domain.file import File
-from provenstore.domain.initiating import NewFile
-from provenstore.domain.ledger import Ledger
-from provenstore.domain.workspace import CreateWorkspace
-from store_servers import address
-from tests.api.conftest import ROOT, MovableClock
+from tests.api.conftest import ROOT
+from tests.api.sites import CONTENT, Site, bucket, folder, fresh
 
-CONTENT = b"%PDF-1.7 " + os.urandom(3_000_000)
+__all__ = ["bucket", "folder"]
+
 ALTERED = CONTENT[:-1] + bytes([CONTENT[-1] ^ 1])
 MINUTE = timedelta(minutes=1)
-
-
-class Outage:
-    """Stands before a real store, and answers nothing while it is away."""
-
-    def __init__(self, real: Any) -> None:
-        self.real = real
-        self.away = False
-
-    def __getattr__(self, name: str) -> Any:
-        if self.away:
-            raise StoreUnavailable
-        return getattr(self.real, name)
-
-
-@dataclass
-class Site:
-    """A ledger on a store, with a workspace for each test."""
-
-    services: Services
-    clock: MovableClock
-    outage: Outage
-    overwrite: Callable[[str, bytes], object]
-    """Put other bytes in an object's place behind the adapter's back."""
-    workspace: str = ""
-
-    @property
-    def ledger(self) -> Ledger:
-        return self.services.ledger
-
-    @property
-    def completer(self) -> Completer:
-        return Completer(self.services)
-
-    def settle(self) -> Round:
-        return self.completer.settle_all(workspace=self.workspace)
-
-    def initiated(self, **said: Any) -> File:
-        new = {"filename": "a.pdf", "media_type": "application/pdf", "category": "misc", "size": len(CONTENT)}
-        return self.ledger.initiate(ROOT, NewFile(workspace=self.workspace, **{**new, **said}))
-
-    def claimed(self) -> UUID:
-        """Store a file in parts; in a bucket nobody has read the whole of it then."""
-        file = self.initiated(upload="multipart")
-        self.ledger.upload_part(ROOT, file.id, 1, [CONTENT], size=len(CONTENT))
-        assert self.ledger.complete_upload(ROOT, file.id).stored is not None
-        return file.id
-
-    def types(self, file_id: UUID) -> list[str]:
-        events = self.ledger.lifecycle(ROOT, file_id).events
-        return [event.type.split(".")[1] for event in events]
-
-    def jobs(self, file_id: UUID) -> dict[str, int]:
-        """Return the file's jobs, and how often each was tried in vain."""
-        self.completer.catch_up()
-        found = self.services.jobs.list(self.clock.now(), file=str(file_id), upcoming=True)
-        return {job.kind: job.attempts for job in found.jobs}
-
-
-@contextmanager
-def _site(environment: Mapping[str, str], data_dir: Any, overwrite: Callable[[Any], Any]) -> Iterator[Site]:
-    clock = MovableClock()
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        settings = load_settings(data_dir=data_dir, spaces_path_style=True)
-        with open_services(settings, sweep=False, clock=clock) as services:
-            outage = Outage(services.ledger.store)
-            ledger = Ledger(services.ledger.log, outage, clock=clock, entropy=SystemEntropy(), permits=permits)
-            yield Site(replace(services, ledger=ledger), clock, outage, overwrite(settings))
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    def overwriting(settings: Any) -> Any:
-        def overwrite(key: str, content: bytes) -> None:
-            path = settings.data_dir / "objects" / key
-            path.chmod(0o600)
-            path.write_bytes(content)
-
-        return overwrite
-
-    with _site({}, tmp_path_factory.mktemp("folder") / "data", overwriting) as site:
-        yield site
-
-
-@pytest.fixture(scope="session")
-def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    at, name = address("moto"), f"completer-{uuid4()}"
-    described = Bucket(
-        endpoint=at.endpoint, region=at.region, name=name, key="any", secret=SecretStr("any"), path_style=True
-    )
-    client: Any = connect(described)  # every operation has types of its own
-    client.create_bucket(Bucket=name)
-    values = {"BUCKET": name, "ENDPOINT": at.endpoint, "REGION": at.region, "KEY": "any", "SECRET": "any"}
-    environment = {f"DO_SPACES_{variable}": value for variable, value in values.items()}
-
-    def overwriting(_settings: Any) -> Any:
-        return lambda key, content: client.put_object(Bucket=name, Key=key, Body=content)
-
-    with _site(environment, tmp_path_factory.mktemp("bucket") / "data", overwriting) as site:
-        yield site
-
-
-def _fresh(site: Site) -> Site:
-    site.clock.ahead = timedelta()
-    site.outage.away = False
-    found = replace(site, workspace=f"t-{uuid4().hex[:20]}")
-    site.services.ledger.create_workspace(ROOT, CreateWorkspace(id=found.workspace, four_eyes=False))
-    return found
 
 
 @pytest.fixture(params=["folder", "bucket"])
 def site(request: pytest.FixtureRequest) -> Site:
     """A workspace on each kind of store."""
-    return _fresh(request.getfixturevalue(request.param))
+    return fresh(request.getfixturevalue(request.param))
 
 
 @pytest.fixture
 def on_bucket(bucket: Site) -> Site:
     """A workspace on a bucket, where bytes may bypass us."""
-    return _fresh(bucket)
+    return fresh(bucket)
 
 
 def _put(site: Site, file: File) -> int:
@@ -208,12 +84,40 @@ def test_a_store_that_is_away_is_waited_for(site: Site) -> None:
     assert 3 <= sum(rounds) <= 5
     assert site.jobs(file.id) == {"clear": sum(rounds)}
     (job,) = site.services.jobs.list(site.clock.now(), file=str(file.id)).jobs
-    assert job.last_code == "store-unavailable"
+    assert job.last_code == "store-unavailable/timeout"
     site.outage.away = False
     site.clock.ahead += timedelta(hours=1)
     assert site.settle() == Round(done=1, failed=0)
     assert site.ledger.recorder.file(file.id).cleared
     assert site.jobs(file.id) == {}
+
+
+def test_attempts_count_those_in_vain_in_a_row(site: Site) -> None:
+    """Not those before a success, even if the job stands because an old URL is still alive; and codes, never words."""
+    file = site.initiated(upload="presigned")
+    site.outage.away, site.outage.error = True, "words of a stranger"
+    with pytest.raises(StoreUnavailable):
+        site.ledger.abort_upload(ROOT, file.id, None)
+    site.settle()
+    (job,) = site.services.jobs.list(site.clock.now(), file=str(file.id)).jobs
+    assert (job.kind, job.attempts, job.last_code) == ("clear", 1, "store-unavailable")
+    site.outage.away = False
+    site.clock.ahead = MINUTE
+    assert site.settle().done == 1
+    assert site.jobs(file.id) == {"clear": 0}
+
+
+def test_attempts_end_with_their_job(on_bucket: Site) -> None:
+    """A file that is deleted need not be read; restored, it is a job like a new one."""
+    file_id = on_bucket.claimed()
+    on_bucket.outage.away = True
+    on_bucket.completer.verify_all()
+    assert on_bucket.jobs(file_id)["verify"] == 1
+    on_bucket.outage.away = False
+    on_bucket.ledger.soft_delete(ROOT, file_id)
+    on_bucket.settle()
+    on_bucket.ledger.restore(ROOT, file_id)
+    assert on_bucket.jobs(file_id)["verify"] == 0
 
 
 def test_a_purge_that_failed_is_done_when_asked_for(site: Site) -> None:
@@ -289,6 +193,21 @@ def test_a_file_that_cannot_be_read_now_waits(on_bucket: Site) -> None:
     on_bucket.outage.away = False
     assert "verify" not in {job.kind for job in on_bucket.completer.retry(file_id)}
     assert on_bucket.types(file_id)[-1] == "integrity_verified"
+
+
+def test_nothing_is_read_twice(on_bucket: Site) -> None:
+    """A job that was found before somebody else verified the file, or deleted it, is over."""
+    verified, deleted = on_bucket.claimed(), on_bucket.claimed()
+
+    def meanwhile() -> bool:
+        if on_bucket.types(verified)[-1] == "stored":
+            on_bucket.ledger.verify_content(ROOT, verified)
+            on_bucket.ledger.soft_delete(ROOT, deleted)
+        return True
+
+    assert on_bucket.completer.verify_all(going=meanwhile).failed == 0
+    assert on_bucket.types(verified).count("integrity_verified") == 1
+    assert on_bucket.types(deleted)[-1] == "soft_deleted"
 
 
 def test_two_may_work_at_once(site: Site) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.api import wiring
+from provenstore.api.completer import Round
 from provenstore.api.services import Services
 from provenstore.api.sweeper import Sweeper
 from provenstore.domain.errors import Unavailable
@@ -91,14 +92,12 @@ def main() -> None:
             return datetime.now(UTC) + ahead
 
     class SeenSweeper(Sweeper):
-        def _settle(self) -> None:
-            works = self._going()
-            if works:
-                # A round settles what the list knows; the one that counts knows everything.
-                wait_for_projections(self._services)
-            super()._settle()
-            if works:
-                (folder / "swept").touch()
+        def sweep(self) -> Round:
+            # A round settles what the list knows; the one that counts knows everything.
+            wait_for_projections(self._services)
+            found = super().sweep()
+            (folder / "swept").touch()
+            return found
 
     def stepwise(name: str, build: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *args, **kwargs: Stepwise(name, build(*args, **kwargs), steps)
