@@ -36,12 +36,13 @@ lint: links
 test: $(STAMP)
 	$(BIN)/python -m pytest --quiet $(TEST_ARGS)
 
-# The contract of the object stores on real servers, which are installed beside the system and started on loopback.
+# The object stores on real servers, which are installed beside the system and started on loopback.
 STORES ?= local,moto,rgw-http,rgw-https,rgw-versioned,swift
 test-spaces: $(STAMP)
 	tests/servers/rgw.sh install
 	tests/servers/swift.sh install
-	$(BIN)/python -m pytest --quiet $(TEST_ARGS) --stores $(STORES) tests/contract/object_store
+	$(BIN)/python -m pytest --quiet $(TEST_ARGS) --stores $(STORES) tests/contract tests/spaces
+	$(BIN)/python -m pytest --quiet $(TEST_ARGS) --stores rgw-http,rgw-versioned tests/crash
 
 # Build, install elsewhere with the locked dependencies, look inside and run it.
 test-wheel: $(STAMP)

@@ -23,11 +23,15 @@ _FULL = frozenset(("QuotaExceeded", "InsufficientCapacity", "InsufficientStorage
 
 _CERTIFICATE, _BAD_NAME = "certificate", "bucket-name"  # what our own side refuses
 
+_RIGHTS = (
+    "the key may not do this, or the bucket is not yours; "
+    "give the key the right to read, write, list and delete in the bucket"
+)
 # What to do about the refusals that a person has to end. Keys and settings are repaired while a service runs, so they
 # may pass: at the start, probing turns them into Misconfigured.
 _ADVICE = {
-    "AccessDenied": "the key may not do this; give it the right to read, write, list and delete in the bucket",
-    "Forbidden": "the key may not do this; give it the right to read, write, list and delete in the bucket",
+    "AccessDenied": _RIGHTS,
+    "Forbidden": _RIGHTS,
     "InvalidAccessKeyId": "the access key is unknown; check DO_SPACES_KEY",
     "SignatureDoesNotMatch": "the secret is not that of the access key; check DO_SPACES_SECRET and DO_SPACES_KEY",
     "RequestTimeTooSkewed": "the clock is wrong; let it be set by NTP",

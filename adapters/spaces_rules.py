@@ -79,16 +79,18 @@ def _lifecycle(client: "S3Client", bucket: str) -> Iterator[Finding]:
         yield fine("abort rule", f"unfinished uploads go after {ABORT_AFTER} day")
     else:
         yield warned("abort rule", "unfinished uploads of crashed writers stay, and cost", _HARDEN)
-    if deleting := [str(rule.get("ID", "without a name")) for rule in rules if _deletes(rule)]:
+    if deleting := [str(rule.get("ID", "without a name")) for rule in rules if deletes(rule)]:
         told = f"the bucket deletes or moves objects by itself: rule {', '.join(deleting)}"
         yield failed("deletion rule", told, "remove the rule: nothing may go without an event that says so")
     else:
         yield fine("deletion rule", "the bucket deletes nothing by itself")
 
 
-def _deletes(rule: Mapping[str, Any]) -> bool:
+def deletes(rule: Mapping[str, Any]) -> bool:
+    """Say whether a rule takes content away, or moves it, where files may lie."""
     ways = ("Expiration", "NoncurrentVersionExpiration", "Transitions", "NoncurrentVersionTransitions")
-    scope = rule.get("Prefix") or rule.get("Filter", {}).get("Prefix") or ""
+    within: Mapping[str, Any] = rule.get("Filter", {})
+    scope = rule.get("Prefix") or within.get("Prefix") or within.get("And", {}).get("Prefix") or ""
     acts = any(_acts(rule[way]) for way in ways if rule.get(way))
     return rule["Status"] == "Enabled" and acts and not scope.startswith(TEMPORARY)
 

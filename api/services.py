@@ -10,6 +10,7 @@ from provenstore.domain.errors import Unavailable
 from provenstore.domain.ledger import Ledger
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import Files
+from provenstore.projections.jobs import Jobs
 from provenstore.projections.positions import Positions
 from provenstore.projections.runner import Runner
 
@@ -20,6 +21,7 @@ class Services:
 
     ledger: Ledger
     files: Files
+    jobs: Jobs
     positions: Positions
     runner: Runner
     clock: Clock

@@ -13,9 +13,10 @@ from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.categories import BUILT_IN, Category
 from provenstore.domain.credential import IssuedKey
 from provenstore.domain.envelope import Event
-from provenstore.domain.errors import NotFound, ProvenstoreError
+from provenstore.domain.errors import NotFound, ProvenstoreError, WrongState
 from provenstore.domain.event_log import Disclosure, Disclosures, QuotaUse
 from provenstore.domain.event_types import format_time
+from provenstore.domain.file import File
 from provenstore.domain.linking import Link
 from provenstore.domain.part_uploading import PartList, PartUrl
 from provenstore.domain.parts import Chunk
@@ -229,6 +230,19 @@ def _category_json(category: Category) -> dict[str, Json]:
 def key_json(issued: IssuedKey) -> dict[str, Json]:
     """Return a fresh key, the one time that it is shown."""
     return {"id": issued.id, "key": issued.key}
+
+
+def verification_json(file: File) -> dict[str, Json]:
+    """Return what a verifying read of a file proved."""
+    stored = file.stored
+    if stored is None or (file.damage is None and stored.sha256_status != "verified"):
+        raise WrongState("the content was destroyed while it was read", status=file.status)
+    return {
+        "file_id": str(file.id),
+        "outcome": file.damage or "verified",
+        "size": stored.size,
+        "sha256": stored.sha256,
+    }
 
 
 def error_json(error: ProvenstoreError) -> dict[str, Json]:

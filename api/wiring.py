@@ -37,8 +37,10 @@ from provenstore.domain.ledger import SYSTEM, Ledger
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.providers import Providers
 from provenstore.domain.recorder import Recorder
+from provenstore.domain.uploading import COMPLETION_GRACE
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import Files
+from provenstore.projections.jobs import Jobs
 from provenstore.projections.positions import Positions, prepare
 from provenstore.projections.runner import Runner
 
@@ -159,6 +161,7 @@ def _assemble(
     return Services(
         ledger=Ledger(log, store, clock=clock, entropy=entropy, permits=permits),
         files=Files(pool),
+        jobs=Jobs(pool, grace=COMPLETION_GRACE),
         positions=positions,
         runner=reader,
         clock=clock,

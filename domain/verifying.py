@@ -5,6 +5,7 @@ content is not given out any more. Nothing is changed in the store.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -36,10 +37,11 @@ class Verifying:
         self._recorder = recorder
         self._store = store
 
-    def verify(self, caller: Caller, file_id: UUID) -> File:
+    def verify(self, caller: Caller, file_id: UUID, progress: Callable[[int], None] | None = None) -> File:
         """Read the stored object from end to end and record IntegrityVerified, IntegrityFailed or ObjectMissing.
 
-        WrongState if there is no content, or it is being destroyed. StoreUnavailable records nothing.
+        `progress` is told after every block how many bytes it had, and may raise to give the reading up. WrongState if
+        there is no content, or it is being destroyed. StoreUnavailable, and what `progress` raises, record nothing.
         """
         file = self._recorder.authorised_file(caller, "file.verify", file_id)
         stored = file.stored
@@ -50,7 +52,7 @@ class Verifying:
             return self._recorder.file(file_id)
         try:
             with self._store.get(file.path, version=stored.version_id) as reader:
-                found = _read(reader, file.initiated.part_size)
+                found = _read(reader, file.initiated.part_size, progress)
         except ObjectNotFound:
             return self._missing(caller, file_id)
         except IntegrityViolated:
@@ -108,12 +110,14 @@ class Verifying:
         )
 
 
-def _read(reader: ObjectReader, part_size: int | None) -> Reading:
+def _read(reader: ObjectReader, part_size: int | None, progress: Callable[[int], None] | None) -> Reading:
     """Read to the end and compute every digest that can be compared."""
     sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     parts = None if part_size is None else PartsEtag(part_size)
     for chunk in reader if parts is None else parts.through(reader):
         size += len(chunk)
+        if progress is not None:
+            progress(len(chunk))
         sha256.update(chunk)
         md5.update(chunk)
     return Reading(size, sha256.hexdigest(), md5.hexdigest(), parts.finish() if parts else None)

@@ -36,12 +36,15 @@ class FileFold:
             return _initiated(key, event, event.data, values)
         if row is None:
             return None
+        before = row
         row = _uploaded(row, event)
         row = _looked_at(row, event)
         row = _removed(row, event)
         row = _disposed(row, event)
         row = _described(row, event, values)
         row = _held(row, event, values)
+        if row.pending != before.pending:
+            row = replace(row, pending_since=event.time if row.pending else None)
         return replace(row, version=event.version) if event.stream.startswith("file:") else row
 
 

@@ -1,4 +1,4 @@
-"""Questions to the file index: lists for callers, and what the completer must look after.
+"""Lists of files for callers, from the file index; what is due there is for `projections.jobs`.
 
 Answers lag behind the log by as much as the read model does; whoever must see their own write waits for its position
 first (`Positions.wait_for`). On a connection of the reader's role row-level security leaves exactly one workspace.
@@ -111,26 +111,6 @@ class Files:
         rows = self._select((*names, "page"), values, scope=scope)
         more = encode_cursor(_KIND, rows[limit - 1].created_position) if len(rows) > limit else None
         return Page(rows[:limit], more)
-
-    def due(self, now: datetime, limit: int = MAX_PAGE) -> tuple[FileRow, ...]:
-        """Return stored files whose expiry has passed and which neither hold nor retention keeps."""
-        return self._select(("due",), {"now": now, "limit": limit})
-
-    def unfinished(self, now: datetime, limit: int = MAX_PAGE) -> tuple[FileRow, ...]:
-        """Return uploads that were not finished in time, are not being completed, and are under no hold."""
-        return self._select(("unfinished",), {"now": now, "limit": limit})
-
-    def look_again(self, now: datetime, limit: int = MAX_PAGE) -> tuple[FileRow, ...]:
-        """Return files whose last URL for writing has died, and at whose keys nobody has looked since."""
-        return self._select(("look_again",), {"now": now, "limit": limit})
-
-    def unverified(self, limit: int = MAX_PAGE) -> tuple[FileRow, ...]:
-        """Return stored files whose SHA-256 is a claim, or unknown."""
-        return self._select(("unverified",), {"limit": limit})
-
-    def in_flight(self, *, after: int = 0, limit: int = MAX_PAGE) -> tuple[FileRow, ...]:
-        """Return files with an intent that has no outcome (`pending`), created above position `after`."""
-        return self._select(("in_flight",), {"after": after, "limit": limit})
 
     def _select(self, names: tuple[str, ...], values: Mapping[str, Any], scope: str = "") -> tuple[FileRow, ...]:
         parts = queries("file_query")

@@ -55,6 +55,7 @@ class FileRow:
     disposal: Disposal | None = None
     purge: str | None = None  # id of the purge that `disposal` is about
     pending: Effect | None = None  # an intent without an outcome: what is left to be done outside
+    pending_since: datetime | None = None
     provider: str
     path: str
     extension: str

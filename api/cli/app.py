@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from provenstore.api.cli import administration, bucket, change, files, get, keeping, link, maintenance, put, serve
+from provenstore.api.cli import (
+    administration,
+    bucket,
+    change,
+    files,
+    get,
+    jobs,
+    keeping,
+    link,
+    maintenance,
+    put,
+    serve,
+    verify_content,
+)
 
 app = typer.Typer(
     name="provenstore",
@@ -38,5 +51,18 @@ def _common(
     pass
 
 
-for part in (serve, put, get, link, files, change, keeping, administration, maintenance, bucket):
+for part in (
+    serve,
+    put,
+    get,
+    link,
+    files,
+    change,
+    keeping,
+    administration,
+    maintenance,
+    verify_content,
+    jobs,
+    bucket,
+):
     part.register(app)

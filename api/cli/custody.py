@@ -75,6 +75,18 @@ class Custody(Protocol):
     def certificate(self, file_id: str) -> Document:
         """Answer the certificate of a file's destruction."""
 
+    def verify_content(self, file_id: str) -> Document:
+        """Read the whole content where it is stored; answers {"file_id", "outcome", "size", "sha256"}."""
+
+    def jobs(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
+        """Answer a page {"jobs", "next"} of the background work."""
+
+    def run_jobs(self, workspace: str | None) -> Document:
+        """Do one round of it now; answers {"done", "failed", "stopped"}."""
+
+    def retry_job(self, file_id: str) -> Document:
+        """Do what is due for a file now; answers {"file_id", "status", "jobs"}, the jobs that are left."""
+
     def create_workspace(self, new: Document) -> Document:
         """Make a workspace; answers it."""
 

@@ -6,6 +6,7 @@ subject, so a second person is another user, never the same one twice.
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from uuid import UUID, uuid4
 
 from pydantic import ValidationError
 
-from provenstore.api import views
+from provenstore.api import jobs, views
 from provenstore.api.cli.custody import Decision, Document
 from provenstore.api.http import bodies
 from provenstore.api.services import Services
@@ -190,6 +191,26 @@ class Direct:
     def certificate(self, file_id: str) -> Document:
         """Read the certificate."""
         return self._ledger.certificate(self._caller, UUID(file_id))
+
+    # -- background work -----------------------------------------------------------------------------------
+
+    def verify_content(self, file_id: str) -> Document:
+        """Read the whole content."""
+        return views.verification_json(self._ledger.verify_content(self._caller, UUID(file_id)))
+
+    def jobs(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
+        """List the background work."""
+        query = _parse(bodies.JobsQuery, {**asked, "cursor": cursor, "limit": limit})
+        said = query.model_dump(exclude={"kind"})
+        return jobs.list_jobs(self._services, self._caller, kinds=query.kind, **said)
+
+    def run_jobs(self, workspace: str | None) -> Document:
+        """Do one round of it, to its end: nobody else waits for this process."""
+        return jobs.run_jobs(self._services, self._caller, workspace=workspace, seconds=math.inf)
+
+    def retry_job(self, file_id: str) -> Document:
+        """Do what is due for a file."""
+        return jobs.retry_job(self._services, self._caller, UUID(file_id))
 
     # -- administration ------------------------------------------------------------------------------------
 

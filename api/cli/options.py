@@ -30,6 +30,7 @@ RequiredReason = Annotated[
 # As the domain has them, which is not imported here: help must come at once. A test compares.
 AccessLevel = Literal["private", "workspace", "public"]
 Status = Literal["initiated", "stored", "soft_deleted", "purged", "aborted", "expired"]
+Kind = Literal["complete", "clear", "purge", "expire", "look_again", "verify"]
 Variant = Literal["original", "processed", "chunk", "thumbnail"]
 Jobs = Annotated[int, typer.Option(min=1, max=64, help="Files at once.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what failed.")]

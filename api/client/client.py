@@ -71,10 +71,6 @@ class Client:
         given = {name: value for name, value in said.items() if value is not None}
         return self._http.finish(_file(file_id, "complete"), given)
 
-    def verify_content(self, file_id: str) -> Document:
-        """Have the whole content read and compared with what was stored; answers File."""
-        return self._http.finish(_file(file_id, "verification"), {})
-
     def abort(self, file_id: str, reason: str) -> Document:
         """Give an unfinished upload up; answers File."""
         return self._http.send("DELETE", _file(file_id, "upload") + _query(reason))
@@ -156,6 +152,25 @@ class Client:
     def certificate(self, file_id: str) -> Document:
         """Answer the certificate of a file's destruction."""
         return self._http.get(_file(file_id, "certificate"))
+
+    # -- background work -----------------------------------------------------------------------------------
+
+    def verify_content(self, file_id: str) -> Document:
+        """Have the whole content read; answers {"file_id", "outcome", "size", "sha256"}."""
+        return self._http.wait(_file(file_id, "verification"))
+
+    def jobs(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
+        """Answer a page {"jobs", "next"} under "kind", "workspace" and "upcoming"."""
+        given = {**asked, "cursor": cursor, "limit": limit}
+        return self._http.get("/v1/jobs", {name: value for name, value in given.items() if value is not None})
+
+    def run_jobs(self, workspace: str | None) -> Document:
+        """Have one round done now; answers {"done", "failed", "stopped"}."""
+        return self._http.wait("/v1/jobs/run", _given(workspace=workspace))
+
+    def retry_job(self, file_id: str) -> Document:
+        """Have done now what is due for a file; answers {"file_id", "status", "jobs"}, the jobs that are left."""
+        return self._http.wait(f"/v1/jobs/{_segment(file_id)}/retry")
 
     # -- administration ------------------------------------------------------------------------------------
 

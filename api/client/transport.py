@@ -42,6 +42,9 @@ CONNECT_TIMEOUT = 10.0
 FINISH_TIMEOUT = 300.0
 """Seconds that a server may take to make a whole upload durable after its last byte."""
 
+WORK_TIMEOUT = 3_600.0
+"""Seconds that a server may take over work that somebody waits for, such as reading a large object."""
+
 MAX_CONNECTIONS = 64
 """As many threads may share one client; each keeps its connection between requests."""
 
@@ -106,8 +109,11 @@ class Transport:
 
     def finish(self, path: str, body: Document) -> Document:
         """Have the server go over a whole content, which takes its time; doing so again changes nothing."""
-        timeout = httpx.Timeout(self._silence, connect=CONNECT_TIMEOUT, read=FINISH_TIMEOUT)
-        return self._ask("POST", path, body=body, timeout=timeout, repeatable=True)
+        return self._ask("POST", path, body=body, silence=WORK_TIMEOUT, repeatable=True)
+
+    def wait(self, path: str, body: Document | None = None) -> Document:
+        """Have work done, and wait for it much longer than for other answers; sent again only as with `send`."""
+        return self._ask("POST", path, body=body, silence=WORK_TIMEOUT)
 
     def _ask(
         self,
@@ -117,12 +123,13 @@ class Transport:
         params: Mapping[str, Any] | None = None,
         body: Document | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout: httpx.Timeout | None = None,
         repeatable: bool = False,
+        silence: float | None = None,
     ) -> Document:
         def again(error: Exception) -> bool | float:
             return _again(error, repeatable=repeatable)
 
+        timeout = httpx.Timeout(silence or self._silence, connect=CONNECT_TIMEOUT)
         for attempt in stamina.retry_context(on=again, attempts=ATTEMPTS, timeout=PATIENCE, wait_max=LONGEST_WAIT):
             with (
                 attempt,

@@ -15,7 +15,19 @@ from fastapi.openapi.utils import get_openapi
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.api.http.envelope import Envelope
 from provenstore.api.http.problems import add_problem_handlers
-from provenstore.api.http.routes import content, custody, files, health, links, parts, purges, signed, workspaces
+from provenstore.api.http.routes import (
+    content,
+    custody,
+    files,
+    health,
+    jobs,
+    links,
+    parts,
+    purges,
+    signed,
+    verification,
+    workspaces,
+)
 from provenstore.api.http.shapes import Problem
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
@@ -50,7 +62,7 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]  # the way that FastAPI documents
     add_problem_handlers(app)
     app.add_middleware(Envelope, new_id=SystemEntropy().event_id, stall_timeout=settings.stall_timeout)
-    for routes in (files, content, parts, signed, links, custody, purges, workspaces, health):
+    for routes in (files, content, parts, signed, verification, links, custody, purges, workspaces, jobs, health):
         app.include_router(routes.router)
     return app
 

@@ -9,6 +9,7 @@ from provenstore.domain import file_events as fe
 from provenstore.domain import workspace_events as we
 from provenstore.domain.canonical import MAX_INTEGER
 from provenstore.domain.objects import PartRef
+from provenstore.projections.jobs import Kind
 
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
@@ -267,3 +268,19 @@ class ListQuery(Body):
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
     min_position: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
     fresh: bool = False  # wait until the list has seen everything that was recorded before it was asked for
+
+
+class JobsQuery(Body):
+    """Narrows a list of background work."""
+
+    kind: tuple[Kind, ...] = ()
+    workspace: str | None = None
+    upcoming: bool = False
+    cursor: str | None = None
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 100
+
+
+class RunBody(Body):
+    """Says where to do a round; without a workspace, wherever the key reaches."""
+
+    workspace: Text | None = None

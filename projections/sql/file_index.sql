@@ -3,9 +3,10 @@
 -- name: select
 -- Whole rows, children as JSON arrays; a condition on `f` follows.
 SELECT f.id, f.workspace, f.created_position, f.version, f.filename, f.size, f.media_type, f.category, f.variant,
-    f.status, f.disposal, f.purge, f.pending, f.provider, f.path, f.extension, f.upload, f.sha256, f.sha256_status,
+    f.status, f.disposal, f.purge, f.pending, f.pending_since, f.provider, f.path, f.extension, f.upload, f.sha256, f.sha256_status,
     f.md5, f.etag, f.object_version, f.access, f.owner, f.created_at, f.stored_at, f.deleted_at, f.expires_at,
-    f.upload_expires_at, f.look_after, f.looked_after, f.verified_at, f.damage, f.retention_until, f.retention_mode, f.downloads, f.last_access,
+    f.upload_expires_at, f.look_after, f.looked_after, f.verified_at, f.damage, f.retention_until, f.retention_mode,
+    f.downloads, f.last_access,
     (SELECT coalesce(json_agg(json_build_array(m.key, m.value) ORDER BY m.key), '[]')
      FROM provenstore_read.file_index_metadata{g} m WHERE m.file = f.id) AS metadata,
     (SELECT coalesce(json_agg(json_build_array(r.type, r.id) ORDER BY r.ordinal), '[]')
@@ -28,7 +29,8 @@ INSERT INTO provenstore_read.file_index{g}
 SELECT * FROM json_populate_recordset(NULL::provenstore_read.file_index{g}, %(rows)s::json)
 ON CONFLICT (id) DO UPDATE SET
     version = excluded.version, filename = excluded.filename, size = excluded.size, status = excluded.status,
-    disposal = excluded.disposal, purge = excluded.purge, pending = excluded.pending, sha256 = excluded.sha256,
+    disposal = excluded.disposal, purge = excluded.purge, pending = excluded.pending,
+    pending_since = excluded.pending_since, sha256 = excluded.sha256,
     sha256_status = excluded.sha256_status, md5 = excluded.md5, etag = excluded.etag,
     object_version = excluded.object_version, access = excluded.access, stored_at = excluded.stored_at,
     deleted_at = excluded.deleted_at, expires_at = excluded.expires_at, retention_until = excluded.retention_until,

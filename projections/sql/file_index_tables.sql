@@ -18,6 +18,7 @@ CREATE TABLE provenstore_read.file_index{g} (
     disposal          text,
     purge             text,
     pending           text,
+    pending_since     timestamptz,
     provider          text NOT NULL,
     path              text NOT NULL,
     extension         text NOT NULL,

@@ -25,11 +25,11 @@ from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.spaces import Spaces
 from provenstore.adapters.spaces_client import Bucket, connect
 from provenstore.adapters.spaces_probe import probe
+from provenstore.api.completer import Completer
 from provenstore.api.http.app import create_app
 from provenstore.api.permissions import permits
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
-from provenstore.api.sweeper import Sweeper
 from provenstore.api.wiring import open_services
 from provenstore.domain.caller import Caller
 from provenstore.domain.envelope import Actor
@@ -68,7 +68,7 @@ class Api:
     def sweep(self) -> None:
         """Do one round of the background work now, on read models that have seen everything."""
         self.services.wait_for(self.services.ledger.log.position())
-        Sweeper(self.services).sweep()
+        Completer(self.services).settle_all()
 
     def client(
         self, role: str = "admin", workspace: str | None = None, *, actor: str | None = None, kind: str = "person"

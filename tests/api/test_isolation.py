@@ -19,6 +19,7 @@ FILE_REQUESTS: dict[Operation, tuple[str, str, Any]] = {
     "file.abort": ("DELETE", "/upload", None),
     "file.get": ("GET", "", None),
     "file.content": ("GET", "/content", None),
+    "file.link": ("POST", "/links", {}),
     "file.history": ("GET", "/history", None),
     "file.certificate": ("GET", "/certificate", None),
     "file.soft_delete": ("DELETE", "", None),
@@ -31,6 +32,7 @@ FILE_REQUESTS: dict[Operation, tuple[str, str, Any]] = {
     "file.purge_withdraw": ("POST", "/purge/withdraw", {}),
     "file.purge_approve": ("POST", "/purge/approve", {}),
     "file.purge_reject": ("POST", "/purge/reject", {}),
+    "file.verify": ("POST", "/verification", None),
     "file.erase": ("POST", "/erasure", {"fields": ["filename"], "reason": "asked"}),
 }
 """One request per operation on a file."""
@@ -42,6 +44,7 @@ OTHER_REQUESTS: dict[Operation, tuple[str, str, Any]] = {
         "/v1/files",
         {"workspace": "{workspace}", "filename": "a.pdf", "media_type": "application/pdf", "category": "misc"},
     ),
+    "system.sweep": ("GET", "/v1/jobs?workspace={workspace}", None),
     "workspace.get": ("GET", "/v1/workspaces/{workspace}", None),
     "workspace.change": ("PATCH", "/v1/workspaces/{workspace}", {"max_files": 1_000}),
     "credential.issue": (
@@ -148,7 +151,7 @@ def test_role_by_operation(tenant: Tenant, role: Role) -> None:
 def test_every_operation_has_a_request() -> None:
     """The tables above leave no operation out but those that have no route or need no workspace."""
     untested = set(get_args(Operation)) - FILE_REQUESTS.keys() - OTHER_REQUESTS.keys()
-    assert untested == {"workspace.create", "provider.probe", "file.verify", "credential.revoke", "system.sweep"}
+    assert untested == {"workspace.create", "provider.probe", "credential.revoke"}
 
 
 @pytest.mark.parametrize("role", [role for role in get_args(Role) if role != "admin"])

@@ -101,51 +101,6 @@ def test_a_last_page_that_is_full_has_no_next(connection: Connection, runner_poo
         Files(runner_pool).list(FileFilter(), cursor="AAAA")
 
 
-def test_what_is_due_is_found(connection: Connection, runner_pool: Pool) -> None:
-    """Expired files and unfinished uploads come in the order of their deadlines, unless something keeps them."""
-    log, soon, later = MemoryLog(), START + timedelta(hours=1), START + timedelta(hours=2)
-    for file in ("late", "held", "kept", "freed", "deleted"):
-        add_file(log, file, expires_at=later)
-    add_file(log, "early", expires_at=soon)
-    add_file(log, "never")
-    log.add("file:held", f.LegalHoldPlaced(hold="h"))
-    log.add("file:kept", f.RetentionSet(until=later + timedelta(seconds=1), mode="governance"))
-    log.add("file:freed", f.RetentionSet(until=later, mode="governance"))
-    log.add("file:deleted", f.SoftDeleted())
-    for file, deadline in (("open", later), ("first", soon), ("completing", soon), ("held-open", soon)):
-        add_file(log, file, finish=False, upload_expires_at=deadline)
-    log.add("file:completing", f.CompletionRequested(size=1, sha256=None, md5=None, parts=None, quota_bytes=0))
-    log.add("file:held-open", f.LegalHoldPlaced(hold="h"))
-    index(connection, log)
-    files, before = Files(runner_pool), later - timedelta(microseconds=1)
-    assert [row.id for row in files.due(before)] == ["early"]
-    assert sorted(row.id for row in files.due(later)) == ["early", "freed", "late"]
-    assert [row.id for row in files.due(later, limit=1)] == ["early"]
-    assert [row.id for row in files.unfinished(before)] == ["first"]
-    assert [row.id for row in files.unfinished(later)] == ["first", "open"]
-
-
-def test_intents_without_an_outcome_are_found(connection: Connection, runner_pool: Pool) -> None:
-    """Completions, clearings and purges that a crash left behind come in order, page by page."""
-    log = MemoryLog()
-    add_file(log, "done")
-    add_file(log, "purging")
-    log.add("file:purging", f.PurgeStarted(purge="p", sha256=None, versions=()))
-    add_file(log, "aborted", finish=False)
-    log.add("file:aborted", f.UploadAborted())
-    add_file(log, "completing", finish=False)
-    log.add("file:completing", f.CompletionRequested(size=1, sha256=None, md5=None, parts=None, quota_bytes=0))
-    index(connection, log)
-    files = Files(runner_pool)
-    first = files.in_flight(limit=2)
-    rest = files.in_flight(after=first[-1].created_position)
-    assert [(row.id, row.pending) for row in (*first, *rest)] == [
-        ("purging", "purge"),
-        ("aborted", "clear"),
-        ("completing", "complete"),
-    ]
-
-
 def test_reading_before_anything_was_made_can_be_tried_again(conninfo: Any, runner_pool: Pool) -> None:
     """Readers that start before the first runner are told to come back."""
     with pytest.raises(DatabaseUnavailable, match="not been made"):

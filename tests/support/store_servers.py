@@ -101,7 +101,7 @@ def _start(stores: list[str], stack: ExitStack) -> dict[str, Address]:
 def _moto(stack: ExitStack) -> Address:
     """Start moto in a process of its own, so that its memory and its log are not the tests'."""
     (port,) = _free_ports(1)
-    command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, str(Path(__file__).with_name("moto_in_order.py")), str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     stack.callback(server.wait)
     stack.callback(server.terminate)

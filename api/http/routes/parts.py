@@ -66,14 +66,3 @@ async def complete_upload(
 
     # The store may copy every byte of it.
     return await to_thread.run_sync(complete, limiter=request.app.state.transfers)
-
-
-@router.post("/v1/files/{file_id}/verification", responses=shapes.ok(shapes.File))
-async def verify_content(file_id: UUID, request: Request, services: ServicesIn, caller: CallerIn) -> Response:
-    """Read the whole content again and record whether it is what was stored."""
-
-    def verify() -> Response:
-        services.ledger.verify_content(caller, file_id)
-        return file_answer(services, caller, file_id)
-
-    return await to_thread.run_sync(verify, limiter=request.app.state.transfers)

@@ -8,6 +8,7 @@ from uuid import uuid4
 from provenstore.api.cli import change, options
 from provenstore.domain import file_events as fe
 from provenstore.domain.ledger import ERASABLE
+from provenstore.projections.jobs import KINDS
 
 from .conftest import Provenstore
 
@@ -65,4 +66,5 @@ def test_words_are_those_of_the_domain() -> None:
     """Options spell them out, because importing the domain would make help slow."""
     assert get_args(options.AccessLevel) == get_args(fe.AccessLevel)
     assert get_args(options.Variant) == get_args(fe.Variant)
+    assert get_args(options.Kind) == KINDS
     assert change.ERASABLE == ERASABLE

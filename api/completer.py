@@ -1,0 +1,149 @@
+"""The completer: does what is left to be done for files, as the system, and keeps what came of trying.
+
+It decides nothing: the ledger settles and verifies, which is safe to repeat and to race. A crash between an effect and
+the note about it leaves one attempt too many or too few, which the next one puts right.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from provenstore.api.services import Services
+from provenstore.domain.errors import ProvenstoreError, Unavailable
+from provenstore.domain.ledger import SYSTEM
+from provenstore.projections.jobs import SETTLED, Job, Kind
+
+_UNSETTLED: Final = (
+    ProvenstoreError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What trying one file may raise, our own mistakes included: they must not keep all others from being tried."""
+
+Going = Callable[[], bool]
+"""Asked before each job, and during long ones, whether to go on."""
+
+_log = structlog.get_logger(__name__)
+
+
+class _GivenUp(Exception):  # nothing went wrong
+    """Somebody wants to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What came of trying everything that was due."""
+
+    done: int
+    failed: int
+    stopped: bool = False
+    """Whether it ended before everything had been tried."""
+
+
+def _always() -> bool:
+    return True
+
+
+class Completer:
+    """Works through the jobs. Thread safe; any number may work on one ledger."""
+
+    def __init__(self, services: Services) -> None:
+        """Work with the ledger and the jobs of `services`."""
+        self._services = services
+        self._ledger = services.ledger
+        self._jobs = services.jobs
+
+    def settle_all(self, *, workspace: str | None = None, going: Going = _always) -> Round:
+        """Settle once whatever is due, within a workspace or everywhere; the rest is logged and met again later."""
+        self.catch_up()
+        done = failed = 0
+        for job in self._jobs.ready(self._now(), SETTLED, workspace):
+            if not going():
+                return Round(done, failed, stopped=True)
+            if self._try(job, self._settle) is None:
+                done += 1
+            else:
+                failed += 1
+        self._jobs.forget()
+        return Round(done, failed)
+
+    def verify_all(self, *, going: Going = _always) -> Round:
+        """Read once whatever nobody has read since it arrived; a reading under way is given up with `going`."""
+
+        def go_on(_count: int = 0) -> None:
+            if not going():
+                raise _GivenUp
+
+        self.catch_up()
+        done = failed = 0
+        try:
+            for job in self._jobs.ready(self._now(), ("verify",)):
+                go_on()
+                if self._try(job, lambda job: self._verify(job, go_on)) is None:
+                    done += 1
+                else:
+                    failed += 1
+        except _GivenUp:
+            return Round(done, failed, stopped=True)
+        return Round(done, failed)
+
+    def retry(self, file_id: UUID) -> tuple[Job, ...]:
+        """Do now what is due for one file, however often that was in vain, and return what is left to be done.
+
+        Raises what the attempt met, after keeping it.
+        """
+        self.catch_up()
+        if not self._again(file_id, SETTLED, self._settle):
+            # The list may lag, or be parked.
+            self._ledger.settle(file_id)
+        self.catch_up()
+        self._again(file_id, ("verify",), self._verify)
+        self.catch_up()
+        return self._jobs.list(self._now(), file=str(file_id), upcoming=True).jobs
+
+    def _again(self, file_id: UUID, kinds: Sequence[Kind], act: Callable[[Job], object]) -> int:
+        """Try a file's due jobs of these kinds, raise what the first one meets, and return how many there were."""
+        jobs = self._jobs.list(self._now(), file=str(file_id), kinds=kinds).jobs
+        for job in jobs:
+            if (met := self._try(job, act)) is not None:
+                raise met
+        return len(jobs)
+
+    def catch_up(self) -> None:
+        """Wait until the list of jobs has seen everything; if that takes too long, work with what is known."""
+        try:
+            self._services.wait_for(self._ledger.log.position())
+        except Unavailable as exc:
+            _log.warning("jobs.behind", action="jobs.catch_up", code=exc.code)
+
+    def _try(self, job: Job, act: Callable[[Job], object]) -> Exception | None:
+        """Try one job, keep what came of it, and return what it met."""
+        try:
+            act(job)
+        except _UNSETTLED as exc:
+            code = exc.code if isinstance(exc, ProvenstoreError) else type(exc).__name__
+            # Jitter: many files that failed together must not all come back in the same round.
+            tried = self._jobs.failed(job, code, self._now(), random.uniform(0.5, 1.0))  # noqa: S311
+            _log.warning("job.failed", action=f"job.{job.kind}", file=job.file, code=code, attempts=tried.attempts)
+            return exc
+        self._jobs.done(job)
+        return None
+
+    def _settle(self, job: Job) -> object:
+        return self._ledger.settle(UUID(job.file))
+
+    def _verify(self, job: Job, progress: Callable[[int], None] | None = None) -> object:
+        return self._ledger.verify_content(SYSTEM, UUID(job.file), progress)
+
+    def _now(self) -> datetime:
+        return self._services.clock.now()

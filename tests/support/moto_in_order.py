@@ -1,0 +1,33 @@
+"""Moto as a process of its own: `python moto_in_order.py PORT`, on loopback.
+
+Moto looks first and writes then, so that under load two writers of one key may both win, though rarely enough for a
+probe to miss it. Here it answers one request after another: what it says of a condition is then true every time.
+"""
+
+import io
+import sys
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+
+
+def in_order(application: Any) -> Any:  # WSGI applications, on which type checkers do not agree
+    """Return an application that handles requests one after another, each when all of its body has come."""
+    lock = threading.Lock()
+
+    def handle(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        # Before the lock: a body that waits for another request must not keep that out.
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        if length:
+            environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(length))
+        with lock:
+            return list(application(environ, start_response))
+
+    return handle
+
+
+if __name__ == "__main__":
+    run_simple("127.0.0.1", int(sys.argv[1]), in_order(DomainDispatcherApplication(create_backend_app)), threaded=True)
