@@ -69,7 +69,7 @@ class Client:
         """Finish an upload of these parts ("number", "etag" of each), or of all that have arrived; answers File."""
         said = {"parts": parts, "sha256": sha256}
         given = {name: value for name, value in said.items() if value is not None}
-        return self._http.finish(_file(file_id, "complete"), given)
+        return self._http.wait(_file(file_id, "complete"), given, repeatable=True)
 
     def abort(self, file_id: str, reason: str) -> Document:
         """Give an unfinished upload up; answers File."""
