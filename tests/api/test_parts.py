@@ -266,7 +266,7 @@ def test_uploads_that_take_no_parts(tenant: Tenant) -> None:
     assert [_code(one) for one in refused] == [(409, "wrong-state")] * 3
 
 
-def test_who_may(tenant: Tenant) -> None:
+def test_who_may(tenant: Tenant, make_tenant: Callable[[], Tenant]) -> None:
     """Parts are for services, in their own workspace; auditors neither send nor verify."""
     upload = Uploading(tenant).whole()
     for role, status in (("auditor", 403), ("approver", 403)):
@@ -275,6 +275,16 @@ def test_who_may(tenant: Tenant) -> None:
         for act in ("parts", "complete", "verification"):
             assert other.post(f"{upload.at}/{act}", json={"parts": [1]} if act == "parts" else {}).status_code == status
     assert tenant.api.anonymous().put(f"{upload.at}/parts/2", content=SECOND).status_code == 401
+    stranger = tenant.api.client("service", Uploading(make_tenant()).tenant.id)
+    foreign = [
+        stranger.put(f"{upload.at}/parts/2", content=SECOND),
+        stranger.get(f"{upload.at}/parts"),
+        *(
+            stranger.post(f"{upload.at}/{act}", json=body)
+            for act, body in (("parts", {"parts": [1]}), ("complete", {}))
+        ),
+    ]
+    assert [_code(one) for one in foreign] == [(404, "not-found")] * 4
     assert _code(upload.service.post(f"{upload.at}/verification")) == (409, "wrong-state")
 
 
@@ -324,7 +334,7 @@ def test_the_client_library(make_tenant: Callable[[], Tenant]) -> None:
         assert [first["etag"], len(arrived)] == [arrived[0]["etag"], 2]
         file = client.complete(upload.id, parts=[{"number": p["number"], "etag": p["etag"]} for p in arrived])
         assert client.complete(upload.id) == file
-        assert client.verify_content(upload.id)["sha256"] == SHA256
+        assert client.verify_content(upload.id)["outcome"] == "verified"
         assert httpx.get(client.issue_link(upload.id, {"ttl": 60})["url"]).content == CONTENT
 
 
@@ -339,6 +349,6 @@ def test_verification_says_what_was_altered(make_tenant: Callable[[], Tenant]) -
         path, [b"b" * len(CONTENT)], media_type=info.media_type, max_size=len(CONTENT), if_absent=False
     )
     verified = upload.service.post(f"{upload.at}/verification")
-    assert verified.status_code == 200
+    assert (verified.status_code, verified.json()["outcome"]) == (200, "altered")
     assert tenant.types(upload.id)[-1] == "integrity_failed"
     assert upload.service.get(f"{upload.at}/content").status_code >= 400
