@@ -9,6 +9,7 @@ the change before it. At the chosen step the calling thread stops for good; the 
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.api import wiring
 from provenstore.api.completer import Round
+from provenstore.api.services import Services
 from provenstore.api.sweeper import Sweeper
+from provenstore.domain.errors import Unavailable
 
 CONTROL = "CRASH_CONTROL"
 """Environment variable: a folder with `steps`, one a line, `stop_at`, the line to stop at, and `swept`."""
@@ -73,6 +76,13 @@ class Stepwise:
         return call
 
 
+def wait_for_projections(services: Services) -> None:
+    """Return once the read models have seen everything, however busy the machine is."""
+    while True:
+        with suppress(Unavailable):
+            return services.wait_for(services.ledger.log.position())
+
+
 def main() -> None:
     folder, ahead = Path(os.environ[CONTROL]), timedelta(seconds=float(os.environ.get(AHEAD, "0")))
     steps = Steps(folder)
@@ -83,6 +93,8 @@ def main() -> None:
 
     class SeenSweeper(Sweeper):
         def sweep(self) -> Round:
+            # A round settles what the list knows; the one that counts knows everything.
+            wait_for_projections(self._services)
             found = super().sweep()
             (folder / "swept").touch()
             return found
