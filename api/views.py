@@ -18,6 +18,8 @@ from provenstore.domain.event_log import Disclosure, Disclosures, QuotaUse
 from provenstore.domain.event_types import format_time
 from provenstore.domain.file import File
 from provenstore.domain.linking import Link
+from provenstore.domain.part_uploading import PartList, PartUrl
+from provenstore.domain.parts import Chunk
 from provenstore.domain.reading import History
 from provenstore.domain.workspace import Workspace
 from provenstore.projections.file_fold import fold_file
@@ -35,6 +37,8 @@ class UploadWay:
     url: str  # absolute
     headers: Mapping[str, str]  # to be sent as they are
     expires_at: datetime
+    part_size: int | None = None  # bytes; None for an upload that takes no parts
+    parts: int | None = None  # how many; None where the size is not known
 
     def __repr__(self) -> str:
         """Hide the URL, which may carry a permission."""
@@ -69,12 +73,51 @@ def _with_nameless_holds(row: FileRow) -> FileRow:
 
 def upload_json(way: UploadWay) -> dict[str, Json]:
     """Return how to send the bytes."""
+    in_parts: dict[str, Json] = {} if way.part_size is None else {"part_size": way.part_size, "parts": way.parts}
     return {
         "method": way.method,
         "url": way.url,
         "headers": dict(way.headers),
+        **in_parts,
         "expires_at": format_time(way.expires_at),
     }
+
+
+def part_json(chunk: Chunk) -> dict[str, Json]:
+    """Return a part that has arrived."""
+    return {
+        "number": chunk.number,
+        "first": chunk.first,
+        "size": chunk.size,
+        "etag": chunk.etag,
+        "md5": chunk.md5,
+        "sha256": chunk.sha256,
+    }
+
+
+def parts_json(found: PartList) -> dict[str, Json]:
+    """Return the parts that have arrived."""
+    return {"part_size": found.part_size, "parts": [part_json(one) for one in found.parts]}
+
+
+def part_urls_json(urls: Sequence[PartUrl], base: str) -> dict[str, Json]:
+    """Return where parts may be sent, with `base` before URLs that lead to us."""
+    return {
+        "parts": [
+            {
+                "number": one.number,
+                "url": absolute(one.url.url, base),
+                "headers": dict(one.url.headers),
+                "expires_at": format_time(one.url.expires_at),
+            }
+            for one in urls
+        ]
+    }
+
+
+def absolute(url: str, base: str) -> str:
+    """Return a signed URL with `base` before it if it leads to us."""
+    return base + url if url.startswith("/") else url
 
 
 def history_json(history: History) -> dict[str, Json]:
@@ -103,10 +146,9 @@ def _disclosure_json(one: Disclosure) -> Json:
 
 def link_json(link: Link, base: str) -> dict[str, Json]:
     """Return a link just issued, with `base` before a URL that comes back to us."""
-    url = link.url.url
     return {
         "id": link.id,
-        "url": base + url if url.startswith("/") else url,
+        "url": absolute(link.url.url, base),
         "expires_at": format_time(link.expires_at),
         "observed": link.observed,
     }

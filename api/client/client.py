@@ -49,6 +49,28 @@ class Client:
         """Send the whole content, which finishes the file; answers File."""
         return self._http.upload(_file(file_id, "content"), body, size=size, media_type=media_type)
 
+    def upload_part(self, file_id: str, number: int, body: Iterable[bytes], *, size: int) -> Document:
+        """Send one part; answers {"number", "first", "size", "etag", "md5", "sha256"}."""
+        at = _file(file_id, "parts", str(number))
+        return self._http.upload(at, body, size=size, media_type="application/octet-stream")
+
+    def part_urls(self, file_id: str, numbers: list[int]) -> Document:
+        """Ask where parts may be sent; answers {"parts"} with "number", "url", "headers", "expires_at" of each.
+
+        The URLs are secrets. Asked again there are new ones beside them, which does no harm.
+        """
+        return self._http.post(_file(file_id, "parts"), {"parts": numbers})
+
+    def parts(self, file_id: str) -> Document:
+        """Answer {"part_size", "parts"}: what has arrived."""
+        return self._http.get(_file(file_id, "parts"))
+
+    def complete(self, file_id: str, *, parts: list[Document] | None = None, sha256: str | None = None) -> Document:
+        """Finish an upload of these parts ("number", "etag" of each), or of all that have arrived; answers File."""
+        said = {"parts": parts, "sha256": sha256}
+        given = {name: value for name, value in said.items() if value is not None}
+        return self._http.wait(_file(file_id, "complete"), given, repeatable=True)
+
     def abort(self, file_id: str, reason: str) -> Document:
         """Give an unfinished upload up; answers File."""
         return self._http.send("DELETE", _file(file_id, "upload") + _query(reason))

@@ -107,9 +107,11 @@ class Transport:
         """Act once: sent again only if the first attempt never reached the server."""
         return self._ask(method, path, body=body)
 
-    def wait(self, path: str, body: Document | None = None) -> Document:
-        """Have work done, and wait for it much longer than for other answers; sent again only as with `send`."""
-        return self._ask("POST", path, body=body, silence=WORK_TIMEOUT)
+    def wait(self, path: str, body: Document | None = None, *, repeatable: bool = False) -> Document:
+        """Have work done, and wait for it much longer than for other answers; sent again as with `send` unless doing
+        so again changes nothing.
+        """
+        return self._ask("POST", path, body=body, silence=WORK_TIMEOUT, repeatable=repeatable)
 
     def _ask(
         self,

@@ -62,12 +62,17 @@ def upload_answer(request: Request, services: Services, caller: Caller, file: Fi
 
 def _way(base: str, services: Services, file: File) -> views.UploadWay:
     declared = file.initiated
+    at = f"{base}/v1/files/{file.id}"
+    if declared.upload == "multipart" and declared.part_size is not None:
+        total, until = declared.declared_size, declared.upload_expires_at
+        count = None if total is None else -(-total // declared.part_size)
+        return views.UploadWay("multipart", f"{at}/parts", {}, until, declared.part_size, count)
     signed = services.ledger.write_url(file)
     if signed is None:
-        url = f"{base}/v1/files/{file.id}/content"
-        return views.UploadWay("api", url, {"Content-Type": declared.media_type}, declared.upload_expires_at)
-    url = base + signed.url if signed.url.startswith("/") else signed.url
-    return views.UploadWay(declared.upload, url, dict(signed.headers), signed.expires_at)
+        return views.UploadWay(
+            "api", f"{at}/content", {"Content-Type": declared.media_type}, declared.upload_expires_at
+        )
+    return views.UploadWay(declared.upload, views.absolute(signed.url, base), dict(signed.headers), signed.expires_at)
 
 
 def purge_answer(services: Services, caller: Caller, file_id: UUID) -> Response:

@@ -22,7 +22,9 @@ from provenstore.api.http.routes import (
     health,
     jobs,
     links,
+    parts,
     purges,
+    signed,
     verification,
     workspaces,
 )
@@ -60,7 +62,7 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]  # the way that FastAPI documents
     add_problem_handlers(app)
     app.add_middleware(Envelope, new_id=SystemEntropy().event_id, stall_timeout=settings.stall_timeout)
-    for routes in (files, content, verification, links, custody, purges, workspaces, jobs, health):
+    for routes in (files, content, parts, signed, verification, links, custody, purges, workspaces, jobs, health):
         app.include_router(routes.router)
     return app
 

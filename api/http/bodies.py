@@ -8,6 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from provenstore.domain import file_events as fe
 from provenstore.domain import workspace_events as we
 from provenstore.domain.canonical import MAX_INTEGER
+from provenstore.domain.objects import PartRef
 from provenstore.projections.jobs import Kind
 
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
@@ -68,6 +69,41 @@ class NewFileBody(Body):
     metadata: dict[str, Text] = Field(default_factory=dict)
     placement: dict[str, Text] = Field(default_factory=dict)
     expires_at: Time | None = None
+
+
+class PartsBody(Body):
+    """Asks where parts may be sent, by their numbers."""
+
+    parts: tuple[Count, ...]
+
+
+class PartBody(Body):
+    """A part as its sender knows it; the ETag as it was answered, with or without its quotes."""
+
+    number: Count
+    etag: Text
+
+
+class CompletionBody(Body):
+    """Completes an upload: of these parts, or of all that have arrived."""
+
+    parts: tuple[PartBody, ...] | None = None
+    sha256: Text | None = None
+
+    @field_validator("parts")
+    @classmethod
+    def _once(cls, value: tuple[PartBody, ...] | None) -> tuple[PartBody, ...] | None:
+        if value is not None and not value:
+            raise ValueError("are none; leave them out to mean all that have arrived")
+        if value is not None and len({one.number for one in value}) < len(value):
+            raise ValueError("name a part twice")
+        return value
+
+    def refs(self) -> tuple[PartRef, ...] | None:
+        """Return the parts as the domain has them, in order."""
+        if self.parts is None:
+            return None
+        return tuple(PartRef(one.number, one.etag.strip('"')) for one in sorted(self.parts, key=lambda one: one.number))
 
 
 class ChangeBody(Body):

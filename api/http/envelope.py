@@ -32,7 +32,7 @@ _DEFAULTS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 _SIGNED: Final = "/v1/signed/"
-_CONTENT: Final = re.compile(r"/v1/files/[^/]+/content|/v1/signed/[^/]+")
+_CONTENT: Final = re.compile(r"/v1/files/[^/]+/(?:content|parts/[^/]+)|/v1/signed/[^/]+")
 
 _log = structlog.get_logger(__name__)
 

@@ -22,6 +22,13 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 2
 """Seconds: what is unavailable is mostly a database that restarts."""
 
+
+class LengthMissing(e.Refused):
+    """The request does not say how long its body is; send Content-Length."""
+
+    code = "length-required"
+
+
 STATUSES: Mapping[type[e.ProvenstoreError], int] = {
     e.Refused: 409,
     e.InvalidInput: 422,
@@ -36,6 +43,7 @@ STATUSES: Mapping[type[e.ProvenstoreError], int] = {
     e.ContentTooLarge: 413,
     e.EventTooLarge: 413,
     e.IncompleteBody: 400,
+    LengthMissing: 411,
     e.RangeNotSatisfiable: 416,
     e.UnknownEventType: 422,
     o.NotSupported: 422,

@@ -99,14 +99,51 @@ class File(Shape):
 
 
 class Upload(Shape):
-    """How to send the bytes; the URL may be a permission by itself."""
+    """How to send the bytes; the URL may be a permission by itself.
+
+    With the method `multipart` the content goes in `parts` parts of `part_size` bytes, the last one of what is left:
+    PUT to `url`/{number}, or POST their numbers to `url` for signed URLs. `parts` is null where no size was declared.
+    """
 
     method: fe.UploadMethod
     url: str
     headers: dict[str, str]
     part_size: int = 0
-    parts: int = 0
+    parts: int | None = 0
     expires_at: datetime
+
+
+class Part(Shape):
+    """A part that has arrived: where its bytes stand in the content, and its digests where they are known."""
+
+    number: int
+    first: int
+    size: int
+    etag: str
+    md5: Text
+    sha256: Text
+
+
+class Parts(Shape):
+    """The parts that have arrived, by number; all but the last have `part_size` bytes."""
+
+    part_size: int
+    parts: list[Part]
+
+
+class PartUrl(Shape):
+    """Where one part may be sent, with these headers, by whoever has the URL."""
+
+    number: int
+    url: str
+    headers: dict[str, str]
+    expires_at: datetime
+
+
+class PartUrls(Shape):
+    """A URL for each part that was asked for."""
+
+    parts: list[PartUrl]
 
 
 class Initiated(Shape):
@@ -284,3 +321,6 @@ def created(shape: type[Shape]) -> Responses:
 def conditional(shape: type[Shape]) -> Responses:
     """Return the answers of a route that knows what the caller has."""
     return {**ok(shape), 304: _NOTHING}
+
+
+SIGNED_PUT: Final[Responses] = {200: {"model": File | Part}, **PROBLEM}

@@ -3,7 +3,8 @@
 from typing import Literal
 from uuid import UUID
 
-from fastapi import APIRouter
+from anyio import to_thread
+from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from provenstore.api import views
@@ -23,6 +24,10 @@ class Verification(shapes.Shape):
 
 
 @router.post("/v1/files/{file_id}/verification", responses=shapes.ok(Verification))
-def verify_content(file_id: UUID, services: ServicesIn, caller: CallerIn) -> Response:
+async def verify_content(file_id: UUID, request: Request, services: ServicesIn, caller: CallerIn) -> Response:
     """Read the stored content from end to end, record what that proves, and answer it."""
-    return JSONResponse(views.verification_json(services.ledger.verify_content(caller, file_id)))
+
+    def verify() -> Response:
+        return JSONResponse(views.verification_json(services.ledger.verify_content(caller, file_id)))
+
+    return await to_thread.run_sync(verify, limiter=request.app.state.transfers)

@@ -1,0 +1,70 @@
+"""The signed URLs of a store that has no server of its own: one request each, with no key.
+
+A token proves that we signed it, never that its grant still stands: the ledger is asked at each use.
+"""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from anyio import to_thread
+from fastapi import APIRouter, Header, Request
+from starlette.responses import Response
+
+from provenstore.adapters.local_urls import SignedGrant
+from provenstore.api.http import shapes
+from provenstore.api.http.auth import ServicesIn, described
+from provenstore.api.http.transfers import Arrival, AskedIn, Md5In, describe, give, receive_content, receive_part
+from provenstore.api.services import Services
+from provenstore.domain import file_events as fe
+from provenstore.domain.caller import Caller
+from provenstore.domain.errors import InvalidInput
+from provenstore.domain.objects import UrlInvalid
+from provenstore.domain.text import require_media_type
+
+router = APIRouter(tags=["content"])
+
+
+@router.put("/v1/signed/{token}", responses=shapes.SIGNED_PUT, openapi_extra=shapes.BINARY_BODY)
+async def put_signed(
+    token: str,
+    request: Request,
+    services: ServicesIn,
+    content_type: Annotated[str | None, Header()] = None,
+    content_md5: Md5In = None,
+) -> Response:
+    """Do as PUT of content, once, or as PUT of one part: what the URL permits, with no key."""
+    grant = _verified(services, token, "PUT")
+    if grant.media_type is not None and require_media_type(content_type or "") != grant.media_type:
+        raise InvalidInput("Content-Type", f"must be {grant.media_type}, for which the URL was signed")
+    file_id = UUID(grant.file)
+    caller = await to_thread.run_sync(services.ledger.authenticate_upload, file_id, UUID(grant.grant), grant.part)
+    arrival = Arrival(request, services, described(request, caller), content_md5)
+    if grant.part is not None:
+        return await receive_part(arrival, file_id, grant.part)
+    return await receive_content(arrival, file_id)
+
+
+@router.head("/v1/signed/{token}", responses=shapes.CONTENT)
+def head_signed(token: str, request: Request, services: ServicesIn) -> Response:
+    """Describe the content that GET of the link would give out; records nothing."""
+    return describe(services, *_linked(request, services, token))
+
+
+@router.get("/v1/signed/{token}", responses=shapes.CONTENT)
+def get_signed(token: str, request: Request, services: ServicesIn, asked: AskedIn) -> Response:
+    """Do as GET of content, with the permission that the link carries and no key; each use is recorded."""
+    return give(services, *_linked(request, services, token), asked)
+
+
+def _verified(services: Services, token: str, method: Literal["GET", "PUT"]) -> SignedGrant:
+    if services.signer is None:
+        raise UrlInvalid
+    return services.signer.verify(token, method, services.clock.now())
+
+
+def _linked(request: Request, services: Services, token: str) -> tuple[Caller, UUID, fe.Disposition]:
+    """Return for whom a link reads which file, and how it is to be shown."""
+    grant = _verified(services, token, "GET")
+    file_id = UUID(grant.file)
+    caller, link = services.ledger.authenticate_link(file_id, UUID(grant.grant))
+    return described(request, caller), file_id, link.disposition

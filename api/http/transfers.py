@@ -1,0 +1,156 @@
+"""Content on its way in and out: what a request for bytes does, whether a key or a signed URL permits it.
+
+Who asks was looked at before; the ledger says whether they may, and records it, before a byte moves.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from anyio import to_thread
+from fastapi import Depends, Header, Request
+from starlette.responses import JSONResponse, Response
+
+from provenstore.api import views
+from provenstore.api.http import conditions
+from provenstore.api.http.answers import file_answer
+from provenstore.api.http.problems import LengthMissing
+from provenstore.api.http.streaming import ContentResponse, Upload
+from provenstore.api.services import Services
+from provenstore.domain import file_events as fe
+from provenstore.domain.caller import Caller
+from provenstore.domain.disposition import content_disposition
+from provenstore.domain.errors import InvalidInput
+from provenstore.domain.file import File
+from provenstore.domain.parts import Chunk
+
+_INERT = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; media-src 'self'"
+"""What a browser lets stored content do when it is shown: nothing."""
+
+Md5In = Annotated[str | None, Header(alias="Content-MD5")]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request whose body is content: for whom it comes, and what it says about the bytes."""
+
+    request: Request
+    services: Services
+    caller: Caller
+    content_md5: str | None
+
+
+async def receive_content(arrival: Arrival, file_id: UUID) -> Response:
+    """Stream the whole content in, and answer the file that is finished by it."""
+    services, caller, md5 = arrival.services, arrival.caller, _md5(arrival.content_md5)
+    upload = Upload(arrival.request, services.settings.stall_timeout)
+
+    def store(blocks: Iterator[bytes]) -> File:
+        return services.ledger.upload_content(caller, file_id, blocks, size=upload.size, md5=md5)
+
+    await upload.feed(store, arrival.request.app.state.transfers)
+    return await to_thread.run_sync(file_answer, services, caller, file_id)
+
+
+async def receive_part(arrival: Arrival, file_id: UUID, number: int) -> Response:
+    """Stream one part in, and answer what is recorded of it; by its ETag the completion names it."""
+    services, md5 = arrival.services, _md5(arrival.content_md5)
+    upload = Upload(arrival.request, services.settings.stall_timeout)
+    size = upload.size
+    if size is None:
+        raise LengthMissing
+
+    def store(blocks: Iterator[bytes]) -> Chunk:
+        return services.ledger.upload_part(arrival.caller, file_id, number, blocks, size=size, md5=md5)
+
+    chunk = await upload.feed(store, arrival.request.app.state.transfers)
+    return JSONResponse(views.part_json(chunk), headers={"ETag": f'"{chunk.etag}"'})
+
+
+def _md5(header: str | None) -> str | None:
+    """Return Content-MD5 (RFC 1864) in hex."""
+    if header is None:
+        return None
+    try:
+        digest = base64.b64decode(header, validate=True)
+    except (binascii.Error, ValueError):
+        digest = b""
+    if len(digest) != 16:
+        raise InvalidInput("Content-MD5", "is not the Base64 of 16 bytes")
+    return digest.hex()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The headers that say which part of the content is wanted, and on what condition."""
+
+    range: Annotated[str | None, Header(alias="Range")] = None
+    if_range: Annotated[str | None, Header()] = None
+    if_none_match: Annotated[str | None, Header()] = None
+    if_modified_since: Annotated[str | None, Header()] = None
+
+
+AskedIn = Annotated[_Asked, Depends()]
+
+
+def describe(services: Services, caller: Caller, file_id: UUID, disposition: fe.Disposition) -> Response:
+    """Answer what `give` would, without the content and without an event."""
+    file = services.ledger.readable(caller, file_id)
+    headers = _headers(services, file, disposition)
+    return Response(headers={**headers, "Content-Length": str(file.size)}, media_type=file.initiated.media_type)
+
+
+def give(services: Services, caller: Caller, file_id: UUID, disposition: fe.Disposition, asked: _Asked) -> Response:
+    """Answer with the content or a range of it, once the event that says so is durable; 304 records nothing."""
+    file = services.ledger.readable(caller, file_id)
+    headers = _headers(services, file, disposition)
+    tag, modified = headers.get("ETag"), _modified(file)
+    if conditions.unchanged(asked.if_none_match, asked.if_modified_since, tag, modified):
+        return Response(status_code=304, headers=headers)
+    wanted = None
+    if conditions.range_wanted(asked.if_range, tag, modified):
+        wanted = conditions.byte_range(asked.range, file.size or 0)
+    first, last = wanted or (None, None)
+    with ExitStack() as stack:
+        mode: Literal["view", "download"] = "view" if disposition == "inline" else "download"
+        given = stack.enter_context(services.ledger.content(caller, file_id, mode=mode, first=first, last=last))
+        reader = given.reader
+        headers["Content-Length"] = str(reader.length)
+        if wanted is not None:
+            end = reader.first + reader.length - 1
+            headers["Content-Range"] = f"bytes {reader.first}-{end}/{reader.info.size}"
+        return ContentResponse(
+            reader,
+            stack.pop_all().close,
+            status_code=200 if wanted is None else 206,
+            headers=headers,
+            media_type=file.initiated.media_type,
+        )
+
+
+def _headers(services: Services, file: File, disposition: fe.Disposition) -> dict[str, str]:
+    name = services.ledger.filename(file) or file.path.rpartition("/")[2]
+    headers = {
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, no-cache",
+        "Content-Disposition": content_disposition(disposition, name),
+        "Content-Security-Policy": _INERT,
+        "Last-Modified": conditions.http_date(_modified(file)),
+    }
+    stored = file.stored
+    if stored is None:
+        return headers
+    headers["ETag"] = f'"{stored.sha256 or stored.etag}"'
+    if stored.sha256 is not None and stored.sha256_status == "verified":
+        digest = base64.b64encode(bytes.fromhex(stored.sha256)).decode("ascii")
+        headers["Repr-Digest"] = f"sha-256=:{digest}:"  # RFC 9530 §3; a claim is none
+    return headers
+
+
+def _modified(file: File) -> datetime:
+    return file.stored_at or file.created_at
