@@ -22,6 +22,15 @@ class Custody(Protocol):
     def upload(self, file_id: str, body: Iterable[bytes], *, size: int | None, media_type: str) -> Document:
         """Send the whole content, which finishes the file; answers File."""
 
+    def upload_part(self, file_id: str, number: int, body: Iterable[bytes], *, size: int) -> Document:
+        """Send one part; answers {"number", "first", "size", "etag", "md5", "sha256"}."""
+
+    def parts(self, file_id: str) -> Document:
+        """Answer {"part_size", "parts"}: what has arrived."""
+
+    def complete(self, file_id: str, *, sha256: str | None = None) -> Document:
+        """Finish an upload of all the parts that have arrived; answers File."""
+
     def abort(self, file_id: str, reason: str) -> Document:
         """Give an unfinished upload up; answers File."""
 

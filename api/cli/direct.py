@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid4
 
 from pydantic import ValidationError
@@ -71,13 +71,26 @@ class Direct:
         fields = body.model_dump(exclude={"upload", "related"})
         fields["related"] = tuple(one.model_dump() for one in body.related)
         named = None if key is None else IdempotencyKey(self._caller.principal, key, _fingerprint(new))
-        file = self._ledger.initiate(self._caller, NewFile(**fields, upload="api"), named)
-        return {"file": self._file(file), "upload": {"method": "api"}}
+        way: Literal["api", "multipart"] = "multipart" if body.upload == "multipart" else "api"
+        file = self._ledger.initiate(self._caller, NewFile(**fields, upload=way), named)
+        return {"file": self._file(file), "upload": {"method": file.initiated.upload}}
 
     def upload(self, file_id: str, body: Iterable[bytes], *, size: int | None, media_type: str) -> Document:
         """Store the whole content; the media type is the declared one, and only HTTP has to say it again."""
         del media_type
         return self._file(self._ledger.upload_content(self._caller, UUID(file_id), body, size=size))
+
+    def upload_part(self, file_id: str, number: int, body: Iterable[bytes], *, size: int) -> Document:
+        """Store one part."""
+        return views.part_json(self._ledger.upload_part(self._caller, UUID(file_id), number, body, size=size))
+
+    def parts(self, file_id: str) -> Document:
+        """List what the store has."""
+        return views.parts_json(self._ledger.parts(self._caller, UUID(file_id)))
+
+    def complete(self, file_id: str, *, sha256: str | None = None) -> Document:
+        """Make one content of the parts."""
+        return self._file(self._ledger.complete_upload(self._caller, UUID(file_id), sha256=sha256))
 
     def abort(self, file_id: str, reason: str) -> Document:
         """Give an unfinished upload up."""

@@ -6,7 +6,7 @@ The SHA-256 is declared before a byte is sent, so what is stored is what was rea
 
  1. The file is read and hashed. A crash here, or before, leaves nothing.
  2. It is begun. Crash: the next run finds it initiated, and sends it; or it expires within a day.
- 3. It is sent. Crash, or a lost answer: the next run finds it stored, or sends it again.
+ 3. It is sent, a large file in parts. Crash, or a lost answer: the next run finds it stored, or sends what is missing.
 """
 
 import contextlib
@@ -22,6 +22,7 @@ from provenstore.api.cli.crew import Interrupted
 from provenstore.api.cli.custody import Custody, Document
 from provenstore.api.cli.local_files import FileChanged, Hashed, chunks_of
 from provenstore.api.cli.output import Advance
+from provenstore.api.cli.part_sending import send_parts
 from provenstore.api.cli.sources import Source
 from provenstore.api.cli.text import safe
 from provenstore.domain.errors import (
@@ -36,6 +37,7 @@ from provenstore.domain.errors import (
     Unavailable,
     WrongState,
 )
+from provenstore.domain.parts import MULTIPART_ABOVE
 from provenstore.domain.text import MAX_METADATA_VALUE_BYTES, require_filename, require_text
 
 DEFAULT_WORKSPACE: Final = "default"
@@ -100,10 +102,13 @@ class Sender:
         FileChanged if it changes meanwhile; IntegrityViolated if the ledger recorded other bytes than were read.
         """
         size, sha256, content = self._read(file)
-        new = {**new, "size": size, "sha256": sha256}
+        way = "multipart" if size > MULTIPART_ABOVE else "api"
+        new = {**new, "size": size, "sha256": sha256, "upload": way}
         begun = self._begin(new, None if self.wishes.again else _name(new, source))
         sent = begun["status"] != "stored"
-        if sent:
+        if sent and way == "multipart":
+            begun = self._send_parts(begun, file, advance)
+        elif sent:
             begun = self._send(begun, file, content, advance)
         if (begun["size"], begun["sha256"]) != (size, sha256):
             raise IntegrityViolated(f"file {begun['id']} was recorded with other bytes than were read here")
@@ -215,6 +220,20 @@ class Sender:
             self._give_up(file_id)
             raise FileChanged("the file changed while it was sent") from error
         raise Unavailable  # unreachable: the last attempt returns or raises
+
+    def _send_parts(self, begun: Document, file: BinaryIO, advance: Advance) -> Document:
+        """Send what is missing of a large file; the parts that have arrived are left open for a later run."""
+        try:
+            return send_parts(self.custody, begun, file, sha256=begun["sha256"], advance=advance, stop=self.stop)
+        except (Unavailable, WrongState):
+            # The answer may have been lost, or another run may have been quicker.
+            if found := self._arrived(begun["id"]):
+                return found
+            raise
+        except (ContentMismatch, FileChanged):
+            # Bytes with the declared SHA-256 will never come.
+            self._give_up(begun["id"])
+            raise
 
     def _arrived(self, file_id: str) -> Document | None:
         """Return the file if it is stored; Conflict if somebody has ended its upload."""

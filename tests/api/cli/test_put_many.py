@@ -179,3 +179,27 @@ def test_what_was_interrupted_is_gone_on_with(
     assert len(after) == 61
     assert {one["status"] for one in after} == {"stored"}
     assert before <= {one["id"] for one in after}
+
+
+def _chunks(provenstore: Provenstore, file: str) -> int:
+    lines = provenstore("history", file).text.splitlines()
+    return sum("file.chunk_uploaded.v1" in line for line in lines)
+
+
+def test_a_large_file_goes_on_part_by_part(both: Provenstore, workspace: str, tmp_path: Path) -> None:
+    """What had arrived when the process died is not sent again, and the whole is what was read here."""
+    path = tmp_path / "film.mp4"
+    content = os.urandom(10 * 1024**2) * 6 + b"the end"
+    path.write_bytes(content)
+    command = [PROVENSTORE, "put", str(path), "--workspace", workspace]
+    with subprocess.Popen(command, env=both.whole_env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not (found := _all(both, workspace)) or not _chunks(both, found[0]["id"]):
+            assert process.poll() is None, "it was stored before it could be killed"
+        process.kill()
+    arrived = _chunks(both, found[0]["id"])
+    assert 0 < arrived < 7
+    stored = both("put", path, "--workspace", workspace, "--json").json
+    assert (stored["id"], stored["status"]) == (found[0]["id"], "stored")
+    assert stored["sha256"] == hashlib.sha256(content).hexdigest()
+    assert _chunks(both, stored["id"]) == 7
+    assert [one["id"] for one in _all(both, workspace)] == [stored["id"]]
