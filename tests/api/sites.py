@@ -94,10 +94,10 @@ def _site(environment: Mapping[str, str], data_dir: Any, overwrite: Callable[[An
         for name, value in environment.items():
             patch.setenv(name, value)
         settings = load_settings(data_dir=data_dir, spaces_path_style=True)
-        with open_services(settings, sweep=False, clock=clock) as services:
-            outage = Outage(services.ledger.store)
-            ledger = Ledger(services.ledger.log, outage, clock=clock, entropy=SystemEntropy(), permits=permits)
-            yield Site(replace(services, ledger=ledger), clock, outage, overwrite(settings))
+    with open_services(settings, sweep=False, clock=clock) as services:
+        outage = Outage(services.ledger.store)
+        ledger = Ledger(services.ledger.log, outage, clock=clock, entropy=SystemEntropy(), permits=permits)
+        yield Site(replace(services, ledger=ledger), clock, outage, overwrite(settings))
 
 
 @pytest.fixture(scope="session")

@@ -122,7 +122,8 @@ class Model:
         gone = file.status in {"soft_deleted", "expired"} and file.had_content
         codes = _forbidden(by, "restore") or _unless(gone)
         if not codes:
-            file.expires = None if file.status == "expired" else file.expires
+            over = file.status == "expired" or (file.expires is not None and file.expires <= self.now)
+            file.expires = None if over else file.expires
             file.status, file.purge_by = "stored", None
         return codes
 

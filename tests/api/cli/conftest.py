@@ -1,7 +1,6 @@
 """One ledger for the tests of the command line: a data directory that is served, so that both ways in lead to it."""
 
 import json
-import logging
 import os
 import re
 import subprocess
@@ -13,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from typer.testing import CliRunner
 
+from log_fixtures import unconfigured_logs
 from provenstore.api.cli.app import app
+
+__all__ = ["unconfigured_logs"]
 
 PROVENSTORE = str(Path(sys.executable).with_name("provenstore"))
 READY = re.compile(r"Provenstore on (http://127\.0\.0\.1:\d+), data directory (.+?)(?:, \d+ workers)?\n")
@@ -113,12 +114,3 @@ def both(request: pytest.FixtureRequest, served: Served) -> Provenstore:
 def other(both: Provenstore, served: Served) -> Provenstore:
     """Another person, who comes the other way."""
     return served.direct if both is served.server else served.server
-
-
-@pytest.fixture(autouse=True)
-def unconfigured_logs() -> Iterator[None]:
-    """Leave logging as it was: commands configure it for their process."""
-    level = logging.getLogger("psycopg.pool").level
-    yield
-    structlog.reset_defaults()
-    logging.getLogger("psycopg.pool").setLevel(level)
