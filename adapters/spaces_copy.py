@@ -16,7 +16,7 @@ from provenstore.adapters.digests import part_count
 from provenstore.adapters.spaces_bucket import SpacesBucket, unquoted
 from provenstore.adapters.spaces_errors import is_absent, is_taken, meaning, status
 from provenstore.adapters.spaces_multipart import SpacesMultipart
-from provenstore.domain.errors import AlreadyExists, ProvenstoreError, StoreUnavailable
+from provenstore.domain.errors import AlreadyExists, ProvenstoreError, StoreUnavailable, Unavailable
 from provenstore.domain.objects import ObjectInfo, ObjectNotFound, PartRef, SourceChanged
 
 MAX_COPY_SIZE = 5 * 1024**3  # bytes in one CopyObject, of S3
@@ -81,7 +81,7 @@ class SpacesCopier:
 
     def _in_parts(self, found: ObjectInfo, target: str, part_size: int, count: int, *, if_absent: bool) -> ObjectInfo:
         # 1. An upload that nobody sees. A crash up to 4 leaves it, and the bucket's own rule clears it away.
-        upload = self._multipart.create(target, found.media_type)
+        upload, sent = self._multipart.create(target, found.media_type), False
         try:
             # 2. Its parts, from the source as it was seen.
             parts = self._copy_parts(found, target, upload, part_size, count)
@@ -90,10 +90,13 @@ class SpacesCopier:
             if now.etag != found.etag:
                 raise SourceChanged(expected=found.etag, actual=now.etag)
             # 4. The object. A crash inside leaves it whole or absent; head tells.
+            sent = True
             return self._multipart.complete(target, upload, parts, if_absent=if_absent)
-        except ProvenstoreError:
-            with suppress(StoreUnavailable):  # why it failed says more
-                self._multipart.abort(target, upload)
+        except ProvenstoreError as exc:
+            # Beside a completion of which nobody knows what became, an abort would take the object's bytes away.
+            if not (sent and isinstance(exc, Unavailable)):
+                with suppress(StoreUnavailable):  # why it failed says more
+                    self._multipart.abort(target, upload)
             raise
 
     def _copy_parts(self, found: ObjectInfo, target: str, upload: str, part_size: int, count: int) -> list[PartRef]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 ABORT_AFTER = 1  # days after which the bucket itself throws an unfinished upload away
-TEMPORARY = "temp/"  # keys below it hold nothing that anybody was promised
+TEMPORARY = ("temp/uploads/landing/", "temp/probe/")  # what lies below them was promised to nobody
 Rules = Sequence[Mapping[str, Any]]
 _HARDEN = "run `provenstore bucket harden`"
 

@@ -11,6 +11,7 @@ from typing import Self
 
 from provenstore.adapters.digests import Bytes
 from provenstore.adapters.spaces_multipart import SpacesMultipart
+from provenstore.domain.errors import Unavailable
 from provenstore.domain.objects import ObjectInfo, PartInfo, PartRef
 
 AT_ONCE = 3  # parts; one connection alone does not fill the line, and more cost memory
@@ -67,10 +68,18 @@ class StreamedUpload:
         return None
 
     def complete(self, *, if_absent: bool) -> ObjectInfo:
-        """Make the object of the parts. A completion whose answer was lost is taken back where it still can be."""
+        """Make the object of the parts.
+
+        An upload of whose completion nobody knows what became is left alone: an abort beside it would take the bytes of
+        an object that is there. Whoever settles the upload finds the one or the other.
+        """
         if self.upload is None:
             raise ValueError("a content that fits one request has no parts")
-        info = self._multipart.complete(self._key, self.upload, self._parts, if_absent=if_absent)
+        try:
+            info = self._multipart.complete(self._key, self.upload, self._parts, if_absent=if_absent)
+        except Unavailable:
+            self._done = True
+            raise
         self._done = True
         return info
 

@@ -18,9 +18,10 @@ from provenstore.domain import file_events as fe
 from provenstore.domain.caller import Caller
 from provenstore.domain.file import File, later
 from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import MultipartInfo, ObjectVersion
+from provenstore.domain.objects import MultipartInfo, MultipartNotFound, ObjectVersion
 from provenstore.domain.part_uploading import PartUploading
-from provenstore.domain.recorder import Recorder
+from provenstore.domain.parts import combined_etag
+from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.verifying import Verifying
 
 
@@ -52,6 +53,7 @@ class Clearing:
         file = recorder.file(file_id)
         if not file.given_up or file.cleared:
             return file
+        require_store(file, self._store)
         until = self.write_until(file)
         if until is None:
             self._remove(*self._found(file))
@@ -82,6 +84,7 @@ class Clearing:
         purging = file.purge is not None and file.purge.started is not None
         if after is None or file.status == "initiated" or purging or (file.given_up and not file.cleared):
             return file
+        require_store(file, self._store)
         self._remove_strays(caller, file)
         if file.stored is not None and file.status != "purged":
             self._verifying.compare(caller, file)
@@ -129,8 +132,28 @@ class Clearing:
             kept = [one for one in found if _belongs(file, one)]
             if kept or key != file.path or file.stored is None or file.status == "purged":
                 versions += [one for one in found if one not in kept]
-        uploads = [one for key in file.keys for one in self._store.list_multiparts(key) if one.key == key]
+        uploads = [
+            one
+            for key in file.keys
+            for one in self._store.list_multiparts(key)
+            if one.key == key and not self._became(file, one)
+        ]
         return versions, uploads
+
+    def _became(self, file: File, upload: MultipartInfo) -> bool:
+        """Tell whether this is the upload that the stored object was made of, which a store may still list.
+
+        Aborting it would take the object's bytes away.
+        """
+        if file.stored is None or file.status == "purged" or upload.key != file.path:
+            return False
+        if upload.upload == file.multipart:
+            return True
+        try:
+            parts = self._store.list_parts(upload.key, upload.upload)
+        except MultipartNotFound:
+            return False
+        return bool(parts) and combined_etag([part.ref for part in parts]) == file.stored.etag
 
     def _remove(self, versions: list[ObjectVersion], uploads: list[MultipartInfo]) -> None:
         """Remove version by version: otherwise a bucket might only lay a marker over them."""

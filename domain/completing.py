@@ -33,7 +33,7 @@ from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import MultipartNotFound, ObjectInfo, ObjectNotFound, PartRef, SourceChanged
 from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.parts import PART_SIZE, combined_etag
-from provenstore.domain.recorder import Recorder
+from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.text import require_hex
 from provenstore.domain.upload_decisions import require_open
 
@@ -78,6 +78,9 @@ class Completing:
             raise WrongState("this upload takes its whole content by PUT, and is finished by that")
         try:
             command = self._arrived(caller, file, parts, sha256)
+            category = recorder.workspace(file.workspace).category(file.initiated.category)
+            if command.size == 0 and not category.allow_empty:
+                raise InvalidInput("size", f"is 0, which category {category.name} does not take")
             recorder.change(caller, "file.upload", file_id, lambda _, now: replace(command, by=caller.actor, now=now))
         except (ContentMismatch, ContentTooLarge) as refusal:
             self.record_failure(caller, file_id, "arriving", refusal)
@@ -146,6 +149,7 @@ class Completing:
         announced = file.completion
         if announced is None:
             return file
+        require_store(file, self._store)
         info = self._find(file.path)
         if info is None and announced.stray:
             return self._record_stray_removed(caller, file_id, "")
@@ -157,7 +161,7 @@ class Completing:
             if info is None:
                 missing = ContentMismatch(check="missing", expected=announced.etag or announced.sha256, actual=None)
                 return self.record_failure(caller, file_id, "nothing", missing)
-        if not announced.stray and (proven := self._as_announced(info, announced)) is not None:
+        if not announced.stray and (proven := self._as_announced(file, announced, info)) is not None:
             return self.record_stored(caller, file_id, info, sha256=proven or announced.sha256, verified=bool(proven))
         return self._remove_stray(caller, file, announced, info)
 
@@ -196,13 +200,14 @@ class Completing:
         landed = file.initiated.landing is not None
         return self._store.complete_multipart(file.arrives_at, upload, refs, if_absent=not landed)
 
-    def _as_announced(self, info: ObjectInfo, announced: Completion) -> str | None:
+    def _as_announced(self, file: File, announced: Completion, info: ObjectInfo) -> str | None:
         """Return the object's SHA-256 ("" where nobody has computed it), or None if it is not the announced one."""
         if announced.etag is None:
             sha256 = info.sha256 or self._read_digest(info)
             return sha256 if (info.size, sha256) == (announced.size, announced.sha256) else None
         same = (info.size, info.etag) == (announced.size, announced.etag)
-        refuted = None not in (info.sha256, announced.sha256) and info.sha256 != announced.sha256
+        told = ((info.sha256, announced.sha256), (info.md5, file.initiated.declared_md5))
+        refuted = any(None not in pair and pair[0] != pair[1] for pair in told)
         return info.sha256 or "" if same and not refuted else None
 
     def _read_digest(self, info: ObjectInfo) -> str:
@@ -218,7 +223,8 @@ class Completing:
         check = "etag" if announced.etag else "sha256"
         stray = ContentMismatch(check=check, expected=expected, actual=actual)
         file = self.record_failure(caller, file.id, "stray", stray)
-        if file.completion is None or not file.completion.stray:
+        still = self._recorder.file(file.id).completion
+        if still is None or not still.stray or still.at != announced.at:
             return file  # another process has settled it meanwhile
         try:
             self._store.delete(file.path, version=info.version_id, if_etag=info.etag)

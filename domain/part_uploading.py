@@ -6,6 +6,7 @@ upload. PartUrlsIssued is durable before a URL leaves. Neither is recorded once 
 both are guarded by the file's version.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from uuid import UUID
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as fe
 from provenstore.domain.caller import Caller
-from provenstore.domain.errors import Conflict, ContentMismatch, ContentTooLarge, InvalidInput, WrongState
+from provenstore.domain.errors import Conflict, ContentMismatch, ContentTooLarge, InvalidInput, Refused, WrongState
 from provenstore.domain.event_log import Guard
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File, parts_stream
@@ -32,6 +33,10 @@ MAX_URLS = 1_000
 
 RECORDED_AT_ONCE = 200
 """Parts whose events go into one append."""
+
+
+_ETAG = re.compile(r"[0-9a-f]{32}")
+"""What a client names goes into the log where it is wrong, so it can be nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +152,8 @@ class PartUploading:
         found = {chunk.number: chunk for chunk in self._merged(file, recorded)}
         if named is not None:
             for ref in named:
+                if not _ETAG.fullmatch(ref.etag):
+                    raise InvalidInput("parts", f"part {ref.number} has an etag that is no MD5 in hex")
                 if ref.number in found and found[ref.number].etag != ref.etag:
                     raise ContentMismatch(
                         f"part {ref.number} has another ETag than named", check="etag", expected=ref.etag, actual=None
@@ -207,12 +214,16 @@ class PartUploading:
         # Crash between the two: an upload that nobody knows lies under this file's key, and goes with it.
         upload = self._store.create_multipart(file.arrives_at, media_type=file.initiated.media_type)
         before = file.multipart
-        opened = recorder.change(
-            caller,
-            "file.upload",
-            file_id,
-            lambda _, now: c.OpenMultipart(by=caller.actor, now=now, upload=upload, instead=before),
-        )
+        try:
+            opened = recorder.change(
+                caller,
+                "file.upload",
+                file_id,
+                lambda _, now: c.OpenMultipart(by=caller.actor, now=now, upload=upload, instead=before),
+            )
+        except Refused:
+            self._store.abort_multipart(file.arrives_at, upload)
+            raise
         if opened.multipart != upload:
             self._store.abort_multipart(opened.arrives_at, upload)
         return opened

@@ -23,7 +23,7 @@ from provenstore.domain.event_log import Guard, IdempotencyKey
 from provenstore.domain.file import File
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import ObjectNotFound, ObjectVersion
-from provenstore.domain.recorder import Recorder
+from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.workspace import workspace_stream
 
 
@@ -118,6 +118,7 @@ class Purging:
         file = recorder.file(file_id)
         if file.status == "purged":
             return file
+        require_store(file, self._store)
         found = _listed(self._standing(file))
         sha256 = self._digest(file)
         file = recorder.change(

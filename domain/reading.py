@@ -20,7 +20,7 @@ from provenstore.domain.merging import Merger
 from provenstore.domain.object_store import ObjectReader, ObjectStore
 from provenstore.domain.objects import ObjectNotFound
 from provenstore.domain.purging import certificate
-from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
+from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder, require_store
 
 RANGES_MERGED_FOR = timedelta(seconds=60)
 """Ranges of one file by one credential within this time are one access: a player seeking is one viewing."""
@@ -97,11 +97,16 @@ class Reading:
         raise Conflict("the file keeps changing; try again")
 
     def _open(self, file: File, first: int | None, last: int | None) -> ObjectReader:
+        require_store(file, self._store)
         version = file.stored.version_id if file.stored else None
         try:
-            return self._store.get(file.path, version=version, first=first, last=last)
+            reader = self._store.get(file.path, version=version, first=first, last=last)
         except ObjectNotFound as exc:
             raise IntegrityViolated("the file's object is missing from the store") from exc
+        if file.stored and (reader.info.size, reader.info.etag) != (file.stored.size, file.stored.etag):
+            with reader:
+                raise IntegrityViolated("the object in the file's place is not the one that was stored")
+        return reader
 
     def _record(self, caller: Caller, file: File, mode: fe.AccessMode, reader: ObjectReader, *, ranged: bool) -> None:
         recorder = self._recorder

@@ -23,6 +23,7 @@ from provenstore.domain.errors import (
     Gone,
     InvalidInput,
     LegalHold,
+    Misconfigured,
     NotFound,
     PreconditionFailed,
     Refused,
@@ -36,6 +37,7 @@ from provenstore.domain.file import File, access_stream, file_stream, project
 from provenstore.domain.file_commands import FileCommand
 from provenstore.domain.file_decisions import decide
 from provenstore.domain.merging import Merger
+from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.quota import quota_changes
 
 State = TypeVar("State")
@@ -249,6 +251,18 @@ class Recorder:
         """Return if the conflict is one that deciding anew can settle; a moved credential is not."""
         if conflict.details.get("stream") not in streams:
             raise conflict
+
+
+def require_store(file: File, store: ObjectStore) -> None:
+    """Refuse to look for a file's object where it is not kept: what is not found there is neither gone nor destroyed.
+
+    Misconfigured.
+    """
+    if file.initiated.provider != store.name:
+        raise Misconfigured(
+            f"the file's object is kept in {file.initiated.provider}, and this is {store.name}: "
+            "start with the settings of the store that the file was stored in"
+        )
 
 
 def _head_of(fact: Fact, stream: str) -> str | None:

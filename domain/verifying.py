@@ -16,7 +16,7 @@ from provenstore.domain.file import File
 from provenstore.domain.object_store import ObjectReader, ObjectStore
 from provenstore.domain.objects import ObjectInfo, ObjectNotFound
 from provenstore.domain.parts import PartsEtag
-from provenstore.domain.recorder import Recorder
+from provenstore.domain.recorder import Recorder, require_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,7 @@ class Verifying:
         """
         if file.stored is None:
             return None
+        require_store(file, self._store)
         try:
             info = self._store.head(file.path, version=file.stored.version_id)
         except ObjectNotFound:

@@ -37,7 +37,6 @@ from provenstore.domain.errors import (
     Unavailable,
     WrongState,
 )
-from provenstore.domain.parts import MULTIPART_ABOVE
 from provenstore.domain.text import MAX_METADATA_VALUE_BYTES, require_filename, require_text
 
 DEFAULT_WORKSPACE: Final = "default"
@@ -101,6 +100,8 @@ class Sender:
 
         FileChanged if it changes meanwhile; IntegrityViolated if the ledger recorded other bytes than were read.
         """
+        from provenstore.domain.parts import MULTIPART_ABOVE
+
         size, sha256, content = self._read(file)
         way = "multipart" if size > MULTIPART_ABOVE else "api"
         new = {**new, "size": size, "sha256": sha256, "upload": way}

@@ -32,6 +32,7 @@ class ModelFile:
     status: str = "initiated"
     had_content: bool = False
     cleared: bool = False
+    expiry_set: bool = False
     access: str = "private"
     expires: datetime | None = None
     holds: dict[str, str] = field(default_factory=dict)
@@ -90,7 +91,8 @@ class Model:
         if not right:
             return {"content-mismatch"}
         file.status, file.had_content = "stored", True
-        file.expires = self.now + DAY if file.temporary else None
+        if not file.expiry_set:
+            file.expires = self.now + DAY if file.temporary else None
         return set()
 
     def abort(self, by: Party, file: ModelFile) -> Codes:
@@ -136,6 +138,7 @@ class Model:
             codes.add("invalid-input")
         if not codes:
             file.access = access or file.access
+            file.expiry_set = file.expiry_set or (expires is not None and expires != file.expires)
             file.expires = expires or file.expires
         return codes
 
@@ -169,7 +172,8 @@ class Model:
 
     def hold(self, by: Party, file: ModelFile, hold: str | None) -> Codes:
         """Place a hold of the id that the ledger gave; a requested purge is off."""
-        codes = _forbidden(by, "hold") or _unless(file.status != "purged" and not file.cleared)
+        given_up = file.status in {"aborted", "expired"} and not file.had_content
+        codes = _forbidden(by, "hold") or _unless(file.status != "purged" and not given_up)
         if not codes:
             assert hold is not None
             file.holds[hold] = by.name
