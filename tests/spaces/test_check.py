@@ -17,7 +17,7 @@ NewBucket = Callable[[str], Bucket]
 FOREIGN: dict[str, Any] = {
     "ID": "theirs",
     "Status": "Enabled",
-    "Filter": {"Prefix": "temp/theirs/"},
+    "Filter": {"Prefix": "temp/probe/"},
     "Expiration": {"Days": 7},
 }
 
