@@ -22,7 +22,7 @@ from provenstore.domain.file import File, parts_stream
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import MultipartNotFound, PartInfo, PartRef, SignedUrl
 from provenstore.domain.parts import Chunk, Parts, expected_size, project
-from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
+from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder, require_store
 from provenstore.domain.upload_decisions import require_taking
 
 WRITE_URL_TTL = timedelta(minutes=15)
@@ -148,7 +148,7 @@ class PartUploading:
     def gather(self, caller: Caller, file: File, named: Sequence[PartRef] | None) -> list[Chunk]:
         """Return the parts that make the whole, recorded all; what is missing or wrong is refused by number."""
         _require_parts(file)
-        recorded = self._recorded(file)
+        recorded = self.recorded(file)
         found = {chunk.number: chunk for chunk in self._merged(file, recorded)}
         if named is not None:
             for ref in named:
@@ -179,15 +179,12 @@ class PartUploading:
 
     def recorded(self, file: File) -> Parts:
         """Return what is recorded of the file's parts."""
-        return self._recorded(file)
-
-    def _recorded(self, file: File) -> Parts:
         return self._recorder.find(parts_stream(file.id), project) or Parts()
 
     def _merged(self, file: File, recorded: Parts | None = None) -> list[Chunk]:
         if file.multipart is None or file.stored is not None or file.given_up:
-            return sorted((recorded or self._recorded(file)).of(file.multipart).values(), key=lambda one: one.number)
-        known = (recorded or self._recorded(file)).of(file.multipart)
+            return sorted((recorded or self.recorded(file)).of(file.multipart).values(), key=lambda one: one.number)
+        known = (recorded or self.recorded(file)).of(file.multipart)
         try:
             listed = self._store.list_parts(file.arrives_at, file.multipart)
         except MultipartNotFound:
@@ -209,6 +206,7 @@ class PartUploading:
             recorder.deny(caller, file, "file.upload", refusal)
             raise
         _require_parts(file)
+        require_store(file, self._store)
         if file.multipart is not None and file.multipart != lost and self._takes_parts(file):
             return file
         # Crash between the two: an upload that nobody knows lies under this file's key, and goes with it.

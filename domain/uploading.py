@@ -27,7 +27,7 @@ from provenstore.domain.errors import (
 from provenstore.domain.file import File
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import Digests
-from provenstore.domain.recorder import Recorder
+from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.upload_decisions import require_open
 
 COMPLETION_GRACE = timedelta(minutes=5)
@@ -53,6 +53,7 @@ class Uploading:
         """
         recorder, store = self._recorder, self._store
         file = recorder.authorised_file(caller, "file.upload", file_id)
+        require_store(file, store)
         if file.completion is not None and file.completion.stray:
             file = self._completing.finish(caller, file_id)
         try:

@@ -53,12 +53,14 @@ def test_nothing_in_parts_is_nothing(custody: Custody) -> None:
 
 def test_a_file_is_looked_for_only_where_it_is_kept(custody: Custody, tmp_path: Path) -> None:
     """Another store that knows nothing of it says neither that it is purged nor that it is missing."""
-    file = custody.deleted()
+    file, begun = custody.deleted(), custody.initiated()
     custody.store = elsewhere = Elsewhere(tmp_path / "elsewhere")
     ledger = custody.another_process()
     ledger.request_purge(RECORDS, file.id, None)
     with pytest.raises(Misconfigured, match="kept in local"):
         ledger.approve_purge(APPROVER, file.id, None, None)
+    with pytest.raises(Misconfigured):
+        ledger.upload_content(SERVICE, begun.id, [CONTENT])
     ledger.restore(SERVICE, file.id)
     for act in (lambda: custody.read(SERVICE, file.id), lambda: ledger.verify_content(SERVICE, file.id)):
         custody.ledger = ledger
