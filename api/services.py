@@ -31,6 +31,13 @@ class Services:
     checks: Mapping[str, Callable[[], None]] = field(default_factory=dict)
     """What must answer before requests are taken: each raises a ProvenstoreError if it does not."""
 
+    def bring_up(self, *, fresh: bool, min_position: int | None) -> None:
+        """Wait for what a reader of lists asks for: everything recorded so far, a position, or nothing."""
+        if fresh:
+            self.wait_for(self.ledger.log.position())
+        elif min_position:
+            self.wait_for(min_position)
+
     def wait_for(self, position: int) -> None:
         """Return once lists have seen `position`; Unavailable if that takes longer than the settings allow.
 

@@ -126,12 +126,12 @@ class Direct:
         return views.file_json(fold_file(events, lifecycle.disclosures) or row, "full")
 
     def files(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
-        """List from the read model, brought up to the present first."""
+        """List from the read model."""
         query = _parse(bodies.ListQuery, {**asked, "limit": limit})
         wanted = query.model_dump(exclude={"workspace", "cursor", "limit", "min_position", "fresh"}, exclude_none=True)
         scope = self._ledger.listable(self._caller, query.workspace)
         within = None if scope is None else (scope,)
-        self._services.wait_for(self._ledger.log.position())
+        self._services.bring_up(fresh=query.fresh, min_position=query.min_position)
         return views.files_json(
             self._services.files.list(FileFilter(workspaces=within, **wanted), cursor=cursor, limit=limit)
         )

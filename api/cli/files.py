@@ -54,6 +54,9 @@ def register(app: typer.Typer) -> None:
         min_position: Annotated[
             int | None, typer.Option(min=0, help="Wait until the list has seen this position, e.g. one of `history`.")
         ] = None,
+        fresh: Annotated[
+            bool, typer.Option("--fresh/--no-fresh", help="Wait until the list has seen all that was recorded before.")
+        ] = True,
         limit: Annotated[int, typer.Option(min=1, max=1_000, help="Files of one page.")] = 100,
         cursor: Annotated[str | None, typer.Option(help="Go on where a page ended.")] = None,
         everything: Annotated[bool, typer.Option("--all", help="All pages, as one answer.")] = False,
@@ -77,7 +80,8 @@ def register(app: typer.Typer) -> None:
             created_from=created_from,
             created_before=created_before,
         )
-        page = session.custody.files(given, cursor=cursor, limit=_PAGE if everything else limit)
+        asked = {**given, "fresh": fresh and cursor is None}
+        page = session.custody.files(asked, cursor=cursor, limit=_PAGE if everything else limit)
         while everything and page["next"] is not None:
             more = session.custody.files(given, cursor=page["next"], limit=_PAGE)
             page = {"files": [*page["files"], *more["files"]], "next": more["next"]}

@@ -66,7 +66,9 @@ def _with_content(session: Session, within: dict[str, Any]) -> Iterator[str]:
     for status in _WITH_CONTENT:
         cursor: str | None = None
         while True:
-            page = session.custody.files({**within, "status": status}, cursor=cursor, limit=_PAGE)
+            page = session.custody.files(
+                {**within, "status": status, "fresh": cursor is None}, cursor=cursor, limit=_PAGE
+            )
             yield from (one["id"] for one in page["files"] if one["stored_at"] is not None)
             if (cursor := page["next"]) is None:
                 break

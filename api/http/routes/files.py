@@ -41,8 +41,7 @@ def initiate(
 def list_files(services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.ListQuery, Query()]) -> Response:
     """List files, newest first. A list lags a little; `min_position` and `fresh` wait until it has seen so much."""
     scope = services.ledger.listable(caller, asked.workspace)
-    if asked.min_position or asked.fresh:
-        services.wait_for(services.ledger.log.position() if asked.fresh else asked.min_position or 0)
+    services.bring_up(fresh=asked.fresh, min_position=asked.min_position)
     conditions = {
         name: value
         for name, value in asked.sent().items()
