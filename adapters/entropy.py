@@ -25,11 +25,11 @@ class SystemEntropy:
                 # The top bit stays free, so that the counter has room within its millisecond.
                 self._millisecond, self._counter = now, secrets.randbits(_COUNTER_BITS - 1)
             else:
-                self._counter += 1 + secrets.randbits(8)
+                self._counter += 1 + secrets.token_bytes(1)[0]
                 if self._counter >> _COUNTER_BITS:
                     self._millisecond, self._counter = self._millisecond + 1, secrets.randbits(_COUNTER_BITS - 1)
             millisecond, counter = self._millisecond, self._counter
-        return _uuid7(millisecond, counter, secrets.randbits(_RANDOM_BITS))
+        return _uuid7(millisecond, counter, int.from_bytes(secrets.token_bytes(_RANDOM_BITS // 8)))
 
     def secret(self, size: int) -> bytes:
         """Return `size` random bytes fit for keys and salts."""

@@ -5,7 +5,8 @@ contradict its bytes.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from types import TracebackType
+from typing import Any, Self, cast
 from uuid import UUID
 
 import stamina
@@ -13,8 +14,10 @@ from eventsourcing.application import AggregateNotFoundError, Repository
 from eventsourcing.persistence import EventStore
 
 from provenstore.adapters.database import ConnectionLost, Database
-from provenstore.adapters.recorder import QUERIES, EnvelopeMapper, EnvelopeRecorder, to_event
+from provenstore.adapters.recorder import QUERIES, EnvelopeMapper, EnvelopeRecorder, EventRow, to_event
 from provenstore.adapters.sealing import Batch
+from provenstore.adapters.states import Known, States
+from provenstore.adapters.writer import Writer
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import (
     AppendOutcomeUnknown,
@@ -41,14 +44,34 @@ from provenstore.domain.event_log import (
 
 
 class PostgresEventLog:
-    """The append-only log of one ledger, through the role provenstore_writer."""
+    """The append-only log of one ledger, through the role provenstore_writer.
+
+    A context manager: closing takes no more commands and waits until those that were taken are recorded.
+    """
 
     def __init__(self, database: Database, *, patience: float = 30) -> None:
         """Use an open `database`; ask for at most `patience` seconds what became of an append without a reply."""
         self._database = database
+        self._writer = Writer(self.append_batch)
+        self._states = States()
         self._patience = patience
         self._recorder = EnvelopeRecorder(database)
         self._repository: Repository[str] = Repository(EventStore(EnvelopeMapper(), self._recorder))
+
+    def __enter__(self) -> Self:
+        """Be ready."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Record what was taken."""
+        self._writer.close()
+
+    @property
+    def database(self) -> Database:
+        """The connections that it uses."""
+        return self._database
 
     @property
     def recorder(self) -> EnvelopeRecorder:
@@ -58,11 +81,10 @@ class PostgresEventLog:
     # -- writing -------------------------------------------------------------------------------------------
 
     def append(self, command: Append) -> Appended:
-        """Seal one command; see the port."""
-        (answer,) = self.append_batch([command])
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        """Seal one command, together with those of other threads; see the port."""
+        if not command.drafts:
+            raise InvalidInput("drafts", "are none")
+        return self._writer.append(command)
 
     def append_batch(self, commands: Sequence[Append]) -> Sequence[Appended | Exception]:
         """Seal many commands, as if one after the other; each answer is its own command's, errors included."""
@@ -73,26 +95,30 @@ class PostgresEventLog:
         return answers
 
     def _seal(self, commands: Sequence[Append]) -> Sequence[Appended | Exception]:
-        """Send commands together; where the data of one makes the database refuse all, one by one."""
+        """Send commands together; where the data of one makes the database refuse all, one by one.
+
+        An event id that is there already is such data: alone, its command is asked whether it was that very event.
+        """
         if not commands:
             return []
         ids = [draft.id for command in commands for draft in command.drafts]
         if len(set(ids)) < len(ids):
             return [self._seal_alone(command) for command in commands]
         try:
-            return self._settle(Batch(commands))
+            return self._settle(Batch(commands), again=False)
         except (Refused, StorageFull):
             return [self._seal_alone(command) for command in commands]
         except ProvenstoreError as exc:
-            return [exc] * len(commands)
+            # One for each: their threads raise them at the same time.
+            return [type(exc)(exc.message, **exc.details) for _ in commands]
 
     def _seal_alone(self, command: Append) -> Appended | Exception:
         try:
-            return self._settle(Batch([command]))[0]
+            return self._settle(Batch([command]), again=True)[0]
         except ProvenstoreError as exc:
             return exc
 
-    def _settle(self, batch: Batch) -> Sequence[Appended | Exception]:
+    def _settle(self, batch: Batch, *, again: bool) -> Sequence[Appended | Exception]:
         """Send a batch until its outcome is known.
 
         A lost reply is settled by sending the same ids again: the function waits for the lock, which waits out the
@@ -103,7 +129,7 @@ class PostgresEventLog:
         def attempt() -> Sequence[Appended | Exception]:
             nonlocal lost
             try:
-                return self._send(batch, prune=lost)
+                return self._send(batch, prune=lost, again=again or lost)
             except DatabaseUnavailable as exc:
                 if not lost and not isinstance(exc, ConnectionLost):
                     raise  # nothing was sent, or it was answered with a rollback
@@ -113,11 +139,13 @@ class PostgresEventLog:
         ask = stamina.RetryingCaller(attempts=None, timeout=self._patience, wait_initial=0.02, wait_max=1)
         return ask(AppendOutcomeUnknown, attempt)
 
-    def _send(self, batch: Batch, *, prune: bool) -> Sequence[Appended | Exception]:
+    def _send(self, batch: Batch, *, prune: bool, again: bool) -> Sequence[Appended | Exception]:
         if prune:
             self._database.prune()
         with self._database.connection() as connection:
-            rows = connection.execute(QUERIES["append"], batch.parameters(), binary=True, prepare=True).fetchall()
+            rows = connection.execute(
+                QUERIES["append"], batch.parameters(again=again), binary=True, prepare=True
+            ).fetchall()
         return batch.answers(rows)
 
     def recall(self, key: IdempotencyKey) -> Appended | None:
@@ -135,15 +163,42 @@ class PostgresEventLog:
 
     def load(self, stream: str, project: Callable[[State | None, Iterable[Event]], State | None]) -> State:
         """Fold a stream through `project`; NotFound if it has no events, IntegrityViolated if its chain is broken."""
+        known = self._states.get(stream, project)
+        if known is None:
+            known = self._fold(stream, project)
+        elif news := self._recorder.select_events(stream, gt=known.version):
+            events = [to_event(cast(EventRow, row)) for row in news]
+            state = project(known.state, _chained(events, known.version, known.leaf))
+            known = Known(events[-1].version, events[-1].leaf.hex(), state)
+        self._states.keep(stream, project, known)
+        return cast(State, known.state)
+
+    def recent(self, stream: str, project: Callable[[State | None, Iterable[Event]], State | None]) -> State:
+        """Return a stream's state as this process last saw it, otherwise as `load` does."""
+        known = self._states.get(stream, project)
+        return self.load(stream, project) if known is None else cast(State, known.state)
+
+    def keep(
+        self, project: Callable[[State | None, Iterable[Event]], State | None], state: State, newest: Event
+    ) -> None:
+        """Remember the state of a stream after its event `newest`."""
+        self._states.keep(newest.stream, project, Known(newest.version, newest.leaf.hex(), state))
+
+    def _fold(self, stream: str, project: Callable[[State | None, Iterable[Event]], State | None]) -> Known:
+        newest: list[Event] = []
+
+        def whole(start: State | None, events: Iterable[Event]) -> State | None:
+            found = list(_chained(events))
+            newest.extend(found[-1:])
+            return project(start, found)
+
         try:
-            return cast(
-                State,
-                self._repository.get(
-                    stream, projector_func=cast(Any, lambda start, events: project(start, _chained(events)))
-                ),
-            )
+            state = self._repository.get(stream, projector_func=cast(Any, whole))
         except AggregateNotFoundError as exc:
             raise NotFound(stream=stream) from exc
+        if not newest:
+            raise NotFound(stream=stream)
+        return Known(newest[0].version, newest[0].leaf.hex(), state)
 
     def events(self, streams: Sequence[str], *, after: int = 0, limit: int | None = None) -> Sequence[Event]:
         """Return the events of these streams merged in log order, positions above `after`."""
@@ -224,11 +279,10 @@ class PostgresEventLog:
             return connection.execute(QUERIES[query], parameters, binary=True).fetchone()
 
 
-def _chained(events: Iterable[Event]) -> Iterator[Event]:
-    """Pass a whole stream's events through, checking that none is missing and each names the one before."""
-    previous = None
-    for version, event in enumerate(events, start=1):
-        if event.version != version or event.prev != previous:
+def _chained(events: Iterable[Event], version: int = 0, previous: str | None = None) -> Iterator[Event]:
+    """Pass a stream's events after `version` through, checking that none is missing and each names the one before."""
+    for expected, event in enumerate(events, start=version + 1):
+        if event.version != expected or event.prev != previous:
             raise IntegrityViolated("the stream's chain is broken", position=event.position, stream=event.stream)
         previous = event.leaf.hex()
         yield event

@@ -4,9 +4,10 @@ Pure translation: it decides nothing, and touches no connection.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from provenstore.adapters.arrays import Bigints, Bytes, Column, Texts, Uuids
 from provenstore.domain.envelope import Draft
 from provenstore.domain.errors import Conflict, IntegrityViolated, KeyReused, QuotaExceeded
 from provenstore.domain.event_log import Append, Appended, QuotaChange, Sealed
@@ -22,24 +23,26 @@ class Batch:
     def __init__(self, commands: Sequence[Append]) -> None:
         """Lay out `commands`: each has at least one draft, and no event id stands twice."""
         self._commands = commands
+        self._drafts: list[Draft] = []
         self._streams: dict[str, int] = {}
         self._workspaces: dict[str, int] = {}
         self._counters: dict[tuple[str, str], int] = {}
         self._keys: dict[tuple[str, str], int] = {}
-        self._columns: defaultdict[str, list[Any]] = defaultdict(list)
+        self._columns: dict[str, Any] = {name: column() for name, column in _COLUMNS.items()}
         for number, command in enumerate(commands, start=1):
             self._add(number, command)
 
-    def parameters(self) -> dict[str, Any]:
-        """Return the query's parameters."""
+    def parameters(self, *, again: bool) -> dict[str, Any]:
+        """Return the query's parameters; `again` asks first whether these very events are recorded already."""
         return {
-            **{name: self._columns[name] for name in _COLUMNS},
-            "streams": list(self._streams),
-            "workspaces": list(self._workspaces),
-            "counter_workspaces": [workspace for workspace, _ in self._counters],
-            "counter_names": [counter for _, counter in self._counters],
-            "key_principals": [principal for principal, _ in self._keys],
-            "key_names": [key for _, key in self._keys],
+            **self._columns,
+            "streams": Texts.of(self._streams),
+            "workspaces": Texts.of(self._workspaces),
+            "counter_workspaces": Texts.of(workspace for workspace, _ in self._counters),
+            "counter_names": Texts.of(counter for _, counter in self._counters),
+            "key_principals": Texts.of(principal for principal, _ in self._keys),
+            "key_names": Texts.of(key for _, key in self._keys),
+            "again": again,
         }
 
     def _add(self, number: int, command: Append) -> None:
@@ -47,42 +50,44 @@ class Batch:
         for draft in command.drafts:
             self._add_draft(draft)
         for guard in (*command.expected, *command.reads):
-            columns["guard_stream"].append(_number(self._streams, guard.stream))
-            columns["guard_version"].append(guard.version)
+            columns["guard_stream"].add(_number(self._streams, guard.stream))
+            columns["guard_version"].add(guard.version)
         for change in command.quota:
             self._add_change(change)
         for erasure in command.erase:
-            columns["erase_command"].append(number)
-            columns["erase_event"].append(erasure.event_id)
-            columns["erase_field"].append(erasure.field)
+            columns["erase_command"].add(number)
+            columns["erase_event"].add(erasure.event_id)
+            columns["erase_field"].add(erasure.field.encode())
         key = command.key
-        columns["command_key"].append(_number(self._keys, (key.principal, key.key)) if key else None)
-        columns["command_fingerprint"].append(key.fingerprint if key else None)
-        columns["draft_end"].append(len(columns["draft_id"]))
-        columns["guard_end"].append(len(columns["guard_stream"]))
-        columns["change_end"].append(len(columns["change_counter"]))
+        columns["command_key"].add(_number(self._keys, (key.principal, key.key)) if key else 0)
+        columns["command_fingerprint"].add(key.fingerprint if key else b"")
+        columns["draft_end"].add(len(self._drafts))
+        columns["guard_end"].add(len(columns["guard_stream"]))
+        columns["change_end"].add(len(columns["change_counter"]))
 
     def _add_draft(self, draft: Draft) -> None:
         columns = self._columns
-        columns["draft_id"].append(draft.id)
-        columns["draft_type"].append(draft.type)
-        columns["draft_stream"].append(_number(self._streams, draft.stream))
-        columns["draft_workspace"].append(_number(self._workspaces, draft.workspace))
-        columns["draft_head_of"].append(_number(self._streams, draft.head_of) if draft.head_of else None)
-        columns["fragments"].extend(fragment.decode() for fragment in draft.fragments)
+        self._drafts.append(draft)
+        columns["draft_id"].add(draft.id)
+        columns["draft_type"].add(draft.type.encode())
+        columns["draft_stream"].add(_number(self._streams, draft.stream))
+        columns["draft_workspace"].add(_number(self._workspaces, draft.workspace))
+        columns["draft_head_of"].add(_number(self._streams, draft.head_of) if draft.head_of else 0)
+        for name, fragment in zip(_FRAGMENTS, draft.fragments, strict=True):
+            columns[name].add(fragment)
         for value in draft.private:
-            columns["private_draft"].append(len(columns["draft_id"]))
-            columns["private_field"].append(value.field)
-            columns["private_salt"].append(value.salt)
-            columns["private_bytes"].append(value.value)
+            columns["private_draft"].add(len(self._drafts))
+            columns["private_field"].add(value.field.encode())
+            columns["private_salt"].add(value.salt)
+            columns["private_bytes"].add(value.value)
 
     def _add_change(self, change: QuotaChange) -> None:
         columns = self._columns
-        columns["change_counter"].append(_number(self._counters, (change.workspace, change.counter)))
-        columns["change_bytes"].append(change.bytes)
-        columns["change_files"].append(change.files)
-        columns["change_max_bytes"].append(change.max_bytes)
-        columns["change_max_files"].append(change.max_files)
+        columns["change_counter"].add(_number(self._counters, (change.workspace, change.counter)))
+        columns["change_bytes"].add(change.bytes)
+        columns["change_files"].add(change.files)
+        columns["change_max_bytes"].add(change.max_bytes)
+        columns["change_max_files"].add(change.max_files)
 
     def answers(self, rows: Iterable[Row]) -> list[Appended | Exception]:
         """Return what became of each command."""
@@ -91,8 +96,7 @@ class Batch:
         refused: dict[int, Exception] = {}
         for number, outcome, subject, wanted, found, allowed, *event in rows:
             if outcome in ("sealed", "replayed"):
-                event_id, position, stream, version, count, time, leaf = event
-                sealed[number].append(Sealed(event_id, position, stream, version, count, time, leaf))
+                sealed[number].append(Sealed(*event))
                 if outcome == "replayed":
                     replayed.add(number)
             else:
@@ -125,14 +129,27 @@ class Batch:
         )
 
 
-_COLUMNS = (
-    *("draft_end", "guard_end", "change_end", "command_key", "command_fingerprint"),
-    *("draft_id", "draft_type", "draft_stream", "draft_workspace", "draft_head_of", "fragments"),
-    *("guard_stream", "guard_version"),
-    *("change_counter", "change_bytes", "change_files", "change_max_bytes", "change_max_files"),
-    *("private_draft", "private_field", "private_salt", "private_bytes"),
-    *("erase_command", "erase_event", "erase_field"),
-)
+_FRAGMENTS = ("before_head", "before_number", "before_prev", "before_time", "before_version", "before_workspace_prev")
+"""Each named by the sealed field that it stands before."""
+
+_COLUMNS: Mapping[str, type[Column]] = {
+    **dict.fromkeys(("draft_end", "guard_end", "change_end", "command_key"), Bigints),
+    "command_fingerprint": Bytes,
+    "draft_id": Uuids,
+    "draft_type": Texts,
+    **dict.fromkeys(("draft_stream", "draft_workspace", "draft_head_of"), Bigints),
+    **dict.fromkeys(_FRAGMENTS, Texts),
+    **dict.fromkeys(("guard_stream", "guard_version"), Bigints),
+    **dict.fromkeys(
+        ("change_counter", "change_bytes", "change_files", "change_max_bytes", "change_max_files"), Bigints
+    ),
+    "private_draft": Bigints,
+    "private_field": Texts,
+    **dict.fromkeys(("private_salt", "private_bytes"), Bytes),
+    "erase_command": Bigints,
+    "erase_event": Uuids,
+    "erase_field": Texts,
+}
 
 
 def _number(numbers: dict[Name, int], name: Name) -> int:

@@ -69,9 +69,8 @@ def open_services(
     with ExitStack() as stack:
         directory = DataDirectory(settings.data_dir)
         database, runner = stack.enter_context(_database(settings, directory, make=make))
-        services = _assemble(
-            settings, directory, PostgresEventLog(database), runner=runner, clock=clock or SystemClock(), stack=stack
-        )
+        log = stack.enter_context(PostgresEventLog(database))
+        services = _assemble(settings, directory, log, runner=runner, clock=clock or SystemClock(), stack=stack)
         # Counts of merged refusals are recorded once nobody adds to them.
         stack.callback(_flush, services.ledger)
         services.runner.start()

@@ -8,8 +8,9 @@ for it another stream's head). The database joins fragments and sealed fields un
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal, cast
 from uuid import UUID
 
@@ -86,9 +87,13 @@ class Draft:
     stream: str
     workspace: str
     fragments: tuple[bytes, bytes, bytes, bytes, bytes, bytes]
+    fact: Fact
+    origin: Origin
+    occurred: datetime | None = None
     private: tuple[PrivateValue, ...] = ()
+    commitments: Mapping[str, str] = field(default_factory=dict)
+    """To the private values, by field: what stands in the leaf."""
     head_of: str | None = None
-    data: EventData | None = None
 
 
 def leaf_hash(state: bytes) -> bytes:
@@ -124,26 +129,31 @@ def draft(
     private = tuple(
         PrivateValue(name, _salt(salts, name), canonical(value)) for name, value in sorted(fact.private.items())
     )
-    fields: dict[str, Json] = {
-        "actor": origin.actor.to_json(),
-        "cause": str(origin.cause) if origin.cause else None,
-        "data": data.to_json(),
-        "decision": fact.decision,
-        "id": str(event_id),
-        "occurred": format_time(occurred) if occurred else None,
-        "on_behalf_of": origin.on_behalf_of,
-        "outcome": fact.outcome,
-        "private": {value.field: value.commitment for value in private},
-        "request": origin.request,
-        "session": origin.session,
-        "stream": stream,
-        "type": data.TYPE,
-        "workspace": workspace,
-    }
-    fragments = _fragments(fields, data.HEAD)
+    commitments = {value.field: value.commitment for value in private}
+    fragments = _fragments(
+        fact,
+        origin,
+        event_id=event_id,
+        stream=stream,
+        workspace=workspace,
+        occurred=occurred,
+        commitments=commitments,
+    )
     if sum(map(len, fragments)) + _SEALED_BYTES > MAX_EVENT_BYTES:
         raise EventTooLarge(f"the event would be larger than {MAX_EVENT_BYTES} bytes", limit=MAX_EVENT_BYTES)
-    return Draft(event_id, data.TYPE, stream, workspace, fragments, private, head_of, data)
+    return Draft(
+        event_id,
+        data.TYPE,
+        stream,
+        workspace,
+        fragments,
+        fact,
+        origin,
+        occurred=occurred,
+        private=private,
+        commitments=commitments,
+        head_of=head_of,
+    )
 
 
 def _salt(salts: Mapping[str, bytes], name: str) -> bytes:
@@ -153,29 +163,50 @@ def _salt(salts: Mapping[str, bytes], name: str) -> bytes:
     return salt
 
 
-def _fragments(fields: dict[str, Json], head: str | None) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes]:
-    """Cut the canonical form around the sealed fields; the names between two cuts are sorted as RFC 8785 asks."""
-
-    def members(*names: str) -> bytes:
-        return canonical({name: fields[name] for name in names})[1:-1]
-
-    before_head = b""
-    opening = b"{" + members("actor", "cause", "data", "decision", "id") + b',"number":'
-    if head is not None:
-        data = cast(dict[str, Json], fields["data"])
-        before = {name: value for name, value in data.items() if name < head}
-        after = {name: value for name, value in data.items() if name > head}
-        before_head = b"{" + members("actor", "cause") + b',"data":{' + canonical(before)[1:-1]
-        before_head += (b"," if before else b"") + canonical(head) + b":"
-        opening = (b"," if after else b"") + canonical(after)[1:-1] + b"}," + members("decision", "id") + b',"number":'
+def _fragments(
+    fact: Fact,
+    origin: Origin,
+    *,
+    event_id: UUID,
+    stream: str,
+    workspace: str,
+    occurred: datetime | None,
+    commitments: Mapping[str, str],
+) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes]:
+    """Write the canonical form around the sealed fields: all members in the order of their names (RFC 8785 §3.2.3)."""
+    before_data = b'{"actor":%b,"cause":%b,"data":' % (
+        _actor(origin.actor),
+        _text(str(origin.cause) if origin.cause else None),
+    )
+    after_data = b',"decision":%b,"id":"%b","number":' % (_text(fact.decision), str(event_id).encode())
+    head, data = fact.data.HEAD, fact.data.to_json()
+    if head is None:
+        before_head, opening = b"", before_data + canonical(data) + after_data
+    else:
+        before = canonical({name: value for name, value in data.items() if name < head})[1:-1]
+        after = canonical({name: value for name, value in data.items() if name > head})[1:-1]
+        before_head = before_data + b"{" + before + (b"," if before else b"") + canonical(head) + b":"
+        opening = (b"," if after else b"") + after + b"}" + after_data
     return (
         before_head,
         opening,
-        b"," + members("occurred", "on_behalf_of", "outcome") + b',"prev":',
-        b"," + members("private", "request", "session", "stream") + b',"time":"',
-        b'",' + members("type") + b',"version":',
-        b"," + members("workspace") + b',"workspace_prev":',
+        b',"occurred":%b,"on_behalf_of":%b,"outcome":%b,"prev":'
+        % (_text(format_time(occurred) if occurred else None), _text(origin.on_behalf_of), _text(fact.outcome)),
+        b',"private":%b,"request":%b,"session":%b,"stream":%b,"time":"'
+        % (canonical(commitments), _text(origin.request), _text(origin.session), canonical(stream)),
+        b'","type":%b,"version":' % _text(fact.data.TYPE),
+        b',"workspace":%b,"workspace_prev":' % _text(workspace),
     )
+
+
+@lru_cache(maxsize=1_024)
+def _actor(actor: Actor) -> bytes:
+    """Return the canonical form of who acted; most events are of few actors."""
+    return canonical(actor.to_json())
+
+
+def _text(text: str | None) -> bytes:
+    return b"null" if text is None else canonical(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,6 +194,12 @@ class DatabaseUnavailable(Unavailable):
     code = "database-unavailable"
 
 
+class Busy(Unavailable):
+    """Too many commands wait to be recorded; try again in a moment."""
+
+    code = "busy"
+
+
 class AppendOutcomeUnknown(Unavailable):
     """The database could not be asked whether the events were recorded; ask again with the same idempotency key."""
 

@@ -84,6 +84,7 @@ class Sealed:
     number: int
     time: datetime
     leaf: bytes
+    state: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,8 @@ class EventLog(Protocol):
 
         Conflict (a guard failed; details: stream, expected, actual), QuotaExceeded (details: counter, limit, used,
         asked), KeyReused, EventTooLarge or InvalidInput: nothing of it was recorded. DatabaseUnavailable: nothing was
-        recorded, try later. AppendOutcomeUnknown: the database stayed away for longer than we waited.
+        recorded, try later. Busy: so was nothing, as too much waits. AppendOutcomeUnknown: the database stayed away for
+        longer than we waited.
         """
 
     def append_batch(self, commands: Sequence[Append]) -> Sequence[Appended | Exception]:
@@ -158,7 +160,18 @@ class EventLog(Protocol):
         """Return what this key recorded before, or None; KeyReused if it was for a different request."""
 
     def load(self, stream: str, project: Callable[[State | None, Iterable[Event]], State | None]) -> State:
-        """Fold a stream through `project`, by eventsourcing's Repository; NotFound if it has no events."""
+        """Return a stream as `project` folds it, with all that is recorded by now; NotFound if it has no events."""
+
+    def recent(self, stream: str, project: Callable[[State | None, Iterable[Event]], State | None]) -> State:
+        """Return what `load` last returned or `keep` was last given, where it is remembered; otherwise load.
+
+        Only for decisions whose append is guarded by the state's version, and that ask `load` before they refuse.
+        """
+
+    def keep(
+        self, project: Callable[[State | None, Iterable[Event]], State | None], state: State, newest: Event
+    ) -> None:
+        """Remember `state` as what `project` folds of the stream up to its event `newest`."""
 
     def events(self, streams: Sequence[str], *, after: int = 0, limit: int | None = None) -> Sequence[Event]:
         """Return the events of these streams merged in log order, positions above `after`."""

@@ -6,6 +6,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 from uuid import UUID
 
@@ -147,16 +148,19 @@ def later(one: datetime | None, other: datetime | None) -> datetime | None:
     return max((moment for moment in (one, other) if moment is not None), default=None)
 
 
+@lru_cache(maxsize=4_096)
 def file_stream(file_id: UUID) -> str:
     """Return the lifecycle stream of a file."""
     return f"file:{file_id}"
 
 
+@lru_cache(maxsize=4_096)
 def parts_stream(file_id: UUID) -> str:
     """Return the stream of a file's chunks."""
     return f"parts:{file_id}"
 
 
+@lru_cache(maxsize=4_096)
 def access_stream(file_id: UUID) -> str:
     """Return the stream of a file's accesses and refusals."""
     return f"access:{file_id}"

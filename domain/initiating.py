@@ -20,6 +20,7 @@ from provenstore.domain.errors import (
     Conflict,
     ContentTooLarge,
     InvalidInput,
+    Refused,
 )
 from provenstore.domain.event_log import Guard, IdempotencyKey
 from provenstore.domain.file import File, file_stream
@@ -70,17 +71,24 @@ class Initiating:
         recorder.require(caller, "file.initiate", new.workspace)
         if key is not None and (known := recorder.log.recall(key)) is not None:
             return recorder.file(UUID(known.events[0].stream.partition(":")[2]))
+        recent = True
         for _ in range(MAX_ATTEMPTS):
-            workspace = recorder.workspace(new.workspace)
             file_id = recorder.entropy.event_id()
             now = recorder.clock.now()
-            data = self._initiation(new, workspace.category(new.category), file_id, caller, now)
+            workspace = recorder.workspace(new.workspace, recent=recent)
+            try:
+                data = self._initiation(new, workspace.category(new.category), file_id, caller, now)
+            except Refused:
+                if not recent:
+                    raise
+                recent = False  # the category may have changed since this process last looked
+                continue
             command = c.Initiate(by=caller.actor, now=now, data=data, private={**_private(new), **caller.client})
             stream = file_stream(file_id)
             drafts = recorder.drafts(caller, stream, new.workspace, decide(None, command))
             policy = workspace_stream(new.workspace)
             try:
-                recorded = recorder.append(
+                appended = recorder.append(
                     caller,
                     drafts,
                     expected=[Guard(stream, 0)],
@@ -89,8 +97,11 @@ class Initiating:
                 )
             except Conflict as conflict:
                 recorder.retry_or_raise(conflict, policy)
+                recent = False
                 continue
-            return recorder.file(UUID(recorded.events[0].stream.partition(":")[2]))
+            if appended.replayed:
+                return recorder.file(UUID(appended.events[0].stream.partition(":")[2]))
+            return recorder.advanced(None, drafts, appended)
         raise Conflict("the workspace keeps changing; try again")
 
     def _initiation(

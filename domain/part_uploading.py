@@ -118,7 +118,7 @@ class PartUploading:
         InvalidInput for a number or size that the upload cannot have, ContentMismatch for other bytes than said;
         WrongState once the upload is over or being completed: what arrived then goes with the upload.
         """
-        file = self._opened(caller, file_id)
+        file = self._opened(caller, file_id, recent=True)
         expected = _size_of(file, number)
         part_size = _part_size(file)
         if size > part_size or (expected is not None and size != expected):
@@ -196,19 +196,26 @@ class PartUploading:
             for info in listed
         ]
 
-    def _opened(self, caller: Caller, file_id: UUID, lost: str | None = None) -> File:
-        """Return the file with an upload of the store's that takes parts; opened here if there is none but `lost`."""
+    def _opened(self, caller: Caller, file_id: UUID, lost: str | None = None, *, recent: bool = False) -> File:
+        """Return the file with an upload of the store's that takes parts; opened here if there is none but `lost`.
+
+        `recent`: as this process last saw it, if it took parts then.
+        """
         recorder = self._recorder
-        file = recorder.authorised_file(caller, "file.upload", file_id)
+        file = recorder.authorised_file(caller, "file.upload", file_id, recent=recent)
         try:
             require_taking(file)
         except WrongState as refusal:
+            if recent:
+                return self._opened(caller, file_id, lost)
             recorder.deny(caller, file, "file.upload", refusal)
             raise
         _require_parts(file)
         require_store(file, self._store)
         if file.multipart is not None and file.multipart != lost and self._takes_parts(file):
             return file
+        if recent:
+            return self._opened(caller, file_id, lost)
         # Crash between the two: an upload that nobody knows lies under this file's key, and goes with it.
         upload = self._store.create_multipart(file.arrives_at, media_type=file.initiated.media_type)
         before = file.multipart

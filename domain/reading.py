@@ -59,10 +59,17 @@ class Reading:
         self._store = store
         self._ranges: Merger[None] = Merger(RANGES_MERGED_FOR)
 
-    def readable(self, caller: Caller, file_id: UUID, operation: Operation = "file.content") -> File:
-        """Return a file whose content the caller may read now; refusals are recorded, nothing else is."""
-        file = self._recorder.authorised_file(caller, operation, file_id)
+    def readable(
+        self, caller: Caller, file_id: UUID, operation: Operation = "file.content", *, recent: bool = False
+    ) -> File:
+        """Return a file whose content the caller may read now; refusals are recorded, nothing else is.
+
+        `recent`: as this process last saw it, if it may be read then; for those whose record of it is guarded.
+        """
+        file = self._recorder.authorised_file(caller, operation, file_id, recent=recent)
         refusal = _refusal(caller, file)
+        if recent and (refusal is not None or file.damage is not None):
+            return self.readable(caller, file_id, operation)
         if refusal is not None:
             self._recorder.deny(caller, file, operation, refusal)
             raise refusal
@@ -84,13 +91,24 @@ class Reading:
 
         RangeNotSatisfiable, Gone, Forbidden, WrongState. A deletion or revocation that commits first refuses it.
         """
+        ranged = first is not None or last is not None
+        # The record of a range may be merged with an earlier one, so that no guard would say that the file has moved.
+        recent = not ranged
         for _ in range(MAX_ATTEMPTS):
-            file = self.readable(caller, file_id)
-            with self._open(file, first, last) as reader:
+            file = self.readable(caller, file_id, recent=recent)
+            try:
+                opened = self._open(file, first, last)
+            except IntegrityViolated:
+                if not recent:
+                    raise
+                recent = False  # it may have been destroyed meanwhile, by another process
+                continue
+            with opened as reader:
                 try:
-                    self._record(caller, file, mode, reader, ranged=first is not None or last is not None)
+                    self._record(caller, file, mode, reader, ranged=ranged)
                 except Conflict as conflict:
                     self._recorder.retry_or_raise(conflict, file.stream)
+                    recent = False
                     continue
                 yield Content(file, reader)
                 return

@@ -21,6 +21,7 @@ from provenstore.domain.errors import (
     Conflict,
     Forbidden,
     Gone,
+    IntegrityViolated,
     InvalidInput,
     LegalHold,
     Misconfigured,
@@ -39,6 +40,7 @@ from provenstore.domain.file_decisions import decide
 from provenstore.domain.merging import Merger
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.quota import quota_changes
+from provenstore.domain.sealed import sealed_event
 
 State = TypeVar("State")
 Command = TypeVar("Command", bound=FileCommand)
@@ -75,18 +77,22 @@ class Recorder:
 
     # -- loading -------------------------------------------------------------------------------------------
 
-    def file(self, file_id: UUID) -> File:
-        """Return a file's state, or raise NotFound in the very words that a foreign file gets."""
+    def file(self, file_id: UUID, *, recent: bool = False) -> File:
+        """Return a file's state, or raise NotFound in the very words that a foreign file gets.
+
+        `recent`: as this process last saw it, for decisions whose append is guarded by its version.
+        """
         try:
-            return self.log.load(file_stream(file_id), project)
+            return (self.log.recent if recent else self.log.load)(file_stream(file_id), project)
         except NotFound:
             raise NotFound("there is no such file") from None
 
-    def workspace(self, workspace_id: str) -> workspace.Workspace:
+    def workspace(self, workspace_id: str, *, recent: bool = False) -> workspace.Workspace:
         """Return a workspace's state, or raise NotFound in the very words that a foreign workspace gets."""
         try:
             text.require_slug("workspace", workspace_id)
-            return self.log.load(workspace.workspace_stream(workspace_id), workspace.project)
+            stream = workspace.workspace_stream(workspace_id)
+            return (self.log.recent if recent else self.log.load)(stream, workspace.project)
         except (InvalidInput, NotFound):
             raise NotFound("there is no such workspace") from None
 
@@ -112,9 +118,12 @@ class Recorder:
         """Tell whether the caller may do this at all; the system may, since only this program speaks for it."""
         return caller.actor.kind == "system" or self._permits(caller, operation)
 
-    def authorised_file(self, caller: Caller, operation: Operation, file_id: UUID) -> File:
-        """Return the file if the caller may do this to files; refusals are recorded."""
-        file = self.file(file_id)
+    def authorised_file(self, caller: Caller, operation: Operation, file_id: UUID, *, recent: bool = False) -> File:
+        """Return the file if the caller may do this to files; refusals are recorded.
+
+        `recent` as in `file`: what it permits depends on nothing that ever changes about a file.
+        """
+        file = self.file(file_id, recent=recent)
         if not caller.reaches(file.workspace):
             self.deny(caller, file, operation, NotFound())
             raise NotFound("there is no such file")
@@ -181,8 +190,7 @@ class Recorder:
         key: IdempotencyKey | None = None,
     ) -> Appended:
         """Append one command's drafts; the caller's credential and the quota follow from them."""
-        facts = [one.data for one in drafts if one.data is not None]
-        quota = quota_changes(drafts[0].workspace, facts) if drafts else ()
+        quota = quota_changes(drafts[0].workspace, [one.fact.data for one in drafts]) if drafts else ()
         return self.log.append(
             Append(
                 drafts=drafts,
@@ -213,18 +221,24 @@ class Recorder:
         """
         if key is not None and self.log.recall(key) is not None:
             return self.authorised_file(caller, operation, file_id)
+        # What this process last saw serves to begin with. It may have moved: then the append says so, and nothing is
+        # refused, or found to be done already, before the log itself has been asked.
+        recent = if_version is None
         for _ in range(MAX_ATTEMPTS):
-            file = self.authorised_file(caller, operation, file_id)
+            file = self.authorised_file(caller, operation, file_id, recent=recent)
             if if_version is not None and file.version != if_version:
                 raise PreconditionFailed(
                     f"the file is at version {file.version}, not {if_version}", actual=file.version
                 )
-            facts = self.decide(caller, operation, file, make(file, self.clock.now()))
-            if not facts:
+            facts = self._decide(caller, operation, file, make(file, self.clock.now()), recent=recent)
+            if not facts and not recent:
                 return file
+            recent = False
+            if not facts:
+                continue
             drafts = self.drafts(caller, file.stream, file.workspace, facts)
             try:
-                self.append(
+                appended = self.append(
                     caller,
                     drafts,
                     expected=[Guard(file.stream, file.version)],
@@ -235,15 +249,32 @@ class Recorder:
             except Conflict as conflict:
                 self.retry_or_raise(conflict, file.stream)
                 continue
-            return self.file(file_id)
+            return self.file(file_id) if appended.replayed else self.advanced(file, drafts, appended)
         raise Conflict("the file keeps changing; try again")
 
-    def decide(self, caller: Caller, operation: Operation, file: File, command: FileCommand) -> tuple[Fact, ...]:
-        """Decide, and record a refusal."""
+    def advanced(self, before: File | None, drafts: Sequence[Draft], appended: Appended) -> File:
+        """Return the file after what was just recorded of it, and remember it; `before` is None for a new one."""
+        events = [
+            sealed_event(one, sealed.position, sealed.state)
+            for one, sealed in zip(drafts, appended.events, strict=True)
+        ]
+        file = project(before, events)
+        if file is None:
+            raise IntegrityViolated("nothing was recorded")
+        self.log.keep(project, file, events[-1])
+        return file
+
+    def _decide(
+        self, caller: Caller, operation: Operation, file: File, command: FileCommand, *, recent: bool
+    ) -> tuple[Fact, ...]:
+        """Decide, and record a refusal; by a state that may be old there is only nothing to record."""
         try:
             return decide(file, command)
-        except _RECORDED_REFUSALS as refusal:
-            self.deny(caller, file, operation, refusal)
+        except Refused as refusal:
+            if recent:
+                return ()
+            if isinstance(refusal, _RECORDED_REFUSALS):
+                self.deny(caller, file, operation, refusal)
             raise
 
     @staticmethod

@@ -1,38 +1,44 @@
 -- name: append
 -- Seal a batch of commands; the parameters are described at the function.
-select command, outcome, subject, wanted, actual, allowed, event_id, position, stream, version, number, time, leaf
+select command, outcome, subject, wanted, actual, allowed, event_id, position, stream, version, number, time, leaf, state
 from provenstore.append(
-    streams => %(streams)s::text[],
-    workspaces => %(workspaces)s::text[],
-    counter_workspaces => %(counter_workspaces)s::text[],
-    counter_names => %(counter_names)s::text[],
-    key_principals => %(key_principals)s::text[],
-    key_names => %(key_names)s::text[],
-    draft_end => %(draft_end)s::bigint[],
-    guard_end => %(guard_end)s::bigint[],
-    change_end => %(change_end)s::bigint[],
-    command_key => %(command_key)s::bigint[],
-    command_fingerprint => %(command_fingerprint)s::bytea[],
-    draft_id => %(draft_id)s::uuid[],
-    draft_type => %(draft_type)s::text[],
-    draft_stream => %(draft_stream)s::bigint[],
-    draft_workspace => %(draft_workspace)s::bigint[],
-    draft_head_of => %(draft_head_of)s::bigint[],
-    fragments => %(fragments)s::text[],
-    guard_stream => %(guard_stream)s::bigint[],
-    guard_version => %(guard_version)s::bigint[],
-    change_counter => %(change_counter)s::bigint[],
-    change_bytes => %(change_bytes)s::bigint[],
-    change_files => %(change_files)s::bigint[],
-    change_max_bytes => %(change_max_bytes)s::bigint[],
-    change_max_files => %(change_max_files)s::bigint[],
-    private_draft => %(private_draft)s::bigint[],
-    private_field => %(private_field)s::text[],
-    private_salt => %(private_salt)s::bytea[],
-    private_bytes => %(private_bytes)s::bytea[],
-    erase_command => %(erase_command)s::bigint[],
-    erase_event => %(erase_event)s::uuid[],
-    erase_field => %(erase_field)s::text[]
+    streams => %(streams)s,
+    workspaces => %(workspaces)s,
+    counter_workspaces => %(counter_workspaces)s,
+    counter_names => %(counter_names)s,
+    key_principals => %(key_principals)s,
+    key_names => %(key_names)s,
+    draft_end => %(draft_end)s,
+    guard_end => %(guard_end)s,
+    change_end => %(change_end)s,
+    command_key => %(command_key)s,
+    command_fingerprint => %(command_fingerprint)s,
+    draft_id => %(draft_id)s,
+    draft_type => %(draft_type)s,
+    draft_stream => %(draft_stream)s,
+    draft_workspace => %(draft_workspace)s,
+    draft_head_of => %(draft_head_of)s,
+    before_head => %(before_head)s,
+    before_number => %(before_number)s,
+    before_prev => %(before_prev)s,
+    before_time => %(before_time)s,
+    before_version => %(before_version)s,
+    before_workspace_prev => %(before_workspace_prev)s,
+    guard_stream => %(guard_stream)s,
+    guard_version => %(guard_version)s,
+    change_counter => %(change_counter)s,
+    change_bytes => %(change_bytes)s,
+    change_files => %(change_files)s,
+    change_max_bytes => %(change_max_bytes)s,
+    change_max_files => %(change_max_files)s,
+    private_draft => %(private_draft)s,
+    private_field => %(private_field)s,
+    private_salt => %(private_salt)s,
+    private_bytes => %(private_bytes)s,
+    erase_command => %(erase_command)s,
+    erase_event => %(erase_event)s,
+    erase_field => %(erase_field)s,
+    again => %(again)s
 );
 
 -- name: stream
@@ -98,7 +104,7 @@ where workspace = %(workspace)s and counter = %(counter)s;
 
 -- name: recall
 -- What a caller's key recorded: its fingerprint, and the events.
-select i.fingerprint, e.id, e.position, e.stream, e.version, e.number, e.time, e.leaf
+select i.fingerprint, e.id, e.position, e.stream, e.version, e.number, e.time, e.leaf, e.state
 from provenstore.idempotency i
 join provenstore.event e on e.position between i.first_position and i.first_position + i.events - 1
 where i.principal = %(principal)s and i.key = %(key)s

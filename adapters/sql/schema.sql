@@ -108,10 +108,11 @@ alter table provenstore.private_value enable always trigger erasure_only;
 
 -- append(): seal many commands in one exchange, as if one after the other, each whole or refused.
 --
--- The caller numbers the batch's distinct streams, workspaces, counters and keys from 1 and refers to them by number.
--- Command c owns the drafts draft_end[c-1]+1 .. draft_end[c], and guards and quota changes likewise. Each draft comes
--- as six fragments of its canonical bytes around the sealed fields. A command whose own events are in the log already
--- (its reply was lost) is answered with them before anything else is asked. No id stands twice in a batch.
+-- The caller numbers the batch's distinct streams, workspaces, counters and keys from 1 and refers to them by number; 0
+-- is none. Drafts stand in the order of their commands; command c owns the guards guard_end[c-1]+1 .. guard_end[c], and
+-- quota changes and drafts likewise. Each draft comes as six fragments of its canonical bytes around the sealed fields.
+-- Where `again`, a command whose own events are in the log already (its reply was lost) is answered with them before
+-- anything else is asked. No id stands twice in a batch.
 --
 -- Rows: 'sealed' and 'replayed' carry an event (subject of 'sealed': the draft); 'conflict' a stream's number with
 -- expected and actual version; 'bytes' and 'files' a counter's number with what was asked and used, and the limit;
@@ -124,16 +125,19 @@ create function provenstore.append(
     key_principals text[], key_names text[],
     draft_end bigint[], guard_end bigint[], change_end bigint[], command_key bigint[], command_fingerprint bytea[],
     draft_id uuid[], draft_type text[], draft_stream bigint[], draft_workspace bigint[], draft_head_of bigint[],
-    fragments text[],
+    before_head text[], before_number text[], before_prev text[], before_time text[], before_version text[],
+    before_workspace_prev text[],
     guard_stream bigint[], guard_version bigint[],
     change_counter bigint[], change_bytes bigint[], change_files bigint[],
     change_max_bytes bigint[], change_max_files bigint[],
     private_draft bigint[], private_field text[], private_salt bytea[], private_bytes bytea[],
-    erase_command bigint[], erase_event uuid[], erase_field text[]
+    erase_command bigint[], erase_event uuid[], erase_field text[],
+    again boolean
 )
 returns table (
     command bigint, outcome text, subject bigint, wanted bigint, actual bigint, allowed bigint,
-    event_id uuid, "position" bigint, stream text, version bigint, number bigint, "time" timestamptz, leaf bytea
+    event_id uuid, "position" bigint, stream text, version bigint, number bigint, "time" timestamptz, leaf bytea,
+    state bytea
 )
 language plpgsql security definer set search_path = provenstore, pg_temp
 -- Plan each statement once per session, by index: planning anew for every batch takes longer than sealing it.
@@ -155,8 +159,8 @@ declare
     sealed_leaf bytea[]; sealed_state bytea[];
     recorded bigint[] := '{}'; -- by command: where its first event already stands
     replay_command bigint[] := '{}'; replay_first bigint[] := '{}'; replay_events bigint[] := '{}';
-    n bigint; k bigint; w bigint; f bigint; first_position bigint;
-    draft_from bigint := 1; guard_from bigint := 1; change_from bigint := 1; refusal text;
+    n bigint; k bigint; w bigint; c bigint := 0; d bigint := 0; first_position bigint; one record;
+    guard_from bigint; change_from bigint; refusal text; -- of command c
 begin
     -- 1. Take the lock. Every later statement sees all that was committed before, also by a transaction waited for.
     perform from head for update;
@@ -193,21 +197,23 @@ begin
             left join idempotency i on i.principal = s.principal and i.key = s.key;
     end if;
     -- Commands that are recorded already: the log has, in a row, their ids with the fragments that nothing else shares.
-    for n, first_position in
-        select s.o, e.position from unnest(draft_end) with ordinality s (upto, o)
-        join event e on e.id = draft_id[coalesce(draft_end[s.o - 1], 0) + 1]
-    loop
-        w := coalesce(draft_end[n - 1], 0) + 1;
-        if not exists (
-            select from generate_series(w, draft_end[n]) d
-            left join event e on e.position = first_position + d - w and e.id = draft_id[d]
-                and strpos(convert_from(e.state, 'UTF8'), fragments[d * 6 - 4]) > 0
-                and strpos(convert_from(e.state, 'UTF8'), fragments[d * 6 - 2]) > 0
-            where e.position is null
-        ) then
-            recorded[n] := first_position;
-        end if;
-    end loop;
+    if again then
+        for n, first_position in
+            select s.o, e.position from unnest(draft_end) with ordinality s (upto, o)
+            join event e on e.id = draft_id[coalesce(draft_end[s.o - 1], 0) + 1]
+        loop
+            w := coalesce(draft_end[n - 1], 0) + 1;
+            if not exists (
+                select from generate_series(w, draft_end[n]) d
+                left join event e on e.position = first_position + d - w and e.id = draft_id[d]
+                    and strpos(convert_from(e.state, 'UTF8'), before_number[d]) > 0
+                    and strpos(convert_from(e.state, 'UTF8'), before_time[d]) > 0
+                where e.position is null
+            ) then
+                recorded[n] := first_position;
+            end if;
+        end loop;
+    end if;
 
     -- 3. Decide and seal, command by command.
     n := cardinality(draft_id);
@@ -217,105 +223,111 @@ begin
     touched := array_fill(false, array[coalesce(cardinality(counter_names), 0)]);
     key_command := array_fill(null::bigint, array[coalesce(cardinality(key_names), 0)]);
     sealed_leaf := array_fill(null::bytea, array[n::integer]); sealed_state := sealed_leaf;
-    for c in 1 .. cardinality(draft_end) loop
-        refusal := null; subject := null; wanted := null; actual := null; allowed := null;
-        if recorded[c] is not null then
-            refusal := 'sealed';
-            replay_command := replay_command || c;
-            replay_first := replay_first || recorded[c];
-            replay_events := replay_events || (draft_end[c] - draft_from + 1);
-        end if;
-
-        -- 3a. The key: the same request is answered with what it recorded, another one refused.
-        k := command_key[c];
-        if refusal is null and k is not null and key_first[k] is not null then
-            if key_fingerprint[k] <> command_fingerprint[c] then
-                refusal := 'key';
-            else
-                refusal := 'replayed';
+    for one in
+        select * from unnest(draft_stream, draft_workspace, draft_head_of, before_head, before_number, before_prev,
+                             before_time, before_version, before_workspace_prev)
+            u (stream, workspace, head_of, f0, f1, f2, f3, f4, f5)
+    loop
+        d := d + 1;
+        if d > coalesce(draft_end[c], 0) then
+            -- The next command begins; whether it is refused is decided before its first draft.
+            guard_from := coalesce(guard_end[c], 0) + 1; change_from := coalesce(change_end[c], 0) + 1; c := c + 1;
+            refusal := null; subject := null; wanted := null; actual := null; allowed := null;
+            if recorded[c] is not null then
+                refusal := 'sealed';
                 replay_command := replay_command || c;
-                replay_first := replay_first || key_first[k];
-                replay_events := replay_events || key_events[k];
+                replay_first := replay_first || recorded[c];
+                replay_events := replay_events || (draft_end[c] - d + 1);
+            end if;
+
+            -- 3a. The key: the same request is answered with what it recorded, another one refused.
+            k := command_key[c];
+            if k > 0 and refusal is null and key_first[k] is not null then
+                if key_fingerprint[k] <> command_fingerprint[c] then
+                    refusal := 'key';
+                else
+                    refusal := 'replayed';
+                    replay_command := replay_command || c;
+                    replay_first := replay_first || key_first[k];
+                    replay_events := replay_events || key_events[k];
+                end if;
+            end if;
+
+            -- 3b. The guards, against the heads as earlier commands of this batch have left them.
+            if refusal is null then
+                for g in guard_from .. guard_end[c] loop
+                    if stream_version[guard_stream[g]] <> guard_version[g] then
+                        refusal := 'conflict';
+                        subject := guard_stream[g]; wanted := guard_version[g];
+                        actual := stream_version[guard_stream[g]];
+                        exit;
+                    end if;
+                end loop;
+            end if;
+
+            -- 3c. The quota; what a refused command had changed is put back.
+            if refusal is null then
+                for g in change_from .. change_end[c] loop
+                    n := change_counter[g];
+                    was_bytes[g] := used_bytes[n]; was_files[g] := used_files[n];
+                    was_max_bytes[g] := max_bytes[n]; was_max_files[g] := max_files[n];
+                    if change_max_bytes[g] is not null then max_bytes[n] := nullif(change_max_bytes[g], -1); end if;
+                    if change_max_files[g] is not null then max_files[n] := nullif(change_max_files[g], -1); end if;
+                    if change_bytes[g] > 0 and used_bytes[n] + change_bytes[g] > max_bytes[n] then
+                        refusal := 'bytes'; wanted := change_bytes[g]; actual := used_bytes[n]; allowed := max_bytes[n];
+                    elsif change_files[g] > 0 and used_files[n] + change_files[g] > max_files[n] then
+                        refusal := 'files'; wanted := change_files[g]; actual := used_files[n]; allowed := max_files[n];
+                    end if;
+                    if refusal is not null then
+                        subject := n;
+                        for h in reverse g .. change_from loop
+                            n := change_counter[h];
+                            used_bytes[n] := was_bytes[h]; used_files[n] := was_files[h];
+                            max_bytes[n] := was_max_bytes[h]; max_files[n] := was_max_files[h];
+                        end loop;
+                        exit;
+                    end if;
+                    used_bytes[n] := used_bytes[n] + change_bytes[g];
+                    used_files[n] := used_files[n] + change_files[g];
+                    if least(used_bytes[n], used_files[n], max_bytes[n], max_files[n]) < 0 then
+                        raise exception 'a counter would fall below zero' using errcode = 'check_violation';
+                    end if;
+                end loop;
+            end if;
+
+            if refusal is null then
+                for g in change_from .. change_end[c] loop touched[change_counter[g]] := true; end loop;
+                if k > 0 then
+                    key_first[k] := newest + 1; key_events[k] := draft_end[c] - d + 1;
+                    key_fingerprint[k] := command_fingerprint[c]; key_command[k] := c;
+                end if;
+            elsif refusal not in ('sealed', 'replayed') then
+                command := c; outcome := refusal;
+                return next;
             end if;
         end if;
-
-        -- 3b. The guards, against the heads as earlier commands of this batch have left them.
-        if refusal is null then
-            for g in guard_from .. guard_end[c] loop
-                if stream_version[guard_stream[g]] <> guard_version[g] then
-                    refusal := 'conflict';
-                    subject := guard_stream[g]; wanted := guard_version[g]; actual := stream_version[guard_stream[g]];
-                    exit;
-                end if;
-            end loop;
-        end if;
-
-        -- 3c. The quota; what a refused command had changed is put back.
-        if refusal is null then
-            for g in change_from .. change_end[c] loop
-                n := change_counter[g];
-                was_bytes[g] := used_bytes[n]; was_files[g] := used_files[n];
-                was_max_bytes[g] := max_bytes[n]; was_max_files[g] := max_files[n];
-                if change_max_bytes[g] is not null then max_bytes[n] := nullif(change_max_bytes[g], -1); end if;
-                if change_max_files[g] is not null then max_files[n] := nullif(change_max_files[g], -1); end if;
-                if change_bytes[g] > 0 and used_bytes[n] + change_bytes[g] > max_bytes[n] then
-                    refusal := 'bytes'; wanted := change_bytes[g]; actual := used_bytes[n]; allowed := max_bytes[n];
-                elsif change_files[g] > 0 and used_files[n] + change_files[g] > max_files[n] then
-                    refusal := 'files'; wanted := change_files[g]; actual := used_files[n]; allowed := max_files[n];
-                end if;
-                if refusal is not null then
-                    subject := n;
-                    for d in reverse g .. change_from loop
-                        n := change_counter[d];
-                        used_bytes[n] := was_bytes[d]; used_files[n] := was_files[d];
-                        max_bytes[n] := was_max_bytes[d]; max_files[n] := was_max_files[d];
-                    end loop;
-                    exit;
-                end if;
-                used_bytes[n] := used_bytes[n] + change_bytes[g];
-                used_files[n] := used_files[n] + change_files[g];
-                if least(used_bytes[n], used_files[n], max_bytes[n], max_files[n]) < 0 then
-                    raise exception 'a counter would fall below zero' using errcode = 'check_violation';
-                end if;
-            end loop;
-        end if;
+        continue when refusal is not null;
 
         -- 3d. Seal.
-        if refusal is null then
-            first_position := newest + 1;
-            for g in change_from .. change_end[c] loop touched[change_counter[g]] := true; end loop;
-            for d in draft_from .. draft_end[c] loop
-                n := draft_stream[d]; w := draft_workspace[d]; f := d * 6 - 5; k := draft_head_of[d];
-                head_text := case
-                    when k is null then ''
-                    when stream_version[k] = 0 then 'null'
-                    else concat('{"leaf":', stream_leaf[k], ',"version":', stream_version[k], '}')
-                end;
-                newest := newest + 1;
-                stream_version[n] := stream_version[n] + 1;
-                workspace_number[w] := workspace_number[w] + 1;
-                exact := convert_to(concat(
-                    fragments[f], head_text, fragments[f + 1], workspace_number[w], fragments[f + 2], stream_leaf[n],
-                    fragments[f + 3], moment_text, fragments[f + 4], stream_version[n], fragments[f + 5],
-                    workspace_leaf[w], '}'
-                ), 'UTF8');
-                hash := sha256('\x00'::bytea || exact);
-                hash_text := concat('"', encode(hash, 'hex'), '"');
-                stream_leaf[n] := hash_text; workspace_leaf[w] := hash_text;
-                sealed_position[d] := newest; sealed_version[d] := stream_version[n];
-                sealed_number[d] := workspace_number[w]; sealed_command[d] := c;
-                sealed_leaf[d] := hash; sealed_state[d] := exact;
-            end loop;
-            k := command_key[c];
-            if k is not null then
-                key_first[k] := first_position; key_events[k] := draft_end[c] - draft_from + 1;
-                key_fingerprint[k] := command_fingerprint[c]; key_command[k] := c;
-            end if;
-        elsif refusal not in ('sealed', 'replayed') then
-            command := c; outcome := refusal;
-            return next;
-        end if;
-        draft_from := draft_end[c] + 1; guard_from := guard_end[c] + 1; change_from := change_end[c] + 1;
+        n := one.stream; w := one.workspace; k := one.head_of;
+        head_text := case
+            when k = 0 then ''
+            when stream_version[k] = 0 then 'null'
+            else concat('{"leaf":', stream_leaf[k], ',"version":', stream_version[k], '}')
+        end;
+        newest := newest + 1;
+        stream_version[n] := stream_version[n] + 1;
+        workspace_number[w] := workspace_number[w] + 1;
+        exact := convert_to(concat(
+            one.f0, head_text, one.f1, workspace_number[w], one.f2, stream_leaf[n], one.f3, moment_text, one.f4,
+            stream_version[n], one.f5, workspace_leaf[w], '}'
+        ), 'UTF8');
+        hash := sha256('\x00'::bytea || exact);
+        hash_text := concat('"', encode(hash, 'hex'), '"');
+        stream_leaf[n] := hash_text; workspace_leaf[w] := hash_text;
+        sealed_position[d] := newest; sealed_version[d] := stream_version[n];
+        sealed_number[d] := workspace_number[w]; sealed_command[d] := c;
+        sealed_leaf[d] := hash; sealed_state[d] := exact;
     end loop;
 
     -- 4. Write everything at once.
@@ -363,15 +375,16 @@ begin
     -- 5. Answer.
     return query
         select s.command, 'sealed', s.draft, null::bigint, null::bigint, null::bigint,
-               s.id, s.position, streams[s.stream], s.version, s.number, moment, s.leaf
-        from unnest(sealed_command, draft_id, sealed_position, draft_stream, sealed_version, sealed_number, sealed_leaf)
-            with ordinality s (command, id, position, stream, version, number, leaf, draft)
+               s.id, s.position, streams[s.stream], s.version, s.number, moment, s.leaf, s.state
+        from unnest(sealed_command, draft_id, sealed_position, draft_stream, sealed_version, sealed_number, sealed_leaf,
+                    sealed_state)
+            with ordinality s (command, id, position, stream, version, number, leaf, state, draft)
         where s.position is not null;
     if cardinality(replay_command) > 0 then
         return query
             select r.command, case when recorded[r.command] is null then 'replayed' else 'sealed' end,
                    null::bigint, null::bigint, null::bigint, null::bigint,
-                   e.id, e.position, e.stream, e.version, e.number, e.time, e.leaf
+                   e.id, e.position, e.stream, e.version, e.number, e.time, e.leaf, e.state
             from unnest(replay_command, replay_first, replay_events) r (command, first, events)
             join event e on e.position between r.first and r.first + r.events - 1;
     end if;

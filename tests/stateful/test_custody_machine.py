@@ -349,7 +349,7 @@ def test_the_ledger_is_its_model(
         empty_log(owner)
         move_log(owner, START)
         store = LocalFolder(tmp_path / str(next(examples)))
-        custody = Custody(log, store, max_bytes=MAX_BYTES, max_files=MAX_FILES)
+        custody = Custody(PostgresEventLog(log.database), store, max_bytes=MAX_BYTES, max_files=MAX_FILES)
 
         def move(moment: datetime) -> None:
             custody.clock.moment = moment

@@ -58,12 +58,15 @@ class Custody:
         self.clock = SetClock()
         self.log = log
         self.store = store
-        self.ledger = self.another_process()
+        self.ledger = self._ledger(log)
         self.ledger.create_workspace(ADMIN, ws.CreateWorkspace(**{"id": "acme", **workspace}))
 
     def another_process(self) -> Ledger:
-        """Return a ledger over the same log and store, as a second process would have it."""
-        return Ledger(self.log, self.store, clock=self.clock, entropy=SystemEntropy(), permits=permits)
+        """Return a ledger over the same log and store, as a second process would have it: with states of its own."""
+        return self._ledger(PostgresEventLog(self.log.database))
+
+    def _ledger(self, log: PostgresEventLog) -> Ledger:
+        return Ledger(log, self.store, clock=self.clock, entropy=SystemEntropy(), permits=permits)
 
     def initiated(self, by: Caller = SERVICE, **changes: Any) -> File:
         """Initiate a file."""

@@ -57,7 +57,7 @@ def happened(
 def closed(stream: str, head_of: str, *, workspace: str = "acme") -> Draft:
     """Return a draft of Closed that seals the head of `head_of`."""
     return draft(
-        Fact(Closed(before="b", head_of=head_of, why='é€ \u2028 "quoted" % \\')),
+        Fact(Closed(before="b", head_of=head_of, why='é€ \u2028 "quoted" % \\'), {}),
         event_id=uuid4(),
         stream=stream,
         workspace=workspace,
