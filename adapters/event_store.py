@@ -16,7 +16,7 @@ from eventsourcing.persistence import EventStore
 from provenstore.adapters.database import ConnectionLost, Database
 from provenstore.adapters.recorder import QUERIES, EnvelopeMapper, EnvelopeRecorder, EventRow, to_event
 from provenstore.adapters.sealing import Batch
-from provenstore.adapters.states import Known, States
+from provenstore.adapters.states import MAX_STATES, Known, States
 from provenstore.adapters.writer import Writer
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import (
@@ -49,11 +49,14 @@ class PostgresEventLog:
     A context manager: closing takes no more commands and waits until those that were taken are recorded.
     """
 
-    def __init__(self, database: Database, *, patience: float = 30) -> None:
-        """Use an open `database`; ask for at most `patience` seconds what became of an append without a reply."""
+    def __init__(self, database: Database, *, patience: float = 30, remember: int = MAX_STATES) -> None:
+        """Use an open `database`; ask for at most `patience` seconds what became of an append without a reply.
+
+        At most `remember` states of streams are kept in memory.
+        """
         self._database = database
         self._writer = Writer(self.append_batch)
-        self._states = States()
+        self._states = States(remember)
         self._patience = patience
         self._recorder = EnvelopeRecorder(database)
         self._repository: Repository[str] = Repository(EventStore(EnvelopeMapper(), self._recorder))

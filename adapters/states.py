@@ -27,8 +27,9 @@ class Known:
 class States:
     """Known states by stream and the function that folded them. Thread safe."""
 
-    def __init__(self) -> None:
-        """Know nothing."""
+    def __init__(self, limit: int = MAX_STATES) -> None:
+        """Know nothing, and later at most `limit` states."""
+        self._limit = limit
         self._known: OrderedDict[tuple[str, Callable[..., Any]], Known] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -50,5 +51,5 @@ class States:
             if before is None or before.version <= known.version:
                 self._known[key] = known
                 self._known.move_to_end(key)
-            if len(self._known) > MAX_STATES:
+            if len(self._known) > self._limit:
                 self._known.popitem(last=False)
