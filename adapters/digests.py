@@ -1,7 +1,8 @@
 """Digests on the way: a body flows through once, is hashed, bounded and compared with what was declared.
 
 MD5 runs on a thread of its own beside SHA-256 and the writing: hashlib releases the interpreter lock, and a large
-upload gains a quarter to four fifths, depending on the disk. No more than a few blocks are ever in memory.
+upload gains a quarter to four fifths, depending on the disk. MD5 costs twice what SHA-256 does, and is left out where
+the caller has no use for it. No more than a few blocks are ever in memory.
 """
 
 import hashlib
@@ -31,10 +32,12 @@ class Declared:
 class Digester:
     """Size, SHA-256 and MD5 of a stream. A context manager, since it may own a thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, md5_within: int | None = None) -> None:
+        """Compute no MD5 of more than `md5_within` bytes."""
         self._size = 0
         self._sha256 = hashlib.sha256()
-        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._md5_within = md5_within
+        self._md5: hashlib._Hash | None = hashlib.md5(usedforsecurity=False)
         self._thread: ThreadPoolExecutor | None = None
         self._behind: Future[None] | None = None
 
@@ -50,18 +53,21 @@ class Digester:
     def update(self, block: Bytes) -> None:
         """Add `block`, which must not change afterwards: MD5 may still be reading it when this returns."""
         self._catch_up()
-        if len(block) < BLOCK:
+        self._size += len(block)
+        if self._md5_within is not None and self._size > self._md5_within:
+            self._md5 = None
+        if self._md5 is not None and len(block) < BLOCK:
             self._md5.update(block)
-        else:
+        elif self._md5 is not None:
             self._thread = self._thread or ThreadPoolExecutor(1, "md5")
             self._behind = self._thread.submit(self._md5.update, block)
         self._sha256.update(block)
-        self._size += len(block)
 
     def finish(self) -> Digests:
         """Return the digests of everything so far."""
         self._catch_up()
-        return Digests(size=self._size, sha256=self._sha256.hexdigest(), md5=self._md5.hexdigest())
+        md5 = None if self._md5 is None else self._md5.hexdigest()
+        return Digests(size=self._size, sha256=self._sha256.hexdigest(), md5=md5)
 
     def _catch_up(self) -> None:
         if self._behind is not None:
@@ -79,15 +85,27 @@ def part_count(size: int, part_size: int, *, least: int, most: int, parts: int) 
     return count
 
 
-def receive(body: Iterable[bytes], write: Callable[[Bytes], None], *, max_size: int, declared: Declared) -> Digests:
-    """Hand `body` to `write` in blocks and return its digests.
+def receive(
+    body: Iterable[bytes],
+    write: Callable[[Bytes], None],
+    *,
+    max_size: int,
+    declared: Declared,
+    md5_within: int | None = None,
+) -> Digests:
+    """Hand `body` to `write` in blocks, which do not change afterwards, and return its digests.
 
+    There is no MD5 of more than `md5_within` bytes, unless one is declared.
     Raises ContentTooLarge or ContentMismatch as soon as it is certain, without reading on; what was written by then
     is the caller's to throw away.
     """
     if declared.size is not None and declared.size > max_size:
         raise _too_large(max_size)
-    with Digester() as digester:
+    if declared.md5 is not None:
+        md5_within = None
+    elif md5_within is not None and declared.size is not None and declared.size > md5_within:
+        md5_within = 0  # not even begun
+    with Digester(md5_within) as digester:
         for block in _blocks(_bounded(body, max_size, declared.size)):
             digester.update(block)
             write(block)
@@ -108,9 +126,12 @@ def _bounded(body: Iterable[bytes], max_size: int, size: int | None) -> Iterator
 
 
 def _blocks(body: Iterable[bytes]) -> Iterator[Bytes]:
-    """Gather chunks, however small, into new blocks of at least BLOCK bytes (the last may be shorter)."""
+    """Gather chunks, however small, into blocks of at least BLOCK bytes (the last may be shorter)."""
     block = bytearray()
     for chunk in body:
+        if not block and len(chunk) >= BLOCK and isinstance(chunk, bytes):
+            yield chunk  # nobody can change it, so it need not be copied
+            continue
         block += chunk
         if len(block) >= BLOCK:
             yield block

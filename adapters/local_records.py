@@ -56,6 +56,8 @@ def record_of(
     found: os.stat_result, digests: Digests, media_type: str, *, etag: str | None = None, upload: str | None = None
 ) -> Record:
     """Make the record of a file whose bytes were just hashed; its etag is the MD5 unless another is given."""
+    if digests.md5 is None:
+        raise ValueError("the folder keeps the MD5 of everything")
     return Record(
         inode=found.st_ino,
         size=digests.size,

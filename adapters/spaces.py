@@ -21,7 +21,7 @@ from provenstore.adapters.spaces_bucket import (
 )
 from provenstore.adapters.spaces_copy import SpacesCopier
 from provenstore.adapters.spaces_errors import code, is_absent, is_taken, meaning, status, translated
-from provenstore.adapters.spaces_multipart import SpacesMultipart, content_md5
+from provenstore.adapters.spaces_multipart import SpacesMultipart, integrity
 from provenstore.adapters.spaces_reader import SpacesReader
 from provenstore.adapters.spaces_upload import StreamedUpload
 from provenstore.adapters.spaces_urls import SpacesUrls
@@ -91,7 +91,7 @@ class Spaces:
             # 1. The bytes: here, or as parts that nobody sees. A crash up to 3 leaves an unfinished upload, which
             #    the bucket's own rule clears away if nobody else does.
             declared = Declared(size=size, sha256=sha256, md5=md5)
-            digests = receive(body, upload.write, max_size=max_size, declared=declared)
+            digests = receive(body, upload.write, max_size=max_size, declared=declared, md5_within=part_size)
             content = upload.finish()
             # 2. The caller's word; usually it becomes an event.
             if confirm is not None:
@@ -133,9 +133,9 @@ class Spaces:
                 Key=key,
                 Body=cast("bytes", content),  # any buffer will do, and this one is too large to copy
                 ContentLength=digests.size,
-                ContentMD5=content_md5(digests.md5),
                 ContentType=media_type,
                 Metadata={WRITE: write},
+                **integrity(digests.md5),
                 **condition,
             )
         except ClientError as exc:

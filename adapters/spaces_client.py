@@ -11,6 +11,8 @@ from boto3.session import Session
 from botocore.config import Config
 from pydantic import SecretStr
 
+from provenstore.adapters.request_ids import note_answer
+
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
@@ -54,6 +56,7 @@ def connect(bucket: Bucket) -> "S3Client":
         s3={"addressing_style": "path" if bucket.path_style else "virtual"},
     )
     client = session.client("s3", endpoint_url=bucket.endpoint, verify=bucket.ca_file, config=config)
+    client.meta.events.register("after-call.s3", note_answer)
     for operation in ("CopyObject", "UploadPartCopy"):
         client.meta.events.register(f"before-call.s3.{operation}", _name_the_condition_twice)
     return client

@@ -8,7 +8,7 @@ from provenstore.adapters.spaces_errors import translated
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.objects import ObjectInfo
 
-CHUNK = 256 * 1024  # bytes
+CHUNK = 1024 * 1024  # bytes; each costs a change of threads where it is streamed on
 
 
 class SpacesReader:

@@ -3,7 +3,6 @@
 At most `AT_ONCE` parts are under way, besides the one that is filling: memory is bounded by those, whatever the size.
 """
 
-import hashlib
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
@@ -93,5 +92,4 @@ class StreamedUpload:
         self._under_way.append(self._threads.submit(self._upload_part, self.upload, self._sent, part))
 
     def _upload_part(self, upload: str, number: int, part: bytearray) -> PartInfo:
-        md5 = hashlib.md5(part, usedforsecurity=False).hexdigest()
-        return self._multipart.send_part(self._key, upload, number, part, size=len(part), md5=md5)
+        return self._multipart.send_part(self._key, upload, number, part, size=len(part))

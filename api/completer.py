@@ -5,7 +5,6 @@ the note about it leaves one attempt too many or too few, which the next one put
 """
 
 import random
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +14,7 @@ from uuid import UUID
 import structlog
 
 from provenstore.api.services import Services
-from provenstore.domain.errors import ProvenstoreError, Unavailable
+from provenstore.domain.errors import ProvenstoreError, Unavailable, error_code
 from provenstore.domain.ledger import SYSTEM
 from provenstore.projections.jobs import SETTLED, Job, Kind
 
@@ -30,9 +29,6 @@ _UNSETTLED: Final = (
     ValueError,
 )
 """What trying one file may raise, our own mistakes included: they must not keep all others from being tried."""
-
-_WORD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""What the name of a store's own error may be; it comes from outside, and must not bring words along."""
 
 Going = Callable[[], bool]
 """Asked before each job, and during long ones, whether to go on."""
@@ -135,7 +131,7 @@ class Completer:
         try:
             act(job)
         except _UNSETTLED as exc:
-            code = _code(exc)
+            code = error_code(exc)
             # Jitter: many files that failed together must not all come back in the same round.
             tried = self._jobs.failed(job, code, self._now(), random.uniform(0.5, 1.0))  # noqa: S311
             _log.warning("job.failed", action=f"job.{job.kind}", file=job.file, code=code, attempts=tried.attempts)
@@ -156,11 +152,3 @@ class Completer:
 
     def _now(self) -> datetime:
         return self._services.clock.now()
-
-
-def _code(error: Exception) -> str:
-    """Return the code of an error, with the store's own behind it where it has one: store-unavailable/AccessDenied."""
-    if not isinstance(error, ProvenstoreError):
-        return type(error).__name__
-    detail = error.details.get("error")
-    return f"{error.code}/{detail}" if isinstance(detail, str) and _WORD.fullmatch(detail) else error.code

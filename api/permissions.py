@@ -41,6 +41,7 @@ PERMISSIONS: Mapping[Operation, tuple[Role, ...]] = {
     "credential.revoke": (),
     "provider.probe": ("operator",),
     "system.sweep": ("operator",),
+    "system.operations": ("operator",),
 }
 
 

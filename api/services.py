@@ -11,6 +11,7 @@ from provenstore.domain.ledger import Ledger
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import Files
 from provenstore.projections.jobs import Jobs
+from provenstore.projections.operations import Operations
 from provenstore.projections.positions import Positions
 from provenstore.projections.runner import Runner
 
@@ -22,6 +23,7 @@ class Services:
     ledger: Ledger
     files: Files
     jobs: Jobs
+    operations: Operations
     positions: Positions
     runner: Runner
     clock: Clock

@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     threads: PositiveInt = 64  # commands run in this many threads; fewer would cap the batch
     stall_timeout: PositiveFloat = 30.0  # seconds without a byte after which an upload is given up
     read_your_write_timeout: PositiveFloat = 5.0  # seconds to wait for `min_position`
+    operations_days: int = Field(default=30, ge=1, le=3_650)  # for which calls to the object store are kept
 
     @property
     def names_a_bucket(self) -> bool:

@@ -7,6 +7,7 @@ away.
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -75,6 +76,13 @@ class Sweeper:
         self._services.ledger.flush()
         if self._going():
             self.sweep()
+            self._prune()
+
+    def _prune(self) -> None:
+        """Forget figures that are too old."""
+        services = self._services
+        oldest = services.clock.now() - timedelta(days=services.settings.operations_days)
+        services.operations.prune(oldest, self._going)
 
     def _verify(self) -> None:
         if self._going():

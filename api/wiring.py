@@ -25,6 +25,7 @@ from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.key_file import load_or_create_key
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.adapters.local_urls import LocalUrlSigner
+from provenstore.adapters.observed_store import ObservedStore
 from provenstore.adapters.running_postgres import OWNER
 from provenstore.api.permissions import permits
 from provenstore.api.services import Services
@@ -38,9 +39,11 @@ from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.providers import Providers
 from provenstore.domain.recorder import Recorder
 from provenstore.domain.uploading import COMPLETION_GRACE
+from provenstore.projections.call_writer import CallWriter
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import Files
 from provenstore.projections.jobs import Jobs
+from provenstore.projections.operations import Operations
 from provenstore.projections.positions import Positions, prepare
 from provenstore.projections.runner import Runner
 
@@ -157,10 +160,14 @@ def _assemble(
     pool: ConnectionPool[Any] = ConnectionPool(runner, min_size=1, max_size=8, timeout=10, open=False)
     positions = Positions(stack.enter_context(pool))
     reader = Runner(log, _connect(runner), [index])
+    calls = CallWriter(_connect(runner), clock)
+    calls.start()
+    stack.callback(calls.stop)
     return Services(
-        ledger=Ledger(log, store, clock=clock, entropy=entropy, permits=permits),
+        ledger=Ledger(log, ObservedStore(store, calls.take, clock), clock=clock, entropy=entropy, permits=permits),
         files=Files(pool),
         jobs=Jobs(pool, grace=COMPLETION_GRACE),
+        operations=Operations(pool),
         positions=positions,
         runner=reader,
         clock=clock,

@@ -39,6 +39,7 @@ Operation = Literal[
     "credential.revoke",
     "provider.probe",
     "system.sweep",
+    "system.operations",
 ]
 
 

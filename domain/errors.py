@@ -4,8 +4,12 @@ An error carries a stable `code` (part of the public contract), one clear senten
 It never carries a secret, a private value or an HTTP status: the api floor maps kinds and codes to those.
 """
 
+import re
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
+
+_WORD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What the name of a store's own error may be; it comes from outside, and must not bring words along."""
 
 
 class ProvenstoreError(Exception):
@@ -22,6 +26,17 @@ class ProvenstoreError(Exception):
     def message(self) -> str:
         """The sentence for the caller."""
         return str(self.args[0])
+
+
+def error_code(error: BaseException) -> str:
+    """Return the code of an error, with the store's own behind it where it has one: store-unavailable/AccessDenied.
+
+    Of an error that is none of ours, its class.
+    """
+    if not isinstance(error, ProvenstoreError):
+        return type(error).__name__
+    detail = error.details.get("error")
+    return f"{error.code}/{detail}" if isinstance(detail, str) and _WORD.fullmatch(detail) else error.code
 
 
 # -- the three kinds ---------------------------------------------------------------------------------------

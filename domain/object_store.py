@@ -88,7 +88,7 @@ class ObjectStore(Protocol):
         if_absent: bool = True,
         confirm: Callable[[Digests], None] | None = None,
     ) -> ObjectInfo:
-        """Store what `body` yields and return it with its digests.
+        """Store what `body` yields and return it with its digests; of one in parts, the MD5 only if it is declared.
 
         Reads no further than `max_size` (ContentTooLarge) or the declared `size`. Bytes that differ from a declared
         `size`, `sha256` or `md5` raise ContentMismatch (details: check, expected, actual). `confirm` is called once,

@@ -82,7 +82,7 @@ class Digests:
 
     size: int
     sha256: str
-    md5: str
+    md5: str | None  # None where it was left out: of an object in parts, whose etag is none, unless it was declared
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from provenstore.domain.errors import Misconfigured, Unavailable
 from provenstore.projections.database import NotMade, Pool, reading
 from provenstore.projections.fold import Projection
 from provenstore.projections.jobs import prepare_attempts
+from provenstore.projections.operations import prepare_calls
 from provenstore.projections.queries import queries
 
 _LOOK_EVERY: Final = 0.01
@@ -85,6 +86,7 @@ def prepare(connection: Connection[Any], projections: Sequence[Projection[Any]])
         connection.execute(texts["create"])
         connection.execute(texts["grant"])
         prepare_attempts(connection)
+        prepare_calls(connection)
         for projection in projections:
             connection.execute(texts["register"], {"name": projection.name, "version": projection.version})
         found = {place.name: place for place in places(connection)}

@@ -5,6 +5,7 @@ Nothing here knows what is done. Order is that of finishing.
 
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from itertools import islice
 from threading import Event
 from typing import TypeVar
@@ -34,7 +35,8 @@ def as_finished(
         try:
             while True:
                 for item in islice(waiting, AHEAD * jobs - len(under_way)):
-                    under_way[threads.submit(work, item)] = item
+                    # In our context: what is logged or counted there belongs to the same request.
+                    under_way[threads.submit(copy_context().run, work, item)] = item
                 if not under_way:
                     return
                 done, _ = wait(under_way, return_when=FIRST_COMPLETED)

@@ -96,6 +96,12 @@ class Custody(Protocol):
     def retry_job(self, file_id: str) -> Document:
         """Do what is due for a file now; answers {"file_id", "status", "jobs"}, the jobs that are left."""
 
+    def operations(self, asked: Mapping[str, Any]) -> Document:
+        """Answer {"since", "before", "missing", "figures"} of the calls to the object store."""
+
+    def store_calls(self, asked: Mapping[str, Any]) -> Document:
+        """Answer {"calls"}: single calls to the object store, newest first."""
+
     def create_workspace(self, new: Document) -> Document:
         """Make a workspace; answers it."""
 

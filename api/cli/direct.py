@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid4
 
+import structlog
 from pydantic import ValidationError
 
-from provenstore.api import jobs, views
+from provenstore.adapters.request_ids import REQUEST
+from provenstore.api import jobs, operations, views
 from provenstore.api.cli.custody import Decision, Document
 from provenstore.api.http import bodies
 from provenstore.api.services import Services
@@ -44,8 +46,12 @@ def open_direct(data_dir: Path | None, *, make: bool) -> Iterator["Direct"]:
     """
     settings = load_settings(data_dir=data_dir)
     # No sweeping: background work belongs to `serve`, and a command should not do other people's deletions.
-    with open_services(settings, sweep=False, make=make) as services:
-        yield Direct(services, system_user())
+    caller = system_user()
+    with (
+        open_services(settings, sweep=False, make=make) as services,
+        structlog.contextvars.bound_contextvars(**{REQUEST: caller.request}),
+    ):
+        yield Direct(services, caller)
 
 
 def system_user() -> Caller:
@@ -224,6 +230,14 @@ class Direct:
     def retry_job(self, file_id: str) -> Document:
         """Do what is due for a file."""
         return jobs.retry_job(self._services, self._caller, UUID(file_id))
+
+    def operations(self, asked: Mapping[str, Any]) -> Document:
+        """Sum up the calls to the object store."""
+        return operations.figures(self._services, self._caller, **_parse(bodies.OperationsQuery, asked).model_dump())
+
+    def store_calls(self, asked: Mapping[str, Any]) -> Document:
+        """List single calls to it."""
+        return operations.calls(self._services, self._caller, **_parse(bodies.CallsQuery, asked).model_dump())
 
     # -- administration ------------------------------------------------------------------------------------
 

@@ -172,6 +172,16 @@ class Client:
         """Have done now what is due for a file; answers {"file_id", "status", "jobs"}, the jobs that are left."""
         return self._http.wait(f"/v1/jobs/{_segment(file_id)}/retry")
 
+    # -- the object store ----------------------------------------------------------------------------------
+
+    def operations(self, asked: Mapping[str, Any]) -> Document:
+        """Answer {"since", "before", "missing", "figures"} under "since", "before", "provider", "kind"."""
+        return self._http.get("/v1/operations", asked)
+
+    def store_calls(self, asked: Mapping[str, Any]) -> Document:
+        """Answer {"calls"} under the same, "outcome", "request" and "limit"; newest first."""
+        return self._http.get("/v1/operations/calls", asked)
+
     # -- administration ------------------------------------------------------------------------------------
 
     def create_workspace(self, new: Document) -> Document:

@@ -22,6 +22,7 @@ from provenstore.api.http.routes import (
     health,
     jobs,
     links,
+    operations,
     parts,
     purges,
     signed,
@@ -62,7 +63,8 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]  # the way that FastAPI documents
     add_problem_handlers(app)
     app.add_middleware(Envelope, new_id=SystemEntropy().event_id, stall_timeout=settings.stall_timeout)
-    for routes in (files, content, parts, signed, verification, links, custody, purges, workspaces, jobs, health):
+    of_files = (files, content, parts, signed, verification, links, custody, purges)
+    for routes in (*of_files, workspaces, jobs, operations, health):
         app.include_router(routes.router)
     return app
 

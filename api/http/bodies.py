@@ -9,6 +9,7 @@ from provenstore.domain import file_events as fe
 from provenstore.domain import workspace_events as we
 from provenstore.domain.canonical import MAX_INTEGER
 from provenstore.domain.objects import PartRef
+from provenstore.domain.store_call import Outcome, StoreAct
 from provenstore.projections.jobs import Kind
 
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
@@ -277,6 +278,23 @@ class JobsQuery(Body):
     workspace: str | None = None
     upcoming: bool = False
     cursor: str | None = None
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 100
+
+
+class OperationsQuery(Body):
+    """Says which calls to the object store to sum up; without a time, those of the last 24 hours."""
+
+    since: Time | None = None
+    before: Time | None = None
+    provider: str | None = None
+    kind: StoreAct | None = None
+
+
+class CallsQuery(OperationsQuery):
+    """Says which single calls to list."""
+
+    outcome: Outcome | None = None
+    request: str | None = None
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
 
 

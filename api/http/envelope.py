@@ -14,6 +14,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from provenstore.adapters.request_ids import REQUEST
 from provenstore.api.http.auth import request_id
 from provenstore.api.http.problems import problem
 from provenstore.domain.errors import ContentTooLarge, IncompleteBody, Refused
@@ -63,11 +64,14 @@ class Envelope:
                 _add_headers(message, scope["provenstore.request_id"])
             await send(message)
 
+        # Whatever is logged or asked of the object store meanwhile carries the id.
+        binding = {REQUEST: scope["provenstore.request_id"]}
         try:
-            if _is_content(scope):
-                await self._app(scope, receive, sending)
-            else:
-                await self._serve_bounded(scope, receive, sending)
+            with structlog.contextvars.bound_contextvars(**binding):
+                if _is_content(scope):
+                    await self._app(scope, receive, sending)
+                else:
+                    await self._serve_bounded(scope, receive, sending)
         finally:
             _log_access(scope, status, time.monotonic() - began)
 

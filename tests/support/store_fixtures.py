@@ -8,8 +8,10 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
+from provenstore.adapters.clock import SystemClock
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.adapters.local_urls import LocalUrlSigner
+from provenstore.adapters.observed_store import ObservedStore
 from provenstore.adapters.spaces import Spaces
 from provenstore.adapters.spaces_client import Bucket, connect
 from provenstore.adapters.spaces_probe import MIN_PART_SIZE, probe
@@ -23,6 +25,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what asks for a store, or for a ledger on one, once with each."""
     if "store" in metafunc.fixturenames:
         metafunc.parametrize("store", chosen(metafunc.config), indirect=True)
+
+
+OBSERVED = "local-observed"
+"""The local folder behind the wrapper that every call of a server goes through."""
 
 
 @pytest.fixture(scope="session")
@@ -71,9 +77,15 @@ def _local(folder: Path) -> ObjectStore:
     return LocalFolder(folder, urls=LocalUrlSigner(bytes(32)))
 
 
+def _observed(folder: Path) -> ObjectStore:
+    return ObservedStore(_local(folder), lambda _call: None, SystemClock())
+
+
 @pytest.fixture
 def store(request: pytest.FixtureRequest, tmp_path: Path, buckets: Callable[[str], Maker]) -> Iterator[ObjectStore]:
     """An empty store of each kind."""
     request.node.user_properties.append((PROPERTY, request.param))
-    make = partial(_local, tmp_path / "objects") if request.param == "local" else buckets(request.param)
+    folders = {"local": _local, OBSERVED: _observed}
+    kind = request.param
+    make = partial(folders[kind], tmp_path / "objects") if kind in folders else buckets(kind)
     yield make()

@@ -8,6 +8,7 @@ from uuid import uuid4
 from provenstore.api.cli import change, options
 from provenstore.domain import file_events as fe
 from provenstore.domain.ledger import ERASABLE
+from provenstore.domain.store_call import OUTCOMES, STORE_ACTS
 from provenstore.projections.jobs import KINDS
 
 from .conftest import Provenstore
@@ -67,4 +68,6 @@ def test_words_are_those_of_the_domain() -> None:
     assert get_args(options.AccessLevel) == get_args(fe.AccessLevel)
     assert get_args(options.Variant) == get_args(fe.Variant)
     assert get_args(options.Kind) == KINDS
+    assert get_args(options.StoreAct) == STORE_ACTS
+    assert get_args(options.Outcome) == OUTCOMES
     assert change.ERASABLE == ERASABLE

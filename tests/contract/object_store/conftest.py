@@ -1,5 +1,15 @@
 """The stores that keep the contract; `--stores` says which of them this run is about."""
 
-from store_fixtures import buckets, pytest_generate_tests, store
+import pytest
 
-__all__ = ["buckets", "pytest_generate_tests", "store"]
+from store_fixtures import OBSERVED, buckets, store
+from store_servers import chosen
+
+__all__ = ["buckets", "store"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the contract once with each store, and with a watched one."""
+    if "store" in metafunc.fixturenames:
+        stores = list(chosen(metafunc.config))
+        metafunc.parametrize("store", [*stores, OBSERVED] if "local" in stores else stores, indirect=True)

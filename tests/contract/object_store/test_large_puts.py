@@ -4,8 +4,10 @@ import hashlib
 from collections.abc import Iterator
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest
 
-from provenstore.domain.errors import AlreadyExists, ContentMismatch
+from provenstore.adapters.spaces import Spaces
+from provenstore.domain.errors import AlreadyExists, ContentMismatch, StoreUnavailable
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import Digests, ObjectInfo, ObjectNotFound
 
@@ -37,11 +39,50 @@ def test_a_large_object_is_what_was_sent(store: ObjectStore) -> None:
     content = b"".join(_body(size))
     put = _put(store, size, size=size, md5=hashlib.md5(content).hexdigest())
     assert (put.size, put.sha256) == (size, hashlib.sha256(content).hexdigest())
+    assert put.md5 == hashlib.md5(content).hexdigest()
     assert (store.head(KEY).etag, store.head(KEY).media_type) == (put.etag, "video/mp4")
     middle = min(store.capabilities().single_put_size, MIB * 5)
     with store.get(KEY, first=middle - 10, last=middle + 10) as reader:
         assert b"".join(reader) == content[middle - 10 : middle + 11]
     assert store.list_multiparts("") == ()
+
+
+@pytest.mark.parametrize("declares", [True, False])
+def test_of_parts_an_md5_is_only_computed_if_it_is_declared(store: ObjectStore, declares: bool) -> None:
+    """It is the digest of no etag there, and costs more than everything else; one that is there is right."""
+    size = _size(store)
+    put = _put(store, size, size=size if declares else None)
+    parted = "-" in put.etag
+    assert put.md5 == (None if parted else hashlib.md5(b"".join(_body(size))).hexdigest())
+    with pytest.raises(ContentMismatch) as refusal:
+        _put(store, size, size=size if declares else None, md5="0" * 32, if_absent=False)
+    assert refusal.value.details["check"] == "md5"
+
+
+def test_bytes_damaged_on_the_way_do_not_stay(store: ObjectStore, request: pytest.FixtureRequest) -> None:
+    """A server compares the digest that is signed with each part; only moto takes whatever comes."""
+    if not isinstance(store, Spaces):
+        return
+    damaged: list[int] = []
+
+    def damage(request: AWSPreparedRequest, **_: object) -> None:
+        assert isinstance(request.body, bytes | bytearray)
+        body = bytearray(request.body)
+        body[len(body) // 2] ^= 1
+        request.body = body
+        damaged.append(len(body))
+
+    store._bucket.client.meta.events.register("before-send.s3.UploadPart", damage)
+    try:
+        if request.node.callspec.params["store"] == "moto":
+            _put(store, _size(store))
+        else:
+            with pytest.raises(StoreUnavailable):
+                _put(store, _size(store))
+            assert _nothing_is_left(store)
+    finally:
+        store._bucket.client.meta.events.unregister("before-send.s3.UploadPart", damage)
+    assert damaged
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1])

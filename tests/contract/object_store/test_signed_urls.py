@@ -45,7 +45,7 @@ Send = Callable[..., httpx.Response]
 @pytest.fixture
 def kind(request: pytest.FixtureRequest) -> str:
     """The name of the store under test."""
-    return str(request.node.callspec.params["store"])
+    return str(request.node.callspec.params["store"]).removesuffix("-observed")
 
 
 @pytest.fixture
