@@ -90,6 +90,10 @@ class File:
     """When the file's keys are to be looked at once more; URLs for parts may put it off (`domain.parts`)."""
     looked_after: datetime | None = None
     """The `look_after` that has been dealt with."""
+    strays: frozenset[e.StrayVersion] = frozenset()
+    """What was found at the file's keys since they were last as they should be, and is being removed."""
+    stray_uploads: frozenset[str] = frozenset()
+    """Likewise, the store's ids of unfinished uploads."""
     damage: Literal["altered", "missing"] | None = None
     """What a verifying read has found; its content is not given out."""
     private_events: tuple[UUID, ...] = field(default=())
@@ -205,6 +209,7 @@ _UPLOAD_EVENTS = (
     e.IntegrityVerified,
     e.ObjectMissing,
     e.PlaceChecked,
+    e.StrayFound,
     e.StrayRemoved,
     e.UploadAborted,
     e.UploadExpired,
@@ -250,10 +255,19 @@ def _evolve_upload(state: File, event: Event) -> File:
         case e.UploadExpired():
             return replace(state, status="expired", completion=None)
         case e.UploadCleared() as data:
-            return replace(state, cleared=True, reserved=0, looked_after=later(state.looked_after, data.write_until))
+            return replace(_tidy(state, data.write_until), cleared=True, reserved=0)
         case e.PlaceChecked() as data:
-            return replace(state, looked_after=later(state.looked_after, data.look_after))
+            return _tidy(state, data.look_after)
+        case e.StrayFound() as data:
+            uploads = state.stray_uploads.union(data.upload_ids)
+            return replace(state, strays=state.strays.union(data.versions), stray_uploads=uploads)
     return _evolve_integrity(state, event)
+
+
+def _tidy(state: File, looked_after: datetime | None) -> File:
+    """Return the file once nothing stands at its keys but what should."""
+    looked_after = later(state.looked_after, looked_after)
+    return replace(state, looked_after=looked_after, strays=frozenset(), stray_uploads=frozenset())
 
 
 def _evolve_integrity(state: File, event: Event) -> File:

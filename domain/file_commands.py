@@ -97,7 +97,7 @@ class RecordStrayFound(FileCommand):
     """Record what stands where nothing should, before it is removed."""
 
     versions: tuple[e.StrayVersion, ...]
-    uploads: int
+    uploads: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,8 +23,8 @@ from provenstore.api.sweeper import Sweeper
 from provenstore.domain.errors import Unavailable
 
 CONTROL = "CRASH_CONTROL"
-"""Environment variable: a folder of files. `steps`: one a line; `stop_at`: the line to stop at. `swept`, `verified`: the
-one round of each kind of background work is over; `idle`: there is to be none."""
+"""Environment variable: a folder of files. `steps`: one a line; `stop_at`: the line to stop at. `swept`, `verified`:
+the one round of each kind of background work is over; `idle`: there is to be none."""
 AHEAD = "CRASH_AHEAD"
 """Environment variable: seconds by which this process's clock is ahead."""
 

@@ -89,6 +89,20 @@ def test_nobody_gets_in_while_a_stray_object_is_removed() -> None:
     assert life.stored().state.status == "stored"
 
 
+def test_a_stray_is_recorded_once_until_its_place_was_in_order() -> None:
+    """stray-recorded-once: what is found again while it is being removed is known; what comes back later is new."""
+    life = FileLife(write_until=FileLife().log.now).stored()
+    version = e.StrayVersion(key="k", version_id=None, size=1, etag="x", marker=False)
+    found: dict[str, Any] = {"versions": (version,), "uploads": ("one",)}
+    life.do(c.RecordStrayFound, **found)
+    assert life.decide(c.RecordStrayFound, **found) == ()
+    other = version.model_copy(update={"etag": "y"})
+    (fact,) = life.decide(c.RecordStrayFound, versions=(version, other), uploads=("one", "two"))
+    assert fact.data == e.StrayFound(versions=(other,), uploads=1, upload_ids=("two",))
+    life.do(c.RecordPlaceChecked, look_after=life.log.now)
+    assert len(life.decide(c.RecordStrayFound, **found)) == 1
+
+
 def test_an_announced_upload_is_neither_aborted_nor_expired() -> None:
     """one-completion: its bytes are being published right now."""
     life = FileLife().announced()
