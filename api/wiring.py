@@ -33,11 +33,11 @@ from provenstore.api.sweeper import Sweeper
 from provenstore.domain.clock import Clock
 from provenstore.domain.errors import DatabaseUnavailable, Misconfigured, StorageFull, Unavailable
 from provenstore.domain.event_log import EventLog
+from provenstore.domain.file import COMPLETION_GRACE
 from provenstore.domain.ledger import SYSTEM, Ledger
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.providers import Providers
 from provenstore.domain.recorder import Recorder
-from provenstore.domain.uploading import COMPLETION_GRACE
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import Files
 from provenstore.projections.jobs import Jobs

@@ -56,8 +56,17 @@ class Completion:
     parts: int | None
     etag: str | None
     at: datetime
-    stray: bool = False
-    """Whether another object was found in its place, which is being removed."""
+    stray_at: datetime | None = None
+    """When another object was last found in its place; whoever recorded that removes it, for a while alone."""
+
+    @property
+    def stray(self) -> bool:
+        """Whether another object was found in its place, which is being removed."""
+        return self.stray_at is not None
+
+    def being_removed(self, now: datetime) -> bool:
+        """Whether a stray is still left to whoever found it."""
+        return self.stray_at is not None and now - self.stray_at < REMOVAL_LEASE
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +147,19 @@ class File:
         """Whether retention still runs; it counts from Stored, so an unfinished upload is never retained."""
         return self.stored is not None and self.retention is not None and now < self.retention.until
 
+    def past_hope(self, now: datetime) -> bool:
+        """Whether an announced completion has had all the time that the upload had, and its own on top of that."""
+        return now >= self.initiated.upload_expires_at + COMPLETION_GRACE
+
+
+COMPLETION_GRACE = timedelta(minutes=5)
+"""How long an announced completion is left to the process that announced it before another one settles it."""
+
+REMOVAL_LEASE = timedelta(minutes=5)
+"""How long a stray object is left to whoever found it; longer than a request to a store with all its repetitions.
+
+If two removed it, one could sleep before its deletion, and delete what the client has sent meanwhile.
+"""
 
 STRAGGLERS_COME_FOR = timedelta(hours=1)
 """How long after an announcement that came to nothing its process is believed able to wake and publish after all."""
@@ -247,7 +269,7 @@ def _evolve_upload(state: File, event: Event) -> File:
         case e.IntegrityFailed(found="nothing") as data:
             return replace(state, completion=None, look_after=later(state.look_after, data.look_after))
         case e.IntegrityFailed(found="stray") if state.completion is not None:
-            return replace(state, completion=replace(state.completion, stray=True))
+            return replace(state, completion=replace(state.completion, stray_at=event.time))
         case e.StrayRemoved():
             return replace(state, completion=None)
         case e.UploadAborted():

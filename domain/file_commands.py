@@ -72,9 +72,10 @@ class RecordIntegrityFailure(FileCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordStrayRemoved(FileCommand):
-    """Record that the stray object is gone."""
+    """Record that the stray object is gone that was found at that moment."""
 
     etag: str
+    found_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

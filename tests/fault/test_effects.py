@@ -243,7 +243,7 @@ EFFECTS: dict[str, list[tuple[str, int]]] = {
     "upload": [("put", 1), ("list_multiparts", 1)],
     "upload again": [("put", 1), ("head", 1), ("list_multiparts", 1)],
     "settle announced": [("head", 1), ("list_multiparts", 1)],
-    "settle usurped": [("head", 1), ("delete", 1)],
+    "settle usurped": [("head", 1), ("delete", 1), ("versions", 1)],
     "abort": _CLEARING,
     "expire": _CLEARING,
     "expire file": [],
