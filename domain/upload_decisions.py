@@ -157,7 +157,12 @@ def record_stray_removed(file: File, command: c.RecordStrayRemoved) -> Facts:
 
 
 def abort(file: File, command: c.Abort) -> Facts:
-    """Give an unfinished upload up, unless a hold stands on it or its bytes are being published."""
+    """Give an unfinished upload up, unless a hold stands on it or its bytes are being published.
+
+    Once it is given up, there is nothing to do: whoever asks again may not have heard the answer.
+    """
+    if file.status == "aborted":
+        return ()
     require_open(file)
     if file.held:
         raise LegalHold("a legal hold on the upload refuses to abort it", rule="hold-refuses-abort")

@@ -159,7 +159,6 @@ ACTS = {
         records=("upload_aborted", "upload_cleared"),
         begins="initiated",
         ends="aborted",
-        repeatable=False,
     ),
     "delete": Act(
         prepare=stored,

@@ -108,7 +108,6 @@ WAYS_UP = {
         records=("upload_aborted", "upload_cleared"),
         begins="initiated",
         ends="aborted",
-        repeatable=False,
     ),
     # Cleared only once the URL has died.
     "abort signed part": Act(
@@ -118,6 +117,5 @@ WAYS_UP = {
         records=("upload_aborted", "upload_cleared"),
         begins="initiated",
         ends="aborted",
-        repeatable=False,
     ),
 }
