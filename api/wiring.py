@@ -33,7 +33,7 @@ from provenstore.api.sweeper import Sweeper
 from provenstore.domain.clock import Clock
 from provenstore.domain.errors import DatabaseUnavailable, Misconfigured, StorageFull, Unavailable
 from provenstore.domain.event_log import EventLog
-from provenstore.domain.file import COMPLETION_GRACE
+from provenstore.domain.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE
 from provenstore.domain.ledger import SYSTEM, Ledger
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.providers import Providers
@@ -161,7 +161,7 @@ def _assemble(
     return Services(
         ledger=Ledger(log, store, clock=clock, entropy=entropy, permits=permits),
         files=Files(pool),
-        jobs=Jobs(pool, grace=COMPLETION_GRACE),
+        jobs=Jobs(pool, grace=COMPLETION_GRACE, approval=APPROVAL_GOOD_FOR),
         positions=positions,
         runner=reader,
         clock=clock,
