@@ -103,6 +103,8 @@ class File:
     """What was found at the file's keys since they were last as they should be, and is being removed."""
     stray_uploads: frozenset[str] = frozenset()
     """Likewise, the store's ids of unfinished uploads."""
+    verified_at: datetime | None = None
+    """When the whole object was last read and found right."""
     damage: Literal["altered", "missing"] | None = None
     """What a verifying read has found; its content is not given out."""
     private_events: tuple[UUID, ...] = field(default=())
@@ -300,7 +302,7 @@ def _evolve_integrity(state: File, event: Event) -> File:
             return replace(state, damage="missing")
         case e.IntegrityVerified() as data if state.stored is not None:
             proven = state.stored.model_copy(update={"sha256": data.sha256, "sha256_status": "verified"})
-            return replace(state, stored=proven, damage=None)
+            return replace(state, stored=proven, verified_at=event.time, damage=None)
     return state
 
 

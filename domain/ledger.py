@@ -79,6 +79,7 @@ class Ledger:
         self.complete_upload = self.completing.complete
         self.abort_upload = self.clearing.abort
         self.verify_content = self.verifying.verify
+        self.just_verified = self.verifying.just_verified
         self.request_purge = self.purging.request
         self.approve_purge = self.purging.approve
         self.reject_purge = self.purging.reject
