@@ -74,7 +74,7 @@ class Completer:
                 done += 1
             else:
                 failed += 1
-        self._jobs.forget()
+        self._jobs.forget(self._now())
         return Round(done, failed)
 
     def verify_all(self, *, going: Going = _always) -> Round:
@@ -97,18 +97,22 @@ class Completer:
             return Round(done, failed, stopped=True)
         return Round(done, failed)
 
-    def retry(self, file_id: UUID) -> tuple[Job, ...]:
+    def retry(self, file_id: UUID, *, verify: bool) -> tuple[Job, ...]:
         """Do now what is due for one file, however often that was in vain, and return what is left to be done.
 
-        Raises what the attempt met, after keeping it.
+        To read a whole object may take hours: without `verify` that is left to whoever reads in the background, who
+        comes to it in the next round. Raises what the attempt met, after keeping it.
         """
         self.catch_up()
         if not self._again(file_id, SETTLED, self._settle):
             # The list may lag, or be parked.
             self._ledger.settle(file_id)
         self.catch_up()
-        self._again(file_id, ("verify",), self._verify)
-        self.catch_up()
+        if verify:
+            self._again(file_id, ("verify",), self._verify)
+            self.catch_up()
+        else:
+            self._jobs.hurry(str(file_id), ("verify",), self._now())
         return self._jobs.list(self._now(), file=str(file_id), upcoming=True).jobs
 
     def _again(self, file_id: UUID, kinds: Sequence[Kind], act: Callable[[Job], object]) -> int:

@@ -61,10 +61,13 @@ def run_jobs(
     return {"done": found.done, "failed": found.failed, "stopped": found.stopped}
 
 
-def retry_job(services: Services, caller: Caller, file_id: UUID) -> dict[str, Json]:
-    """Do now what is due for a file, and return what is left to be done for it; raises what stood in the way."""
+def retry_job(services: Services, caller: Caller, file_id: UUID, *, verify: bool) -> dict[str, Json]:
+    """Do now what is due for a file, and return what is left to be done for it; raises what stood in the way.
+
+    Without `verify` a reading of the content is left to the background work.
+    """
     services.ledger.recorder.authorised_file(caller, _OPERATION, file_id)
-    left = Completer(services).retry(file_id)
+    left = Completer(services).retry(file_id, verify=verify)
     status = services.ledger.recorder.file(file_id).status
     return {"file_id": str(file_id), "status": status, "jobs": [_job_json(job) for job in left]}
 

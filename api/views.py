@@ -242,6 +242,7 @@ def verification_json(file: File) -> dict[str, Json]:
         "outcome": file.damage or "verified",
         "size": stored.size,
         "sha256": stored.sha256,
+        "verified_at": format_time(file.verified_at) if file.verified_at else None,
     }
 
 

@@ -34,11 +34,11 @@ from provenstore.api.sweeper import Sweeper
 from provenstore.domain.clock import Clock
 from provenstore.domain.errors import DatabaseUnavailable, Misconfigured, StorageFull, Unavailable
 from provenstore.domain.event_log import EventLog
+from provenstore.domain.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE
 from provenstore.domain.ledger import SYSTEM, Ledger
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.providers import Providers
 from provenstore.domain.recorder import Recorder
-from provenstore.domain.uploading import COMPLETION_GRACE
 from provenstore.projections.call_writer import CallWriter
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import Files
@@ -166,8 +166,8 @@ def _assemble(
     return Services(
         ledger=Ledger(log, ObservedStore(store, calls.take, clock), clock=clock, entropy=entropy, permits=permits),
         files=Files(pool),
-        jobs=Jobs(pool, grace=COMPLETION_GRACE),
         operations=Operations(pool),
+        jobs=Jobs(pool, grace=COMPLETION_GRACE, approval=APPROVAL_GOOD_FOR),
         positions=positions,
         runner=reader,
         clock=clock,

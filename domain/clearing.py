@@ -16,6 +16,7 @@ from uuid import UUID
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as fe
 from provenstore.domain.caller import Caller
+from provenstore.domain.errors import StoreUnavailable
 from provenstore.domain.file import File, later
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import MultipartInfo, MultipartNotFound, ObjectVersion
@@ -23,6 +24,9 @@ from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.parts import combined_etag
 from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.verifying import Verifying
+
+STRAYS_AT_ONCE = 50
+"""Versions, and uploads, that one event names: whoever has a URL may write a thousand, and an event has a limit."""
 
 
 class Clearing:
@@ -56,7 +60,9 @@ class Clearing:
         require_store(file, self._store)
         until = self.write_until(file)
         if until is None:
-            self._remove(*self._found(file))
+            versions, uploads = self._found(file)
+            self._remove(versions, uploads)
+            self._confirm(file, removed=bool(versions or uploads))
         elif recorder.clock.now() < until:
             self._remove(*self._found(file))
             return file
@@ -102,9 +108,17 @@ class Clearing:
         return later(file.initiated.write_until, self._parts.recorded(file).write_until)
 
     def _remove_strays(self, caller: Caller, file: File) -> None:
+        """Record what should not be there, remove it, and see that it is gone."""
         versions, uploads = self._found(file)
-        if not versions and not uploads:
-            return
+        for start in range(0, max(len(versions), len(uploads)), STRAYS_AT_ONCE):
+            some = slice(start, start + STRAYS_AT_ONCE)
+            self._record_strays(caller, file, versions[some], uploads[some])
+            self._remove(versions[some], uploads[some])
+        self._confirm(file, removed=bool(versions or uploads))
+
+    def _record_strays(
+        self, caller: Caller, file: File, versions: list[ObjectVersion], uploads: list[MultipartInfo]
+    ) -> None:
         strays = tuple(
             fe.StrayVersion(
                 key=one.key,
@@ -115,14 +129,13 @@ class Clearing:
             )
             for one in versions
         )
-        system = self._recorder.system(caller)
+        system, ids = self._recorder.system(caller), tuple(one.upload for one in uploads)
         self._recorder.change(
             system,
             "system.sweep",
             file.id,
-            lambda _, now: c.RecordStrayFound(by=system.actor, now=now, versions=strays, uploads=len(uploads)),
+            lambda _, now: c.RecordStrayFound(by=system.actor, now=now, versions=strays, uploads=ids),
         )
-        self._remove(versions, uploads)
 
     def _found(self, file: File) -> tuple[list[ObjectVersion], list[MultipartInfo]]:
         """Return what stands at the file's keys and should not: nothing of a path that lacks the stored object."""
@@ -154,6 +167,14 @@ class Clearing:
         except MultipartNotFound:
             return False
         return bool(parts) and combined_etag([part.ref for part in parts]) == file.stored.etag
+
+    def _confirm(self, file: File, *, removed: bool) -> None:
+        """Raise StoreUnavailable if the store kept something of what was removed, whatever it answered.
+
+        In a bucket whose versioning was switched on since we looked, what seems to delete only lays a marker.
+        """
+        if removed and any(self._found(file)):
+            raise StoreUnavailable("the store kept something at the file's keys that was to be removed", error="kept")
 
     def _remove(self, versions: list[ObjectVersion], uploads: list[MultipartInfo]) -> None:
         """Remove version by version: otherwise a bucket might only lay a marker over them."""

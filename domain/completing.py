@@ -13,8 +13,9 @@ Life of a completion of bytes that did not come through us whole, and what a cra
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import cast
 from uuid import UUID
 
@@ -22,15 +23,18 @@ from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as fe
 from provenstore.domain.caller import Caller
 from provenstore.domain.errors import (
-    AlreadyExists,
     ContentMismatch,
     ContentTooLarge,
     InvalidInput,
+    ProvenstoreError,
+    Refused,
+    StoreUnavailable,
+    Unavailable,
     WrongState,
 )
-from provenstore.domain.file import Completion, File
+from provenstore.domain.file import REMOVAL_LEASE, Completion, File
 from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import MultipartNotFound, ObjectInfo, ObjectNotFound, PartRef, SourceChanged
+from provenstore.domain.objects import ObjectInfo, ObjectNotFound, PartRef, SourceChanged
 from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.parts import PART_SIZE, combined_etag
 from provenstore.domain.recorder import Recorder, require_store
@@ -143,25 +147,33 @@ class Completing:
         The announced object: Stored. Nothing: it is made of what has arrived; if that cannot be, the upload is open
         again. A stray object: it is recorded, removed, and only then is the upload open again. Until that the
         announcement keeps everybody else out, so that what is removed can be nobody's: not even that of an attempt
-        with the very same bytes.
+        with the very same bytes. A store that fails is tried again until the upload's time is long over; then it is
+        enough that it says what is in the place. One that does not even say that is waited for: what was announced may
+        be there.
         """
         file = self._recorder.file(file_id)
         announced = file.completion
         if announced is None:
             return file
         require_store(file, self._store)
+        if announced.being_removed(self._recorder.clock.now()):
+            return file
         info = self._find(file.path)
-        if info is None and announced.stray:
-            return self._record_stray_removed(caller, file_id, "")
+        if announced.stray:
+            return self._remove_stray(caller, file, announced, info)
         if info is None:
             try:
                 info = self._make(file, announced)
-            except (ContentMismatch, SourceChanged, MultipartNotFound, ObjectNotFound, AlreadyExists):
+            except Refused:
                 info = self._find(file.path)  # another process may have been quicker
+            except ProvenstoreError:
+                if not file.past_hope(self._recorder.clock.now()):
+                    raise
+                info = self._find(file.path)
             if info is None:
                 missing = ContentMismatch(check="missing", expected=announced.etag or announced.sha256, actual=None)
                 return self.record_failure(caller, file_id, "nothing", missing)
-        if not announced.stray and (proven := self._as_announced(file, announced, info)) is not None:
+        if (proven := self._as_announced(file, announced, info)) is not None:
             return self.record_stored(caller, file_id, info, sha256=proven or announced.sha256, verified=bool(proven))
         return self._remove_stray(caller, file, announced, info)
 
@@ -218,19 +230,39 @@ class Completing:
                 digest.update(chunk)
         return digest.hexdigest()
 
-    def _remove_stray(self, caller: Caller, file: File, announced: Completion, info: ObjectInfo) -> File:
-        expected, actual = announced.etag or announced.sha256, info.etag if announced.etag else info.sha256
-        check = "etag" if announced.etag else "sha256"
-        stray = ContentMismatch(check=check, expected=expected, actual=actual)
-        file = self.record_failure(caller, file.id, "stray", stray)
-        still = self._recorder.file(file.id).completion
-        if still is None or not still.stray or still.at != announced.at:
-            return file  # another process has settled it meanwhile
+    def _remove_stray(self, caller: Caller, file: File, announced: Completion, info: ObjectInfo | None) -> File:
+        """Remove what stands in the announced object's place, as the only one who does, and open the upload again."""
+        if info is None:
+            return self._record_stray_removed(caller, file.id, announced.stray_at, "")
+        begun = self._recorder.clock.now()
+        found = self._claim_stray(caller, file.id, announced, info)
+        if found is None:
+            return self._recorder.file(file.id)  # another process removes it, or has settled it meanwhile
+        # Whoever comes here late, having slept, leaves it to the next one.
+        if self._recorder.clock.now() - begun >= REMOVAL_LEASE / 2:
+            return self._recorder.file(file.id)
         try:
             self._store.delete(file.path, version=info.version_id, if_etag=info.etag)
+            kept = self._store.versions(file.path)
         except SourceChanged:
-            return file  # the next one to come here looks again
-        return self._record_stray_removed(caller, file.id, info.etag)
+            return self._recorder.file(file.id)  # the next one to come here looks again
+        except Unavailable:
+            if not file.past_hope(self._recorder.clock.now()):
+                raise
+            return self._recorder.file(file.id)  # nothing can come of it any more: it goes with the upload
+        if any((one.version_id, one.etag) == (info.version_id, info.etag) for one in kept):
+            raise StoreUnavailable("the store kept the object that was to be removed", error="kept")
+        return self._record_stray_removed(caller, file.id, found, info.etag)
+
+    def _claim_stray(self, caller: Caller, file_id: UUID, announced: Completion, info: ObjectInfo) -> datetime | None:
+        """Record that a stray was found; return when, or None if somebody else was quicker to."""
+        expected, actual = announced.etag or announced.sha256, info.etag if announced.etag else info.sha256
+        stray = ContentMismatch(check="etag" if announced.etag else "sha256", expected=expected, actual=actual)
+        seen: list[Completion | None] = []
+        file = self.record_failure(caller, file_id, "stray", stray, seen.append)
+        before, now = seen[-1], file.completion
+        ours = before is not None and before.at == announced.at and now is not None and now.stray_at != before.stray_at
+        return now.stray_at if ours and now is not None else None
 
     # -- recording --------------------------------------------------------------------------------------------
 
@@ -270,29 +302,40 @@ class Completing:
         return in_parts and any(self._store.list_multiparts(key) for key in file.keys)
 
     def record_failure(
-        self, caller: Caller, file_id: UUID, found: c.Found, refusal: ContentMismatch | ContentTooLarge
+        self,
+        caller: Caller,
+        file_id: UUID,
+        found: c.Found,
+        refusal: ContentMismatch | ContentTooLarge,
+        see: Callable[[Completion | None], None] = lambda _: None,
     ) -> File:
-        """Record IntegrityFailed with what the refusal says was expected and found."""
+        """Record IntegrityFailed with what the refusal says was expected and found.
+
+        `see` is told of the announcement that each attempt at recording it decided about.
+        """
         details = refusal.details
         check = str(details.get("check", "size"))
         expected, actual = details.get("expected", details.get("limit")), details.get("actual")
-        return self._recorder.change(
-            caller,
-            "file.upload",
-            file_id,
-            lambda _, now: c.RecordIntegrityFailure(
+
+        def make(file: File, now: datetime) -> c.RecordIntegrityFailure:
+            see(file.completion)
+            return c.RecordIntegrityFailure(
                 by=caller.actor,
                 now=now,
                 found=found,
                 check=cast("c.Check", check),
                 expected=None if expected is None else str(expected),
                 actual=None if actual is None else str(actual),
-            ),
-        )
+            )
 
-    def _record_stray_removed(self, caller: Caller, file_id: UUID, etag: str) -> File:
+        return self._recorder.change(caller, "file.upload", file_id, make)
+
+    def _record_stray_removed(self, caller: Caller, file_id: UUID, found_at: datetime | None, etag: str) -> File:
         return self._recorder.change(
-            caller, "file.upload", file_id, lambda _, now: c.RecordStrayRemoved(by=caller.actor, now=now, etag=etag)
+            caller,
+            "file.upload",
+            file_id,
+            lambda _, now: c.RecordStrayRemoved(by=caller.actor, now=now, etag=etag, found_at=found_at),
         )
 
 

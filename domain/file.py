@@ -57,8 +57,17 @@ class Completion:
     parts: int | None
     etag: str | None
     at: datetime
-    stray: bool = False
-    """Whether another object was found in its place, which is being removed."""
+    stray_at: datetime | None = None
+    """When another object was last found in its place; whoever recorded that removes it, for a while alone."""
+
+    @property
+    def stray(self) -> bool:
+        """Whether another object was found in its place, which is being removed."""
+        return self.stray_at is not None
+
+    def being_removed(self, now: datetime) -> bool:
+        """Whether a stray is still left to whoever found it."""
+        return self.stray_at is not None and now - self.stray_at < REMOVAL_LEASE
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,12 @@ class File:
     """When the file's keys are to be looked at once more; URLs for parts may put it off (`domain.parts`)."""
     looked_after: datetime | None = None
     """The `look_after` that has been dealt with."""
+    strays: frozenset[e.StrayVersion] = frozenset()
+    """What was found at the file's keys since they were last as they should be, and is being removed."""
+    stray_uploads: frozenset[str] = frozenset()
+    """Likewise, the store's ids of unfinished uploads."""
+    verified_at: datetime | None = None
+    """When the whole object was last read and found right."""
     damage: Literal["altered", "missing"] | None = None
     """What a verifying read has found; its content is not given out."""
     private_events: tuple[UUID, ...] = field(default=())
@@ -135,6 +150,19 @@ class File:
         """Whether retention still runs; it counts from Stored, so an unfinished upload is never retained."""
         return self.stored is not None and self.retention is not None and now < self.retention.until
 
+    def past_hope(self, now: datetime) -> bool:
+        """Whether an announced completion has had all the time that the upload had, and its own on top of that."""
+        return now >= self.initiated.upload_expires_at + COMPLETION_GRACE
+
+
+COMPLETION_GRACE = timedelta(minutes=5)
+"""How long an announced completion is left to the process that announced it before another one settles it."""
+
+REMOVAL_LEASE = timedelta(minutes=5)
+"""How long a stray object is left to whoever found it; longer than a request to a store with all its repetitions.
+
+If two removed it, one could sleep before its deletion, and delete what the client has sent meanwhile.
+"""
 
 STRAGGLERS_COME_FOR = timedelta(hours=1)
 """How long after an announcement that came to nothing its process is believed able to wake and publish after all."""
@@ -209,6 +237,7 @@ _UPLOAD_EVENTS = (
     e.IntegrityVerified,
     e.ObjectMissing,
     e.PlaceChecked,
+    e.StrayFound,
     e.StrayRemoved,
     e.UploadAborted,
     e.UploadExpired,
@@ -246,7 +275,7 @@ def _evolve_upload(state: File, event: Event) -> File:
         case e.IntegrityFailed(found="nothing") as data:
             return replace(state, completion=None, look_after=later(state.look_after, data.look_after))
         case e.IntegrityFailed(found="stray") if state.completion is not None:
-            return replace(state, completion=replace(state.completion, stray=True))
+            return replace(state, completion=replace(state.completion, stray_at=event.time))
         case e.StrayRemoved():
             return replace(state, completion=None)
         case e.UploadAborted():
@@ -254,10 +283,19 @@ def _evolve_upload(state: File, event: Event) -> File:
         case e.UploadExpired():
             return replace(state, status="expired", completion=None)
         case e.UploadCleared() as data:
-            return replace(state, cleared=True, reserved=0, looked_after=later(state.looked_after, data.write_until))
+            return replace(_tidy(state, data.write_until), cleared=True, reserved=0)
         case e.PlaceChecked() as data:
-            return replace(state, looked_after=later(state.looked_after, data.look_after))
+            return _tidy(state, data.look_after)
+        case e.StrayFound() as data:
+            uploads = state.stray_uploads.union(data.upload_ids)
+            return replace(state, strays=state.strays.union(data.versions), stray_uploads=uploads)
     return _evolve_integrity(state, event)
+
+
+def _tidy(state: File, looked_after: datetime | None) -> File:
+    """Return the file once nothing stands at its keys but what should."""
+    looked_after = later(state.looked_after, looked_after)
+    return replace(state, looked_after=looked_after, strays=frozenset(), stray_uploads=frozenset())
 
 
 def _evolve_integrity(state: File, event: Event) -> File:
@@ -268,7 +306,7 @@ def _evolve_integrity(state: File, event: Event) -> File:
             return replace(state, damage="missing")
         case e.IntegrityVerified() as data if state.stored is not None:
             proven = state.stored.model_copy(update={"sha256": data.sha256, "sha256_status": "verified"})
-            return replace(state, stored=proven, damage=None)
+            return replace(state, stored=proven, verified_at=event.time, damage=None)
     return state
 
 

@@ -72,9 +72,10 @@ class RecordIntegrityFailure(FileCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordStrayRemoved(FileCommand):
-    """Record that the stray object is gone."""
+    """Record that the stray object is gone that was found at that moment."""
 
     etag: str
+    found_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,7 @@ class RecordStrayFound(FileCommand):
     """Record what stands where nothing should, before it is removed."""
 
     versions: tuple[e.StrayVersion, ...]
-    uploads: int
+    uploads: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,6 +143,7 @@ class StrayFound(EventData):
 
     versions: tuple[StrayVersion, ...]
     uploads: int  # unfinished multipart uploads
+    upload_ids: tuple[str, ...] = ()  # the store's names of these
 
 
 @REGISTRY.register

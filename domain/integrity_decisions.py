@@ -40,10 +40,18 @@ def record_missing(file: File, command: c.RecordMissing) -> Facts:  # noqa: ARG0
 
 
 def record_stray_found(file: File, command: c.RecordStrayFound) -> Facts:
-    """Record what is about to be removed from a file's keys."""
+    """Record what is about to be removed from a file's keys; once is enough until the keys are found as they should be.
+
+    A store that does not let something go is asked again and again, which is nothing new to say.
+    """
     if file.status == "initiated" or file.completion is not None:
         raise WrongState("the upload is open, so what stands at its keys may be its own")
-    return (Fact(e.StrayFound(versions=command.versions, uploads=command.uploads), outcome="failed"),)
+    versions = tuple(one for one in command.versions if one not in file.strays)
+    uploads = tuple(one for one in command.uploads if one not in file.stray_uploads)
+    if not versions and not uploads:
+        return ()
+    data = e.StrayFound(versions=versions, uploads=len(uploads), upload_ids=uploads)
+    return (Fact(data, outcome="failed"),)
 
 
 def record_place_checked(file: File, command: c.RecordPlaceChecked) -> Facts:

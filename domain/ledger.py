@@ -22,7 +22,7 @@ from provenstore.domain.entropy import Entropy
 from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.event_log import Erasure, EventLog, IdempotencyKey
-from provenstore.domain.file import APPROVAL_GOOD_FOR, File, access_stream, file_stream
+from provenstore.domain.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE, File, access_stream, file_stream
 from provenstore.domain.initiating import Initiating
 from provenstore.domain.linking import Linking
 from provenstore.domain.object_store import ObjectStore
@@ -30,7 +30,7 @@ from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.purging import Purging
 from provenstore.domain.reading import Reading
 from provenstore.domain.recorder import Recorder, erasures
-from provenstore.domain.uploading import COMPLETION_GRACE, Uploading
+from provenstore.domain.uploading import Uploading
 from provenstore.domain.verifying import Verifying
 
 _OF_LINKS = ("purpose", "recipient")
@@ -79,6 +79,7 @@ class Ledger:
         self.complete_upload = self.completing.complete
         self.abort_upload = self.clearing.abort
         self.verify_content = self.verifying.verify
+        self.just_verified = self.verifying.just_verified
         self.request_purge = self.purging.request
         self.approve_purge = self.purging.approve
         self.reject_purge = self.purging.reject
@@ -234,7 +235,7 @@ class Ledger:
         if file.completion is not None and now - file.completion.at >= COMPLETION_GRACE:
             file = self.completing.finish(SYSTEM, file_id)
         if file.status == "initiated" and not file.held and now >= file.initiated.upload_expires_at:
-            if file.completion is None:
+            if file.completion is None or (file.completion.stray and file.past_hope(now)):
                 file = self.clearing.expire(SYSTEM, file_id)
         elif file.given_up:
             file = self.clearing.clear(SYSTEM, file_id)

@@ -112,13 +112,21 @@ class PartUploading:
         *,
         size: int,
         md5: str | None = None,
+        upload: str | None = None,
     ) -> Chunk:
         """Take one part of `size` bytes through us and record it.
 
         InvalidInput for a number or size that the upload cannot have, ContentMismatch for other bytes than said;
-        WrongState once the upload is over or being completed: what arrived then goes with the upload.
+        WrongState once the upload is over or being completed: what arrived then goes with the upload. So does a part
+        that was meant for another `upload` of the store's than the one that takes parts now.
         """
         file = self._opened(caller, file_id, recent=True)
+        if upload not in (None, file.multipart):
+            file = self._opened(caller, file_id)
+            if upload != file.multipart:
+                refusal = WrongState("the upload was opened anew since the URL was signed; ask for another one")
+                self._recorder.deny(caller, file, "file.upload", refusal)
+                raise refusal
         expected = _size_of(file, number)
         part_size = _part_size(file)
         if size > part_size or (expected is not None and size != expected):

@@ -134,8 +134,11 @@ def record_integrity_failure(file: File, command: c.RecordIntegrityFailure) -> F
     if command.found == "at_rest":
         return altered(file, command)
     require_open(file)
-    if command.found != "arriving" and (file.completion is None or file.completion.stray):
+    announced = file.completion
+    if command.found == "nothing" and (announced is None or announced.stray):
         return ()  # another process, settling the same announcement, was quicker
+    if command.found == "stray" and (announced is None or announced.being_removed(command.now)):
+        return ()  # and removes it
     data = e.IntegrityFailed(
         found=command.found,
         check=command.check,
@@ -147,14 +150,19 @@ def record_integrity_failure(file: File, command: c.RecordIntegrityFailure) -> F
 
 
 def record_stray_removed(file: File, command: c.RecordStrayRemoved) -> Facts:
-    """Open the upload again, now that nothing stands in the file's place."""
-    if file.completion is None or not file.completion.stray:
+    """Open the upload again, now that nothing stands in the file's place, and nobody is about to remove it."""
+    if file.completion is None or not file.completion.stray or file.completion.stray_at != command.found_at:
         return ()
     return (Fact(e.StrayRemoved(etag=command.etag), decision="one-completion/1"),)
 
 
 def abort(file: File, command: c.Abort) -> Facts:
-    """Give an unfinished upload up, unless a hold stands on it or its bytes are being published."""
+    """Give an unfinished upload up, unless a hold stands on it or its bytes are being published.
+
+    Once it is given up, there is nothing to do: whoever asks again may not have heard the answer.
+    """
+    if file.status == "aborted":
+        return ()
     require_open(file)
     if file.held:
         raise LegalHold("a legal hold on the upload refuses to abort it", rule="hold-refuses-abort")
@@ -169,7 +177,9 @@ def expire_upload(file: File, command: c.ExpireUpload) -> Facts:
     require_open(file)
     if file.held:
         raise LegalHold("a legal hold on the upload refuses its expiry", rule="hold-refuses-expiry")
-    _not_completing(file)
+    if not (file.completion is not None and file.completion.stray and file.past_hope(command.now)):
+        # Of an announcement in whose place a stray stands nothing can come any more, even if it cannot be removed.
+        _not_completing(file)
     if command.now < file.initiated.upload_expires_at:
         raise WrongState("the upload's time has not passed")
     return (Fact(e.UploadExpired(), decision="hold-refuses-expiry/1"),)

@@ -11,7 +11,6 @@ Life of a streamed upload, and what a crash leaves at each point:
 
 import hashlib
 from collections.abc import Iterable
-from datetime import timedelta
 from uuid import UUID
 
 from provenstore.domain import file_commands as c
@@ -29,9 +28,6 @@ from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import Digests
 from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.upload_decisions import require_open
-
-COMPLETION_GRACE = timedelta(minutes=5)
-"""How long an announced completion is left to the process that announced it before another one settles it."""
 
 
 class Uploading:

@@ -7,6 +7,7 @@ content is not given out any more. Nothing is changed in the store.
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from provenstore.domain import file_commands as c
@@ -29,6 +30,10 @@ class Reading:
     parts_etag: str | None  # as S3 makes it of parts of the upload's size
 
 
+ENOUGH_FOR = timedelta(minutes=1)
+"""How long a reading answers further requests for one: reading is dear, and asking is cheap."""
+
+
 class Verifying:
     """Reads objects whole and records what that proves."""
 
@@ -36,6 +41,13 @@ class Verifying:
         """Record with `recorder`, read from `store`."""
         self._recorder = recorder
         self._store = store
+
+    def just_verified(self, caller: Caller, file_id: UUID) -> File | None:
+        """Return the file if its object was read whole and found right within the last minute, else None."""
+        file = self._recorder.authorised_file(caller, "file.verify", file_id)
+        if not _has_content(file) or file.damage is not None or file.verified_at is None:
+            return None
+        return file if self._recorder.clock.now() - file.verified_at < ENOUGH_FOR else None
 
     def verify(self, caller: Caller, file_id: UUID, progress: Callable[[int], None] | None = None) -> File:
         """Read the stored object from end to end and record IntegrityVerified, IntegrityFailed or ObjectMissing.
@@ -45,7 +57,7 @@ class Verifying:
         """
         file = self._recorder.authorised_file(caller, "file.verify", file_id)
         stored = file.stored
-        if stored is None or file.status == "purged" or (file.purge is not None and file.purge.started is not None):
+        if stored is None or not _has_content(file):
             raise WrongState(f"the file is {file.status.replace('_', ' ')}; there is no content", status=file.status)
         info = self.compare(caller, file)
         if info is None:
@@ -109,6 +121,12 @@ class Verifying:
         return self._recorder.change(
             caller, "file.verify", file_id, lambda _, now: c.RecordMissing(by=caller.actor, now=now)
         )
+
+
+def _has_content(file: File) -> bool:
+    """Whether there is an object, and it is not being destroyed."""
+    destroyed = file.status == "purged" or (file.purge is not None and file.purge.started is not None)
+    return file.stored is not None and not destroyed
 
 
 def _read(reader: ObjectReader, part_size: int | None, progress: Callable[[int], None] | None) -> Reading:

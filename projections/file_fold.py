@@ -43,7 +43,8 @@ class FileFold:
         row = _disposed(row, event)
         row = _described(row, event, values)
         row = _held(row, event, values)
-        if row.pending != before.pending:
+        # An approval given anew counts from then.
+        if row.pending != before.pending or isinstance(event.data, events.PurgeApproved):
             row = replace(row, pending_since=event.time if row.pending else None)
         return replace(row, version=event.version) if event.stream.startswith("file:") else row
 

@@ -62,10 +62,13 @@ class Page:
 class Jobs:
     """Jobs as operators and the background work see them, through the role that owns the read models."""
 
-    def __init__(self, pool: Pool, *, grace: timedelta) -> None:
-        """Work through `pool`; an announced completion is left to its own process for `grace`."""
+    def __init__(self, pool: Pool, *, grace: timedelta, approval: timedelta) -> None:
+        """Work through `pool`.
+
+        An announced completion is left to its own process for `grace`; `approval` is how long one carries a purge.
+        """
         self._pool = pool
-        self._grace = grace
+        self._limits = {"grace": grace, "approval": approval}
 
     def list(
         self,
@@ -86,6 +89,7 @@ class Jobs:
             raise InvalidInput("limit", f"is not between 1 and {MAX_PAGE:,}", limit=MAX_PAGE)
         position, ordinal = (0, 0) if cursor is None else divmod(decode_cursor(_CURSOR, cursor), _ORDINALS)
         found = self._select(
+            now=now,
             until=_FOREVER if upcoming else now,
             ready=None,
             kinds=[*kinds],
@@ -104,6 +108,7 @@ class Jobs:
         """Yield what is due and need not be left alone any longer, page by page: each job at most once."""
         position = ordinal = 0
         while found := self._select(
+            now=now,
             until=now,
             ready=now,
             kinds=[*kinds],
@@ -133,11 +138,16 @@ class Jobs:
             with reading(self._pool) as connection:
                 connection.execute(queries("jobs")["done"], {"file": job.file, "kind": job.kind})
 
-    def forget(self) -> int:
+    def hurry(self, file: str, kinds: Sequence[Kind], now: datetime) -> None:
+        """Let a file's jobs of these kinds be tried in the next round, however often that was in vain."""
+        with reading(self._pool) as connection:
+            connection.execute(queries("jobs")["hurry"], {"file": file, "kinds": [*kinds], "now": now})
+
+    def forget(self, now: datetime) -> int:
         """Forget the attempts of jobs that are no more, and return how many were."""
         texts = queries("jobs")
         with reading(self._pool) as connection:
-            values = {"until": _FOREVER, "grace": self._grace}
+            values = {"until": _FOREVER, "now": now, **self._limits}
             return connection.execute(f"{texts['jobs']}\n{texts['forget']}", values).rowcount
 
     def _select(self, **asked: Any) -> tuple[Job, ...]:
@@ -145,7 +155,7 @@ class Jobs:
         with reading(self._pool) as connection:
             connection.execute(queries("projection")["utc"])
             rows = connection.cursor(row_factory=class_row(Job))
-            return tuple(rows.execute(f"{texts['jobs']}\n{texts['list']}", {**asked, "grace": self._grace}))
+            return tuple(rows.execute(f"{texts['jobs']}\n{texts['list']}", {**asked, **self._limits}))
 
 
 def prepare_attempts(connection: Connection[Any]) -> None:

@@ -85,7 +85,7 @@ class Custody(Protocol):
         """Answer the certificate of a file's destruction."""
 
     def verify_content(self, file_id: str) -> Document:
-        """Read the whole content where it is stored; answers {"file_id", "outcome", "size", "sha256"}."""
+        """Read the content where it is stored; answers {"file_id", "outcome", "size", "sha256", "verified_at"}."""
 
     def jobs(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
         """Answer a page {"jobs", "next"} of the background work."""

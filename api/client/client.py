@@ -156,8 +156,11 @@ class Client:
     # -- background work -----------------------------------------------------------------------------------
 
     def verify_content(self, file_id: str) -> Document:
-        """Have the whole content read; answers {"file_id", "outcome", "size", "sha256"}."""
-        return self._http.wait(_file(file_id, "verification"))
+        """Have the whole content read, even if that was just done.
+
+        Answers {"file_id", "outcome", "size", "sha256", "verified_at"}.
+        """
+        return self._http.wait(f"{_file(file_id, 'verification')}?again=true")
 
     def jobs(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
         """Answer a page {"jobs", "next"} under "kind", "workspace" and "upcoming"."""

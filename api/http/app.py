@@ -15,6 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.api.http.envelope import Envelope
 from provenstore.api.http.problems import add_problem_handlers
+from provenstore.api.http.readings import Readings
 from provenstore.api.http.routes import (
     content,
     custody,
@@ -52,6 +53,7 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
         services = opening() if opening is not None else open_services(settings)
         to_thread.current_default_thread_limiter().total_tokens = settings.threads
         app.state.transfers = CapacityLimiter(MAX_TRANSFERS)
+        app.state.readings = Readings()
         # Opening and closing wait for processes and threads; the loop must not.
         app.state.services = await to_thread.run_sync(services.__enter__)
         try:

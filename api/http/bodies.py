@@ -1,5 +1,6 @@
 """What requests may say: one closed model per body. Shapes only; limits that have a reason stand in the domain."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,7 @@ from provenstore.domain.objects import PartRef
 from provenstore.domain.store_call import Outcome, StoreAct
 from provenstore.projections.jobs import Kind
 
+_DIGITS = re.compile(r"[0-9]{1,16}")
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
@@ -29,7 +31,15 @@ def _in_range(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
+def _plain(value: Any) -> Any:
+    """Refuse what pydantic would take for a number: 1.0, +1, 1_0, digits of other scripts."""
+    if isinstance(value, str) and not _DIGITS.fullmatch(value):
+        raise ValueError("is not a number in plain decimal digits")
+    return value
+
+
 Time = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_in_range)]
+PartNumber = Annotated[int, BeforeValidator(_plain)]
 Count = Annotated[int, Field(strict=True, ge=0, le=MAX_INTEGER)]
 Text = Annotated[str, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]

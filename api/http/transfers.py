@@ -57,8 +57,11 @@ async def receive_content(arrival: Arrival, file_id: UUID) -> Response:
     return await to_thread.run_sync(file_answer, services, caller, file_id)
 
 
-async def receive_part(arrival: Arrival, file_id: UUID, number: int) -> Response:
-    """Stream one part in, and answer what is recorded of it; by its ETag the completion names it."""
+async def receive_part(arrival: Arrival, file_id: UUID, number: int, part_of: str | None = None) -> Response:
+    """Stream one part in, and answer what is recorded of it; by its ETag the completion names it.
+
+    `part_of` is the store's upload that a signed URL is for.
+    """
     services, md5 = arrival.services, _md5(arrival.content_md5)
     upload = Upload(arrival.request, services.settings.stall_timeout)
     size = upload.size
@@ -66,7 +69,7 @@ async def receive_part(arrival: Arrival, file_id: UUID, number: int) -> Response
         raise LengthMissing
 
     def store(blocks: Iterator[bytes]) -> Chunk:
-        return services.ledger.upload_part(arrival.caller, file_id, number, blocks, size=size, md5=md5)
+        return services.ledger.upload_part(arrival.caller, file_id, number, blocks, size=size, md5=md5, upload=part_of)
 
     chunk = await upload.feed(store, arrival.request.app.state.transfers)
     return JSONResponse(views.part_json(chunk), headers={"ETag": f'"{chunk.etag}"'})

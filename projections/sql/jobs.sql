@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS provenstore_read.job_attempt (
 -- name: jobs
 -- All jobs due by %(until)s, before any statement below. A file's kinds are numbered in the order in which they are
 -- done. Held is held back; an approved purge and an expiry wait for the end of a retention, a started purge does not.
+-- An approval that is too old at %(now)s, or will be when the retention ends, carries nothing.
 WITH job AS (
     SELECT f.id AS file, f.workspace, f.created_position AS position, 1 AS ordinal, 'complete' AS kind,
         f.pending_since + %(grace)s AS due_at
@@ -33,6 +34,7 @@ WITH job AS (
     SELECT f.id, f.workspace, f.created_position, 3, 'purge', greatest(f.pending_since, f.retention_until)
     FROM provenstore_read.file_index f
     WHERE f.pending = 'purge' AND f.disposal = 'approved' AND f.holds = 0
+        AND greatest(%(now)s, f.retention_until) <= f.pending_since + %(approval)s
     UNION ALL
     SELECT f.id, f.workspace, f.created_position, 4, 'expire', f.upload_expires_at
     FROM provenstore_read.file_index f
@@ -79,6 +81,11 @@ VALUES (%(file)s, %(kind)s, 1, %(code)s, %(now)s, %(next_at)s)
 ON CONFLICT (file, kind) DO UPDATE
 SET attempts = job_attempt.attempts + 1, last_code = excluded.last_code, last_at = excluded.last_at,
     next_at = excluded.next_at;
+
+-- name: hurry
+-- The job is tried as soon as somebody comes to it.
+UPDATE provenstore_read.job_attempt SET next_at = %(now)s
+WHERE file = %(file)s AND kind = ANY(%(kinds)s) AND next_at > %(now)s;
 
 -- name: done
 -- The job succeeded, or there was nothing to do for it.

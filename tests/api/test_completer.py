@@ -129,11 +129,11 @@ def test_a_purge_that_failed_is_done_when_asked_for(site: Site) -> None:
         site.ledger.request_purge(ROOT, file_id, None)
     for _ in range(3):
         with pytest.raises(StoreUnavailable):
-            site.completer.retry(file_id)
+            site.completer.retry(file_id, verify=True)
     assert site.jobs(file_id)["purge"] == 3
     site.outage.away = False
     assert site.settle() == Round(done=0, failed=0)
-    assert "purge" not in {job.kind for job in site.completer.retry(file_id)}
+    assert "purge" not in {job.kind for job in site.completer.retry(file_id, verify=True)}
     assert site.ledger.recorder.file(file_id).status == "purged"
 
 
@@ -191,7 +191,10 @@ def test_a_file_that_cannot_be_read_now_waits(on_bucket: Site) -> None:
     assert on_bucket.types(file_id)[-1] == "stored"
     assert on_bucket.jobs(file_id)["verify"] == 1
     on_bucket.outage.away = False
-    assert "verify" not in {job.kind for job in on_bucket.completer.retry(file_id)}
+    (job,) = on_bucket.completer.retry(file_id, verify=False)
+    assert (job.kind, job.attempts, job.next_at <= on_bucket.clock.now()) == ("verify", 1, True)
+    assert on_bucket.types(file_id)[-1] == "stored"  # whoever asked does not wait for a reading
+    assert "verify" not in {job.kind for job in on_bucket.completer.retry(file_id, verify=True)}
     assert on_bucket.types(file_id)[-1] == "integrity_verified"
 
 

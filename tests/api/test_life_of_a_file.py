@@ -220,6 +220,9 @@ def test_abort(tenant: Tenant) -> None:
     service = tenant.client("service")
     file_id = tenant.new(service, size=10).json()["file"]["id"]
     assert service.delete(f"/v1/files/{file_id}/upload", params={"reason": "no"}).json()["status"] == "aborted"
+    again = service.delete(f"/v1/files/{file_id}/upload")
+    assert (again.status_code, again.json()["status"]) == (200, "aborted")
+    assert tenant.types(file_id) == ["upload_initiated", "upload_aborted", "upload_cleared"]
     late = service.put(f"/v1/files/{file_id}/content", content=b"0123456789")
     assert (late.status_code, late.json()["code"]) == (409, "wrong-state")
     used = tenant.api.client().get(f"/v1/workspaces/{tenant.id}").json()["used"]

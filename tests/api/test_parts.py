@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -210,6 +211,14 @@ def test_numbers_that_the_upload_cannot_have(make_tenant: Callable[[], Tenant], 
     assert "chunk_uploaded" not in tenant.types(upload.id)
 
 
+@pytest.mark.parametrize("number", ["2.0", "+2", "%202", "2_0", "0x2", "%D9%A2", "2e0", "1" * 17])
+def test_numbers_of_parts_are_plain_digits(make_tenant: Callable[[], Tenant], number: str) -> None:
+    """What some readers take for the same number is a mistake of whoever wrote it."""
+    upload = Uploading(make_tenant())
+    refused = upload.put(number, SECOND)
+    assert (_code(refused), refused.json()["field"]) == ((422, "invalid-input"), "number")
+
+
 @pytest.mark.parametrize("numbers", [[], [1, 1], list(range(1, 1_002)), "1", None])
 def test_lists_of_parts_that_are_refused(make_tenant: Callable[[], Tenant], numbers: Any) -> None:
     """None, one twice, too many, or no list."""
@@ -286,6 +295,21 @@ def test_who_may(tenant: Tenant, make_tenant: Callable[[], Tenant]) -> None:
     ]
     assert [_code(one) for one in foreign] == [(404, "not-found")] * 4
     assert _code(upload.service.post(f"{upload.at}/verification")) == (409, "wrong-state")
+
+
+def test_a_signed_url_is_for_one_upload_of_the_store(make_tenant: Callable[[], Tenant]) -> None:
+    """Where the store lost it and another was opened, what was signed for the first writes nothing into the second."""
+    tenant = make_tenant()
+    upload, ledger = Uploading(tenant), tenant.api.services.ledger
+    (one,) = upload.urls(2)
+    first = ledger.recorder.file(UUID(upload.id))
+    ledger.store.abort_multipart(first.path, str(first.multipart))
+    assert upload.put(1, FIRST).status_code == 409  # the store has given the first up; it is opened anew
+    nobody = tenant.api.anonymous(one["headers"])
+    assert _code(nobody.put(one["url"], content=SECOND)) == (409, "wrong-state")
+    assert upload.service.get(f"{upload.at}/parts").json()["parts"] == []
+    (one,) = upload.urls(2)
+    assert nobody.put(one["url"], content=SECOND).status_code == 200
 
 
 def test_signed_part_urls_that_are_not_good(make_tenant: Callable[[], Tenant]) -> None:

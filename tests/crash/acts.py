@@ -10,8 +10,8 @@ import httpx
 from tests.crash.killable import WORKSPACE, Killable
 
 CONTENT = b"%PDF-1.7 a chapter"
-IN_TIME = timedelta(minutes=10)
-"""Longer than an announced completion is left alone."""
+IN_TIME = timedelta(minutes=20)
+"""Longer than an announced completion is left alone, and than a URL for writing lives."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,24 +31,27 @@ class Act:
     ends: str
     repeatable: bool = True
     """Whether the client may send it once more under the same idempotency key, and be answered 2xx."""
+    once: bool = True
+    """Whether sending it again is no act of its own, so that it stands in the log once."""
 
 
 # -- how clients send things -------------------------------------------------------------------------------
 
 
-def _post(server: Killable, who: str, file: str, verb: str, **body: object) -> httpx.Response:
+def post(server: Killable, who: str, file: str, verb: str, **body: object) -> httpx.Response:
     """Send a command on a file under an idempotency key that is the same whenever it is sent."""
     key = {"Idempotency-Key": f"{verb}-{file}"}
     return server.call(who, "POST", f"/v1/files/{file}/{verb}", headers=key, json=body)
 
 
-def initiate(server: Killable, name: str) -> httpx.Response:
-    """Initiate a file of this name."""
+def initiate(server: Killable, name: str, **said: object) -> httpx.Response:
+    """Initiate a file of this name, of which more may be said."""
     body = {
         "workspace": WORKSPACE,
         "filename": f"{name}.pdf",
         "media_type": "application/pdf",
         "category": "misc",
+        **said,
     }
     return server.call("service", "POST", "/v1/files", headers={"Idempotency-Key": name}, json=body)
 
@@ -65,27 +68,27 @@ def abort(server: Killable, file: str) -> httpx.Response:
 
 def delete(server: Killable, file: str) -> httpx.Response:
     """Take the content out of reach."""
-    return _post(server, "service", file, "delete", reason="done with it")
+    return post(server, "service", file, "delete", reason="done with it")
 
 
 def restore(server: Killable, file: str) -> httpx.Response:
     """Bring the content back."""
-    return _post(server, "alice", file, "restore")
+    return post(server, "alice", file, "restore")
 
 
 def request_purge(server: Killable, file: str) -> httpx.Response:
     """Ask for the destruction."""
-    return _post(server, "alice", file, "purge", reason="no longer needed")
+    return post(server, "alice", file, "purge", reason="no longer needed")
 
 
 def approve(server: Killable, file: str) -> httpx.Response:
     """Agree to it, as somebody else."""
-    return _post(server, "bob", file, "purge/approve")
+    return post(server, "bob", file, "purge/approve")
 
 
 def hold(server: Killable, file: str) -> httpx.Response:
     """Forbid it, as a third person."""
-    return _post(server, "carol", file, "legal-holds", name="matter 7", reason="litigation")
+    return post(server, "carol", file, "legal-holds", name="matter 7", reason="litigation")
 
 
 # -- where the commands begin ------------------------------------------------------------------------------
@@ -128,14 +131,14 @@ def purge_requested(server: Killable) -> str:
 
 # -- the commands ------------------------------------------------------------------------------------------
 
-_APPEND = ("log.append:before", "log.append:after")
-_PURGE_STEPS = (*_APPEND, *_APPEND, "store.delete:before", "store.delete:after", *_APPEND)
+APPEND = ("log.append:before", "log.append:after")
+_PURGE_STEPS = (*APPEND, *APPEND, "store.delete:before", "store.delete:after", *APPEND)
 
 ACTS = {
     "initiate": Act(
         prepare=a_name,
         command=initiate,
-        effects=_APPEND,
+        effects=APPEND,
         records=("upload_initiated",),
         begins="none",
         ends="initiated",
@@ -143,7 +146,7 @@ ACTS = {
     "upload": Act(
         prepare=initiated,
         command=upload,
-        effects=("store.put:before", *_APPEND, "store.put:after", *_APPEND),
+        effects=("store.put:before", *APPEND, "store.put:after", *APPEND),
         records=("stored",),
         begins="initiated",
         ends="stored",
@@ -152,16 +155,15 @@ ACTS = {
     "abort": Act(
         prepare=initiated,
         command=abort,
-        effects=(*_APPEND, *_APPEND),
+        effects=(*APPEND, *APPEND),
         records=("upload_aborted", "upload_cleared"),
         begins="initiated",
         ends="aborted",
-        repeatable=False,
     ),
     "delete": Act(
         prepare=stored,
         command=delete,
-        effects=_APPEND,
+        effects=APPEND,
         records=("soft_deleted",),
         begins="stored",
         ends="soft_deleted",
@@ -169,7 +171,7 @@ ACTS = {
     "restore": Act(
         prepare=deleted,
         command=restore,
-        effects=_APPEND,
+        effects=APPEND,
         records=("restored",),
         begins="soft_deleted",
         ends="stored",
@@ -177,7 +179,7 @@ ACTS = {
     "request purge": Act(
         prepare=deleted,
         command=request_purge,
-        effects=_APPEND,
+        effects=APPEND,
         records=("purge_requested",),
         begins="soft_deleted",
         ends="soft_deleted",

@@ -29,7 +29,13 @@ from tests.crash.serve_step_by_step import AHEAD, CONTROL
 READY = re.compile(r"Provenstore on (http://127\.0\.0\.1:\d+), data directory ")
 ROOT = Caller(Actor("root", "person", "cli"), frozenset({"admin"}), None)
 WORKSPACE = "acme"
-PEOPLE: Mapping[str, Role] = {"service": "service", "alice": "records", "bob": "approver", "carol": "records"}
+PEOPLE: Mapping[str, Role] = {
+    "service": "service",
+    "alice": "records",
+    "bob": "approver",
+    "carol": "records",
+    "olga": "operator",
+}
 PATIENCE = 30.0
 """Seconds to wait for anything that is certain to come."""
 
@@ -44,13 +50,15 @@ _NEVER = timedelta(0)
 
 @dataclass
 class Ground:
-    """A data directory, and keys of four people to its workspace."""
+    """A data directory, keys of five people to its workspace, and what their clients keep of the answers."""
 
     settings: Settings
     control: Path
     keys: dict[str, str] = field(default_factory=dict)
     ahead: timedelta = timedelta()
     """How far the clocks of servers have been moved: it never goes back."""
+    signed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """For files whose bytes go to a signed URL: where, and with which headers."""
 
     def prepare(self) -> "Ground":
         """Create the workspace and the keys, and return itself."""
@@ -64,14 +72,18 @@ class Ground:
         return self
 
     @contextmanager
-    def serving(self, *, pass_time: timedelta = _NEVER, stop_at: int = 0) -> Iterator["Killable"]:
+    def serving(self, *, pass_time: timedelta = _NEVER, stop_at: int = 0, idle: bool = False) -> Iterator["Killable"]:
         """Start a server whose clock is further ahead; it is killed at the end if it has not been ended before.
 
-        With `stop_at` its background work stops at that step of it, which may be before anything is served.
+        With `stop_at` its background work stops at that step of it, which may be before anything is served; with `idle`
+        it has none.
         """
         self.ahead += pass_time
-        for name in ("steps", "stop_at", "swept"):
+        for name in ("steps", "stop_at", "swept", "verified", "idle"):
             (self.control / name).unlink(missing_ok=True)
+        if idle:
+            for name in ("idle", "swept", "verified"):
+                (self.control / name).touch()
         if stop_at:
             _write(self.control / "stop_at", stop_at)
         environment = {
@@ -96,6 +108,7 @@ class Killable:
 
     def __init__(self, ground: Ground, process: subprocess.Popen[bytes], said: Path) -> None:
         self._keys, self._control = ground.keys, ground.control
+        self.signed = ground.signed
         self._process, self._said = process, said
         self._client = httpx.Client(timeout=PATIENCE)
         self._pool = ThreadPoolExecutor(MAX_STUCK)
@@ -106,13 +119,22 @@ class Killable:
         self._await(lambda: READY.search(self._said.read_text()) is not None, "no server")
         found = READY.search(self._said.read_text())
         self._url = found[1] if found else ""
-        self._await((self._control / "swept").exists, "no background work")
+        for name in ("swept", "verified"):
+            self._await((self._control / name).exists, "no background work")
         return self
 
     def call(self, who: str, method: str, path: str, **about: Any) -> httpx.Response:
         """Send one request as somebody."""
         headers = {"Authorization": f"Bearer {self._keys[who]}", **about.pop("headers", {})}
         return self._client.request(method, f"{self._url}{path}", headers=headers, **about)
+
+    def send(self, file: str, content: bytes) -> httpx.Response:
+        """Send content to the signed URL that was answered for a file, without a key."""
+        signed = self.signed[file]
+        # A URL that leads to us leads to the server that answered it, whose port is another one's now.
+        _, ours, token = signed["url"].partition("/v1/signed/")
+        url = f"{self._url}{ours}{token}" if ours else signed["url"]
+        return self._client.put(url, content=content, headers=signed["headers"])
 
     def status(self, file: str) -> str:
         """Return the state of a file."""

@@ -23,7 +23,8 @@ from provenstore.api.sweeper import Sweeper
 from provenstore.domain.errors import Unavailable
 
 CONTROL = "CRASH_CONTROL"
-"""Environment variable: a folder with `steps`, one a line, `stop_at`, the line to stop at, and `swept`."""
+"""Environment variable: a folder of files. `steps`: one a line; `stop_at`: the line to stop at. `swept`, `verified`:
+the one round of each kind of background work is over; `idle`: there is to be none."""
 AHEAD = "CRASH_AHEAD"
 """Environment variable: seconds by which this process's clock is ahead."""
 
@@ -92,12 +93,26 @@ def main() -> None:
             return datetime.now(UTC) + ahead
 
     class SeenSweeper(Sweeper):
+        def __init__(self, services: Services) -> None:
+            # One round at the start: a later one would take steps between those of the commands.
+            super().__init__(services, every=timedelta(days=1).total_seconds())
+
+        def _going(self) -> bool:
+            return super()._going() and not (folder / "idle").exists()
+
         def sweep(self) -> Round:
             # A round settles what the list knows; the one that counts knows everything.
             wait_for_projections(self._services)
             found = super().sweep()
             (folder / "swept").touch()
             return found
+
+        def _verify(self) -> None:
+            wait_for_projections(self._services)
+            leads = self._going()
+            super()._verify()
+            if leads:
+                (folder / "verified").touch()
 
     def stepwise(name: str, build: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *args, **kwargs: Stepwise(name, build(*args, **kwargs), steps)

@@ -9,13 +9,17 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from uuid import UUID
 
 from provenstore.api.services import Services
 from provenstore.api.wiring import open_services
 from tests.crash import acts
-from tests.crash.acts import ACTS, IN_TIME
+from tests.crash.acts import IN_TIME
 from tests.crash.killable import Ground, Killable
+from tests.crash.ways_up import WAYS_UP
 from tests.crash.whole import check_whole, events_of, files_named
+
+ACTS = acts.ACTS | WAYS_UP
 
 A_DAY = timedelta(hours=25)
 """Longer than an upload is kept open."""
@@ -50,10 +54,14 @@ def test_commands_that_are_killed(ground: Ground) -> None:
         with ground.serving() as server:
             _try_again(server.ready(), victims)
             _interrupt(server, steps, turn, victims)
-    with ground.serving(pass_time=IN_TIME) as server:
+    with ground.serving() as server:
         _try_again(server.ready(), victims)
-        server.stop()
     assert [victim for victim in victims if victim.returns and not victim.told] == []
+    # What was announced is settled, and what was given up is cleared; then what nobody goes on with expires.
+    for passed in (IN_TIME, A_DAY):
+        with ground.serving(pass_time=passed) as server:
+            _try_again(server.ready(), victims)
+            server.stop()
     assert {victim.held for victim in victims} == {None, True, False}
     with open_services(ground.settings, sweep=False, make=False) as services:
         outcomes = [_outcome(services, victim) for victim in victims]
@@ -113,9 +121,8 @@ def _outcome(services: Services, victim: Victim) -> str:
     """Return what became of a victim."""
     act, log = ACTS[victim.act], services.ledger.log
     file = files_named(log).get(victim.name)
-    recorded = Counter(events_of(log, file)) if file else Counter[str]()
-    counts = [recorded[record] for record in act.records]
-    status = services.ledger.recorder.file(file).status if file else "none"
+    status, recorded = _become(services, file) if file else ("none", Counter[str]())
+    counts = [recorded[record] if act.once else min(1, recorded[record]) for record in act.records]
     if victim.held:
         # The approval stands; what it was for was called off by the hold.
         whole = status == act.begins and not {"purge_started", "purged"} & recorded.keys()
@@ -125,6 +132,15 @@ def _outcome(services: Services, victim: Victim) -> str:
     if status == act.begins and set(counts) == {0} and not victim.told:
         return "as if never asked for"
     return f"{victim}: {status} after {dict(recorded)}"
+
+
+def _become(services: Services, file: UUID) -> tuple[str, Counter[str]]:
+    """Return what a file was, and how often what had happened to it, before the day that ends unfinished uploads."""
+    found, recorded = services.ledger.recorder.file(file), Counter(events_of(services.ledger.log, file))
+    if found.status != "expired":
+        return found.status, recorded
+    del recorded["upload_cleared"]
+    return "initiated", recorded
 
 
 def test_an_expiry_that_is_killed(ground: Ground) -> None:

@@ -236,7 +236,7 @@ def suppressing(act: Callable[..., object], *args: Any, **kwargs: Any) -> None:
         act(*args, **kwargs)
 
 
-_CLEARING = [("list_multiparts", 1), ("abort_multipart", 1), ("versions", 1)]
+_CLEARING = [("list_multiparts", 1), ("abort_multipart", 1), ("versions", 1), ("list_multiparts", 2), ("versions", 2)]
 _PURGING = [
     *[("versions", 1), ("get", 1), ("versions", 2), ("delete", 1)],
     *[("list_multiparts", 1), ("abort_multipart", 1), ("versions", 3), ("list_multiparts", 2)],
@@ -248,7 +248,7 @@ EFFECTS: dict[str, list[tuple[str, int]]] = {
     "upload": [("put", 1), ("list_multiparts", 1)],
     "upload again": [("put", 1), ("head", 1), ("list_multiparts", 1)],
     "settle announced": [("head", 1), ("list_multiparts", 1)],
-    "settle usurped": [("head", 1), ("delete", 1)],
+    "settle usurped": [("head", 1), ("delete", 1), ("versions", 1)],
     "abort": _CLEARING,
     "expire": _CLEARING,
     "expire file": [],
@@ -263,10 +263,15 @@ EFFECTS: dict[str, list[tuple[str, int]]] = {
     "settle landed": [("head", 1), ("head", 2), *_COPYING],
     "settle copied": [("head", 1), *_COPYING[1:]],
     "abort parts": [
-        *[("list_multiparts", 1), ("list_multiparts", 2), ("abort_multipart", 1), ("abort_multipart", 2)],
-        *[("versions", 1), ("versions", 2)],
+        *[("abort_multipart", 1), ("abort_multipart", 2)],
+        *[("list_multiparts", number) for number in range(1, 5)],
+        *[("versions", number) for number in range(1, 5)],
     ],
-    "look again": [("versions", 1), ("versions", 2), *_LOOKING_BESIDE, ("delete", 1), ("head", 1)],
+    "look again": [
+        *[("versions", number) for number in range(1, 5)],
+        *[("list_multiparts", number) for number in range(1, 5)],
+        *[("delete", 1), ("head", 1)],
+    ],
     "verify": [("head", 1), ("get", 1)],
 }
 REFUSED = {

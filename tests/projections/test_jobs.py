@@ -17,7 +17,7 @@ from shelf import index
 Connection = psycopg.Connection[Any]
 Pool = ConnectionPool[Any]
 
-GRACE = timedelta(minutes=5)
+GRACE, APPROVAL = timedelta(minutes=5), timedelta(days=30)
 SOON, LATER = START + timedelta(hours=1), START + timedelta(hours=2)
 REQUESTED = f.CompletionRequested(size=1, sha256=None, md5=None, parts=None, quota_bytes=0)
 STARTED = f.PurgeStarted(purge="p", sha256=None, versions=())
@@ -25,7 +25,7 @@ STARTED = f.PurgeStarted(purge="p", sha256=None, versions=())
 
 @pytest.fixture
 def jobs(runner_pool: Pool) -> Jobs:
-    return Jobs(runner_pool, grace=GRACE)
+    return Jobs(runner_pool, grace=GRACE, approval=APPROVAL)
 
 
 def listed(jobs: Jobs, now: datetime, *kinds: Kind, **asked: Any) -> list[tuple[str, str]]:
@@ -104,6 +104,28 @@ def test_places_are_looked_at_again_and_claims_are_verified(connection: Connecti
     assert listed(jobs, SOON, "verify") == [("looked", "verify")]
 
 
+def test_an_approval_carries_a_purge_for_a_while(connection: Connection, jobs: Jobs) -> None:
+    """Then it is no job any more, nor will be, until somebody approves anew; one that has started goes on."""
+    log = MemoryLog()
+    for file in ("approved", "alone", "started", "kept"):
+        add_file(log, file)
+        log.add(f"file:{file}", f.SoftDeleted())
+        log.add(f"file:{file}", f.PurgeRequested(purge="p", four_eyes=file != "alone"))
+        if file != "alone":
+            log.add(f"file:{file}", f.PurgeApproved(purge="p"))
+    log.add("file:started", STARTED)
+    log.add("file:kept", f.RetentionSet(until=START + 2 * APPROVAL, mode="governance"))
+    index(connection, log)
+    fresh = START + APPROVAL - timedelta(days=1)
+    assert listed(jobs, fresh, "purge", upcoming=True) == [(one, "purge") for one in ("approved", "alone", "started")]
+    old = fresh + timedelta(days=2)
+    assert listed(jobs, old, "purge", upcoming=True) == [("started", "purge")]
+    again = log.add("file:approved", f.PurgeApproved(purge="p")).time
+    index(connection, log)
+    assert listed(jobs, again + APPROVAL, "purge", file="approved") == [("approved", "purge")]
+    assert listed(jobs, again + APPROVAL + timedelta(seconds=1), "purge", file="approved") == []
+
+
 @pytest.fixture
 def many(connection: Connection) -> MemoryLog:
     """Seven files of two workspaces, each with two jobs."""
@@ -171,6 +193,15 @@ def test_attempts_come_less_and_less_often(jobs: Jobs) -> None:
     assert (job.attempts, job.last_code, job.last_at, job.next_at) == (0, None, None, START)
 
 
+@pytest.mark.usefixtures("many")
+def test_a_job_can_be_brought_forward(jobs: Jobs) -> None:
+    """How often it was in vain is remembered, and the other jobs wait on."""
+    for job in jobs.list(SOON, file="f1").jobs:
+        jobs.failed(job, "store-unavailable", SOON, 1.0)
+    jobs.hurry("f1", ["verify"], SOON)
+    assert [(one.kind, one.attempts) for one in jobs.ready(SOON, KINDS) if one.file == "f1"] == [("verify", 1)]
+
+
 def test_attempts_end_with_their_job(connection: Connection, jobs: Jobs, many: MemoryLog) -> None:
     """However it ended; those of jobs that stand are kept."""
     for kind in ("look_again", "verify"):
@@ -178,7 +209,7 @@ def test_attempts_end_with_their_job(connection: Connection, jobs: Jobs, many: M
         jobs.failed(job, "store-unavailable", SOON, 1.0)
     many.add("file:f1", f.PlaceChecked(look_after=START))
     index(connection, many)
-    assert (jobs.forget(), jobs.forget()) == (1, 0)
+    assert (jobs.forget(SOON), jobs.forget(SOON)) == (1, 0)
     assert jobs.list(SOON, file="f1").jobs[0].attempts == 1
 
 

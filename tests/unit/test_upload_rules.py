@@ -84,9 +84,25 @@ def test_nobody_gets_in_while_a_stray_object_is_removed() -> None:
     with pytest.raises(WrongState):
         life.record_stored()
     assert life.decide(c.RecordIntegrityFailure, found="stray", check="sha256", expected=SHA, actual="d" * 64) == ()
-    life.do(c.RecordStrayRemoved, etag="x")
-    assert life.decide(c.RecordStrayRemoved, etag="x") == ()
+    found_at = life.state.completion and life.state.completion.stray_at
+    assert life.decide(c.RecordStrayRemoved, etag="x", found_at=START) == ()
+    life.do(c.RecordStrayRemoved, etag="x", found_at=found_at)
+    assert life.decide(c.RecordStrayRemoved, etag="x", found_at=found_at) == ()
     assert life.stored().state.status == "stored"
+
+
+def test_a_stray_is_recorded_once_until_its_place_was_in_order() -> None:
+    """stray-recorded-once: what is found again while it is being removed is known; what comes back later is new."""
+    life = FileLife(write_until=FileLife().log.now).stored()
+    version = e.StrayVersion(key="k", version_id=None, size=1, etag="x", marker=False)
+    found: dict[str, Any] = {"versions": (version,), "uploads": ("one",)}
+    life.do(c.RecordStrayFound, **found)
+    assert life.decide(c.RecordStrayFound, **found) == ()
+    other = version.model_copy(update={"etag": "y"})
+    (fact,) = life.decide(c.RecordStrayFound, versions=(version, other), uploads=("one", "two"))
+    assert fact.data == e.StrayFound(versions=(other,), uploads=1, upload_ids=("two",))
+    life.do(c.RecordPlaceChecked, look_after=life.log.now)
+    assert len(life.decide(c.RecordStrayFound, **found)) == 1
 
 
 def test_an_announced_upload_is_neither_aborted_nor_expired() -> None:
@@ -97,6 +113,34 @@ def test_an_announced_upload_is_neither_aborted_nor_expired() -> None:
         life.decide(c.ExpireUpload)
     with pytest.raises(WrongState, match="being completed"):
         life.decide(c.Abort, reason=None)
+
+
+def test_a_stray_is_left_to_whoever_found_it_for_a_while() -> None:
+    """one-completion: of two who removed it, one could remove what was sent after that."""
+    life = FileLife().announced()
+    found: dict[str, Any] = {"found": "stray", "check": "sha256", "expected": SHA, "actual": "d" * 64}
+    life.do(c.RecordIntegrityFailure, **found)
+    first = life.state.completion
+    life.log.pass_time(minutes=4)
+    assert life.decide(c.RecordIntegrityFailure, **found) == ()
+    life.log.pass_time(minutes=2)
+    life.do(c.RecordIntegrityFailure, **found)
+    second = life.state.completion
+    assert first is not None
+    assert second is not None
+    assert life.decide(c.RecordStrayRemoved, etag="x", found_at=first.stray_at) == ()
+    assert len(life.decide(c.RecordStrayRemoved, etag="x", found_at=second.stray_at)) == 1
+
+
+def test_an_upload_in_whose_place_a_stray_stays_expires_at_last() -> None:
+    """upload-expires: nothing announced can become of it, though the store may never let go of the stray."""
+    life = FileLife().announced()
+    life.do(c.RecordIntegrityFailure, found="stray", check="sha256", expected=SHA, actual="d" * 64)
+    life.log.pass_time(hours=24)
+    with pytest.raises(WrongState, match="being completed"):
+        life.decide(c.ExpireUpload)
+    life.log.pass_time(minutes=5)
+    assert life.do(c.ExpireUpload).state.status == "expired"
 
 
 def test_an_upload_expires_after_its_time() -> None:

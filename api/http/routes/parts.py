@@ -21,7 +21,7 @@ _AS_ARRIVED = bodies.CompletionBody()
 async def put_part(
     *,
     file_id: UUID,
-    number: int,
+    number: bodies.PartNumber,
     request: Request,
     services: ServicesIn,
     caller: CallerIn,

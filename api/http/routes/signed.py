@@ -40,7 +40,7 @@ async def put_signed(
     caller = await to_thread.run_sync(services.ledger.authenticate_upload, file_id, UUID(grant.grant), grant.part)
     arrival = Arrival(request, services, described(request, caller), content_md5)
     if grant.part is not None:
-        return await receive_part(arrival, file_id, grant.part)
+        return await receive_part(arrival, file_id, grant.part, grant.upload)
     return await receive_content(arrival, file_id)
 
 
