@@ -1,7 +1,6 @@
 """Completions that were announced and cannot be carried out: they end, and neither bytes nor space are lost by that."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -178,13 +177,11 @@ def test_of_two_only_one_removes_a_stray(on: Interrupted, port: str, method: str
     assert on.read(SERVICE, file) == STRANGER
 
 
-@pytest.mark.parametrize("read_on", [False, True])
-def test_whoever_found_a_stray_and_slept_removes_nothing(on: Interrupted, read_on: bool) -> None:
+def test_whoever_found_a_stray_and_slept_removes_nothing(on: Interrupted) -> None:
     """one-completion: meanwhile it was removed by another, and the client has sent the very same bytes."""
     file, refused = usurped(on), list[str]()
     others = _others(on, file, refused, wait=6)
-    sleep = partial(on.at_log.interrupt, "load", "after", others) if read_on else others
-    on.at_log.interrupt("append", "after", sleep)
+    on.at_log.interrupt("append", "after", others)
     on.ledger.completing.finish(SERVICE, file)
     assert refused == []
     assert on.read(SERVICE, file) == STRANGER
