@@ -15,7 +15,8 @@ from psycopg.sql import SQL, Composed
 
 from provenstore.domain.event_types import format_time
 from provenstore.projections.file_fold import FileFold
-from provenstore.projections.file_row import FileRow, Hold, Related
+from provenstore.projections.file_row import FileRow, Hold
+from provenstore.projections.private_values import Related
 from provenstore.projections.queries import queries
 
 _Child = dict[str, object]
