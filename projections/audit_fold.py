@@ -3,8 +3,6 @@
 Pure. Rows never change, but for private values that are erased: an erased one is absent here from the start.
 """
 
-from typing import Any
-
 from provenstore.domain.envelope import Event
 from provenstore.domain.event_log import Values
 from provenstore.projections.audit_row import AuditRow
@@ -23,9 +21,9 @@ class AuditFold:
     def fold(self, key: str, row: AuditRow | None, event: Event, values: Values) -> AuditRow | None:
         """Return the event's row."""
         del key, row
-        data: Any = event.data  # types differ in what they have, and one that is not known has nothing
+        data = vars(event.data)  # types differ in what they have, and one that is not known has nothing
         kind, _, name = event.stream.partition(":")
-        file = name if kind in _FILE_STREAMS else getattr(data, "file", None)
+        file = name if kind in _FILE_STREAMS else data.get("file")
         return AuditRow(
             position=event.position,
             id=str(event.id),
@@ -45,16 +43,16 @@ class AuditFold:
             outcome=event.outcome,
             decision=event.decision,
             file=file,
-            mode=getattr(data, "mode", None) if kind == "access" else None,
-            purge=getattr(data, "purge", None),
-            hold=getattr(data, "hold", None),
-            link=getattr(data, "link", None),
-            operation=getattr(data, "operation", None),
-            code=getattr(data, "code", None),
-            count=getattr(data, "count", None),
-            bytes=getattr(data, "size", None),
-            first=getattr(data, "first", None),
-            last=getattr(data, "last", None),
+            mode=data.get("mode") if kind == "access" else None,
+            purge=data.get("purge"),
+            hold=data.get("hold"),
+            link=data.get("link"),
+            operation=data.get("operation"),
+            code=data.get("code"),
+            count=data.get("count"),
+            bytes=data.get("size"),
+            first=data.get("first"),
+            last=data.get("last"),
             address=text_of(values, "address"),
             user_agent=text_of(values, "user_agent"),
             reason=text_of(values, "reason"),

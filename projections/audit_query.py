@@ -17,7 +17,7 @@ from provenstore.domain.event_types import REGISTRY
 from provenstore.projections.audit_row import Action, AuditRow, action_of
 from provenstore.projections.audit_trail import audit_row
 from provenstore.projections.cursor import decode_cursor, encode_cursor
-from provenstore.projections.database import Pool, reading
+from provenstore.projections.database import Pool, reading, storable
 from provenstore.projections.queries import queries
 
 MAX_PAGE: Final = 1_000
@@ -63,7 +63,7 @@ class AuditFilter:
             raise InvalidInput("related_type", "needs a related_id")
         for name, value in self.asked().items():
             texts = value if isinstance(value, tuple) else (value,)
-            if any(isinstance(one, str) and not _storable(one) for one in texts):
+            if any(isinstance(one, str) and not storable(one) for one in texts):
                 raise InvalidInput(name, "holds a character that nothing can have here")
             if isinstance(value, datetime) and value.tzinfo is None:
                 raise InvalidInput(name, "has no time zone")
@@ -166,8 +166,3 @@ def _modes(asked: AuditFilter) -> list[str] | None:
     if not {"view", "download"} & set(asked.actions) or {"view", "download"} <= set(asked.actions):
         return None
     return [mode for action in asked.actions for mode in _MODES.get(action, ())]
-
-
-def _storable(text: str) -> bool:
-    """Return whether PostgreSQL can hold `text`: no NUL, no lone surrogate."""
-    return "\0" not in text and text.encode("utf-8", "replace").decode("utf-8") == text

@@ -8,13 +8,13 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final
 
 from psycopg import Cursor
 from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Composed
 
-from provenstore.domain.event_types import format_time
 from provenstore.projections.audit_fold import AuditFold
 from provenstore.projections.audit_row import AuditRow
 from provenstore.projections.private_values import Related
@@ -24,6 +24,8 @@ _CHILDREN: Final = frozenset({"related", "subjects"})
 """Fields with tables of their own."""
 
 _COLUMNS: Final = tuple(name for name in AuditRow.__dataclass_fields__ if name not in _CHILDREN)
+
+_values: Final = attrgetter(*_COLUMNS)
 
 _ERASABLE: Final = frozenset({"address", "user_agent", "reason"}) | _CHILDREN
 """The private values that are kept here; all others never were."""
@@ -103,7 +105,7 @@ def audit_row(row: DictRow) -> AuditRow:
 
 def _members(row: AuditRow) -> dict[str, object]:
     """Return what the row has: most events have a third of the columns."""
-    return {name: value for name in _COLUMNS if (value := getattr(row, name)) is not None}
+    return {name: value for name, value in zip(_COLUMNS, _values(row), strict=True) if value is not None}
 
 
 def _place(row: AuditRow) -> dict[str, object]:
@@ -120,7 +122,7 @@ def _insert(cursor: Cursor[Any], name: str, generation: int, rows: Iterable[Mapp
 def _time(value: object) -> str:
     if not isinstance(value, datetime):
         raise TypeError(f"{type(value).__name__} has no column type")
-    return format_time(value)
+    return value.isoformat()
 
 
 def _suffix(generation: int) -> SQL:

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from provenstore.domain.canonical import MAX_INTEGER
 from provenstore.domain.errors import InvalidInput
 from provenstore.projections.cursor import decode_cursor, encode_cursor
-from provenstore.projections.database import Pool, reading
+from provenstore.projections.database import Pool, reading, storable
 from provenstore.projections.file_index import file_row, select
 from provenstore.projections.file_row import FileRow
 from provenstore.projections.queries import queries
@@ -56,7 +56,7 @@ class FileFilter:
         if self.metadata_value is not None and self.metadata_key is None:
             raise InvalidInput("metadata_value", "needs a metadata_key")
         for name, value in self.asked().items():
-            if isinstance(value, str) and not _storable(value):
+            if isinstance(value, str) and not storable(value):
                 raise InvalidInput(name, "holds a character that no file can have here")
             if type(value) is int and not 0 <= value <= MAX_INTEGER:
                 raise InvalidInput(name, f"is not between 0 and {MAX_INTEGER}", limit=MAX_INTEGER)
@@ -121,10 +121,6 @@ class Files:
             cursor.execute(statement, values)
             return tuple(file_row(row) for row in cursor)
 
-
-def _storable(text: str) -> bool:
-    """Return whether PostgreSQL can hold `text`: no NUL, no lone surrogate."""
-    return "\0" not in text and text.encode("utf-8", "replace").decode("utf-8") == text
 
 
 def _after_prefix(prefix: str) -> str | None:
