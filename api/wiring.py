@@ -6,7 +6,7 @@ The one place that knows every adapter. Nothing happens at import; nothing is sh
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -38,11 +38,16 @@ from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.providers import Providers
 from provenstore.domain.recorder import Recorder
 from provenstore.domain.uploading import COMPLETION_GRACE
+from provenstore.projections.audit_query import Audit
+from provenstore.projections.audit_trail import AuditTrail
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import Files
+from provenstore.projections.fold import Projection
 from provenstore.projections.jobs import Jobs
 from provenstore.projections.positions import Positions, prepare
 from provenstore.projections.runner import Runner
+from provenstore.projections.usage import Usage
+from provenstore.projections.usage_query import Usages
 
 WRITER = "provenstore_writer"
 RUNNER = "provenstore_runner"
@@ -151,17 +156,19 @@ def _assemble(
     entropy = SystemEntropy()
     providers = Providers(Recorder(log, clock, entropy, permits))
     store, answers = _objects(settings, directory, signer, providers)
-    index = FileIndex()
+    models: Sequence[Projection[Any]] = (FileIndex(), AuditTrail(), Usage())
     with _connect(runner)() as connection:
         connection.autocommit = True
-        prepare(connection, [index])
+        prepare(connection, models)
     pool: ConnectionPool[Any] = ConnectionPool(runner, min_size=1, max_size=8, timeout=10, open=False)
     positions = Positions(stack.enter_context(pool))
-    reader = Runner(log, _connect(runner), [index])
+    reader = Runner(log, _connect(runner), models)
     return Services(
         ledger=Ledger(log, store, clock=clock, entropy=entropy, permits=permits),
         files=Files(pool),
         jobs=Jobs(pool, grace=COMPLETION_GRACE),
+        audit=Audit(pool),
+        usages=Usages(pool),
         positions=positions,
         runner=reader,
         clock=clock,

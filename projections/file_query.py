@@ -122,7 +122,6 @@ class Files:
             return tuple(file_row(row) for row in cursor)
 
 
-
 def _after_prefix(prefix: str) -> str | None:
     """Return the least text above all that begin with `prefix`, in the order of code points; None if there is none."""
     stem = prefix.rstrip("\U0010ffff")

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Final, Literal
 
-from psycopg.sql import SQL, Composable, Literal as Constant
+from psycopg.sql import SQL, Composable
+from psycopg.sql import Literal as Constant
 
 from provenstore.domain.errors import InvalidInput
 from provenstore.projections.database import Pool, reading, storable
@@ -35,7 +36,7 @@ class Used:
     """What a group of files uses."""
 
     key: str
-    sums: Sums = Sums()
+    sums: Sums = field(default_factory=Sums)
     billed: Mapping[str, Billed] = field(default_factory=dict)  # by provider
 
 
@@ -67,9 +68,7 @@ class Usages:
         if not storable(after):
             raise InvalidInput("after", "holds a character that nothing can have here")
         column = SQL(f"u.{by}")
-        return self._select(
-            "page", column, billed=billed, workspace=workspace, month=month, after=after, limit=limit
-        )
+        return self._select("page", column, billed=billed, workspace=workspace, month=month, after=after, limit=limit)
 
     def named(
         self, by: By, keys: Sequence[str], *, billed: str, workspace: str | None = None, month: str | None = None

@@ -114,7 +114,7 @@ def differences(before: Mapping[str, FileUsage], after: Mapping[str, FileUsage |
 
 
 def percent(used: int, limit: int | None) -> int | None:
-    """Return how much of a limit is used, rounded down; None without one. All of a limit of 0 is used once anything is."""
+    """Return how much of a limit is used, rounded down; None without one; of a limit of 0 none or all."""
     if limit is None:
         return None
     return used * 100 // limit if limit else 100 * min(used, 1)

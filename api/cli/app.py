@@ -7,6 +7,7 @@ import typer
 
 from provenstore.api.cli import (
     administration,
+    audit,
     bucket,
     change,
     files,
@@ -17,6 +18,7 @@ from provenstore.api.cli import (
     maintenance,
     put,
     serve,
+    usage,
     verify_content,
 )
 
@@ -62,6 +64,8 @@ for part in (
     administration,
     maintenance,
     verify_content,
+    audit,
+    usage,
     jobs,
     bucket,
 ):

@@ -96,6 +96,12 @@ class Custody(Protocol):
     def retry_job(self, file_id: str) -> Document:
         """Do what is due for a file now; answers {"file_id", "status", "jobs"}, the jobs that are left."""
 
+    def audit(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
+        """Answer a page {"entries", "next"} of the audit trail; that it was read is recorded."""
+
+    def usage(self, workspace: str | None, asked: Mapping[str, Any]) -> Document:
+        """Answer what a workspace uses, or None the whole ledger."""
+
     def create_workspace(self, new: Document) -> Document:
         """Make a workspace; answers it."""
 

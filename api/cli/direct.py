@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 
 from pydantic import ValidationError
 
-from provenstore.api import jobs, views
+from provenstore.api import audit, jobs, usage, views
 from provenstore.api.cli.custody import Decision, Document
 from provenstore.api.http import bodies
 from provenstore.api.services import Services
@@ -224,6 +224,20 @@ class Direct:
     def retry_job(self, file_id: str) -> Document:
         """Do what is due for a file."""
         return jobs.retry_job(self._services, self._caller, UUID(file_id))
+
+    # -- what is known of the ledger -----------------------------------------------------------------------
+
+    def audit(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
+        """Search the audit trail."""
+        said = {name: value for name, value in {**asked, "cursor": cursor, "limit": limit}.items() if value is not None}
+        return audit.search(self._services, self._caller, _parse(bodies.AuditQuery, said))
+
+    def usage(self, workspace: str | None, asked: Mapping[str, Any]) -> Document:
+        """Read the usage."""
+        if workspace is None:
+            return usage.ledger_usage(self._services, self._caller, _parse(bodies.UsageQuery, asked))
+        query = _parse(bodies.WorkspaceUsageQuery, asked)
+        return usage.workspace_usage(self._services, self._caller, workspace, query)
 
     # -- administration ------------------------------------------------------------------------------------
 

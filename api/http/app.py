@@ -16,6 +16,7 @@ from provenstore.adapters.entropy import SystemEntropy
 from provenstore.api.http.envelope import Envelope
 from provenstore.api.http.problems import add_problem_handlers
 from provenstore.api.http.routes import (
+    audit,
     content,
     custody,
     files,
@@ -25,6 +26,7 @@ from provenstore.api.http.routes import (
     parts,
     purges,
     signed,
+    usage,
     verification,
     workspaces,
 )
@@ -62,7 +64,21 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]  # the way that FastAPI documents
     add_problem_handlers(app)
     app.add_middleware(Envelope, new_id=SystemEntropy().event_id, stall_timeout=settings.stall_timeout)
-    for routes in (files, content, parts, signed, verification, links, custody, purges, workspaces, jobs, health):
+    for routes in (
+        files,
+        content,
+        parts,
+        signed,
+        verification,
+        links,
+        custody,
+        purges,
+        workspaces,
+        usage,
+        audit,
+        jobs,
+        health,
+    ):
         app.include_router(routes.router)
     return app
 

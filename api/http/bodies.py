@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
@@ -9,6 +10,7 @@ from provenstore.domain import file_events as fe
 from provenstore.domain import workspace_events as we
 from provenstore.domain.canonical import MAX_INTEGER
 from provenstore.domain.objects import PartRef
+from provenstore.projections.audit_query import Outcome
 from provenstore.projections.jobs import Kind
 
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
@@ -29,6 +31,12 @@ def _in_range(value: datetime) -> datetime:
 
 
 Time = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_in_range)]
+AskedAction = Literal[
+    "upload", "view", "download", "edit", "delete", "link", "hold", "retention", "purge", "verify", "refuse", "erase",
+    "administer", "audit",
+]  # fmt: skip
+"""Actions of the audit trail that can be asked for: all but that of types which nobody knows."""
+
 Count = Annotated[int, Field(strict=True, ge=0, le=MAX_INTEGER)]
 Text = Annotated[str, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
@@ -268,6 +276,48 @@ class ListQuery(Body):
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
     min_position: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
     fresh: bool = False  # wait until the list has seen everything that was recorded before it was asked for
+
+
+class AuditQuery(Body):
+    """Narrows the audit trail; every condition must hold. Times need a zone."""
+
+    workspace: str | None = None
+    file: UUID | None = None
+    actor: str | None = None
+    on_behalf_of: str | None = None
+    credential: str | None = None
+    type: tuple[str, ...] = ()  # any of these event types
+    action: tuple[AskedAction, ...] = ()  # any of these
+    related_type: str | None = None
+    related_id: str | None = None
+    subject: str | None = None
+    outcome: Outcome | None = None
+    address: str | None = None
+    time_from: Time | None = None
+    time_before: Time | None = None
+    order: Literal["newest", "oldest"] = "newest"
+    format: Literal["default", "storage-log"] = "default"
+    cursor: str | None = None
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 100
+    min_position: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
+    fresh: bool = False  # wait until the audit trail has seen everything that was recorded before it was asked for
+
+
+class WorkspaceUsageQuery(Body):
+    """Says by what a workspace's usage is told apart."""
+
+    by: Literal["owner", "category", "provider", "month"] | None = None
+    month: Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")] | None = None
+    after: str = ""
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 100
+    min_position: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
+    fresh: bool = False  # wait until the usage has seen everything that was recorded before it was asked for
+
+
+class UsageQuery(WorkspaceUsageQuery):
+    """Says by what the usage of the whole ledger is told apart."""
+
+    by: Literal["workspace", "owner", "category", "provider", "month"] | None = None  # type: ignore[assignment]  # one more
 
 
 class JobsQuery(Body):

@@ -45,6 +45,7 @@ OTHER_REQUESTS: dict[Operation, tuple[str, str, Any]] = {
         {"workspace": "{workspace}", "filename": "a.pdf", "media_type": "application/pdf", "category": "misc"},
     ),
     "system.sweep": ("GET", "/v1/jobs?workspace={workspace}", None),
+    "audit.search": ("GET", "/v1/audit?workspace={workspace}", None),
     "workspace.get": ("GET", "/v1/workspaces/{workspace}", None),
     "workspace.change": ("PATCH", "/v1/workspaces/{workspace}", {"max_files": 1_000}),
     "credential.issue": (

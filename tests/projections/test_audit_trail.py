@@ -10,8 +10,9 @@ from psycopg_pool import ConnectionPool
 from audited import LONG, audit_rows, catch_up, happenings, positions
 from memory_log import accessed, add_file
 from provenstore.domain import file_events, provider_events, workspace_events  # noqa: F401  # they fill the registry
-from provenstore.domain.event_types import REGISTRY, RawData
+from provenstore.domain.canonical import Json
 from provenstore.domain.errors import IntegrityViolated
+from provenstore.domain.event_types import REGISTRY, RawData
 from provenstore.projections.audit_fold import AuditFold
 from provenstore.projections.audit_row import action_of, audit_json
 from provenstore.projections.audit_trail import AuditTrail
@@ -40,7 +41,8 @@ def test_an_event_of_an_unknown_type_has_its_row() -> None:
 def test_a_private_value_without_its_shape_is_refused() -> None:
     """A number in the place of a reason is a broken log, not a reason."""
     event = happenings().events[0]
-    for values in ({"reason": 7}, {"address": ["x"]}, {"user_agent": {}}):
+    wrong: list[dict[str, Json]] = [{"reason": 7}, {"address": ["x"]}, {"user_agent": {}}]
+    for values in wrong:
         with pytest.raises(IntegrityViolated):
             AuditFold().fold("1", None, event, values)
 

@@ -48,16 +48,17 @@ def logs(draw: st.DrawFn) -> MemoryLog:
     log, now = MemoryLog(), NOVEMBER
     names = {"a": ("acme", "local"), "b": ("acme", "spaces"), "c": ("other", "local")}
     steps = st.tuples(st.sampled_from("abc"), st.sampled_from((initiated(), *STEPS)), st.integers(0, 20))
-    for file, step, days in draw(st.lists(steps, min_size=1, max_size=25)):
+    for file, drawn, days in draw(st.lists(steps, min_size=1, max_size=25)):
         workspace, provider = names[file]
         first = all(event.stream != f"file:{file}" for event in log.events)
-        if isinstance(step, f.UploadInitiated):
+        step = drawn
+        if isinstance(drawn, f.UploadInitiated):
             if not first:
                 continue  # a file begins once: its stream has one first event
             step = initiated(owner=draw(st.sampled_from(("ann", "bob"))), provider=provider)
         now += timedelta(days=days)
         stream = "access" if isinstance(step, f.Accessed) else "file"
-        log.add(f"{stream}:{file}", step, workspace=workspace, when=now)
+        log.seal(f"{stream}:{file}", step, workspace=workspace, when=now)
     return log
 
 
@@ -140,14 +141,14 @@ def log() -> MemoryLog:
         ("c", "acme", {"owner": "ann", "category": "misc", "provider": "local"}),
         ("d", "other", {"owner": "ann", "category": "misc", "provider": "local"}),
     ):
-        log.add(f"file:{name}", initiated(**about), workspace=workspace, when=NOVEMBER)
+        log.seal(f"file:{name}", initiated(**about), workspace=workspace, when=NOVEMBER)
         if name != "b":
-            log.add(f"file:{name}", stored(size=100), workspace=workspace, when=NOVEMBER)
-    log.add("access:a", accessed(), when=NOVEMBER)
-    log.add("file:b", stored(size=50), when=december)
-    log.add("access:a", accessed(), when=december)
-    log.add("access:a", accessed("view"), when=december)
-    log.add("file:c", f.SoftDeleted(), when=december)
+            log.seal(f"file:{name}", stored(size=100), workspace=workspace, when=NOVEMBER)
+    log.seal("access:a", accessed(), when=NOVEMBER)
+    log.seal("file:b", stored(size=50), when=december)
+    log.seal("access:a", accessed(), when=december)
+    log.seal("access:a", accessed("view"), when=december)
+    log.seal("file:c", f.SoftDeleted(), when=december)
     return log
 
 

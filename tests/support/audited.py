@@ -32,17 +32,17 @@ def happenings() -> MemoryLog:
     log.add("workspace:acme", quota)  # 1
     related = [{"type": "order", "id": "7"}, {"type": "book", "id": LONG}]
     private: dict[str, Any] = {"filename": "a.pdf", "related": related, "subjects": ["ann", LONG], "metadata": {}}
-    log.add("file:a", initiated(), by=SHOP, address="192.0.2.1", user_agent="curl", **private)  # 2
+    log.seal("file:a", initiated(), {"address": "192.0.2.1", "user_agent": "curl", **private}, by=SHOP)  # 2
     chunk = f.ChunkUploaded(upload="u", number=1, first=0, size=120, etag="e", md5=None, sha256=None)
-    log.add("parts:a", chunk, by=SHOP)  # 3
-    log.add("file:a", stored(), by=SHOP)  # 4
+    log.seal("parts:a", chunk, by=SHOP)  # 3
+    log.seal("file:a", stored(), by=SHOP)  # 4
     log.add("file:b", initiated(), filename="b.pdf", related=[{"type": "order", "id": "8"}], subjects=["ann"])  # 5
-    log.add("access:a", accessed("view"), by=ALICE, address="2001:db8::1")  # 6
-    log.add("access:a", accessed(), by=ALICE, address=LONG)  # 7
+    log.seal("access:a", accessed("view"), {"address": "2001:db8::1"}, by=ALICE)  # 6
+    log.seal("access:a", accessed(), {"address": LONG}, by=ALICE)  # 7
     denied = f.AccessDenied(operation="file.content", code="forbidden", count=3)
-    log.add("access:b", denied, by=ALICE, outcome="denied", address="192.0.2.1")  # 8
-    log.add("file:a", f.LegalHoldPlaced(hold="h1"), by=ALICE, name="n", matter="m", reason="lawsuit")  # 9
-    log.add("audit:alice", w.AuditRead(what="history", file="a"), by=ALICE)  # 10
+    log.seal("access:b", denied, {"address": "192.0.2.1"}, by=ALICE, outcome="denied")  # 8
+    log.seal("file:a", f.LegalHoldPlaced(hold="h1"), {"name": "n", "matter": "m", "reason": "lawsuit"}, by=ALICE)  # 9
+    log.seal("audit:alice", w.AuditRead(what="history", file="a"), by=ALICE)  # 10
     log.add("file:c", initiated(), workspace="other", filename="c.pdf", subjects=["ann"])  # 11
     log.add("file:a", f.MetadataChanged(changed=("subjects",)), subjects=["bob"])  # 12
     log.add("file:a", f.SoftDeleted(), reason="spring cleaning")  # 13

@@ -34,18 +34,23 @@ class MemoryLog:
     events: list[Event] = field(default_factory=list)
     private: dict[UUID, dict[str, Disclosure]] = field(default_factory=dict)
 
-    def add(
+    def add(self, stream: str, data: EventData, *, workspace: str = "acme", **private: Json) -> Event:
+        """Seal one event of the clerk's at the end."""
+        return self.seal(stream, data, private, workspace=workspace)
+
+    def seal(
         self,
         stream: str,
         data: EventData,
+        private: Mapping[str, Json] | None = None,
         *,
         workspace: str = "acme",
         by: Origin = CLERK,
         outcome: str = "ok",
         when: datetime | None = None,
-        **private: Json,
     ) -> Event:
-        """Seal one event at the end; `when` must not go back."""
+        """Seal one event at the end; `when` must not go back, and is a second after the last by default."""
+        private = private or {}
         position = len(self.events) + 1
         head_of = None if data.HEAD is None else f"parts:{stream.partition(':')[2]}"
         sealed = draft(
