@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 
 from provenstore.domain.canonical import MAX_INTEGER
 from provenstore.domain.errors import InvalidInput
+from provenstore.domain.file_events import RetentionMode
 from provenstore.projections.cursor import decode_cursor, encode_cursor
 from provenstore.projections.database import Pool, reading, storable
 from provenstore.projections.file_index import file_row, select
@@ -48,6 +49,13 @@ class FileFilter:
     created_before: datetime | None = None
     stored_from: datetime | None = None
     stored_before: datetime | None = None
+    deleted_from: datetime | None = None  # deleted or expired, and not restored since
+    deleted_before: datetime | None = None
+    expires_from: datetime | None = None
+    expires_before: datetime | None = None
+    retained_until: datetime | None = None  # at least until then
+    unretained_at: datetime | None = None  # not retained at all, or no longer then
+    retention_mode: RetentionMode | None = None
     metadata_key: str | None = None
     metadata_value: str | None = None
 
@@ -104,9 +112,9 @@ class Files:
         for finer, coarser in (("related_id", "related_type"), ("metadata_value", "metadata_key")):
             if finer in names and coarser in names:
                 names.remove(coarser)  # the finer condition looks at both
+        if asked.held:
+            names.append("under_hold")
         values = {"related_type": None, **values, "limit": limit + 1}
-        if asked.workspaces is not None:
-            values["workspaces"] = list(asked.workspaces)  # an array; psycopg takes a tuple for a record
         scope = asked.workspaces[0] if asked.workspaces and len(asked.workspaces) == 1 else ""
         rows = self._select((*names, "page"), values, scope=scope)
         more = encode_cursor(_KIND, rows[limit - 1].created_position) if len(rows) > limit else None

@@ -31,6 +31,7 @@ RequiredReason = Annotated[
 AccessLevel = Literal["private", "workspace", "public"]
 Status = Literal["initiated", "stored", "soft_deleted", "purged", "aborted", "expired"]
 Kind = Literal["complete", "clear", "purge", "expire", "look_again", "verify"]
+RetentionMode = Literal["compliance", "governance"]
 Variant = Literal["original", "processed", "chunk", "thumbnail"]
 Jobs = Annotated[int, typer.Option(min=1, max=64, help="Files at once.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what failed.")]

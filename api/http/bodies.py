@@ -270,6 +270,13 @@ class ListQuery(Body):
     created_before: Time | None = None
     stored_from: Time | None = None
     stored_before: Time | None = None
+    deleted_from: Time | None = None
+    deleted_before: Time | None = None
+    expires_from: Time | None = None
+    expires_before: Time | None = None
+    retained_until: Time | None = None
+    unretained_at: Time | None = None
+    retention_mode: fe.RetentionMode | None = None
     metadata_key: str | None = None
     metadata_value: str | None = None
     cursor: str | None = None

@@ -67,4 +67,5 @@ def test_words_are_those_of_the_domain() -> None:
     assert get_args(options.AccessLevel) == get_args(fe.AccessLevel)
     assert get_args(options.Variant) == get_args(fe.Variant)
     assert get_args(options.Kind) == KINDS
+    assert get_args(options.RetentionMode) == get_args(fe.RetentionMode)
     assert change.ERASABLE == ERASABLE
