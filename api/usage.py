@@ -5,7 +5,6 @@ fees and what they include belong to no workspace, and are not in it.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from fractions import Fraction
 
 from provenstore.api.http.bodies import UsageQuery, WorkspaceUsageQuery
@@ -60,7 +59,7 @@ def _answer(
 
     def shown(one: Used) -> dict[str, Json]:
         cost = _cost(services, one, billed) if month is None else None
-        return {**asdict(one.sums), "cost": cost}
+        return {**one.sums._asdict(), "cost": cost}
 
     return {
         "workspace": workspace,

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from psycopg.rows import dict_row
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Composed
 
 from provenstore.domain import file_events, provider_events, workspace_events  # noqa: F401  # they fill the registry
 from provenstore.domain.errors import InvalidInput
@@ -30,7 +30,7 @@ _NEWEST_FIRST, _OLDEST_FIRST = b"a", b"o"
 
 _MODES: Final[dict[Action, tuple[str, ...]]] = {"view": ("view",), "download": ("download", "redirect")}
 _FINDS_FILES: Final = {"related_id": "files_of_related", "subject": "files_of_subject"}
-_NO_CONDITION: Final = frozenset({"actions", "related_type", *_FINDS_FILES})
+_NO_CONDITION: Final = frozenset({"types", "actions", "related_type", *_FINDS_FILES})
 _HAS_AN_INDEX: Final = frozenset({"file", "actor", "credential", "address"})
 
 
@@ -107,44 +107,53 @@ class Audit:
         Every event that was there at the first page and fits comes exactly once. InvalidInput for a foreign cursor or
         a limit outside 1 to 1,000; DatabaseUnavailable.
         """
-        if not 1 <= limit <= MAX_PAGE:
-            raise InvalidInput("limit", f"is not between 1 and {MAX_PAGE:,}", limit=MAX_PAGE)
-        kind = _OLDEST_FIRST if oldest_first else _NEWEST_FIRST
-        values = {"related_type": None, **asked.asked(), "limit": limit + 1}
-        conditions = [name for name in asked.asked() if name not in _NO_CONDITION]
-        if (types := _types(asked)) is not None:
-            values["types"] = types
-            conditions = [name for name in conditions if name != "types"]
-        if (modes := _modes(asked)) is not None:
-            values["modes"] = modes
-            conditions.append("modes")
-        if cursor is not None:
-            conditions.append(after := "newer" if oldest_first else "older")
-            values[after] = decode_cursor(kind, cursor)
-        statement = _statement(asked, conditions, "oldest_first" if oldest_first else "newest_first", types is not None)
+        statement, values = question(asked, cursor=cursor, limit=limit, oldest_first=oldest_first)
         with reading(self._pool) as connection:
             connection.execute(queries("audit_query")["scope"], {"workspace": asked.workspace or ""})
-            rows = connection.cursor(row_factory=dict_row).execute(SQL(statement).format(g=SQL("")), values)
+            rows = connection.cursor(row_factory=dict_row).execute(statement, values)
             found = [Entry(audit_row(row), filename) for row in rows for filename in (row.pop("filename"),)]
         page = tuple(found[:limit])
+        kind = _OLDEST_FIRST if oldest_first else _NEWEST_FIRST
         return AuditPage(page, encode_cursor(kind, page[-1].row.position) if len(found) > limit else None)
 
 
-def _statement(asked: AuditFilter, conditions: list[str], order: str, by_type: bool) -> str:
-    """Return the statement: the source that an index serves best, its conditions, and the order."""
+def question(
+    asked: AuditFilter, *, cursor: str | None = None, limit: int = 100, oldest_first: bool = False
+) -> tuple[Composed, dict[str, Any]]:
+    """Return the statement that finds a page and one row more, and its values; InvalidInput as `Audit.search`."""
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidInput("limit", f"is not between 1 and {MAX_PAGE:,}", limit=MAX_PAGE)
+    values = {"related_type": None, **asked.asked(), "limit": limit + 1}
+    conditions = [name for name in asked.asked() if name not in _NO_CONDITION]
+    if (types := _types(asked)) is not None:
+        values["types"] = types
+    if (modes := _modes(asked)) is not None:
+        values["modes"] = modes
+        conditions.append("modes")
+    if cursor is not None:
+        conditions.append(after := "newer" if oldest_first else "older")
+        values[after] = decode_cursor(_OLDEST_FIRST if oldest_first else _NEWEST_FIRST, cursor)
+    order = "oldest_first" if oldest_first else "newest_first"
+    return SQL(_statement(asked, conditions, order, by_type=types is not None)).format(g=SQL("")), values
+
+
+def _statement(asked: AuditFilter, conditions: list[str], order: str, *, by_type: bool) -> str:
+    """Return the source that an index serves best, with the conditions on it and the order."""
     texts = queries("audit_query")
     finders = [texts[name] for field, name in _FINDS_FILES.items() if getattr(asked, field) is not None]
-    if by_type and (finders or _HAS_AN_INDEX & set(conditions)):
+    each_type = by_type and not finders and not _HAS_AN_INDEX & set(conditions)
+    if by_type and not each_type:
         conditions = [*conditions, "types"]
-    within = "\n".join([*(texts[name] for name in conditions), texts[order]])
-    head = queries("audit_trail")["columns"] + "\n" + texts["filename"]
+    source = texts["from_all"]
     if finders:
         source = texts["from_files"].format(files="\nINTERSECT\n".join(finders) if finders[1:] else _once(finders[0]))
-    elif by_type and "types" not in conditions:
+    elif each_type:
         source = texts["from_types"]
-    else:
-        return "\n".join([head, texts["from_all"], within])
-    return "\n".join([head, source, within, ") a", texts[order]])
+    parts = [queries("audit_trail")["columns"], texts["filename"], source]
+    parts += [*(texts[name] for name in conditions), texts[order]]
+    if finders or each_type:
+        parts += [") a", texts[order]]  # the newest of each, and of those the newest
+    return "\n".join(parts)
 
 
 def _once(finder: str) -> str:

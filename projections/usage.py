@@ -6,7 +6,7 @@ batch, so that they are exactly the sums over all files, and nobody ever adds th
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from operator import attrgetter
 from typing import Any, Final
 
 from psycopg import Cursor
@@ -16,6 +16,10 @@ from psycopg.sql import SQL, Composed
 from provenstore.projections.queries import queries
 from provenstore.projections.usage_fold import UsageFold
 from provenstore.projections.usage_row import FileUsage, Served, differences
+
+_FILE: Final = tuple(name for name in FileUsage.__dataclass_fields__ if name != "served")
+_MONTH: Final = tuple(Served.__dataclass_fields__)
+_file, _month = attrgetter(*_FILE), attrgetter(*_MONTH)
 
 
 class Usage(UsageFold):
@@ -58,27 +62,27 @@ class Usage(UsageFold):
             "upsert_served",
             generation,
             (
-                {"file": row.file, "workspace": row.workspace, **asdict(month)}
+                {"file": row.file, "workspace": row.workspace, **dict(zip(_MONTH, _month(month), strict=True))}
                 for row in changed
                 for month in row.served
                 if row.file not in before or month not in before[row.file].served
             ),
         )
         sums = sorted(differences(before, after).items())
-        _write(cursor, "add_sums", generation, ({**group._asdict(), **asdict(change)} for group, change in sums))
+        _write(cursor, "add_sums", generation, ({**group._asdict(), **change._asdict()} for group, change in sums))
 
     def forget(self, cursor: Cursor[Any], generation: int, erased: Sequence[tuple[int, str]]) -> None:
         """Do nothing: no private value is kept here."""
 
 
 def _columns(row: FileUsage) -> dict[str, object]:
-    return {name: value for name, value in asdict(row).items() if name != "served"}
+    return dict(zip(_FILE, _file(row), strict=True))
 
 
 def _moved(before: Mapping[str, FileUsage], row: FileUsage) -> bool:
     """Tell whether the file's own row changed, and not only what was given out of it."""
     earlier = before.get(row.file)
-    return earlier is None or _columns(earlier) != _columns(row)
+    return earlier is None or _file(earlier) != _file(row)
 
 
 def _write(cursor: Cursor[Any], name: str, generation: int, rows: Iterable[Mapping[str, object]]) -> None:

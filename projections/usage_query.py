@@ -15,7 +15,7 @@ from psycopg.sql import Literal as Constant
 from provenstore.domain.errors import InvalidInput
 from provenstore.projections.database import Pool, reading, storable
 from provenstore.projections.queries import queries
-from provenstore.projections.usage_row import Sums
+from provenstore.projections.usage_row import NOTHING, Sums
 
 By = Literal["workspace", "owner", "category", "provider", "month"]
 
@@ -36,7 +36,7 @@ class Used:
     """What a group of files uses."""
 
     key: str
-    sums: Sums = field(default_factory=Sums)
+    sums: Sums = NOTHING
     billed: Mapping[str, Billed] = field(default_factory=dict)  # by provider
 
 
@@ -94,9 +94,9 @@ class Usages:
 
 def _used(key: str, rows: Sequence[Sequence[Any]]) -> Used:
     """Return a group from its rows, one per provider."""
-    total, billed = Sums(), dict[str, Billed]()
+    total, billed = NOTHING, dict[str, Billed]()
     for _, provider, *numbers, served in rows:
         sums = Sums(*numbers)
-        total += sums
+        total = total.plus(sums)
         billed[provider] = Billed(sums.bytes + sums.deleted_bytes, served)
     return Used(key, total, billed)

@@ -4,7 +4,8 @@ Pure. No money here, and no quota: prices are settings, and what a quota refuses
 """
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
+from operator import add, sub
 from typing import Final, Literal, NamedTuple
 
 from provenstore.domain.canonical import Json
@@ -44,8 +45,7 @@ class FileUsage:
     served: tuple[Served, ...] = ()  # in order of months
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
+class Sums(NamedTuple):
     """What files add up to."""
 
     new_files: int = 0  # stored in this month, whatever became of them
@@ -59,17 +59,16 @@ class Sums:
     redirects: int = 0
     served_bytes: int = 0  # at most
 
-    def __add__(self, other: "Sums") -> "Sums":
+    def plus(self, other: "Sums") -> "Sums":
         """Add what two groups of files use."""
-        return Sums(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
+        return Sums(*map(add, self, other))
 
-    def __sub__(self, other: "Sums") -> "Sums":
-        """Return the difference, which may be negative."""
-        return Sums(*(mine - its for mine, its in zip(astuple(self), astuple(other), strict=True)))
+    def minus(self, other: "Sums") -> "Sums":
+        """Return the difference, whose parts may be negative."""
+        return Sums(*map(sub, self, other))
 
 
-SUMS: Final = tuple(field.name for field in fields(Sums))
-"""The names of the sums, as the columns of their table."""
+NOTHING: Final = Sums()
 
 
 class Group(NamedTuple):
@@ -96,7 +95,7 @@ def contributions(row: FileUsage | None) -> dict[Group, Sums]:
         found[group(row.month)] = Sums(1, row.bytes, int(here), row.bytes * here, int(there), row.bytes * there)
     for one in row.served:
         served = Sums(0, 0, 0, 0, 0, 0, one.downloads, one.views, one.redirects, one.bytes)
-        found[group(one.month)] = found.get(group(one.month), Sums()) + served
+        found[group(one.month)] = found.get(group(one.month), NOTHING).plus(served)
     return found
 
 
@@ -107,10 +106,10 @@ def differences(before: Mapping[str, FileUsage], after: Mapping[str, FileUsage |
         if row == before.get(key):
             continue
         for group, sums in contributions(row).items():
-            found[group] = found.get(group, Sums()) + sums
+            found[group] = found.get(group, NOTHING).plus(sums)
         for group, sums in contributions(before.get(key)).items():
-            found[group] = found.get(group, Sums()) - sums
-    return {group: sums for group, sums in found.items() if sums != Sums()}
+            found[group] = found.get(group, NOTHING).minus(sums)
+    return {group: sums for group, sums in found.items() if sums != NOTHING}
 
 
 def percent(used: int, limit: int | None) -> int | None:

@@ -83,11 +83,13 @@ AND a.position >= (
 )
 
 -- name: time_before
--- Events recorded before a moment.
-AND a.position < coalesce((
-    SELECT t.position FROM provenstore_read.audit_trail t
-    WHERE t.time >= %(time_before)s ORDER BY t.time, t.position LIMIT 1
-), 9223372036854775807)
+-- Events recorded before a moment. The coalesce is inside: outside it is not held to be leakproof.
+AND a.position < (
+    SELECT coalesce((
+        SELECT t.position FROM provenstore_read.audit_trail t
+        WHERE t.time >= %(time_before)s ORDER BY t.time, t.position LIMIT 1
+    ), 9223372036854775807)
+)
 
 -- name: older
 -- Events before the last one of the previous page.

@@ -20,7 +20,7 @@ from provenstore.domain.event_types import EventData
 from provenstore.projections.positions import prepare
 from provenstore.projections.usage import Usage
 from provenstore.projections.usage_query import Billed, Usages
-from provenstore.projections.usage_row import SUMS, FileUsage, Group, Sums, contributions, quota_json, quota_level
+from provenstore.projections.usage_row import FileUsage, Group, Sums, contributions, quota_json, quota_level
 
 Connection = psycopg.Connection[Any]
 Pool = ConnectionPool[Any]
@@ -71,7 +71,7 @@ def plainly(log: MemoryLog) -> dict[Group, dict[str, int]]:
     def add(file: str, when: str, workspace: str, **more: int) -> None:
         data = about[file]
         group = Group(workspace, data.owner, data.category, data.provider, when)
-        sums = found.setdefault(group, dict.fromkeys(SUMS, 0))
+        sums = found.setdefault(group, dict.fromkeys(Sums._fields, 0))
         for name, count in more.items():
             sums[name] += count
 
@@ -105,7 +105,7 @@ def plainly(log: MemoryLog) -> dict[Group, dict[str, int]]:
 def sums(connection: Connection) -> dict[Group, dict[str, int]]:
     """Return the sums as the table has them."""
     rows = connection.execute("SELECT * FROM provenstore_read.usage_sum")
-    return {Group(*row[:5]): dict(zip(SUMS, row[5:], strict=True)) for row in rows}
+    return {Group(*row[:5]): dict(zip(Sums._fields, row[5:], strict=True)) for row in rows}
 
 
 def grouped(connection: Connection) -> Mapping[Group, dict[str, int]]:
@@ -115,8 +115,8 @@ def grouped(connection: Connection) -> Mapping[Group, dict[str, int]]:
         found: dict[Group, Sums] = {}
         for row in Usage().load(cursor, 1, files).values():
             for group, one in contributions(row).items():
-                found[group] = found.get(group, Sums()) + one
-    return {group: dict(zip(SUMS, astuple(one), strict=True)) for group, one in found.items()}
+                found[group] = found.get(group, Sums()).plus(one)
+    return {group: one._asdict() for group, one in found.items()}
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
