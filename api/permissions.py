@@ -34,6 +34,7 @@ PERMISSIONS: Mapping[Operation, tuple[Role, ...]] = {
     "file.purge_approve": ("approver",),
     "file.purge_reject": ("approver",),
     "file.erase": ("privacy",),
+    "audit.search": ("auditor", "records", "approver", "privacy"),
     "workspace.create": (),
     "workspace.get": (*_READ, "operator"),
     "workspace.change": (),

@@ -8,12 +8,14 @@ from provenstore.api.settings import Settings
 from provenstore.domain.clock import Clock
 from provenstore.domain.errors import Unavailable
 from provenstore.domain.ledger import Ledger
+from provenstore.projections.audit_query import Audit
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import Files
 from provenstore.projections.jobs import Jobs
 from provenstore.projections.operations import Operations
 from provenstore.projections.positions import Positions
 from provenstore.projections.runner import Runner
+from provenstore.projections.usage_query import Usages
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class Services:
     files: Files
     jobs: Jobs
     operations: Operations
+    audit: Audit
+    usages: Usages
     positions: Positions
     runner: Runner
     clock: Clock
@@ -33,19 +37,19 @@ class Services:
     checks: Mapping[str, Callable[[], None]] = field(default_factory=dict)
     """What must answer before requests are taken: each raises a ProvenstoreError if it does not."""
 
-    def bring_up(self, *, fresh: bool, min_position: int | None) -> None:
-        """Wait for what a reader of lists asks for: everything recorded so far, a position, or nothing."""
+    def bring_up(self, *, fresh: bool, min_position: int | None, model: str = FileIndex.name) -> None:
+        """Wait for what a reader of a model asks for: everything recorded so far, a position, or nothing."""
         if fresh:
-            self.wait_for(self.ledger.log.position())
+            self.wait_for(self.ledger.log.position(), model)
         elif min_position:
-            self.wait_for(min_position)
+            self.wait_for(min_position, model)
 
-    def wait_for(self, position: int) -> None:
-        """Return once lists have seen `position`; Unavailable if that takes longer than the settings allow.
+    def wait_for(self, position: int, model: str = FileIndex.name) -> None:
+        """Return once a read model has seen `position`; Unavailable if that takes longer than the settings allow.
 
         A position beyond the log is not waited for: it is nobody's write, and the wait would hold a thread.
         """
         if position > (newest := self.ledger.log.position()):
             raise Unavailable(f"the log has not reached position {position} yet", position=newest)
         self.runner.wake()
-        self.positions.wait_for(FileIndex.name, position, self.settings.read_your_write_timeout)
+        self.positions.wait_for(model, position, self.settings.read_your_write_timeout)

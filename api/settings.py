@@ -5,10 +5,13 @@ error at the start, never a guess later.
 """
 
 import os
+import re
+from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from provenstore.domain.errors import Misconfigured
 
@@ -17,6 +20,19 @@ def default_data_dir() -> Path:
     """Return the data directory of this system user (XDG Base Directory Specification)."""
     home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return Path(home) / "provenstore"
+
+
+class Price(BaseModel):
+    """What a provider charges, in US dollars."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stored: Decimal = Field(ge=0, le=1_000, decimal_places=9)  # for a GiB kept for a month
+    served: Decimal = Field(ge=0, le=1_000, decimal_places=9)  # for a GiB given out
+
+
+LIST_PRICES: Mapping[str, Price] = {"spaces": Price(stored=Decimal("0.02"), served=Decimal("0.01"))}
+"""DigitalOcean Spaces beyond what its subscription includes; see docs/how-to/usage.md."""
 
 
 class Settings(BaseSettings):
@@ -51,6 +67,7 @@ class Settings(BaseSettings):
     stall_timeout: PositiveFloat = 30.0  # seconds without a byte after which an upload is given up
     read_your_write_timeout: PositiveFloat = 5.0  # seconds to wait for `min_position`
     operations_days: int = Field(default=30, ge=1, le=3_650)  # for which calls to the object store are kept
+    prices: Mapping[str, Price] = LIST_PRICES  # by the provider's name; one that is not here costs nothing
 
     @property
     def names_a_bucket(self) -> bool:
@@ -62,6 +79,10 @@ def load_settings(**overrides: object) -> Settings:
     """Return the settings of this process; Misconfigured names the setting that is wrong, never its value."""
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # checked by pydantic
+    except SettingsError as exc:
+        # One that is no JSON; its words name the field, and no value.
+        named = re.search(r'field "(\w+)"', str(exc))
+        raise Misconfigured(f"this setting is not valid JSON: {_variable(named[1]) if named else exc}") from None
     except ValidationError as exc:
         names = ", ".join(_variable("_".join(map(str, error["loc"]))) for error in exc.errors())
         raise Misconfigured(f"these settings are not valid: {names}") from None

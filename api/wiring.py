@@ -6,7 +6,7 @@ The one place that knows every adapter. Nothing happens at import; nothing is sh
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -39,13 +39,18 @@ from provenstore.domain.ledger import SYSTEM, Ledger
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.providers import Providers
 from provenstore.domain.recorder import Recorder
+from provenstore.projections.audit_query import Audit
+from provenstore.projections.audit_trail import AuditTrail
 from provenstore.projections.call_writer import CallWriter
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import Files
+from provenstore.projections.fold import Projection
 from provenstore.projections.jobs import Jobs
 from provenstore.projections.operations import Operations
 from provenstore.projections.positions import Positions, prepare
 from provenstore.projections.runner import Runner
+from provenstore.projections.usage import Usage
+from provenstore.projections.usage_query import Usages
 
 WRITER = "provenstore_writer"
 RUNNER = "provenstore_runner"
@@ -153,13 +158,13 @@ def _assemble(
     entropy = SystemEntropy()
     providers = Providers(Recorder(log, clock, entropy, permits))
     store, answers = _objects(settings, directory, signer, providers)
-    index = FileIndex()
+    models: Sequence[Projection[Any]] = (FileIndex(), AuditTrail(), Usage())
     with _connect(runner)() as connection:
         connection.autocommit = True
-        prepare(connection, [index])
+        prepare(connection, models)
     pool: ConnectionPool[Any] = ConnectionPool(runner, min_size=1, max_size=8, timeout=10, open=False)
     positions = Positions(stack.enter_context(pool))
-    reader = Runner(log, _connect(runner), [index])
+    reader = Runner(log, _connect(runner), models)
     calls = CallWriter(_connect(runner), clock)
     calls.start()
     stack.callback(calls.stop)
@@ -168,6 +173,8 @@ def _assemble(
         files=Files(pool),
         operations=Operations(pool),
         jobs=Jobs(pool, grace=COMPLETION_GRACE, approval=APPROVAL_GOOD_FOR),
+        audit=Audit(pool),
+        usages=Usages(pool),
         positions=positions,
         runner=reader,
         clock=clock,

@@ -1,6 +1,6 @@
 """Run groups of measurements and keep their results.
 
-    python -m bench [GROUP …] [--size MIB] [--files N] [--rounds N]
+    python -m bench [GROUP …] [--size MIB] [--files N] [--rounds N] [--events N]
 
 Each measurement and its peers alternate for five rounds; the median counts, every raw value is printed. The options
 make runs smaller while something is developed; figures are told of the defaults. Results go to `bench/results.json`: a
@@ -25,6 +25,7 @@ class Scale:
     files: int = 500  # of 4 KiB
     rounds: int = 5
     seconds: float = 3  # of one round of threads
+    events: int = 1_000_000  # in the log that is asked
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,12 @@ def compared(group: str, name: str, unit: str, medians: dict[str, float]) -> Ite
 
 def main() -> None:
     """Run the wanted groups, or all."""
-    from bench import append, spaces, transfer
+    from bench import append, query, spaces, transfer
 
     groups: dict[str, list[Callable[[Scale], Iterable[Result]]]] = {
         "transfer": [transfer.run, spaces.run],
         "append": [append.run],
+        "query": [query.run],
     }
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(groups)}; all by default")
@@ -72,10 +74,17 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=Scale.files, help="how many small files")
     parser.add_argument("--rounds", type=int, default=Scale.rounds)
     parser.add_argument("--seconds", type=float, default=Scale.seconds, help="of one round of threads")
+    parser.add_argument("--events", type=int, default=Scale.events, help="how many in the log that is asked")
     asked = parser.parse_args()
     if unknown := set(asked.groups) - groups.keys():
         parser.error(f"there is no group {min(unknown)}")
-    scale = Scale(size=asked.size * 1024**2, files=asked.files, rounds=asked.rounds, seconds=asked.seconds)
+    scale = Scale(
+        size=asked.size * 1024**2,
+        files=asked.files,
+        rounds=asked.rounds,
+        seconds=asked.seconds,
+        events=asked.events,
+    )
     results: list[Result] = []
     for group in asked.groups or groups:
         print(f"{group}:")

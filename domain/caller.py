@@ -32,6 +32,7 @@ Operation = Literal[
     "file.purge_approve",
     "file.purge_reject",
     "file.erase",
+    "audit.search",
     "workspace.create",
     "workspace.get",
     "workspace.change",

@@ -90,6 +90,8 @@ class Ledger:
         self.lifecycle = self.reading.lifecycle
         self.accesses = self.reading.accesses
         self.listable = self.reading.listable
+        self.searchable = self.reading.searchable
+        self.record_search = self.reading.record_search
         self.filename = self.reading.filename
         self.certificate = self.reading.certificate
         self.issue_link = self.linking.issue

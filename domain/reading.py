@@ -4,18 +4,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from provenstore.domain import file_events as fe
 from provenstore.domain import workspace_events as we
 from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json, parse_canonical
-from provenstore.domain.envelope import Event
+from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event
 from provenstore.domain.errors import Conflict, Forbidden, Gone, IntegrityViolated, NotFound, Refused, WrongState
 from provenstore.domain.event_log import Append, Disclosures, Guard
 from provenstore.domain.event_types import Fact
-from provenstore.domain.file import File, access_stream, file_stream, parts_stream
+from provenstore.domain.file import File, access_stream, file_stream, parts_stream, project
 from provenstore.domain.merging import Merger
 from provenstore.domain.object_store import ObjectReader, ObjectStore
 from provenstore.domain.objects import ObjectNotFound
@@ -148,7 +148,7 @@ class Reading:
     def history(self, caller: Caller, file_id: UUID, *, after: int = 0, limit: int = 1000) -> History:
         """Return a page of all events of a file; that it was read is itself recorded first."""
         file = self._recorder.authorised_file(caller, "file.history", file_id)
-        self._record_audit_read(caller, file, "history")
+        self._record_audit_read(caller, file.workspace, what="history", file=str(file.id))
         log = self._recorder.log
         found = log.events(_streams(file_id), after=after, limit=limit + 1)
         events = found[:limit]
@@ -196,13 +196,38 @@ class Reading:
         file = self._recorder.authorised_file(caller, "file.certificate", file_id)
         events = self._recorder.log.events([file_stream(file_id)])
         content = certificate(file, events)
-        self._record_audit_read(caller, file, "certificate")
+        self._record_audit_read(caller, file.workspace, what="certificate", file=str(file.id))
         return content
 
-    def _record_audit_read(self, caller: Caller, file: File, what: str) -> None:
-        data = we.AuditRead.model_validate({"what": what, "file": str(file.id)})
+    def searchable(self, caller: Caller, workspace: str | None) -> str | None:
+        """Return the one workspace whose audit trail may be searched, None for all; Forbidden, NotFound."""
+        wanted = workspace if workspace is not None else caller.scope
+        self._recorder.require(caller, "audit.search", wanted)
+        if wanted not in (None, SYSTEM_WORKSPACE):
+            self._recorder.workspace(wanted)
+        return wanted
+
+    def record_search(self, caller: Caller, workspace: str | None, *, file: UUID | None, by: Sequence[str]) -> None:
+        """Record that the audit trail of `workspace` (None: all) was searched, before what was found is shown.
+
+        It stands in that workspace; a search for one file in the file's own, where its people find who read about it.
+        """
+        place = workspace if workspace is not None else SYSTEM_WORKSPACE
+        within = self._workspace_of(file) if file is not None else None
+        if within is None or workspace not in (None, within):
+            self._record_audit_read(caller, place, what="search", file=None, by=tuple(by))
+        else:
+            self._record_audit_read(caller, within, what="search", file=str(file), by=tuple(by))
+
+    def _workspace_of(self, file_id: UUID) -> str | None:
+        """Return a file's workspace, None if there is no such file."""
+        found = self._recorder.find(file_stream(file_id), project)
+        return None if found is None else found.workspace
+
+    def _record_audit_read(self, caller: Caller, workspace: str, **read: Any) -> None:
+        data = we.AuditRead.model_validate(read)
         stream = f"audit:{caller.principal}"
-        drafts = self._recorder.drafts(caller, stream, file.workspace, [Fact(data)])
+        drafts = self._recorder.drafts(caller, stream, workspace, [Fact(data)])
         self._recorder.log.append(Append(drafts=drafts, reads=caller.guards))
 
 

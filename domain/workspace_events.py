@@ -119,5 +119,6 @@ class AuditRead(EventData):
 
     TYPE: ClassVar[str] = "audit.read.v1"
 
-    what: Literal["history", "certificate"]
-    file: str
+    what: Literal["history", "certificate", "search"]
+    file: str | None  # None: a search that was not for one file
+    by: tuple[str, ...] = ()  # of a search: which conditions were asked, never what for, which may name a person

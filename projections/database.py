@@ -37,3 +37,8 @@ def reading(pool: Pool) -> Iterator[psycopg.Connection[Any]]:
     """Lend a connection with a transaction on it; errors as `translated` says, whatever the pool makes of them."""
     with translated(), pool.connection() as connection, translated(), connection.transaction():
         yield connection
+
+
+def storable(text: str) -> bool:
+    """Return whether PostgreSQL can hold `text`: no NUL, no lone surrogate."""
+    return "\0" not in text and text.encode("utf-8", "replace").decode("utf-8") == text

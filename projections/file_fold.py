@@ -10,13 +10,12 @@ from dataclasses import replace
 from typing import Final
 
 from provenstore.domain import file_events as events
-from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Event
-from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.event_log import Disclosures, Values
 from provenstore.domain.file import later
-from provenstore.projections.file_row import Disposal, FileRow, Hold, Related
+from provenstore.projections.file_row import Disposal, FileRow, Hold
 from provenstore.projections.fold import fold_events
+from provenstore.projections.private_values import metadata_of, related_of, subjects_of, text_of
 
 _STREAMS: Final = ("file:", "access:")
 """Chunks (`parts:`) are not here: they change nothing that a reader of the file sees. URLs for parts do."""
@@ -61,7 +60,7 @@ def _initiated(key: str, event: Event, data: events.UploadInitiated, values: Val
         workspace=event.workspace,
         created_position=event.position,
         version=event.version,
-        filename=_text(values, "filename"),
+        filename=text_of(values, "filename"),
         size=data.declared_size,
         media_type=data.media_type,
         category=data.category,
@@ -76,9 +75,9 @@ def _initiated(key: str, event: Event, data: events.UploadInitiated, values: Val
         md5=data.declared_md5,
         access=data.access,
         owner=data.owner,
-        related=_related(values),
-        subjects=_subjects(values),
-        metadata=_metadata(values),
+        related=related_of(values),
+        subjects=subjects_of(values),
+        metadata=metadata_of(values),
         created_at=event.time,
         expires_at=data.expires_at,
         upload_expires_at=data.upload_expires_at,
@@ -179,10 +178,10 @@ def _described(row: FileRow, event: Event, values: Values) -> FileRow:
         case events.MetadataChanged() as data:
             return replace(
                 row,
-                filename=_text(values, "filename") if "filename" in data.changed else row.filename,
-                related=_related(values) if "related" in data.changed else row.related,
-                subjects=_subjects(values) if "subjects" in data.changed else row.subjects,
-                metadata=_metadata(values) if "metadata" in data.changed else row.metadata,
+                filename=text_of(values, "filename") if "filename" in data.changed else row.filename,
+                related=related_of(values) if "related" in data.changed else row.related,
+                subjects=subjects_of(values) if "subjects" in data.changed else row.subjects,
+                metadata=metadata_of(values) if "metadata" in data.changed else row.metadata,
             )
         case events.PersonalDataErased() as data:
             return _erased(row, frozenset(data.fields))
@@ -201,7 +200,7 @@ def _held(row: FileRow, event: Event, values: Values) -> FileRow:
         case events.RetentionSet() as data:
             return replace(row, retention_until=data.until, retention_mode=data.mode)
         case events.LegalHoldPlaced() as data:
-            hold = Hold(data.hold, _text(values, "name"), _text(values, "matter"), event.actor.id, event.time)
+            hold = Hold(data.hold, text_of(values, "name"), text_of(values, "matter"), event.actor.id, event.time)
             return replace(row, legal_holds=(*row.legal_holds, hold))
         case events.LegalHoldReleased() as data:
             return replace(row, legal_holds=tuple(hold for hold in row.legal_holds if hold.id != data.hold))
@@ -224,41 +223,3 @@ def _erased(row: FileRow, fields: frozenset[str]) -> FileRow:
             for hold in row.legal_holds
         ),
     )
-
-
-def _text(values: Values, name: str) -> str | None:
-    value = values.get(name)
-    return None if value is None else _string(name, value)
-
-
-def _related(values: Values) -> tuple[Related, ...]:
-    found = []
-    for one in _list(values, "related"):
-        if not isinstance(one, dict):
-            raise IntegrityViolated("the private value related does not have its shape")
-        found.append(Related(_string("related", one.get("type")), _string("related", one.get("id"))))
-    return tuple(found)
-
-
-def _subjects(values: Values) -> tuple[str, ...]:
-    return tuple(_string("subjects", one) for one in _list(values, "subjects"))
-
-
-def _metadata(values: Values) -> tuple[tuple[str, str], ...]:
-    value = values.get("metadata") or {}
-    if not isinstance(value, dict):
-        raise IntegrityViolated("the private value metadata does not have its shape")
-    return tuple(sorted((key, _string("metadata", inner)) for key, inner in value.items()))
-
-
-def _list(values: Values, name: str) -> list[Json]:
-    value = values.get(name) or []
-    if not isinstance(value, list):
-        raise IntegrityViolated(f"the private value {name} does not have its shape")
-    return value
-
-
-def _string(name: str, value: Json) -> str:
-    if not isinstance(value, str):
-        raise IntegrityViolated(f"the private value {name} does not have its shape")
-    return value

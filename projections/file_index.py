@@ -7,15 +7,16 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final
 
 from psycopg import Cursor
 from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Composed
 
-from provenstore.domain.event_types import format_time
 from provenstore.projections.file_fold import FileFold
-from provenstore.projections.file_row import FileRow, Hold, Related
+from provenstore.projections.file_row import FileRow, Hold
+from provenstore.projections.private_values import Related
 from provenstore.projections.queries import queries
 
 _Child = dict[str, object]
@@ -27,6 +28,9 @@ _CHILDREN: Final[Mapping[str, Callable[[FileRow], Iterable[_Child]]]] = {
     "legal_holds": lambda row: (asdict(hold) for hold in row.legal_holds),
 }
 """Fields with tables of their own, and the rows that they become."""
+
+_COLUMNS: Final = tuple(name for name in FileRow.__dataclass_fields__ if name not in _CHILDREN)
+_values: Final = attrgetter(*_COLUMNS)
 
 
 class FileIndex(FileFold):
@@ -100,10 +104,7 @@ def _hold(hold: str, name: str | None, matter: str | None, placed_by: str, place
 
 
 def _columns(row: FileRow) -> dict[str, object]:
-    values = asdict(row)
-    for field in _CHILDREN:
-        del values[field]
-    return {**values, "holds": len(row.legal_holds)}
+    return {**dict(zip(_COLUMNS, _values(row), strict=True)), "holds": len(row.legal_holds)}
 
 
 def _json(rows: Iterable[Mapping[str, object]]) -> str:
@@ -115,7 +116,7 @@ def _json(rows: Iterable[Mapping[str, object]]) -> str:
 def _time(value: object) -> str:
     if not isinstance(value, datetime):
         raise TypeError(f"{type(value).__name__} has no column type")
-    return format_time(value)
+    return value.isoformat()
 
 
 def _execute(cursor: Cursor[Any], name: str, generation: int, **values: str | list[str]) -> None:

@@ -13,8 +13,9 @@ from psycopg.rows import dict_row
 
 from provenstore.domain.canonical import MAX_INTEGER
 from provenstore.domain.errors import InvalidInput
+from provenstore.domain.file_events import RetentionMode
 from provenstore.projections.cursor import decode_cursor, encode_cursor
-from provenstore.projections.database import Pool, reading
+from provenstore.projections.database import Pool, reading, storable
 from provenstore.projections.file_index import file_row, select
 from provenstore.projections.file_row import FileRow
 from provenstore.projections.queries import queries
@@ -48,6 +49,13 @@ class FileFilter:
     created_before: datetime | None = None
     stored_from: datetime | None = None
     stored_before: datetime | None = None
+    deleted_from: datetime | None = None  # deleted or expired, and not restored since
+    deleted_before: datetime | None = None
+    expires_from: datetime | None = None
+    expires_before: datetime | None = None
+    retained_until: datetime | None = None  # at least until then
+    unretained_at: datetime | None = None  # not retained at all, or no longer then
+    retention_mode: RetentionMode | None = None
     metadata_key: str | None = None
     metadata_value: str | None = None
 
@@ -56,7 +64,7 @@ class FileFilter:
         if self.metadata_value is not None and self.metadata_key is None:
             raise InvalidInput("metadata_value", "needs a metadata_key")
         for name, value in self.asked().items():
-            if isinstance(value, str) and not _storable(value):
+            if isinstance(value, str) and not storable(value):
                 raise InvalidInput(name, "holds a character that no file can have here")
             if type(value) is int and not 0 <= value <= MAX_INTEGER:
                 raise InvalidInput(name, f"is not between 0 and {MAX_INTEGER}", limit=MAX_INTEGER)
@@ -104,9 +112,9 @@ class Files:
         for finer, coarser in (("related_id", "related_type"), ("metadata_value", "metadata_key")):
             if finer in names and coarser in names:
                 names.remove(coarser)  # the finer condition looks at both
+        if asked.held:
+            names.append("under_hold")
         values = {"related_type": None, **values, "limit": limit + 1}
-        if asked.workspaces is not None:
-            values["workspaces"] = list(asked.workspaces)  # an array; psycopg takes a tuple for a record
         scope = asked.workspaces[0] if asked.workspaces and len(asked.workspaces) == 1 else ""
         rows = self._select((*names, "page"), values, scope=scope)
         more = encode_cursor(_KIND, rows[limit - 1].created_position) if len(rows) > limit else None
@@ -120,11 +128,6 @@ class Files:
             cursor.execute(parts["scope"], {"workspace": scope})
             cursor.execute(statement, values)
             return tuple(file_row(row) for row in cursor)
-
-
-def _storable(text: str) -> bool:
-    """Return whether PostgreSQL can hold `text`: no NUL, no lone surrogate."""
-    return "\0" not in text and text.encode("utf-8", "replace").decode("utf-8") == text
 
 
 def _after_prefix(prefix: str) -> str | None:

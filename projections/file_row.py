@@ -11,20 +11,13 @@ from typing import Literal
 from provenstore.domain.canonical import Json
 from provenstore.domain.event_types import format_time
 from provenstore.domain.file_events import AccessLevel, RetentionMode, Sha256Status, UploadMethod, Variant
+from provenstore.projections.private_values import Related
 
 Status = Literal["initiated", "stored", "soft_deleted", "purged", "aborted", "expired"]
 Disposal = Literal["requested", "approved", "purging", "failed"]
 Effect = Literal["complete", "clear", "purge"]
 Damage = Literal["altered", "missing"]
 View = Literal["default", "full"]
-
-
-@dataclass(frozen=True, slots=True)
-class Related:
-    """A business object that the file belongs to."""
-
-    type: str
-    id: str
 
 
 @dataclass(frozen=True, slots=True)

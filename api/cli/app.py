@@ -7,6 +7,7 @@ import typer
 
 from provenstore.api.cli import (
     administration,
+    audit,
     bucket,
     change,
     files,
@@ -18,6 +19,7 @@ from provenstore.api.cli import (
     operations,
     put,
     serve,
+    usage,
     verify_content,
 )
 
@@ -63,6 +65,8 @@ for part in (
     administration,
     maintenance,
     verify_content,
+    audit,
+    usage,
     jobs,
     operations,
     bucket,

@@ -102,6 +102,12 @@ class Custody(Protocol):
     def store_calls(self, asked: Mapping[str, Any]) -> Document:
         """Answer {"calls"}: single calls to the object store, newest first."""
 
+    def audit(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
+        """Answer a page {"entries", "next"} of the audit trail; that it was read is recorded."""
+
+    def usage(self, workspace: str | None, asked: Mapping[str, Any]) -> Document:
+        """Answer what a workspace uses, or None the whole ledger."""
+
     def create_workspace(self, new: Document) -> Document:
         """Make a workspace; answers it."""
 

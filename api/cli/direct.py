@@ -19,7 +19,7 @@ import structlog
 from pydantic import ValidationError
 
 from provenstore.adapters.request_ids import REQUEST
-from provenstore.api import jobs, operations, views
+from provenstore.api import audit, jobs, operations, usage, views
 from provenstore.api.cli.custody import Decision, Document
 from provenstore.api.http import bodies
 from provenstore.api.services import Services
@@ -238,6 +238,20 @@ class Direct:
     def store_calls(self, asked: Mapping[str, Any]) -> Document:
         """List single calls to it."""
         return operations.calls(self._services, self._caller, **_parse(bodies.CallsQuery, asked).model_dump())
+
+    # -- what is known of the ledger -----------------------------------------------------------------------
+
+    def audit(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
+        """Search the audit trail."""
+        said = {name: value for name, value in {**asked, "cursor": cursor, "limit": limit}.items() if value is not None}
+        return audit.search(self._services, self._caller, _parse(bodies.AuditQuery, said))
+
+    def usage(self, workspace: str | None, asked: Mapping[str, Any]) -> Document:
+        """Read the usage."""
+        if workspace is None:
+            return usage.ledger_usage(self._services, self._caller, _parse(bodies.UsageQuery, asked))
+        query = _parse(bodies.WorkspaceUsageQuery, asked)
+        return usage.workspace_usage(self._services, self._caller, workspace, query)
 
     # -- administration ------------------------------------------------------------------------------------
 

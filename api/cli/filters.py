@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from provenstore.api.cli.options import Variant, instant, pair
+from provenstore.api.cli.options import RetentionMode, Variant, instant, pair
 
 InWorkspace = Annotated[str | None, typer.Option("--workspace", help="Only this workspace.")]
 InCategory = Annotated[str | None, typer.Option("--category", help="Only this category.")]
@@ -14,22 +14,45 @@ OfType = Annotated[str | None, typer.Option("--media-type", help="Only this medi
 OfOwner = Annotated[str | None, typer.Option("--owner", help="Only files of this actor.")]
 AboutPerson = Annotated[str | None, typer.Option("--subject", help="Only files about this person.")]
 RelatedTo = Annotated[str | None, typer.Option("--related", metavar="TYPE:ID", help="Only of this business object.")]
-WithEntry = Annotated[str | None, typer.Option("--metadata", metavar="KEY=VALUE", help="Only with this entry.")]
+WithEntry = Annotated[
+    str | None, typer.Option("--metadata", metavar="KEY[=VALUE]", help="Only with this entry, or any of this key.")
+]
 CreatedFrom = Annotated[str | None, typer.Option("--created-from", metavar="TIME", help="Created then or later.")]
 CreatedBefore = Annotated[str | None, typer.Option("--created-before", metavar="TIME", help="Created before.")]
 
+StoredFrom = Annotated[str | None, typer.Option("--stored-from", metavar="TIME", help="Stored then or later.")]
+StoredBefore = Annotated[str | None, typer.Option("--stored-before", metavar="TIME", help="Stored before.")]
+DeletedFrom = Annotated[str | None, typer.Option("--deleted-from", metavar="TIME", help="Deleted then or later.")]
+DeletedBefore = Annotated[str | None, typer.Option("--deleted-before", metavar="TIME", help="Deleted before.")]
+ExpiresFrom = Annotated[str | None, typer.Option("--expires-from", metavar="TIME", help="Expires then or later.")]
+ExpiresBefore = Annotated[str | None, typer.Option("--expires-before", metavar="TIME", help="Expires before.")]
+RetainedUntil = Annotated[
+    str | None, typer.Option("--retained-until", metavar="TIME", help="Retained at least until then.")
+]
+UnretainedAt = Annotated[
+    str | None, typer.Option("--unretained-at", metavar="TIME", help="Never retained, or no longer then.")
+]
+RetentionModeOf = Annotated[
+    RetentionMode | None, typer.Option("--retention-mode", help="Under a retention of this mode.")
+]
 
-def conditions(
-    *, related: str | None, metadata: str | None, created_from: str | None, created_before: str | None, **plain: Any
-) -> dict[str, Any]:
+
+def conditions(*, related: str | None, metadata: str | None, **given: Any) -> dict[str, Any]:
     """Return the conditions of the API's query that are given; a usage error for one that is not of its form."""
-    asked = {
-        **plain,
-        "created_from": instant("--created-from", created_from),
-        "created_before": instant("--created-before", created_before),
-    }
+    asked = {name: _instant(name, value) if name in _TIMES else value for name, value in given.items()}
     if related is not None:
         asked["related_type"], asked["related_id"] = pair("--related", related, ":")
     if metadata is not None:
-        asked["metadata_key"], asked["metadata_value"] = pair("--metadata", metadata, "=")
+        asked["metadata_key"], given_value, value = metadata.partition("=")
+        asked["metadata_value"] = value if given_value else None
     return {name: value for name, value in asked.items() if value is not None}
+
+
+_TIMES = frozenset(
+    {"retained_until", "unretained_at"}
+    | {f"{what}_{end}" for what in ("created", "stored", "deleted", "expires") for end in ("from", "before")}
+)
+
+
+def _instant(name: str, value: str | None) -> str | None:
+    return instant(f"--{name.replace('_', '-')}", value)

@@ -47,6 +47,7 @@ StoreAct = Literal[
     "list_multiparts",
 ]
 Outcome = Literal["ok", "refused", "failed"]
+RetentionMode = Literal["compliance", "governance"]
 Variant = Literal["original", "processed", "chunk", "thumbnail"]
 Jobs = Annotated[int, typer.Option(min=1, max=64, help="Files at once.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what failed.")]

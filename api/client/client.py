@@ -185,6 +185,23 @@ class Client:
         """Answer {"calls"} under the same, "outcome", "request" and "limit"; newest first."""
         return self._http.get("/v1/operations/calls", asked)
 
+    # -- what is known of the ledger -----------------------------------------------------------------------
+
+    def audit(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
+        """Answer a page {"entries", "next"} of the audit trail under the filters of the API's query; it has seen what
+        this client wrote. That it was read is recorded.
+        """
+        given = {"min_position": self._http.position or None, **asked, "cursor": cursor, "limit": limit}
+        return self._http.get("/v1/audit", {name: value for name, value in given.items() if value is not None})
+
+    def usage(self, workspace: str | None, asked: Mapping[str, Any]) -> Document:
+        """Answer {"usage", "quota", "groups", "next"} of a workspace, or with None of the whole ledger; it has seen
+        what this client wrote.
+        """
+        given = {"min_position": self._http.position or None, **asked}
+        path = "/v1/usage" if workspace is None else f"/v1/workspaces/{_segment(workspace)}/usage"
+        return self._http.get(path, {name: value for name, value in given.items() if value is not None})
+
     # -- administration ------------------------------------------------------------------------------------
 
     def create_workspace(self, new: Document) -> Document:

@@ -17,6 +17,7 @@ from provenstore.api.http.envelope import Envelope
 from provenstore.api.http.problems import add_problem_handlers
 from provenstore.api.http.readings import Readings
 from provenstore.api.http.routes import (
+    audit,
     content,
     custody,
     files,
@@ -27,6 +28,7 @@ from provenstore.api.http.routes import (
     parts,
     purges,
     signed,
+    usage,
     verification,
     workspaces,
 )
@@ -66,7 +68,7 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
     add_problem_handlers(app)
     app.add_middleware(Envelope, new_id=SystemEntropy().event_id, stall_timeout=settings.stall_timeout)
     of_files = (files, content, parts, signed, verification, links, custody, purges)
-    for routes in (*of_files, workspaces, jobs, operations, health):
+    for routes in (*of_files, workspaces, usage, audit, jobs, operations, health):
         app.include_router(routes.router)
     return app
 

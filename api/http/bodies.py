@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
@@ -10,7 +11,9 @@ from provenstore.domain import file_events as fe
 from provenstore.domain import workspace_events as we
 from provenstore.domain.canonical import MAX_INTEGER
 from provenstore.domain.objects import PartRef
-from provenstore.domain.store_call import Outcome, StoreAct
+from provenstore.domain.store_call import Outcome as CallOutcome
+from provenstore.domain.store_call import StoreAct
+from provenstore.projections.audit_query import Outcome
 from provenstore.projections.jobs import Kind
 
 _DIGITS = re.compile(r"[0-9]{1,16}")
@@ -40,6 +43,12 @@ def _plain(value: Any) -> Any:
 
 Time = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_in_range)]
 PartNumber = Annotated[int, BeforeValidator(_plain)]
+AskedAction = Literal[
+    "upload", "view", "download", "edit", "delete", "link", "hold", "retention", "purge", "verify", "refuse", "erase",
+    "administer", "audit",
+]  # fmt: skip
+"""Actions of the audit trail that can be asked for: all but that of types which nobody knows."""
+
 Count = Annotated[int, Field(strict=True, ge=0, le=MAX_INTEGER)]
 Text = Annotated[str, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
@@ -273,12 +282,61 @@ class ListQuery(Body):
     created_before: Time | None = None
     stored_from: Time | None = None
     stored_before: Time | None = None
+    deleted_from: Time | None = None
+    deleted_before: Time | None = None
+    expires_from: Time | None = None
+    expires_before: Time | None = None
+    retained_until: Time | None = None
+    unretained_at: Time | None = None
+    retention_mode: fe.RetentionMode | None = None
     metadata_key: str | None = None
     metadata_value: str | None = None
     cursor: str | None = None
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
     min_position: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
     fresh: bool = False  # wait until the list has seen everything that was recorded before it was asked for
+
+
+class AuditQuery(Body):
+    """Narrows the audit trail; every condition must hold. Times need a zone."""
+
+    workspace: str | None = None
+    file: UUID | None = None
+    actor: str | None = None
+    on_behalf_of: str | None = None
+    credential: str | None = None
+    type: tuple[str, ...] = ()  # any of these event types
+    action: tuple[AskedAction, ...] = ()  # any of these
+    related_type: str | None = None
+    related_id: str | None = None
+    subject: str | None = None
+    outcome: Outcome | None = None
+    address: str | None = None
+    time_from: Time | None = None
+    time_before: Time | None = None
+    order: Literal["newest", "oldest"] = "newest"
+    format: Literal["default", "storage-log"] = "default"
+    cursor: str | None = None
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 100
+    min_position: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
+    fresh: bool = False  # wait until the audit trail has seen everything that was recorded before it was asked for
+
+
+class WorkspaceUsageQuery(Body):
+    """Says by what a workspace's usage is told apart."""
+
+    by: Literal["owner", "category", "provider", "month"] | None = None
+    month: Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")] | None = None
+    after: str = ""
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 100
+    min_position: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
+    fresh: bool = False  # wait until the usage has seen everything that was recorded before it was asked for
+
+
+class UsageQuery(WorkspaceUsageQuery):
+    """Says by what the usage of the whole ledger is told apart."""
+
+    by: Literal["workspace", "owner", "category", "provider", "month"] | None = None  # type: ignore[assignment]  # one more
 
 
 class JobsQuery(Body):
@@ -303,7 +361,7 @@ class OperationsQuery(Body):
 class CallsQuery(OperationsQuery):
     """Says which single calls to list."""
 
-    outcome: Outcome | None = None
+    outcome: CallOutcome | None = None
     request: str | None = None
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
 

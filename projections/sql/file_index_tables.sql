@@ -47,6 +47,10 @@ CREATE TABLE provenstore_read.file_index{g} (
 ) WITH (fillfactor = 85);  -- counting a download touches no indexed column, so it stays on its page
 CREATE INDEX ON provenstore_read.file_index{g} (workspace, created_position);
 CREATE INDEX ON provenstore_read.file_index{g} (workspace, filename);
+CREATE INDEX ON provenstore_read.file_index{g} (workspace, owner, created_position);
+CREATE INDEX ON provenstore_read.file_index{g} (workspace, deleted_at) WHERE deleted_at IS NOT NULL;
+CREATE INDEX ON provenstore_read.file_index{g} (workspace, retention_until) WHERE retention_until IS NOT NULL;
+CREATE INDEX ON provenstore_read.file_index{g} (workspace, created_position) WHERE holds > 0;
 CREATE INDEX ON provenstore_read.file_index{g} (expires_at) WHERE status = 'stored';
 CREATE INDEX ON provenstore_read.file_index{g} (upload_expires_at) WHERE status = 'initiated';
 CREATE INDEX ON provenstore_read.file_index{g} (created_position) WHERE pending IS NOT NULL;

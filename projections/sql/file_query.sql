@@ -98,6 +98,10 @@ AND EXISTS (
 -- Files under a legal hold, or under none.
 AND (f.holds > 0) = %(held)s
 
+-- name: under_hold
+-- The same of files under a legal hold, in the form that their index knows.
+AND f.holds > 0
+
 -- name: created_from
 -- Files created at or after a moment.
 AND f.created_at >= %(created_from)s
@@ -113,6 +117,34 @@ AND f.stored_at >= %(stored_from)s
 -- name: stored_before
 -- Files stored before a moment.
 AND f.stored_at < %(stored_before)s
+
+-- name: deleted_from
+-- Files deleted, or expired, at or after a moment.
+AND f.deleted_at >= %(deleted_from)s
+
+-- name: deleted_before
+-- Files deleted, or expired, before a moment.
+AND f.deleted_at < %(deleted_before)s
+
+-- name: expires_from
+-- Files that expire at or after a moment.
+AND f.expires_at >= %(expires_from)s
+
+-- name: expires_before
+-- Files that expire before a moment.
+AND f.expires_at < %(expires_before)s
+
+-- name: retained_until
+-- Files whose retention lasts at least until a moment.
+AND f.retention_until >= %(retained_until)s
+
+-- name: unretained_at
+-- Files that no retention keeps from being purged at a moment.
+AND (f.retention_until IS NULL OR f.retention_until <= %(unretained_at)s)
+
+-- name: retention_mode
+-- Files whose retention is of a mode.
+AND f.retention_mode = %(retention_mode)s
 
 -- name: older
 -- Files created before the last one of the previous page.

@@ -45,6 +45,7 @@ OTHER_REQUESTS: dict[Operation, tuple[str, str, Any]] = {
         {"workspace": "{workspace}", "filename": "a.pdf", "media_type": "application/pdf", "category": "misc"},
     ),
     "system.sweep": ("GET", "/v1/jobs?workspace={workspace}", None),
+    "audit.search": ("GET", "/v1/audit?workspace={workspace}", None),
     "workspace.get": ("GET", "/v1/workspaces/{workspace}", None),
     "workspace.change": ("PATCH", "/v1/workspaces/{workspace}", {"max_files": 1_000}),
     "credential.issue": (
@@ -151,7 +152,7 @@ def test_role_by_operation(tenant: Tenant, role: Role) -> None:
 def test_every_operation_has_a_request() -> None:
     """The tables above leave no operation out but those that have no route or need no workspace."""
     untested = set(get_args(Operation)) - FILE_REQUESTS.keys() - OTHER_REQUESTS.keys()
-    assert untested == {"workspace.create", "provider.probe", "credential.revoke"}
+    assert untested == {"workspace.create", "provider.probe", "credential.revoke", "system.operations"}
 
 
 @pytest.mark.parametrize("role", [role for role in get_args(Role) if role != "admin"])

@@ -69,6 +69,11 @@ def reader_pool(shelf: Callable[[str], str]) -> Iterator[Pool]:
         {"created_from": at(3), "created_before": at(4)},
         {"stored_from": at(3)},
         {"stored_from": at(4), "stored_before": at(5)},
+        {"expires_from": at(50)},
+        {"expires_before": at(51)},
+        {"retained_until": at(100)},
+        {"retention_mode": "governance"},
+        {"retained_until": at(1), "retention_mode": "governance", "held": True, "owner": "ann"},
         {"metadata_key": "shelf"},
         {"metadata_key": "shelf", "metadata_value": "7"},
         {"metadata_key": "long", "metadata_value": LONG},
@@ -102,6 +107,12 @@ def test_a_filter_finds_what_fits_alone(reader_pool: Pool, asked: dict[str, Any]
         {"created_from": at(4)},
         {"stored_before": at(2)},
         {"stored_from": at(5)},
+        {"deleted_from": at(7)},
+        {"deleted_before": at(6)},
+        {"expires_from": at(51)},
+        {"expires_before": at(50)},
+        {"retained_until": at(101)},
+        {"retention_mode": "compliance"},
         {"metadata_key": "7"},
         {"metadata_key": "long", "metadata_value": "7"},
         {"category": "book_cover", "owner": "clerk"},
@@ -117,6 +128,9 @@ def test_a_filter_finds_nothing_else(runner_pool: Pool, asked: dict[str, Any]) -
 def test_negative_filters_find_the_other(runner_pool: Pool) -> None:
     """What is not held, and what comes before, is found as well."""
     assert found(runner_pool, held=False) == ["plain"]
+    assert found(runner_pool, deleted_from=at(6), deleted_before=at(7)) == ["plain"]
+    assert found(runner_pool, unretained_at=at(99)) == ["plain"]
+    assert found(runner_pool, unretained_at=at(100)) == ["special", "plain"]
     assert found(runner_pool, created_before=at(3)) == ["plain"]
     assert found(runner_pool, filename_prefix="b%_c.pdf") == ["plain"]
     assert found(runner_pool) == ["special", "plain"]

@@ -11,7 +11,8 @@ from provenstore.domain import file_events as f
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.event_types import EventData, RawData, format_time
 from provenstore.projections.file_fold import FileFold, fold_file
-from provenstore.projections.file_row import FileRow, Related, to_json
+from provenstore.projections.file_row import FileRow, to_json
+from provenstore.projections.private_values import Related
 
 REQUEST = f.PurgeRequested(purge="p1", four_eyes=True)
 

@@ -35,15 +35,30 @@ class MemoryLog:
     private: dict[UUID, dict[str, Disclosure]] = field(default_factory=dict)
 
     def add(self, stream: str, data: EventData, *, workspace: str = "acme", **private: Json) -> Event:
-        """Seal one event at the end."""
+        """Seal one event of the clerk's at the end."""
+        return self.seal(stream, data, private, workspace=workspace)
+
+    def seal(
+        self,
+        stream: str,
+        data: EventData,
+        private: Mapping[str, Json] | None = None,
+        *,
+        workspace: str = "acme",
+        by: Origin = CLERK,
+        outcome: str = "ok",
+        when: datetime | None = None,
+    ) -> Event:
+        """Seal one event at the end; `when` must not go back, and is a second after the last by default."""
+        private = private or {}
         position = len(self.events) + 1
         head_of = None if data.HEAD is None else f"parts:{stream.partition(':')[2]}"
         sealed = draft(
-            Fact(data, private),
+            Fact(data, private, outcome),
             event_id=UUID(int=position),
             stream=stream,
             workspace=workspace,
-            origin=CLERK,
+            origin=by,
             salts=dict.fromkeys(private, bytes(32)),
             head_of=head_of,
         )
@@ -53,7 +68,7 @@ class MemoryLog:
             sealed,
             number=len(tenant) + 1,
             prev=before[-1].leaf.hex() if before else None,
-            time=at(position),
+            time=when or at(position),
             version=len(before) + 1,
             workspace_prev=tenant[-1].leaf.hex() if tenant else None,
             head=b"null",

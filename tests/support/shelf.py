@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from memory_log import MemoryLog, add_file
+from memory_log import MemoryLog, add_file, at
 from provenstore.domain import file_events as f
 from provenstore.domain.canonical import parse_canonical
 from provenstore.domain.event_log import disclosed
@@ -38,6 +38,8 @@ def two_files() -> MemoryLog:
     )
     log.add("file:special", f.LegalHoldPlaced(hold="h1"), name="audit")
     log.add("file:plain", f.SoftDeleted())
+    log.add("file:special", f.RetentionSet(until=at(100), mode="governance"), reason="law")
+    log.add("file:special", f.ExpirySet(expires_at=at(50)))
     return log
 
 

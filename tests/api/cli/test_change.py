@@ -70,4 +70,5 @@ def test_words_are_those_of_the_domain() -> None:
     assert get_args(options.Kind) == KINDS
     assert get_args(options.StoreAct) == STORE_ACTS
     assert get_args(options.Outcome) == OUTCOMES
+    assert get_args(options.RetentionMode) == get_args(fe.RetentionMode)
     assert change.ERASABLE == ERASABLE

@@ -1,0 +1,146 @@
+"""One event as an officer asks about it: the row of the audit trail, and the action that its type amounts to.
+
+Address, user agent, reason, business objects and subjects are private: None or empty once erased. Nothing here decides
+anything; the envelope and its proof are in the history of the stream.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final, Literal
+
+from provenstore.domain.canonical import Json
+from provenstore.domain.event_types import format_time
+from provenstore.projections.private_values import Related
+
+Action = Literal[
+    "upload", "view", "download", "edit", "delete", "link", "hold", "retention", "purge", "verify", "refuse", "erase",
+    "administer", "audit", "other",
+]  # fmt: skip
+
+_FILE: Final[Mapping[Action, str]] = MappingProxyType(
+    {
+        "upload": "upload_initiated multipart_opened part_urls_issued chunk_uploaded completion_requested stored "
+        "upload_aborted upload_expired upload_cleared",
+        "edit": "metadata_changed access_level_changed expiry_set restored",
+        "delete": "soft_deleted expired",
+        "link": "link_issued",
+        "hold": "legal_hold_placed legal_hold_released",
+        "retention": "retention_set retention_reduction_requested",
+        "purge": "purge_requested purge_approved purge_rejected purge_withdrawn purge_started purge_failed purged",
+        "verify": "integrity_verified integrity_failed object_missing stray_found stray_removed place_checked",
+        "refuse": "access_denied",
+        "erase": "personal_data_erased",
+        "download": "accessed",
+    }
+)
+_BY_NAME: Final[Mapping[str, Action]] = MappingProxyType(
+    {f"file.{name}": action for action, names in _FILE.items() for name in names.split()}
+)
+_BY_STREAM: Final[Mapping[str, Action]] = MappingProxyType(
+    {
+        "workspace": "administer",
+        "actor": "administer",
+        "credential": "administer",
+        "provider": "administer",
+        "audit": "audit",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRow:
+    """What one event says, flat."""
+
+    position: int
+    id: str  # of the event
+    type: str  # as recorded, with its version
+    stream: str
+    workspace: str
+    time: datetime
+    occurred: datetime | None  # where it happened earlier than it was recorded
+    actor: str
+    actor_kind: str
+    via: str
+    credential: str | None
+    on_behalf_of: str | None
+    session: str | None
+    request: str | None
+    cause: str | None  # id of the event that caused this one
+    outcome: str
+    decision: str | None
+    file: str | None  # whose history it belongs to, or was read
+    mode: str | None = None  # of an access
+    purge: str | None = None
+    hold: str | None = None
+    link: str | None = None
+    operation: str | None = None  # that was refused
+    code: str | None = None  # why it was refused, or failed
+    count: int | None = None  # identical refusals that this one event stands for
+    bytes: int | None = None  # that the event speaks of; of an access: given out at most
+    first: int | None = None  # offset of the first byte
+    last: int | None = None
+    address: str | None = None  # private, as all below
+    user_agent: str | None = None
+    reason: str | None = None
+    related: tuple[Related, ...] = ()  # that this event gave the file
+    subjects: tuple[str, ...] = ()  # that this event gave the file
+
+    @property
+    def action(self) -> Action:
+        """What the event amounts to."""
+        found = action_of(self.type)
+        return "view" if found == "download" and self.mode == "view" else found
+
+
+def action_of(event_type: str) -> Action:
+    """Return the action of a type in any version; of an access `download`, as only its mode tells a viewing."""
+    name = event_type.rpartition(".v")[0]
+    return _BY_NAME.get(name) or _BY_STREAM.get(name.partition(".")[0], "other")
+
+
+def audit_json(row: AuditRow, filename: str | None) -> dict[str, Json]:
+    """Return the row as the contract shows it; `filename` is the file's name now."""
+    return {
+        "position": row.position,
+        "id": row.id,
+        "time": format_time(row.time),
+        "occurred": format_time(row.occurred) if row.occurred else None,
+        "type": row.type,
+        "action": row.action,
+        "outcome": row.outcome,
+        "decision": row.decision,
+        "workspace": row.workspace,
+        "stream": row.stream,
+        "file_id": row.file,
+        "filename": filename,
+        "actor": {"id": row.actor, "kind": row.actor_kind, "via": row.via, "credential": row.credential},
+        "on_behalf_of": row.on_behalf_of,
+        "session": row.session,
+        "request": row.request,
+        "cause": row.cause,
+        "address": row.address,
+        "user_agent": row.user_agent,
+        "reason": row.reason,
+        "related": [{"type": one.type, "id": one.id} for one in row.related],
+        "subjects": list(row.subjects),
+        "details": _details(row),
+    }
+
+
+def _details(row: AuditRow) -> dict[str, Json]:
+    """Return what only some events have."""
+    found: dict[str, Json] = {
+        "mode": row.mode,
+        "purge": row.purge,
+        "hold": row.hold,
+        "link": row.link,
+        "operation": row.operation,
+        "code": row.code,
+        "count": row.count,
+        "bytes": row.bytes,
+        "first": row.first,
+        "last": row.last,
+    }
+    return {name: value for name, value in found.items() if value is not None}

@@ -1,0 +1,129 @@
+"""The audit trail: one row per event, for officers' questions. Writes its tables; `audit_query` reads them.
+
+Only the runner writes here, in the transaction that moves the read model's position. No row is ever changed, but for
+private values that are erased.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, Final
+
+from psycopg import Cursor
+from psycopg.rows import DictRow, dict_row
+from psycopg.sql import SQL, Composed
+
+from provenstore.projections.audit_fold import AuditFold
+from provenstore.projections.audit_row import AuditRow
+from provenstore.projections.private_values import Related
+from provenstore.projections.queries import queries
+
+_CHILDREN: Final = frozenset({"related", "subjects"})
+"""Fields with tables of their own."""
+
+_COLUMNS: Final = tuple(name for name in AuditRow.__dataclass_fields__ if name not in _CHILDREN)
+
+_values: Final = attrgetter(*_COLUMNS)
+
+_ERASABLE: Final = frozenset({"address", "user_agent", "reason"}) | _CHILDREN
+"""The private values that are kept here; all others never were."""
+
+
+class AuditTrail(AuditFold):
+    """The projection `audit_trail`: every event of the log, and its tables."""
+
+    name: Final = "audit_trail"
+    version: Final = 1
+    tables: Final = ("audit_trail", "audit_related", "audit_subject")
+
+    def create(self, generation: int) -> Composed:
+        """Return the statements that make the tables of a generation, under row-level security, behind their views."""
+        ddl, protect = queries("audit_tables"), queries("file_index_tables")["protect"]
+        statements = [SQL(ddl[view]).format(g=_suffix(generation)) for view in self.tables]
+        statements += [
+            SQL(protect).format(table=SQL(view) + _suffix(generation), view=SQL(view)) for view in self.tables
+        ]
+        return SQL("\n").join(statements)
+
+    def load(self, cursor: Cursor[Any], generation: int, keys: Sequence[str]) -> dict[str, AuditRow]:
+        """Return the rows of these events."""
+        rows = cursor.connection.cursor(row_factory=dict_row)
+        texts = queries("audit_trail")
+        statement = SQL(texts["columns"] + "\n" + texts["by_position"]).format(g=_suffix(generation))
+        rows.execute(statement, {"positions": list(map(int, keys))})
+        return {str(row["position"]): audit_row(row) for row in rows}
+
+    def save(
+        self,
+        cursor: Cursor[Any],
+        generation: int,
+        before: Mapping[str, AuditRow],
+        after: Mapping[str, AuditRow | None],
+    ) -> None:
+        """Write the rows of events that are new; the others stand as they are."""
+        new = [row for key, row in after.items() if row is not None and key not in before]
+        _insert(cursor, "insert", generation, map(_members, new))
+        _insert(
+            cursor,
+            "insert_related",
+            generation,
+            (
+                {**_place(row), "ordinal": ordinal, "type": one.type, "id": one.id}
+                for row in new
+                for ordinal, one in enumerate(row.related)
+            ),
+        )
+        _insert(
+            cursor,
+            "insert_subjects",
+            generation,
+            (
+                {**_place(row), "ordinal": ordinal, "subject": subject}
+                for row in new
+                for ordinal, subject in enumerate(row.subjects)
+            ),
+        )
+
+    def forget(self, cursor: Cursor[Any], generation: int, erased: Sequence[tuple[int, str]]) -> None:
+        """Empty the columns of private values that were erased: (position of the event that held it, field)."""
+        positions: dict[str, list[int]] = defaultdict(list)
+        for position, field in erased:
+            positions[field].append(position)
+        for field in sorted(_ERASABLE & positions.keys()):
+            statement = SQL(queries("audit_trail")[f"forget_{field}"]).format(g=_suffix(generation))
+            cursor.execute(statement, {"positions": positions[field]})
+
+
+def audit_row(row: DictRow) -> AuditRow:
+    """Return a row of the database as it was folded."""
+    return AuditRow(
+        **{**row, "related": tuple(Related(*one) for one in row["related"]), "subjects": tuple(row["subjects"])}
+    )
+
+
+def _members(row: AuditRow) -> dict[str, object]:
+    """Return what the row has: most events have a third of the columns."""
+    return {name: value for name, value in zip(_COLUMNS, _values(row), strict=True) if value is not None}
+
+
+def _place(row: AuditRow) -> dict[str, object]:
+    return {"position": row.position, "workspace": row.workspace, "file": row.file}
+
+
+def _insert(cursor: Cursor[Any], name: str, generation: int, rows: Iterable[Mapping[str, object]]) -> None:
+    """Insert rows by one statement, as one JSON array that PostgreSQL takes apart; nothing for none."""
+    if found := list(rows):
+        text = json.dumps(found, default=_time, ensure_ascii=False)
+        cursor.execute(SQL(queries("audit_trail")[name]).format(g=_suffix(generation)), {"rows": text})
+
+
+def _time(value: object) -> str:
+    if not isinstance(value, datetime):
+        raise TypeError(f"{type(value).__name__} has no column type")
+    return value.isoformat()
+
+
+def _suffix(generation: int) -> SQL:
+    return SQL(f"_{generation:d}")

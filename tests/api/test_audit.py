@@ -1,0 +1,164 @@
+"""Officers search the audit trail within their reach; what they find is what happened, and that they looked is kept."""
+
+from collections.abc import Callable
+from typing import Any, get_args
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from provenstore.api.cli import audit as cli_audit
+from provenstore.api.http.bodies import AskedAction
+from provenstore.projections.audit_query import Outcome
+from provenstore.projections.audit_row import Action
+from provenstore.projections.audit_storage_log import StorageAction
+from tests.api.conftest import Api, Tenant
+
+Found = list[dict[str, Any]]
+
+
+def search(client: httpx.Client, **asked: Any) -> Found:
+    answer = client.get("/v1/audit", params={"fresh": True, "order": "oldest", **asked})
+    assert answer.status_code == 200, answer.text
+    entries: Found = answer.json()["entries"]
+    return entries
+
+
+def names(entries: Found) -> list[str]:
+    return [one["type"].split(".")[1] for one in entries]
+
+
+def test_the_life_of_a_file_is_found(tenant: Tenant) -> None:
+    """By whom, which file, about whom, from where, how it ended; the answer says with what right."""
+    service, auditor = tenant.client("service", actor=f"shop-{uuid4()}"), tenant.client("auditor")
+    related = [{"type": "order", "id": f"o-{uuid4()}"}]
+    service.headers.update({"Provenstore-On-Behalf-Of": "ann", "User-Agent": "shop/1"})
+    file_id = tenant.stored(service, related=related, subjects=["ann"])
+    service.get(f"/v1/files/{file_id}/content")
+    service.post(f"/v1/files/{file_id}/legal-holds", json={"name": "n", "reason": "r"})
+    service.post(f"/v1/files/{file_id}/delete", json={"reason": "done with it"})
+    everything = search(auditor, file=file_id)
+    assert names(everything) == [
+        "upload_initiated", "completion_requested", "stored", "accessed", "access_denied", "soft_deleted",
+    ]  # fmt: skip
+    accessed, denied, deleted = everything[3:]
+    assert (accessed["action"], accessed["address"], accessed["user_agent"]) == ("download", "127.0.0.1", "shop/1")
+    assert accessed["details"] == {"mode": "download", "bytes": 7}
+    assert (accessed["on_behalf_of"], accessed["actor"]["via"]) == ("ann", "api_key")
+    assert denied["details"] == {"operation": "file.hold", "code": "forbidden", "count": 1}
+    assert (deleted["reason"], deleted["filename"], deleted["outcome"]) == ("done with it", "report.pdf", "ok")
+    actor, key = accessed["actor"]["id"], accessed["actor"]["credential"]
+    mine = [one for one in everything if one["actor"]["id"] == actor]
+    assert search(auditor, actor=actor) == search(auditor, credential=key) == mine
+    assert names(search(auditor, actor=actor, type=["file.stored.v1", "file.soft_deleted.v1"])) == names(
+        [everything[2], everything[-1]]
+    )
+    assert names(search(auditor, outcome="denied", related_id=related[0]["id"])) == ["access_denied"]
+    assert names(search(auditor, subject="ann", action=["download", "delete"])) == ["accessed", "soft_deleted"]
+    assert names(search(auditor, on_behalf_of="ann", action="upload"))[0] == "upload_initiated"
+    assert names(search(auditor, address="127.0.0.1", file=file_id))[-1] == "access_denied"
+    times = {"time_from": accessed["time"], "time_before": deleted["time"], "file": file_id}
+    assert names(search(auditor, **times)) == ["accessed", "access_denied"]
+
+
+def test_that_it_was_read_is_recorded(tenant: Tenant) -> None:
+    """Before the answer, with the conditions that were asked and not what for; of one file, in its own history."""
+    auditor = tenant.client("auditor", actor=(name := f"officer-{uuid4()}"))
+    file_id = tenant.stored(tenant.client("service"))
+    search(auditor, subject="somebody", outcome="ok")
+    search(tenant.api.client("auditor", actor=name + "-2"), file=file_id)
+    first, second = search(tenant.client("records"), type="audit.read.v1")
+    assert (first["actor"]["id"], first["file_id"], first["action"]) == (name, None, "audit")
+    assert (second["actor"]["id"], second["file_id"]) == (name + "-2", file_id)
+    event = tenant.api.services.ledger.log.read(first["position"] - 1, 1)[0]
+    assert event.to_json()["data"] == {"by": ["outcome", "subject"], "file": None, "what": "search"}
+
+
+def test_reach_of_an_officer(api: Api, make_tenant: Callable[..., Tenant]) -> None:
+    """A tenant's officer sees the tenant alone; an officer of the ledger sees all, and may narrow."""
+    here, there = make_tenant(), make_tenant()
+    ids = {one.id: one.stored(one.client("service")) for one in (here, there)}
+    mine, everywhere = here.client("auditor"), api.client("auditor")
+    assert search(mine, file=ids[there.id]) == []
+    assert {one["workspace"] for one in search(mine)} == {here.id}
+    assert mine.get("/v1/audit", params={"workspace": there.id}).status_code == 404
+    assert everywhere.get("/v1/audit", params={"workspace": "nobody-here"}).status_code == 404
+    assert {one["workspace"] for one in search(everywhere, workspace=there.id)} == {there.id}
+    assert len(search(everywhere, file=ids[there.id])) == 3
+    for role, status in (("service", 403), ("operator", 403), ("records", 200), ("approver", 200), ("privacy", 200)):
+        assert here.client(role).get("/v1/audit").status_code == status, role
+    foreign = [one for one in search(there.client("records"), type="audit.read.v1") if one["file_id"] == ids[there.id]]
+    assert len(foreign) == 1  # of the officer of the ledger alone
+
+
+def test_pages(tenant: Tenant) -> None:
+    """Each event comes once, while each reading adds one."""
+    auditor = tenant.client("auditor")
+    for _ in range(3):
+        tenant.stored(tenant.client("service"))
+    whole = [one["position"] for one in search(auditor, order="newest")]
+    assert len(whole) >= 10  # nine of files and one of the workspace, beside those of its keys
+    seen, cursor = list[int](), None
+    while True:
+        asked = {"limit": 4, "fresh": True, **({"cursor": cursor} if cursor else {})}
+        page = auditor.get("/v1/audit", params=asked).json()
+        seen += [one["position"] for one in page["entries"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert seen[1:] == whole
+
+
+def test_as_a_storage_log(tenant: Tenant) -> None:
+    """Six actions in the fields of an ordinary log; what it has no word for is not in it."""
+    service, records = tenant.client("service", actor=(name := f"shop-{uuid4()}")), tenant.client("records")
+    file_id = tenant.stored(service)
+    service.get(f"/v1/files/{file_id}/content")
+    service.patch(f"/v1/files/{file_id}", json={"metadata": {"k": "v"}})
+    service.post(f"/v1/files/{file_id}/links", json={})
+    service.get(f"/v1/files/{file_id}/content?disposition=inline")
+    records.post(f"/v1/files/{file_id}/legal-holds", json={"name": "n", "reason": "r"})
+    refused = service.delete(f"/v1/files/{file_id}")
+    assert refused.status_code == 409
+    entries = search(records, file=file_id, format="storage-log")
+    assert {one["action"] for one in entries} <= {*get_args(StorageAction)}
+    assert [one["action"] for one in entries][:4] == ["UPLOAD", "DOWNLOAD", "EDIT", "SIGNED_URL_GENERATED"]
+    last = entries[-1]
+    assert (last["action"], last["success"], last["error_message"]) == ("DELETE", False, "legal-hold")
+    assert (last["user_id"], last["file_name"], last["ip_address"]) == (name, "report.pdf", "127.0.0.1")
+    only = {"format": "storage-log", "type": "file.legal_hold_placed.v1"}
+    assert search(records, **only) == []
+    assert [one["action"] for one in search(records, format="storage-log", type="file.stored.v1")] == ["UPLOAD"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"type": "file.eaten.v1"}, "type"),
+        ({"type": "file.eaten.v1", "format": "storage-log"}, "type"),
+        ({"action": "eat"}, "action"),
+        ({"action": "other"}, "action"),
+        ({"outcome": "maybe"}, "outcome"),
+        ({"file": "report.pdf"}, "file"),
+        ({"limit": 0}, "limit"),
+        ({"limit": 1_000_000}, "limit"),
+        ({"cursor": "tampered"}, "cursor"),
+        ({"time_from": "2026-11-20T10:00:00"}, "time_from"),
+        ({"time_from": "yesterday"}, "time_from"),
+        ({"time_from": "2026-11-20T10:00:00Z", "time_before": "2026-11-20T10:00:00Z"}, "time_before"),
+        ({"related_type": "order"}, "related_type"),
+        ({"actor": "a\0b"}, "actor"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_bad_questions_are_refused(tenant: Tenant, asked: dict[str, Any], field: str) -> None:
+    """With the name of what is wrong."""
+    answer = tenant.client("auditor").get("/v1/audit", params=asked)
+    assert (answer.status_code, answer.json()["field"].partition(".")[0]) == (422, field), answer.text
+
+
+def test_words_of_the_command_line_are_those_of_the_trail() -> None:
+    """The lists that are written out twice, because help must come at once, are one."""
+    assert get_args(cli_audit.Action) == get_args(AskedAction)
+    assert {*get_args(AskedAction), "other"} == {*get_args(Action)}
+    assert get_args(cli_audit.Outcome) == get_args(Outcome)
