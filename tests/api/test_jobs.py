@@ -48,6 +48,17 @@ def test_one_file_is_tried_again(tenant: Tenant) -> None:
     assert tenant.types(file_id)[-1] == "upload_cleared"
 
 
+def test_whoever_tries_again_does_not_wait_for_a_reading(bucket_tenant: Tenant) -> None:
+    """Content that nobody has read since it arrived stays a job; the background work comes to it."""
+    service, operator = bucket_tenant.client("service"), bucket_tenant.client("operator")
+    file_id = bucket_tenant.new(service, upload="multipart", size=7).json()["file"]["id"]
+    assert service.put(f"/v1/files/{file_id}/parts/1", content=b"content").status_code == 200
+    assert service.post(f"/v1/files/{file_id}/complete").json()["sha256_status"] == "none"
+    answer = operator.post(f"/v1/jobs/{file_id}/retry").json()
+    assert (answer["status"], [job["kind"] for job in answer["jobs"]]) == ("stored", ["verify"])
+    assert bucket_tenant.types(file_id)[-1] == "stored"
+
+
 def test_reach_of_an_operator(api: Api, make_tenant: Callable[..., Tenant]) -> None:
     """An operator of one workspace sees and does nothing elsewhere; one of the ledger narrows by workspace."""
     here, there = make_tenant(), make_tenant()

@@ -147,6 +147,19 @@ def test_a_stray_that_cannot_be_removed_ends_with_the_upload(on: Interrupted, mo
     assert (use(on), on.folder.list("").objects) == ((0, 0), ())
 
 
+def test_a_stray_is_not_called_removed_while_it_stands(on: Interrupted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the store answers: another attempt with its very bytes could adopt what is still to be removed."""
+    file = usurped(on)
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalFolder, "delete", lambda *_, **__: None)
+        with pytest.raises(StoreUnavailable):
+            on.ledger.completing.finish(SERVICE, file)
+    assert on.types(file)[-1] == "integrity_failed"
+    on.clock.pass_time(minutes=6)
+    on.ledger.settle(file)
+    assert on.types(file)[-1] == "stray_removed"
+
+
 def _others(on: Interrupted, file: UUID, refused: list[str], wait: float = 0) -> Callable[[], None]:
     """Return what another process and the client do meanwhile."""
 
