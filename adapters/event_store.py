@@ -32,6 +32,7 @@ from provenstore.domain.event_log import (
     Appended,
     Disclosure,
     Disclosures,
+    Erased,
     IdempotencyKey,
     QuotaUse,
     Sealed,
@@ -199,6 +200,15 @@ class PostgresEventLog:
             rows = connection.execute(QUERIES["disclosures"], {"ids": list(event_ids)}, binary=True).fetchall()
         for event_id, field, salt, value, erased_by in rows:
             found.setdefault(event_id, {})[field] = Disclosure(salt, value, erased_by)
+        return found
+
+    def erased(self, event_ids: Sequence[UUID]) -> Erased:
+        """Return which private values these events erased; an event that erased none is absent."""
+        found: dict[UUID, list[tuple[int, str]]] = {}
+        with self._database.connection() as connection:
+            rows = connection.execute(QUERIES["erased"], {"ids": list(event_ids)}, binary=True).fetchall()
+        for event_id, position, field in rows:
+            found.setdefault(event_id, []).append((position, field))
         return found
 
     def quota(self, workspace: str, counter: str = "workspace") -> QuotaUse | None:
