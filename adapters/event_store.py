@@ -44,8 +44,12 @@ from provenstore.domain.event_log import (
 class PostgresEventLog:
     """The append-only log of one ledger, through the role provenstore_writer."""
 
-    def __init__(self, database: Database, *, patience: float = 30) -> None:
-        """Use an open `database`; ask for at most `patience` seconds what became of an append without a reply."""
+    def __init__(self, database: Database, *, patience: float = 30, announce: Callable[[], None] | None = None) -> None:
+        """Use an open `database`; ask for at most `patience` seconds what became of an append without a reply.
+
+        `announce` is called after each commit, and returns at once.
+        """
+        self._announce = announce
         self._database = database
         self._patience = patience
         self._recorder = EnvelopeRecorder(database)
@@ -119,6 +123,8 @@ class PostgresEventLog:
             self._database.prune()
         with self._database.connection() as connection:
             rows = connection.execute(QUERIES["append"], batch.parameters(), binary=True, prepare=True).fetchall()
+        if self._announce is not None:
+            self._announce()
         return batch.answers(rows)
 
     def recall(self, key: IdempotencyKey) -> Appended | None:

@@ -8,6 +8,9 @@ from provenstore.api.settings import Settings
 from provenstore.domain.clock import Clock
 from provenstore.domain.errors import Unavailable
 from provenstore.domain.ledger import Ledger
+from provenstore.projections.building import Builder
+from provenstore.projections.control import Control
+from provenstore.projections.database import Pool
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import Files
 from provenstore.projections.jobs import Jobs
@@ -24,6 +27,10 @@ class Services:
     jobs: Jobs
     positions: Positions
     runner: Runner
+    builder: Builder
+    control: Control
+    pool: Pool
+    """Of the role that owns the read models."""
     clock: Clock
     settings: Settings
     signer: LocalUrlSigner | None = None

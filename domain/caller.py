@@ -38,6 +38,9 @@ Operation = Literal[
     "credential.issue",
     "credential.revoke",
     "provider.probe",
+    "projection.get",
+    "projection.rows",
+    "projection.change",
     "system.sweep",
 ]
 

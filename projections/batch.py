@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
-from psycopg import Connection
+from psycopg import Connection, Cursor
 
 from provenstore.domain.canonical import parse_canonical
 from provenstore.domain.envelope import Event
@@ -98,24 +98,39 @@ def take(
     """
     events = stretch.events[:limit]
     keyed = keys_of(projection, events, skipped)
-    keys = sorted({key for _, found in keyed for key in found})
-    values = stretch.values(event for event, _ in keyed)
+    # Asked before the transaction, which then lasts no longer than the rows take.
+    stretch.values(event for event, _ in keyed)
     erased = stretch.erased(events)
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(queries("projection")["utc"])
-        # 1. Rows as they stand at `place`: nobody else writes them, and (3) fails if somebody did.
-        before = projection.load(cursor, place.generation, keys) if keys else {}
-        # 2. All rows at once, then what they must not say any more.
-        after = fold_keyed(projection, before, keyed, values)
-        if after:
-            projection.save(cursor, place.generation, before, after)
+        # 1. Rows as they stand at `place`: nobody else writes them, and (2) fails if somebody did.
+        write(cursor, projection, place.generation, stretch, keyed=keyed, erased=erased)
         if erased:
-            projection.forget(cursor, place.generation, erased)
             cursor.execute(queries("projection")["forget_differences"], {"name": place.name})
-        # 3. The fence: a runner that lost its lead, or a swapped generation, rolls (2) back.
+        # 2. The fence: a runner that lost its lead, or a swapped generation, rolls (1) back.
         if not move(cursor, place, events[-1].position):
             raise Overtaken
     return events[-1].position
+
+
+def write(
+    cursor: Cursor[Any],
+    projection: Projection[Row],
+    generation: int,
+    stretch: Stretch,
+    *,
+    keyed: Keyed,
+    erased: Sequence[tuple[int, str]],
+) -> None:
+    """Bring the rows of a generation from before `keyed`, events of the stretch, to after them."""
+    keys = sorted({key for _, found in keyed for key in found})
+    before = projection.load(cursor, generation, keys) if keys else {}
+    # All rows at once, then what they must not say any more.
+    after = fold_keyed(projection, before, keyed, stretch.values(event for event, _ in keyed))
+    if after:
+        projection.save(cursor, generation, before, after)
+    if erased:
+        projection.forget(cursor, generation, erased)
 
 
 def keys_of(projection: Projection[Row], events: Iterable[Event], skipped: Collection[int] = ()) -> Keyed:

@@ -15,6 +15,7 @@ from provenstore.api.cli import (
     keeping,
     link,
     maintenance,
+    projections,
     put,
     serve,
     verify_content,
@@ -63,6 +64,7 @@ for part in (
     maintenance,
     verify_content,
     jobs,
+    projections,
     bucket,
 ):
     part.register(app)

@@ -23,6 +23,7 @@ from provenstore.api.http.routes import (
     jobs,
     links,
     parts,
+    projections,
     purges,
     signed,
     verification,
@@ -62,7 +63,8 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]  # the way that FastAPI documents
     add_problem_handlers(app)
     app.add_middleware(Envelope, new_id=SystemEntropy().event_id, stall_timeout=settings.stall_timeout)
-    for routes in (files, content, parts, signed, verification, links, custody, purges, workspaces, jobs, health):
+    rooms = (files, content, parts, signed, verification, links, custody, purges, workspaces, jobs, projections, health)
+    for routes in rooms:
         app.include_router(routes.router)
     return app
 

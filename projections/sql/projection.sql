@@ -12,6 +12,10 @@ SELECT set_config('timezone', 'UTC', true);
 -- Rows and their position are durable together or not at all, so that a power cut costs nothing but folding again.
 SET synchronous_commit = off;
 
+-- name: listen
+-- Hear when the log grows.
+LISTEN provenstore_log;
+
 -- name: create
 -- One row per read model; `generation` names the tables behind its views, and `tables` the views of its version.
 CREATE TABLE IF NOT EXISTS provenstore_read.projection (
@@ -122,3 +126,7 @@ WHERE name = %(name)s AND status = ANY(%(from)s);
 -- name: forget_differences
 -- The values that a comparison found may have been erased since.
 UPDATE provenstore_read.projection_difference SET live = NULL, rebuilt = NULL WHERE name = %(name)s;
+
+-- name: rows
+-- All rows of one table, in an order that depends on nothing but them.
+SELECT found.row FROM (SELECT to_jsonb(one) AS row FROM provenstore_read.{table} one) found ORDER BY found.row;
