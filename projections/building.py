@@ -65,9 +65,10 @@ class Builder(Worker):
         while not self.stopping.is_set():
             self.news.clear()
             begun = time.monotonic()
+            newest = self._events.position()
             under_way = [build for build in builds(connection) if self._takes(connection, build)]
             folded = self._fill(connection, under_way)
-            ended = [self._finish(connection, build.name) for build in under_way]
+            ended = [self._finish(connection, build.name, newest) for build in under_way]
             clean = (clean and not any(ended)) or self._sweep(connection)
             if not folded:
                 self.wait(self._look)
@@ -103,12 +104,12 @@ class Builder(Worker):
                 moved |= self._folding.step(connection, [build.place], _live(connection, build.name).position)
         return max((moved[build.name] - build.position for build in under_way if build.name in moved), default=0)
 
-    def _finish(self, connection: psycopg.Connection[Any], name: str) -> bool:
-        """End a build if it has caught up; False if it has not, or if somebody was in the way for now."""
+    def _finish(self, connection: psycopg.Connection[Any], name: str, newest: int) -> bool:
+        """End a build that has caught up with the log up to `newest`; False if not, or if somebody is in the way."""
         build = next((one for one in builds(connection) if one.name == name and one.status == "building"), None)
         if build is None or _live(connection, name).position - build.position > self._batch:
             return False
-        if build.purpose != "compare" and self._events.position() - build.position > self._batch:
+        if build.purpose != "compare" and build.position < newest:
             return False
         try:
             done = self._compare(connection, build) if build.purpose == "compare" else self._swap(connection, build)

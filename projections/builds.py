@@ -103,7 +103,7 @@ def begin(connection: Connection[Any], projection: Projection[Any], purpose: Pur
         if found is not None:
             if found.status == "building" and found.version >= projection.version:
                 who, since = found.started_by or "a new release", format_time(found.started_at)
-                raise BuildUnderWay(f"{found.name} has been being built by {who} since {since}", by=who, since=since)
+                raise BuildUnderWay(f"{found.name} is being built already, by {who} since {since}", by=who, since=since)
             if found.status in {"building", "failed"}:
                 generations.drop(connection, found.tables, found.generation)
         generation = max(live.generation, found.generation if found else 0) + 1
