@@ -164,7 +164,7 @@ class PostgresEventLog:
 
     def read(self, after: int, limit: int) -> Sequence[Event]:
         """Return up to `limit` events above `after`; IntegrityViolated at the first position that is missing."""
-        events = [to_event(row) for row in self._recorder.rows("log", {"after": after, "limit": limit})]
+        events = [to_event(row, remember=False) for row in self._recorder.rows("log", {"after": after, "limit": limit})]
         for position, event in enumerate(events, start=after + 1):
             if event.position != position:
                 raise IntegrityViolated("an event is missing from the log", position=position)
