@@ -42,7 +42,7 @@ test-spaces: $(STAMP)
 	tests/servers/rgw.sh install
 	tests/servers/swift.sh install
 	$(BIN)/python -m pytest --quiet $(TEST_ARGS) --stores $(STORES) tests/contract tests/spaces
-	$(BIN)/python -m pytest --quiet $(TEST_ARGS) --stores rgw-http,rgw-versioned tests/crash
+	$(BIN)/python -m pytest --quiet $(TEST_ARGS) --stores rgw-http,rgw-versioned,swift tests/crash
 
 # Build, install elsewhere with the locked dependencies, look inside and run it.
 test-wheel: $(STAMP)

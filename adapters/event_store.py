@@ -35,6 +35,7 @@ from provenstore.domain.event_log import (
     Appended,
     Disclosure,
     Disclosures,
+    Erased,
     IdempotencyKey,
     QuotaUse,
     Sealed,
@@ -49,11 +50,20 @@ class PostgresEventLog:
     A context manager: closing takes no more commands and waits until those that were taken are recorded.
     """
 
-    def __init__(self, database: Database, *, patience: float = 30, remember: int = MAX_STATES) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        patience: float = 30,
+        remember: int = MAX_STATES,
+        announce: Callable[[], None] | None = None,
+    ) -> None:
         """Use an open `database`; ask for at most `patience` seconds what became of an append without a reply.
 
-        At most `remember` states of streams are kept in memory.
+        At most `remember` states of streams are kept in memory. `announce` is called after each commit, and returns at
+        once.
         """
+        self._announce = announce
         self._database = database
         self._writer = Writer(self.append_batch)
         self._states = States(remember)
@@ -149,6 +159,8 @@ class PostgresEventLog:
             rows = connection.execute(
                 QUERIES["append"], batch.parameters(again=again), binary=True, prepare=True
             ).fetchall()
+        if self._announce is not None:
+            self._announce()
         return batch.answers(rows)
 
     def recall(self, key: IdempotencyKey) -> Appended | None:
@@ -215,7 +227,7 @@ class PostgresEventLog:
 
     def read(self, after: int, limit: int) -> Sequence[Event]:
         """Return up to `limit` events above `after`; IntegrityViolated at the first position that is missing."""
-        events = [to_event(row) for row in self._recorder.rows("log", {"after": after, "limit": limit})]
+        events = [to_event(row, remember=False) for row in self._recorder.rows("log", {"after": after, "limit": limit})]
         for position, event in enumerate(events, start=after + 1):
             if event.position != position:
                 raise IntegrityViolated("an event is missing from the log", position=position)
@@ -257,6 +269,15 @@ class PostgresEventLog:
             rows = connection.execute(QUERIES["disclosures"], {"ids": list(event_ids)}, binary=True).fetchall()
         for event_id, field, salt, value, erased_by in rows:
             found.setdefault(event_id, {})[field] = Disclosure(salt, value, erased_by)
+        return found
+
+    def erased(self, event_ids: Sequence[UUID]) -> Erased:
+        """Return which private values these events erased; an event that erased none is absent."""
+        found: dict[UUID, list[tuple[int, str]]] = {}
+        with self._database.connection() as connection:
+            rows = connection.execute(QUERIES["erased"], {"ids": list(event_ids)}, binary=True).fetchall()
+        for event_id, position, field in rows:
+            found.setdefault(event_id, []).append((position, field))
         return found
 
     def quota(self, workspace: str, counter: str = "workspace") -> QuotaUse | None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
@@ -72,22 +73,23 @@ class EnvelopeMapper(Mapper[str]):
         return to_event(stored_event)
 
 
-def to_event(row: EventRow) -> Event:
-    """Return the event in `row`; IntegrityViolated (details: position, column) where columns and bytes differ."""
-    event = _remembered(row.id, row.state) if len(row.state) <= REMEMBERED_SIZE else Event.parse(row.id, row.state)
-    for column, stored, sealed in (
-        ("leaf", row.leaf, event.leaf),
-        ("id", row.event_id, event.id),
-        ("stream", row.originator_id, event.stream),
-        ("version", row.originator_version, event.version),
-        ("workspace", row.workspace, event.workspace),
-        ("number", row.number, event.number),
-        ("type", row.topic, event.type),
-        ("time", row.time, event.time),
-    ):
-        if stored != sealed:
-            raise IntegrityViolated(f"the column {column} is not what was sealed", position=row.id, column=column)
+def to_event(row: EventRow, *, remember: bool = True) -> Event:
+    """Return the event in `row`; IntegrityViolated (details: position, column) where columns and bytes differ.
+
+    Whoever walks the log does not `remember` what it read: nobody asks for that again soon.
+    """
+    again = remember and len(row.state) <= REMEMBERED_SIZE
+    event = _remembered(row.id, row.state) if again else Event.parse(row.id, row.state)
+    stored, sealed = _stored(row), _sealed(event)
+    if stored != sealed:
+        column = next(name for name, one, other in zip(_COLUMNS, stored, sealed, strict=True) if one != other)
+        raise IntegrityViolated(f"the column {column} is not what was sealed", position=row.id, column=column)
     return event
+
+
+_COLUMNS = ("leaf", "id", "stream", "version", "workspace", "number", "type", "time")
+_stored = attrgetter("leaf", "event_id", "originator_id", "originator_version", "workspace", "number", "topic", "time")
+_sealed = attrgetter(*_COLUMNS)
 
 
 @lru_cache(maxsize=REMEMBERED)

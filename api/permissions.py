@@ -41,6 +41,9 @@ PERMISSIONS: Mapping[Operation, tuple[Role, ...]] = {
     "credential.issue": (),
     "credential.revoke": (),
     "provider.probe": ("operator",),
+    "projection.get": ("operator",),
+    "projection.rows": ("auditor",),
+    "projection.change": ("operator",),
     "system.sweep": ("operator",),
     "system.operations": ("operator",),
 }

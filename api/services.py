@@ -9,6 +9,9 @@ from provenstore.domain.clock import Clock
 from provenstore.domain.errors import Unavailable
 from provenstore.domain.ledger import Ledger
 from provenstore.projections.audit_query import Audit
+from provenstore.projections.building import Builder
+from provenstore.projections.control import Control
+from provenstore.projections.database import Pool
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import Files
 from provenstore.projections.jobs import Jobs
@@ -30,6 +33,10 @@ class Services:
     usages: Usages
     positions: Positions
     runner: Runner
+    builder: Builder
+    control: Control
+    pool: Pool
+    """Of the role that owns the read models."""
     clock: Clock
     settings: Settings
     signer: LocalUrlSigner | None = None

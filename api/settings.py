@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     public_url: str | None = None  # how clients reach us; the request's host without it
     threads: PositiveInt = 64  # commands run in this many threads; fewer would cap the batch
     stall_timeout: PositiveFloat = 30.0  # seconds without a byte after which an upload is given up
+    rebuild_rate: PositiveInt | None = None  # events a second that rebuilds take at most; without it all they can
     read_your_write_timeout: PositiveFloat = 5.0  # seconds to wait for `min_position`
     operations_days: int = Field(default=30, ge=1, le=3_650)  # for which calls to the object store are kept
     prices: Mapping[str, Price] = LIST_PRICES  # by the provider's name; one that is not here costs nothing

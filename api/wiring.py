@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.key_file import load_or_create_key
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.adapters.local_urls import LocalUrlSigner
+from provenstore.adapters.notifier import Notifier
 from provenstore.adapters.observed_store import ObservedStore
 from provenstore.adapters.running_postgres import OWNER
 from provenstore.api.permissions import permits
@@ -41,16 +43,23 @@ from provenstore.domain.providers import Providers
 from provenstore.domain.recorder import Recorder
 from provenstore.projections.audit_query import Audit
 from provenstore.projections.audit_trail import AuditTrail
+from provenstore.projections.building import Builder
 from provenstore.projections.call_writer import CallWriter
+from provenstore.projections.control import Control
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import Files
 from provenstore.projections.fold import Projection
 from provenstore.projections.jobs import Jobs
+from provenstore.projections.listener import Listener
 from provenstore.projections.operations import Operations
 from provenstore.projections.positions import Positions, prepare
 from provenstore.projections.runner import Runner
+from provenstore.projections.skips import skips
 from provenstore.projections.usage import Usage
 from provenstore.projections.usage_query import Usages
+
+PROJECTIONS: Sequence[Projection[Any]] = (FileIndex(), AuditTrail(), Usage())
+"""The read models of this release."""
 
 WRITER = "provenstore_writer"
 RUNNER = "provenstore_runner"
@@ -77,12 +86,15 @@ def open_services(
     with ExitStack() as stack:
         directory = DataDirectory(settings.data_dir)
         database, runner = stack.enter_context(_database(settings, directory, make=make))
-        log = stack.enter_context(PostgresEventLog(database))
+        notifier = stack.enter_context(Notifier(runner))
+        log = stack.enter_context(PostgresEventLog(database, announce=notifier.announce))
         services = _assemble(settings, directory, log, runner=runner, clock=clock or SystemClock(), stack=stack)
         # Counts of merged refusals are recorded once nobody adds to them.
         stack.callback(_flush, services.ledger)
-        services.runner.start()
-        stack.callback(services.runner.stop)
+        listener = Listener(_connect(runner), services.runner.wake)
+        for worker in (services.runner, services.builder, listener):
+            worker.start()
+            stack.callback(worker.stop)
         if sweep:
             sweeper = Sweeper(services)
             sweeper.start()
@@ -158,13 +170,13 @@ def _assemble(
     entropy = SystemEntropy()
     providers = Providers(Recorder(log, clock, entropy, permits))
     store, answers = _objects(settings, directory, signer, providers)
-    models: Sequence[Projection[Any]] = (FileIndex(), AuditTrail(), Usage())
     with _connect(runner)() as connection:
         connection.autocommit = True
-        prepare(connection, models)
+        prepare(connection, PROJECTIONS)
     pool: ConnectionPool[Any] = ConnectionPool(runner, min_size=1, max_size=8, timeout=10, open=False)
     positions = Positions(stack.enter_context(pool))
-    reader = Runner(log, _connect(runner), models)
+    decided = partial(skips, log)
+    reader = Runner(log, _connect(runner), PROJECTIONS, decided=decided)
     calls = CallWriter(_connect(runner), clock)
     calls.start()
     stack.callback(calls.stop)
@@ -177,6 +189,9 @@ def _assemble(
         usages=Usages(pool),
         positions=positions,
         runner=reader,
+        builder=Builder(log, _connect(runner), PROJECTIONS, rate=settings.rebuild_rate, decided=decided),
+        control=Control(pool, PROJECTIONS),
+        pool=pool,
         clock=clock,
         settings=settings,
         signer=signer,

@@ -1,144 +1,168 @@
-"""A log as a busy installation has it, written through the event store with real envelopes.
+"""A log of mixed events for measurements, written through the event store with real envelopes; `verify` passes on it.
 
-The mix, of a file's events on average: begun with name, business object, person, address (1), announced (1), stored
-(1), read or downloaded with address and user agent (6), linked (0.3), described anew (0.3), refused (0.2), deleted
-(0.2). 400 actors with a key each, the busiest one with a twelfth of all events; 5,000 persons; one in ten reads is of
-one of 20 hot files. One seed makes one log, but for ids, salts and times.
+The mix, of all events: 59 % accesses (address and user agent private), 12 % parts of uploads, 8 % initiations
+(filename, metadata and subjects private), 8 % stored, 5 % changed metadata, the rest refusals, holds, deletions and
+erasures; in 20 workspaces, by 50 actors, some 200 files being busy at any time.
+The same every time but for ids, salts and times.
 """
 
+import os
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.domain import file_events as f
+from provenstore.domain import workspace_events as w
 from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import SALT_BYTES, Actor, Draft, Origin, draft
-from provenstore.domain.event_log import Append, Appended
+from provenstore.domain.event_log import Append, Erasure
 from provenstore.domain.event_types import EventData, Fact
+from provenstore.domain.quota import quota_changes
 
-ACTORS = 400
-PERSONS = 5_000
-HOT = 20
-BATCH = 250
-"""Commands in one exchange with the store."""
+WORKSPACES: Final = 20
+ACTORS: Final = 50
+BUSY: Final = 200
+BATCH: Final = 500
 
-_WORKSPACE = "bench"
-_LATER = datetime(2100, 1, 1, tzinfo=UTC)
-
-
-class MixedLog:
-    """Writes the log, and knows who is in it."""
-
-    def __init__(self, log: PostgresEventLog, seed: int = 1) -> None:
-        self._log = log
-        self._random = random.Random(seed)
-        self._entropy = SystemEntropy()
-        self.files: list[UUID] = []
-        self.actors = [
-            Actor(f"actor-{number}", "person" if number % 4 else "service", "api_key", str(self._entropy.event_id()))
-            for number in range(ACTORS)
-        ]
-        self._weights = [1 / (number + 8) for number in range(ACTORS)]
-
-    def write(self, upto: int) -> None:
-        """Append whole files until the log has at least `upto` events."""
-        written = self._log.position()
-        commands: list[Append] = []
-        while written < upto:
-            for drafts in self._life():
-                commands.append(Append(drafts))
-                written += len(drafts)
-            if len(commands) >= BATCH or written >= upto:
-                for answer in self._log.append_batch(commands):
-                    if not isinstance(answer, Appended):
-                        raise answer
-                commands.clear()
-
-    def _life(self) -> Iterator[list[Draft]]:
-        """Yield the commands of one file, and some readings of others."""
-        chance = self._random
-        file = self._entropy.event_id()
-        owner = self._actor()
-        client = {"address": f"10.{chance.randrange(4)}.{chance.randrange(50)}.7", "user_agent": "bench/1"}
-        about: dict[str, Json] = {
-            "filename": f"report-{chance.randrange(10**6)}.pdf",
-            "related": [{"type": "order", "id": str(chance.randrange(10**6))}],
-            "subjects": [f"person-{chance.randrange(PERSONS)}"],
-            "metadata": {},
-        }
-        yield [self._draft("file", file, _begun(file, owner), {**about, **client}, owner)]
-        done = f.CompletionRequested(size=4096, sha256="a" * 64, md5="b" * 32, parts=None, quota_bytes=0)
-        yield [self._draft("file", file, done, {}, owner), self._draft("file", file, _STORED, {}, owner)]
-        self.files.append(file)
-        for _ in range(chance.randrange(13)):
-            whose = file if chance.random() > 0.1 else self.files[chance.randrange(min(HOT, len(self.files)))]
-            mode = chance.choice(("view", "download"))
-            access = f.Accessed.model_validate({"mode": mode, "first": None, "last": None, "size": 4096})
-            yield [self._draft("access", whose, access, client, self._actor())]
-        if chance.random() < 0.3:
-            link = f.LinkIssued(
-                link=str(file), version_id=None, disposition="inline", ttl=600, expires_at=_LATER, observed=True
-            )
-            yield [self._draft("access", file, link, client, owner)]
-        if chance.random() < 0.3:
-            changed = f.MetadataChanged(changed=("metadata",))
-            yield [self._draft("file", file, changed, {"metadata": {"shelf": "7"}}, owner)]
-        if chance.random() < 0.2:
-            denied = f.AccessDenied(operation="file.content", code="forbidden", count=1)
-            yield [self._draft("access", file, denied, client, self._actor(), outcome="denied")]
-        if chance.random() < 0.2:
-            yield [self._draft("file", file, f.SoftDeleted(), {"reason": "no longer needed"}, owner)]
-
-    def _actor(self) -> Actor:
-        return self._random.choices(self.actors, self._weights)[0]
-
-    def _draft(
-        self, kind: str, file: UUID, data: EventData, private: Mapping[str, Json], by: Actor, *, outcome: str = "ok"
-    ) -> Draft:
-        return draft(
-            Fact(data, private, outcome),
-            event_id=self._entropy.event_id(),
-            stream=f"{kind}:{file}",
-            workspace=_WORKSPACE,
-            origin=Origin(by, request=str(self._entropy.event_id())),
-            salts={name: self._entropy.secret(SALT_BYTES) for name in private},
-            head_of=f"{data.HEAD.removesuffix('_head')}:{file}" if data.HEAD else None,
-        )
+_ENTROPY = SystemEntropy()
+_LATER = datetime(2036, 1, 1, tzinfo=UTC)
+_CLIENT: dict[str, Json] = {"address": "192.0.2.17", "user_agent": "bench/1"}
 
 
-def _begun(file: UUID, owner: Actor) -> f.UploadInitiated:
+def fill(log: PostgresEventLog, events: int) -> None:
+    """Append `events` events."""
+    chance = random.Random(7)
+    waiting = [_workspace(number) for number in range(WORKSPACES)]
+    files = [_file(chance, number) for number in range(BUSY)]
+    begun, written = BUSY, 0
+    while written < events:
+        while len(waiting) < min(BATCH, events - written):
+            at = chance.randrange(BUSY)
+            following = next(files[at], None)
+            if following is None:
+                files[at] = _file(chance, begun)
+                begun += 1
+            else:
+                waiting.append(following)
+        for answer in log.append_batch(waiting):
+            if isinstance(answer, Exception):
+                raise answer
+        written += len(waiting)
+        waiting = []
+
+
+def _workspace(number: int) -> Append:
+    name = f"workspace-{number}"
+    data = w.WorkspaceCreated(workspace=name, four_eyes=True, max_bytes=None, max_files=None)
+    return _append(_draft(f"workspace:{name}", name, 0, data))
+
+
+@dataclass
+class _Life:
+    """One file, and what its events share."""
+
+    id: UUID
+    workspace: str
+    actor: int
+    private: list[tuple[UUID, tuple[str, ...]]] = field(default_factory=list)
+
+    def add(self, kind: str, data: EventData, **private: Json) -> Append:
+        one = _draft(f"{kind}:{self.id}", self.workspace, self.actor, data, **private)
+        if kind == "file":
+            self.private.append((one.id, tuple(private)))
+        return _append(one)
+
+    def erase(self, *fields: str) -> Append:
+        found = [Erasure(event, name) for event, names in self.private for name in names if name in fields]
+        data = f.PersonalDataErased(fields=fields, events=len(found))
+        one = _draft(f"file:{self.id}", self.workspace, self.actor, data, reason="asked for")
+        return _append(one, found)
+
+
+def _file(chance: random.Random, number: int) -> Iterator[Append]:
+    """Yield what happens to one file, in order."""
+    life = _Life(_ENTROPY.event_id(), f"workspace-{number % WORKSPACES}", chance.randrange(ACTORS))
+    size = chance.randrange(1, 10_000_000)
+    yield life.add(
+        "file",
+        _initiated(life, size),
+        filename=f"report {number}.pdf",
+        metadata={"shelf": str(number % 97), "title": f"Report {number}"},
+        subjects=[f"person-{number % 5_000}"],
+        related=[{"type": "order", "id": str(number % 9_973)}],
+        **_CLIENT,
+    )
+    for part in range(1, chance.choice((0, 0, 0, 6)) + 1):
+        data = f.ChunkUploaded(upload="u", number=part, first=0, size=1, etag="e" * 32, md5=None, sha256=None)
+        yield life.add("parts", data)
+    sealed = f.Stored(
+        size=size,
+        sha256="ab" * 32,
+        sha256_status="verified",
+        md5="cd" * 16,
+        etag="cd" * 16,
+        version_id=None,
+        expires_at=None,
+        quota_bytes=0,
+    )
+    yield life.add("file", sealed)
+    for use in range(chance.randrange(15)):
+        if use == 5 and chance.random() < 0.9:
+            yield life.add("file", f.MetadataChanged(changed=("metadata",)), metadata={"shelf": "moved"})
+        if chance.random() < 0.05:
+            yield life.add("access", f.AccessDenied(operation="file.content", code="forbidden", count=1), **_CLIENT)
+        data_of = f.Accessed.model_validate({"mode": "download", "first": None, "last": None, "size": size})
+        yield life.add("access", data_of, **_CLIENT)
+    if chance.random() < 0.2:
+        yield life.add("file", f.LegalHoldPlaced(hold="h"), name="audit", matter="7", reason="asked for")
+    elif chance.random() < 0.2:
+        yield life.add("file", f.SoftDeleted(), reason="no longer needed")
+    if chance.random() < 0.05:
+        yield life.erase("filename", "subjects")
+
+
+def _initiated(life: _Life, size: int) -> f.UploadInitiated:
     return f.UploadInitiated(
-        path=f"books/content/2026/11/{file}.pdf",
+        path=f"books/content/2026/11/{life.id}.pdf",
         extension="pdf",
         category="book_content",
         variant="original",
         media_type="application/pdf",
         provider="local",
         upload="api",
-        owner=owner.id,
-        access="workspace",
-        declared_size=4096,
+        owner=f"actor-{life.actor}",
+        access="private",
+        declared_size=size,
         declared_sha256=None,
         declared_md5=None,
-        max_size=10**6,
-        reserved=4096,
+        max_size=10**9,
+        reserved=size,
         expires_after=None,
         expires_at=None,
-        upload_expires_at=datetime.now(UTC) + timedelta(days=1),
+        upload_expires_at=_LATER + timedelta(days=1),
         write_until=None,
     )
 
 
-_STORED = f.Stored(
-    size=4096,
-    sha256="a" * 64,
-    sha256_status="verified",
-    md5="b" * 32,
-    etag="e",
-    version_id=None,
-    expires_at=None,
-    quota_bytes=0,
-)
+def _draft(stream: str, workspace: str, actor: int, data: EventData, **private: Json) -> Draft:
+    origin = Origin(Actor(f"actor-{actor}", "service", "api_key", f"key-{actor}"), request=str(_ENTROPY.event_id()))
+    head_of = None if data.HEAD is None else f"{data.HEAD.removesuffix('_head')}:{stream.partition(':')[2]}"
+    return draft(
+        Fact(data, private),
+        event_id=_ENTROPY.event_id(),
+        stream=stream,
+        workspace=workspace,
+        origin=origin,
+        salts={name: os.urandom(SALT_BYTES) for name in private},
+        head_of=head_of,
+    )
+
+
+def _append(one: Draft, erase: list[Erasure] | None = None) -> Append:
+    facts = [one.fact.data] if one.data is not None else []
+    return Append([one], quota=quota_changes(one.workspace, facts), erase=erase or ())

@@ -17,7 +17,7 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from bench.__main__ import Result, Scale
-from bench.mixed_log import MixedLog
+from bench.busy_log import MixedLog
 from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.database import Database
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres

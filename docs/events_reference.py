@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import provenstore.domain.file_events
+import provenstore.domain.projection_events
 import provenstore.domain.provider_events
 import provenstore.domain.workspace_events  # noqa: F401  # they fill the registry
 from provenstore.domain.event_types import REGISTRY
@@ -28,7 +29,8 @@ exact bytes. All fields of the envelope are always there, `null` where there is 
 | `private` | field name → SHA-256(32-byte salt ‖ canonical JSON of the value), hex; the value lies beside the log |
 
 Streams: `file:` (a file's lifecycle), `parts:` (its chunks), `access:` (its accesses and refusals), `workspace:`,
-`actor:`, `credential:`, `audit:` (who read the audit), `provider:` (what the object store can do).
+`actor:`, `credential:`, `audit:` (who read the audit), `provider:` (what the object store can do), `system:` (what
+operators decide).
 
 | type | what happened | data | private |
 |---|---|---|---|

@@ -39,6 +39,9 @@ Operation = Literal[
     "credential.issue",
     "credential.revoke",
     "provider.probe",
+    "projection.get",
+    "projection.rows",
+    "projection.change",
     "system.sweep",
     "system.operations",
 ]

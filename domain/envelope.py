@@ -7,10 +7,12 @@ for it another stream's head). The database joins fragments and sealed fields un
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Literal, cast
 from uuid import UUID
 
@@ -270,7 +272,7 @@ class Event:
                     "data": registry.read(fields["type"], fields["data"]),
                 },
             )
-            if (str(event.id), format_time(event.time)) != (fields["id"], fields["time"]):
+            if not _ID.fullmatch(fields["id"]) or event.time.isoformat(timespec=_PRECISE)[:-6] + "Z" != fields["time"]:
                 raise IntegrityViolated("the id or the time is not in its one spelling", position=position)
         except (InvalidInput, TypeError, ValueError, AttributeError, KeyError, OverflowError) as exc:
             raise IntegrityViolated("the stored bytes are not an envelope", position=position) from exc
@@ -283,21 +285,30 @@ class Event:
 
 _FIELDS = frozenset(Event.__dataclass_fields__) - {"position", "state", "leaf"}
 
-_TEXTS = ("id", "outcome", "stream", "time", "type", "workspace")
-_TEXTS_OR_NULL = ("cause", "decision", "occurred", "on_behalf_of", "prev", "request", "session", "workspace_prev")
-_COUNTS = ("number", "version")
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_PRECISE = "microseconds"
+
+_texts = itemgetter("id", "outcome", "stream", "time", "type", "workspace")
+_texts_or_null = itemgetter(
+    "cause", "decision", "occurred", "on_behalf_of", "prev", "request", "session", "workspace_prev"
+)
+_TEXT = frozenset({str})
+_TEXT_OR_NULL = frozenset({str, type(None)})
 
 
 def _well_typed(fields: dict[str, Any]) -> bool:
     """Tell whether each field is of its type, so that whoever reads the event need not ask again."""
     private, actor = fields["private"], fields["actor"]
     return (
-        all(isinstance(fields[name], str) for name in _TEXTS)
-        and all(fields[name] is None or isinstance(fields[name], str) for name in _TEXTS_OR_NULL)
-        and all(type(fields[name]) is int and fields[name] > 0 for name in _COUNTS)
+        _TEXT.issuperset(map(type, _texts(fields)))
+        and _TEXT_OR_NULL.issuperset(map(type, _texts_or_null(fields)))
+        and type(fields["number"]) is int
+        and fields["number"] > 0
+        and type(fields["version"]) is int
+        and fields["version"] > 0
         and isinstance(fields["data"], dict)
         and isinstance(private, dict)
-        and all(isinstance(promised, str) for promised in private.values())
+        and _TEXT.issuperset(map(type, private.values()))
         and isinstance(actor, dict)
-        and all(one is None or isinstance(one, str) for one in actor.values())
+        and _TEXT_OR_NULL.issuperset(map(type, actor.values()))
     )

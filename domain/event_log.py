@@ -137,6 +137,9 @@ class QuotaUse:
 Disclosures = Mapping[UUID, Mapping[str, Disclosure]]
 """Private values by event id and field."""
 
+Erased = Mapping[UUID, Sequence[tuple[int, str]]]
+"""By the event that erased them: (position of the event that held the value, its field) of private values, in order."""
+
 Values = Mapping[str, Json]
 """Disclosed private values of one event; an erased field is absent."""
 
@@ -196,6 +199,9 @@ class EventLog(Protocol):
 
     def disclosures(self, event_ids: Sequence[UUID]) -> Disclosures:
         """Return the private values of these events."""
+
+    def erased(self, event_ids: Sequence[UUID]) -> Erased:
+        """Return which private values these events erased; an event that erased none is absent."""
 
     def counters(self) -> tuple[int, Mapping[tuple[str, str], QuotaUse]]:
         """Return the newest position, and all quota counters by workspace and name as they were at it."""

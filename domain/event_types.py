@@ -35,6 +35,8 @@ class EventData(BaseModel):
     TYPE: ClassVar[str]
     PRIVATE: ClassVar[frozenset[str]] = frozenset()
     """Names of the private values that may accompany this type."""
+    ERASES: ClassVar[bool] = False
+    """Whether events of this type may erase private values of earlier ones."""
     HEAD: ClassVar[str | None] = None
     """Name of the field into which the append seals another stream's head."""
 

@@ -386,6 +386,7 @@ class PersonalDataErased(EventData):
 
     TYPE: ClassVar[str] = "file.personal_data_erased.v1"
     PRIVATE: ClassVar[frozenset[str]] = _REASON
+    ERASES: ClassVar[bool] = True
 
     fields: tuple[str, ...]
     events: int  # how many events held such values

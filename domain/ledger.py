@@ -30,6 +30,7 @@ from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.purging import Purging
 from provenstore.domain.reading import Reading
 from provenstore.domain.recorder import Recorder, erasures
+from provenstore.domain.skipping import Skipping
 from provenstore.domain.uploading import Uploading
 from provenstore.domain.verifying import Verifying
 
@@ -60,6 +61,7 @@ class Ledger:
         self.clearing = Clearing(self.recorder, store, self.part_uploading, self.verifying)
         self.purging = Purging(self.recorder, store)
         self.reading = Reading(self.recorder, store)
+        self.skipping = Skipping(self.recorder)
         self.linking = Linking(self.recorder, store, self.reading, self.administration)
         # One method per command, each in the room where its way is described.
         self.create_workspace = self.administration.create_workspace
@@ -94,6 +96,7 @@ class Ledger:
         self.record_search = self.reading.record_search
         self.filename = self.reading.filename
         self.certificate = self.reading.certificate
+        self.skip_event = self.skipping.skip
         self.issue_link = self.linking.issue
         self.authenticate_link = self.linking.authenticate
 

@@ -44,6 +44,7 @@ _BY_STREAM: Final[Mapping[str, Action]] = MappingProxyType(
         "actor": "administer",
         "credential": "administer",
         "provider": "administer",
+        "projection": "administer",
         "audit": "audit",
     }
 )

@@ -39,13 +39,9 @@ class AuditTrail(AuditFold):
     tables: Final = ("audit_trail", "audit_related", "audit_subject")
 
     def create(self, generation: int) -> Composed:
-        """Return the statements that make the tables of a generation, under row-level security, behind their views."""
-        ddl, protect = queries("audit_tables"), queries("file_index_tables")["protect"]
-        statements = [SQL(ddl[view]).format(g=_suffix(generation)) for view in self.tables]
-        statements += [
-            SQL(protect).format(table=SQL(view) + _suffix(generation), view=SQL(view)) for view in self.tables
-        ]
-        return SQL("\n").join(statements)
+        """Return the statements that make the tables of a generation."""
+        ddl = queries("audit_tables")
+        return SQL("\n").join(SQL(ddl[view]).format(g=_suffix(generation)) for view in self.tables)
 
     def load(self, cursor: Cursor[Any], generation: int, keys: Sequence[str]) -> dict[str, AuditRow]:
         """Return the rows of these events."""

@@ -1,19 +1,21 @@
-"""One batch of the log into one read model: read, fold in memory, write once, move the position, all or nothing.
+"""One batch of the log into read models: read once, folded in memory, written once, the position moved, or nothing.
 
-A crash at any point leaves the read model at the position where it stood, with the rows it had there.
+A crash at any point leaves a read model at the position where it stood, with the rows it had there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
-from psycopg import Connection
+from psycopg import Connection, Cursor
 
+from provenstore.domain.canonical import parse_canonical
 from provenstore.domain.envelope import Event
-from provenstore.domain.errors import IntegrityViolated
-from provenstore.domain.event_log import Disclosures
-from provenstore.projections.fold import Projection, Row, fold_events
-from provenstore.projections.positions import Place, move
+from provenstore.domain.errors import IntegrityViolated, UnknownEventType
+from provenstore.domain.event_log import Disclosures, Erased, Values, disclosed
+from provenstore.domain.event_types import RawData
+from provenstore.projections.fold import Keyed, Projection, Row, fold_keyed
+from provenstore.projections.places import Place, move
 from provenstore.projections.queries import queries
 
 MAX_BATCH = 1_000
@@ -32,36 +34,116 @@ class LogReader(Protocol):
     def disclosures(self, event_ids: Sequence[UUID]) -> Disclosures:
         """Return the private values of these events."""
 
+    def erased(self, event_ids: Sequence[UUID]) -> Erased:
+        """Return which private values these events erased."""
+
 
 class Overtaken(Exception):
     """The read model no longer stands where this batch began; nothing was written."""
 
 
+class Stretch:
+    """Events in a row, read once for all read models that stand before them. Not safe between threads."""
+
+    def __init__(self, log: LogReader, after: int, limit: int = MAX_BATCH) -> None:
+        """Read up to `limit` events after a position; IntegrityViolated for a gap."""
+        self._log = log
+        self._values: dict[UUID, Values] = {}
+        self._erased: Erased | None = None
+        self.after = after
+        self.events = log.read(after, limit)
+        if [event.position for event in self.events] != list(range(after + 1, after + len(self.events) + 1)):
+            raise IntegrityViolated("the log was read with a gap", position=after)
+
+    def values(self, events: Iterable[Event]) -> Mapping[UUID, Values]:
+        """Return the private values of these events of the stretch, and perhaps of others; each is asked for once."""
+        missing = [event.id for event in events if event.private and event.id not in self._values]
+        if missing:
+            found = self._log.disclosures(missing)
+            self._values.update((event_id, disclosed(found, event_id, parse_canonical)) for event_id in missing)
+        return self._values
+
+    def erased(self, events: Iterable[Event]) -> Sequence[tuple[int, str]]:
+        """Return the private values that these events erased, as `Projection.forget` takes them."""
+        ids = [event.id for event in events if event.data.ERASES]
+        if ids and self._erased is None:
+            self._erased = self._log.erased([event.id for event in self.events if event.data.ERASES])
+        known = self._erased or {}
+        return [value for event_id in ids for value in known.get(event_id, ())]
+
+
 def advance(
     connection: Connection[Any], log: LogReader, projection: Projection[Row], place: Place, limit: int = MAX_BATCH
 ) -> int:
-    """Fold up to `limit` events after `place` into `projection` and return how many there were.
+    """Fold up to `limit` events after `place` into `projection` and return how many there were; as `take`."""
+    stretch = Stretch(log, place.position, limit)
+    if stretch.events:
+        take(connection, projection, place, stretch)
+    return len(stretch.events)
 
-    `connection` is in autocommit, of the role that owns the read models. Overtaken, and whatever reading, folding or
-    writing raises: then nothing was written.
+
+def take(
+    connection: Connection[Any],
+    projection: Projection[Row],
+    place: Place,
+    stretch: Stretch,
+    *,
+    limit: int = MAX_BATCH,
+    skipped: Collection[int] = (),
+) -> int:
+    """Fold the first `limit` events of a stretch, which begins at `place`, and return the position after them.
+
+    `connection` is in autocommit, of the role that owns the read models. Events at positions `skipped` are left out.
+    Overtaken, UnknownEventType, and whatever reading, folding or writing raises: then nothing was written.
     """
-    events = log.read(place.position, limit)
-    if not events:
-        return 0
-    if [event.position for event in events] != list(range(place.position + 1, place.position + len(events) + 1)):
-        raise IntegrityViolated("the log was read with a gap", position=place.position)
-    keyed = [event for event in events if projection.keys(event)]
-    keys = sorted({key for event in keyed for key in projection.keys(event)})
-    disclosures = log.disclosures([event.id for event in keyed if event.private])
+    events = stretch.events[:limit]
+    keyed = keys_of(projection, events, skipped)
+    # Asked before the transaction, which then lasts no longer than the rows take.
+    stretch.values(event for event, _ in keyed)
+    erased = stretch.erased(events)
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(queries("projection")["utc"])
-        # 1. Rows as they stand at `place`: nobody else writes them, and (3) fails if somebody did.
-        before = projection.load(cursor, place.generation, keys) if keys else {}
-        # 2. All rows at once.
-        after = fold_events(projection, before, keyed, disclosures)
-        if after:
-            projection.save(cursor, place.generation, before, after)
-        # 3. The fence: a runner that lost its lead, or a swapped generation, rolls (2) back.
+        # 1. Rows as they stand at `place`: nobody else writes them, and (2) fails if somebody did.
+        write(cursor, projection, place.generation, stretch, keyed=keyed, erased=erased)
+        if erased:
+            cursor.execute(queries("projection")["forget_differences"], {"name": place.name})
+        # 2. The fence: a runner that lost its lead, or a swapped generation, rolls (1) back.
         if not move(cursor, place, events[-1].position):
             raise Overtaken
-    return len(events)
+    return events[-1].position
+
+
+def write(
+    cursor: Cursor[Any],
+    projection: Projection[Row],
+    generation: int,
+    stretch: Stretch,
+    *,
+    keyed: Keyed,
+    erased: Sequence[tuple[int, str]],
+) -> None:
+    """Bring the rows of a generation from before `keyed`, events of the stretch, to after them."""
+    keys = sorted({key for _, found in keyed for key in found})
+    before = projection.load(cursor, generation, keys) if keys else {}
+    # All rows at once, then what they must not say any more.
+    after = fold_keyed(projection, before, keyed, stretch.values(event for event, _ in keyed))
+    if after:
+        projection.save(cursor, generation, before, after)
+    if erased:
+        projection.forget(cursor, generation, erased)
+
+
+def keys_of(projection: Projection[Row], events: Iterable[Event], skipped: Collection[int] = ()) -> Keyed:
+    """Return the events that concern rows, with their keys, without those at positions `skipped`.
+
+    UnknownEventType for one whose type this release does not know: what it says must not be passed over in silence.
+    """
+    found = []
+    for event in events:
+        if event.position in skipped:
+            continue
+        if isinstance(event.data, RawData):
+            raise UnknownEventType(position=event.position)
+        if keys := projection.keys(event):
+            found.append((event, keys))
+    return found

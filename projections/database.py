@@ -18,15 +18,18 @@ class Pool(Protocol):
 
 
 class NotMade(DatabaseUnavailable):
-    """The read models have not been made yet: the first runner does so when it starts."""
+    """The read models have not been made yet, or not those of this release; they are being built."""
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise DatabaseUnavailable for a database that does not answer, NotMade for one without read models."""
+    """Raise DatabaseUnavailable for a database that does not answer, NotMade for one without read models.
+
+    So is one whose read models are those of another release: this one's are being built beside them.
+    """
     try:
         yield
-    except psycopg.errors.UndefinedTable as exc:
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as exc:
         raise NotMade from exc
     except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed) as exc:
         raise DatabaseUnavailable from exc

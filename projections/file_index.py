@@ -41,13 +41,9 @@ class FileIndex(FileFold):
     tables: Final = ("file_index", "file_index_metadata", "file_index_related", "file_index_subject", "file_index_hold")
 
     def create(self, generation: int) -> Composed:
-        """Return the statements that make the tables of a generation, under row-level security, behind their views."""
+        """Return the statements that make the tables of a generation."""
         ddl = queries("file_index_tables")
-        statements = [SQL(ddl[view]).format(g=_suffix(generation)) for view in self.tables]
-        statements += [
-            SQL(ddl["protect"]).format(table=SQL(view) + _suffix(generation), view=SQL(view)) for view in self.tables
-        ]
-        return SQL("\n").join(statements)
+        return SQL("\n").join(SQL(ddl[view]).format(g=_suffix(generation)) for view in self.tables)
 
     def load(self, cursor: Cursor[Any], generation: int, keys: Sequence[str]) -> dict[str, FileRow]:
         """Return the rows of these files."""
@@ -78,6 +74,9 @@ class FileIndex(FileFold):
                     for ordinal, child in enumerate(children(row))
                 ),
             )
+
+    def forget(self, cursor: Cursor[Any], generation: int, erased: Sequence[tuple[int, str]]) -> None:
+        """Do nothing: the fold takes the fields out of the file's row when it meets their erasure."""
 
 
 def select(conditions: str, generation: int | None = None) -> Composed:

@@ -5,7 +5,9 @@ may depend on nothing but its arguments: no clock, no database, no order other t
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
+from uuid import UUID
 
 from psycopg import Cursor
 from psycopg.sql import Composed
@@ -32,7 +34,10 @@ class Fold(Protocol[Row]):
 
 
 class Projection(Fold[Row], Protocol[Row]):
-    """A fold with a name, a version and tables of its own in the schema `provenstore_read`."""
+    """A fold with a name, a version and tables of its own in the schema `provenstore_read`.
+
+    No column may hold anything that differs between two folds of the same log: no serials, no clocks.
+    """
 
     @property
     def name(self) -> str:
@@ -44,10 +49,16 @@ class Projection(Fold[Row], Protocol[Row]):
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """The views that readers use, main table first; generation N of `t` is the table `t_N` behind it."""
+        """The views that readers use, main table first; generation N of `t` is the table `t_N` behind it.
+
+        Each has a column `workspace`, by which readers are kept apart.
+        """
 
     def create(self, generation: int) -> Composed:
-        """Return the statements that make the tables of a generation and point the views at them."""
+        """Return the statements that make the tables and indexes of a generation, and nothing else.
+
+        Row-level security, grants and views are made by whoever keeps generations (`projections.generations`).
+        """
 
     def load(self, cursor: Cursor[Any], generation: int, keys: Sequence[str]) -> dict[str, Row]:
         """Return the rows of `keys` that exist."""
@@ -57,15 +68,37 @@ class Projection(Fold[Row], Protocol[Row]):
     ) -> None:
         """Write the rows of `after`, which `before` says how they stood, in a bounded number of statements."""
 
+    def forget(self, cursor: Cursor[Any], generation: int, erased: Sequence[tuple[int, str]]) -> None:
+        """Null what the rows took from private values that are erased now: (position of the event, field) of each.
+
+        Called after `save`, in its transaction, for all values that the events of the batch erased. A fold that
+        leads to the same rows by the keys of the erasing event has nothing to do here.
+        """
+
+
+Keyed = Sequence[tuple[Event, Sequence[str]]]
+"""Events in log order, each with the keys that it concerns."""
+
+
+def fold_keyed(
+    fold: Fold[Row], rows: Mapping[str, Row], events: Keyed, values: Mapping[UUID, Values]
+) -> dict[str, Row | None]:
+    """Return `rows` (by key) after `events`; `values` are their private values, where there are any."""
+    after: dict[str, Row | None] = dict(rows)
+    for event, keys in events:
+        known = values.get(event.id, _NOTHING)
+        for key in keys:
+            after[key] = fold.fold(key, after.get(key), event, known)
+    return after
+
 
 def fold_events(
     fold: Fold[Row], rows: Mapping[str, Row], events: Iterable[Event], disclosures: Disclosures
 ) -> dict[str, Row | None]:
     """Return `rows` (by key) after `events`, which must come in log order."""
-    after: dict[str, Row | None] = dict(rows)
-    for event in events:
-        keys = fold.keys(event)
-        values = disclosed(disclosures, event.id, parse_canonical) if keys else {}
-        for key in keys:
-            after[key] = fold.fold(key, after.get(key), event, values)
-    return after
+    keyed = [(event, keys) for event in events if (keys := fold.keys(event))]
+    values = {event.id: disclosed(disclosures, event.id, parse_canonical) for event, _ in keyed}
+    return fold_keyed(fold, rows, keyed, values)
+
+
+_NOTHING: Values = MappingProxyType({})

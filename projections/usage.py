@@ -30,13 +30,9 @@ class Usage(UsageFold):
     tables: Final = ("usage_file", "usage_served", "usage_sum")
 
     def create(self, generation: int) -> Composed:
-        """Return the statements that make the tables of a generation, under row-level security, behind their views."""
-        ddl, protect = queries("usage_tables"), queries("file_index_tables")["protect"]
-        statements = [SQL(ddl[view]).format(g=_suffix(generation)) for view in self.tables]
-        statements += [
-            SQL(protect).format(table=SQL(view) + _suffix(generation), view=SQL(view)) for view in self.tables
-        ]
-        return SQL("\n").join(statements)
+        """Return the statements that make the tables of a generation."""
+        ddl = queries("usage_tables")
+        return SQL("\n").join(SQL(ddl[view]).format(g=_suffix(generation)) for view in self.tables)
 
     def load(self, cursor: Cursor[Any], generation: int, keys: Sequence[str]) -> dict[str, FileUsage]:
         """Return the rows of these files."""

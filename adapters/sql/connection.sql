@@ -18,3 +18,7 @@ select (
     select pg_has_role(current_user, relowner, 'member') from pg_catalog.pg_class
     where oid = to_regclass('provenstore.event')
 );
+
+-- name: notify
+-- The log has grown.
+select pg_notify('provenstore_log', '');

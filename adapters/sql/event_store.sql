@@ -97,6 +97,13 @@ select max(position) from provenstore.event;
 -- Private values of some events.
 select event_id, field, salt, value, erased_by from provenstore.private_value where event_id = any(%(ids)s::uuid[]);
 
+-- name: erased
+-- Which private values some events erased.
+select p.erased_by, e.position, p.field
+from provenstore.private_value p join provenstore.event e on e.id = p.event_id
+where p.erased_by = any(%(ids)s::uuid[])
+order by e.position, p.field;
+
 -- name: quota
 -- One counter.
 select bytes, files, max_bytes, max_files from provenstore.quota

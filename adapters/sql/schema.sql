@@ -421,3 +421,6 @@ create policy own_workspace on provenstore.private_value for select
     to provenstore_reader using (workspace = current_setting('provenstore.workspace', true));
 create policy own_workspace on provenstore.quota for select
     to provenstore_reader using (workspace = current_setting('provenstore.workspace', true));
+
+-- What an event erased is looked up by whoever keeps rows with private values.
+create index on provenstore.private_value (erased_by) where erased_by is not null;

@@ -17,6 +17,7 @@ from provenstore.api.cli import (
     link,
     maintenance,
     operations,
+    projections,
     put,
     serve,
     usage,
@@ -69,6 +70,7 @@ for part in (
     usage,
     jobs,
     operations,
+    projections,
     bucket,
 ):
     part.register(app)

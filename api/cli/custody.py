@@ -3,7 +3,7 @@
 Answers are the JSON of the contract, ids and times are text. Errors are those of `provenstore.domain.errors`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
@@ -11,6 +11,7 @@ Document = dict[str, Any]
 """A JSON object of the contract."""
 
 Decision = Literal["withdraw", "approve", "reject"]
+ProjectionAct = Literal["pause", "park", "resume", "retry"]
 
 
 class Custody(Protocol):
@@ -42,8 +43,8 @@ class Custody(Protocol):
     def issue_link(self, file_id: str, wish: Document) -> Document:
         """Issue a link; answers {"id", "url", "expires_at", "observed"}."""
 
-    def file(self, file_id: str, *, full: bool = False) -> Document:
-        """Answer File."""
+    def file(self, file_id: str, *, full: bool = False, at: str | None = None) -> Document:
+        """Answer File, as it was at a position or a time with a zone if that is said."""
 
     def files(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
         """Answer a page {"files", "next"}."""
@@ -107,6 +108,30 @@ class Custody(Protocol):
 
     def usage(self, workspace: str | None, asked: Mapping[str, Any]) -> Document:
         """Answer what a workspace uses, or None the whole ledger."""
+
+    def projections(self) -> Document:
+        """Answer {"projections", "position"}."""
+
+    def projection(self, name: str) -> Document:
+        """Answer where one stands, with "build" and the "event" that it could not take."""
+
+    def rebuild_projection(self, name: str, *, compare: bool) -> Document:
+        """Begin to build one anew, or only to compare; answers as `projection` does."""
+
+    def cancel_rebuild(self, name: str) -> Document:
+        """Give that up; answers as `projection` does."""
+
+    def act_on_projection(self, name: str, act: ProjectionAct) -> Document:
+        """Pause, park, resume or retry one; answers as `projection` does."""
+
+    def skip_event(self, name: str, reason: str) -> Document:
+        """Let one go on without the event that it cannot take; answers as `projection` does."""
+
+    def differences(self, name: str) -> Document:
+        """Answer {"count", "differences"} of the newest comparison."""
+
+    def rows(self, name: str, *, at: str, keys: Sequence[str], limit: int) -> Document:
+        """Answer {"position", "rows", "more"}."""
 
     def create_workspace(self, new: Document) -> Document:
         """Make a workspace; answers it."""

@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -19,8 +19,8 @@ import structlog
 from pydantic import ValidationError
 
 from provenstore.adapters.request_ids import REQUEST
-from provenstore.api import audit, jobs, operations, usage, views
-from provenstore.api.cli.custody import Decision, Document
+from provenstore.api import audit, jobs, operations, projections, usage, views
+from provenstore.api.cli.custody import Decision, Document, ProjectionAct
 from provenstore.api.http import bodies
 from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
@@ -34,6 +34,7 @@ from provenstore.domain.file import File
 from provenstore.domain.initiating import NewFile
 from provenstore.projections.file_fold import fold_file
 from provenstore.projections.file_query import FileFilter
+from provenstore.projections.file_row import View
 
 Parsed = TypeVar("Parsed", bound=bodies.Body)
 
@@ -122,8 +123,11 @@ class Direct:
 
     # -- reading -------------------------------------------------------------------------------------------
 
-    def file(self, file_id: str, *, full: bool = False) -> Document:
+    def file(self, file_id: str, *, full: bool = False, at: str | None = None) -> Document:
         """Fold the file's events."""
+        if at is not None:
+            view: View = "full" if full else "default"
+            return projections.file_at(self._services, self._caller, UUID(file_id), at, view)
         lifecycle = self._ledger.lifecycle(self._caller, UUID(file_id))
         row = views.row_of(lifecycle)
         if not full:
@@ -252,6 +256,41 @@ class Direct:
             return usage.ledger_usage(self._services, self._caller, _parse(bodies.UsageQuery, asked))
         query = _parse(bodies.WorkspaceUsageQuery, asked)
         return usage.workspace_usage(self._services, self._caller, workspace, query)
+
+    # -- read models ---------------------------------------------------------------------------------------
+
+    def projections(self) -> Document:
+        """List where they stand."""
+        return projections.list_projections(self._services, self._caller)
+
+    def projection(self, name: str) -> Document:
+        """Say where one stands."""
+        return projections.projection(self._services, self._caller, name)
+
+    def rebuild_projection(self, name: str, *, compare: bool) -> Document:
+        """Begin to build one anew; this process does it, unless a server on the same directory is quicker."""
+        return projections.rebuild(self._services, self._caller, name, compare=compare)
+
+    def cancel_rebuild(self, name: str) -> Document:
+        """Give that up."""
+        return projections.cancel(self._services, self._caller, name)
+
+    def act_on_projection(self, name: str, act: ProjectionAct) -> Document:
+        """Pause, park, resume or retry one."""
+        return projections.act(self._services, self._caller, name, act)
+
+    def skip_event(self, name: str, reason: str) -> Document:
+        """Let one go on without an event."""
+        return projections.skip(self._services, self._caller, name, reason)
+
+    def differences(self, name: str) -> Document:
+        """Return what the newest comparison found."""
+        return projections.differences(self._services, self._caller, name)
+
+    def rows(self, name: str, *, at: str, keys: Sequence[str], limit: int) -> Document:
+        """Fold rows up to a moment."""
+        query = _parse(bodies.RowsQuery, {"at": at, "key": tuple(keys), "limit": limit})
+        return projections.rows(self._services, self._caller, name, at=query.at, keys=query.key, limit=query.limit)
 
     # -- administration ------------------------------------------------------------------------------------
 

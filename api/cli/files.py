@@ -30,7 +30,7 @@ from provenstore.api.cli.filters import (
     WithEntry,
     conditions,
 )
-from provenstore.api.cli.options import FileId, Reason, RequiredReason, Status
+from provenstore.api.cli.options import At, FileId, Reason, RequiredReason, Status
 from provenstore.api.cli.session import Session, command
 
 _PAGE = 1_000
@@ -115,9 +115,9 @@ def register(app: typer.Typer) -> None:
         _list(session, page)
 
     @command(app, "show")
-    def show(session: Session, file_id: FileId) -> None:
-        """Show everything about a file, from its own events."""
-        _show(session, session.custody.file(str(file_id), full=True))
+    def show(session: Session, file_id: FileId, at: At = None) -> None:
+        """Show everything about a file, from its own events: as it is, or as it was at any moment."""
+        _show(session, session.custody.file(str(file_id), full=True, at=at))
 
     @command(app, "history")
     def history(session: Session, file_id: FileId) -> None:

@@ -4,7 +4,7 @@ It decides nothing, and keeps only the newest position that it was told, so that
 are those of `provenstore.domain.errors`; Unavailable also where the server is not reached.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -13,9 +13,10 @@ from urllib.parse import quote
 import httpx
 
 from provenstore.api.client.connection import Connection
-from provenstore.api.client.transport import Document, Transport
+from provenstore.api.client.transport import WORK_TIMEOUT, Document, Transport
 
 Decision = Literal["withdraw", "approve", "reject"]
+ProjectionAct = Literal["pause", "park", "resume", "retry"]
 
 
 class Client:
@@ -92,9 +93,10 @@ class Client:
 
     # -- reading -------------------------------------------------------------------------------------------
 
-    def file(self, file_id: str, *, full: bool = False) -> Document:
-        """Answer File."""
-        return self._http.get(_file(file_id), {"view": "full"} if full else None)
+    def file(self, file_id: str, *, full: bool = False, at: str | None = None) -> Document:
+        """Answer File, as it was at a position or a time with a zone if that is said."""
+        asked = {"view": "full" if full else None, "at": at}
+        return self._http.get(_file(file_id), {name: value for name, value in asked.items() if value is not None})
 
     def files(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
         """Answer a page {"files", "next"} under the filters of the API's query; it has seen what this client wrote."""
@@ -202,6 +204,41 @@ class Client:
         path = "/v1/usage" if workspace is None else f"/v1/workspaces/{_segment(workspace)}/usage"
         return self._http.get(path, {name: value for name, value in given.items() if value is not None})
 
+    # -- read models ---------------------------------------------------------------------------------------
+
+    def projections(self) -> Document:
+        """Answer {"projections", "position"}: where all read models stand, and the log."""
+        return self._http.get("/v1/projections")
+
+    def projection(self, name: str) -> Document:
+        """Answer where one stands, with "build" and the "event" that it could not take."""
+        return self._http.get(_projection(name))
+
+    def rebuild_projection(self, name: str, *, compare: bool) -> Document:
+        """Begin to build one anew, or with `compare` only to find differences; answers as `projection` does."""
+        return self._http.send("POST", _projection(name, "rebuild"), {"compare": compare})
+
+    def cancel_rebuild(self, name: str) -> Document:
+        """Give that up; answers as `projection` does."""
+        return self._http.send("DELETE", _projection(name, "rebuild"))
+
+    def act_on_projection(self, name: str, act: ProjectionAct) -> Document:
+        """Pause, park, resume or retry one; answers as `projection` does."""
+        return self._http.send("POST", _projection(name, act))
+
+    def skip_event(self, name: str, reason: str) -> Document:
+        """Let one go on without the event that it cannot take; answers as `projection` does."""
+        return self._http.send("POST", _projection(name, "skip"), {"reason": reason})
+
+    def differences(self, name: str) -> Document:
+        """Answer {"count", "differences"} of the newest comparison."""
+        return self._http.get(_projection(name, "differences"))
+
+    def rows(self, name: str, *, at: str, keys: Sequence[str], limit: int) -> Document:
+        """Answer {"position", "rows", "more"}: rows as they were at a position or a time with a zone."""
+        asked = {"at": at, "key": list(keys), "limit": limit}
+        return self._http.get(_projection(name, "rows"), asked, silence=WORK_TIMEOUT)
+
     # -- administration ------------------------------------------------------------------------------------
 
     def create_workspace(self, new: Document) -> Document:
@@ -227,6 +264,10 @@ class Client:
     def revoke_key(self, key_id: str, reason: str | None) -> None:
         """Revoke a key."""
         self._http.send("DELETE", f"/v1/keys/{_segment(key_id)}{_query(reason)}")
+
+
+def _projection(name: str, *below: str) -> str:
+    return "/".join(["/v1/projections", *map(_segment, (name, *below))])
 
 
 def _file(file_id: str, *further: str) -> str:

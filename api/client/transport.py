@@ -88,9 +88,9 @@ class Transport:
         """Show the server, never the key."""
         return f"Transport({self._url!r})"
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Document:
-        """Read; repeated where the server is busy or the connection breaks."""
-        return self._ask("GET", path, params=params, repeatable=True)
+    def get(self, path: str, params: Mapping[str, Any] | None = None, *, silence: float | None = None) -> Document:
+        """Read; repeated where the server is busy or the connection breaks. Waits `silence` seconds for an answer."""
+        return self._ask("GET", path, params=params, repeatable=True, silence=silence)
 
     def post(self, path: str, body: Document, key: str | None = None) -> Document:
         """Act, under this idempotency key or one of its own, so that a repetition cannot act twice."""

@@ -366,6 +366,26 @@ class CallsQuery(OperationsQuery):
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
 
 
+class RebuildBody(Body):
+    """Says whether the rows that are built are only compared with the live ones."""
+
+    compare: Flag = False
+
+
+class RequiredReasonBody(Body):
+    """Says why; kept as an erasable private value."""
+
+    reason: Text
+
+
+class RowsQuery(Body):
+    """Says of which moment, and of which rows."""
+
+    at: Text
+    key: tuple[Text, ...] = ()
+    limit: Annotated[int, Field(ge=1, le=10_000)] = 1_000
+
+
 class RunBody(Body):
     """Says where to do a round; without a workspace, wherever the key reaches."""
 

@@ -318,6 +318,11 @@ def created(shape: type[Shape]) -> Responses:
     return {201: {"model": shape}, **PROBLEM}
 
 
+def begun(shape: type[Shape]) -> Responses:
+    """Return the answers of a route that begins what takes a while."""
+    return {202: {"model": shape}, **PROBLEM}
+
+
 def conditional(shape: type[Shape]) -> Responses:
     """Return the answers of a route that knows what the caller has."""
     return {**ok(shape), 304: _NOTHING}

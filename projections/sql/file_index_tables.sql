@@ -108,13 +108,3 @@ CREATE TABLE provenstore_read.file_index_hold{g} (
     placed_at timestamptz NOT NULL
 );
 CREATE INDEX ON provenstore_read.file_index_hold{g} (file);
-
--- name: protect
--- Readers see one workspace; the runner, who owns the table, sees all. {table} is one table, {view} its view.
-ALTER TABLE provenstore_read.{table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
-CREATE POLICY runner ON provenstore_read.{table} TO provenstore_runner USING (true) WITH CHECK (true);
-CREATE POLICY reader ON provenstore_read.{table} FOR SELECT TO provenstore_reader
-    USING (workspace = current_setting('provenstore.workspace', true));
-CREATE OR REPLACE VIEW provenstore_read.{view} WITH (security_invoker = true) AS
-    SELECT * FROM provenstore_read.{table};
-GRANT SELECT ON provenstore_read.{table}, provenstore_read.{view} TO provenstore_reader;

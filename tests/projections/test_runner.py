@@ -2,9 +2,8 @@
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,19 @@ from psycopg_pool import ConnectionPool
 
 import index_leader
 from memory_log import MemoryLog, add_file, story
+from provenstore.adapters.notifier import Notifier
+from provenstore.domain import file_events as f
 from provenstore.domain.errors import DatabaseUnavailable, Unavailable
 from provenstore.domain.event_log import Disclosures
+from provenstore.domain.event_types import RawData
+from provenstore.projections.builds import begin
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_row import FileRow
-from provenstore.projections.fold import Projection
-from provenstore.projections.positions import Place, Positions, places, prepare
+from provenstore.projections.listener import Listener
+from provenstore.projections.positions import Positions, prepare
+from provenstore.projections.queries import queries
 from provenstore.projections.runner import Runner
+from read_models import PATIENCE, build, building, ended, place, running, until
 from shelf import found, one_by_one, rows
 from tally import Tally
 
@@ -29,33 +34,6 @@ Connection = psycopg.Connection[Any]
 Connect = Callable[[], Connection]
 Pool = ConnectionPool[Any]
 LEADER = Path(index_leader.__file__)
-PATIENCE = 10.0  # seconds after which a test gives up
-
-
-@contextmanager
-def running(
-    log: MemoryLog, connect: Connect, *projections: Projection[Any], batch: int = 1000, poll: float = 0.01
-) -> Iterator[Runner]:
-    """Run a runner for the length of a block."""
-    runner = Runner(log, connect, projections or [FileIndex()], poll=poll, takeover=0.05, batch=batch)
-    runner.start()
-    try:
-        yield runner
-    finally:
-        runner.stop()
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Return once `condition` holds; fail when it does not for long."""
-    give_up = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < give_up, "it never came to that"
-        time.sleep(0.01)
-
-
-def place(connection: Connection, name: str) -> Place:
-    """Return where a read model stands."""
-    return next(one for one in places(connection) if one.name == name)
 
 
 def test_events_are_folded_as_they_come(connect: Connect, runner_pool: Pool) -> None:
@@ -253,3 +231,138 @@ def test_a_runner_without_its_rights_stops(conninfo: Callable[[str], str]) -> No
 def test_a_runner_that_never_started_can_be_stopped(connect: Connect) -> None:
     """Whoever cleans up need not know how far it came."""
     Runner(MemoryLog(), connect, [FileIndex()]).stop()
+
+
+def test_an_event_of_an_unknown_type_parks_what_reads_it(connect: Connect, connection: Connection) -> None:
+    """What it says is not passed over, not even by a fold that would ignore it; a build stops at it, too."""
+    log = story(3)
+    strange = replace(log.add("file:f0", f.Restored()), type="file.invented.v9", data=RawData(fields={"x": 1}))
+    log.events[-1] = strange
+    add_file(log, "after")
+    with running(log, connect):
+        until(lambda: places_or_none(connection) and place(connection, "file_index").status == "parked")
+        begin(connection, FileIndex(), "rebuild", "ann")
+        with building(log, connect):
+            until(ended(connection, "file_index"))
+    parked, failed = place(connection, "file_index"), build(connection, "file_index")
+    assert (parked.position, parked.error) == (strange.position - 1, "UnknownEventType")
+    assert (failed.status, failed.position, failed.error) == ("failed", strange.position - 1, "UnknownEventType")
+
+
+def test_what_was_decided_to_be_skipped_is_left_out(connect: Connect, connection: Connection) -> None:
+    """By the runner once it may go on, and by every build; a version that takes the event is not bound by it."""
+    log, decided = story(3), dict[tuple[str, int], frozenset[int]]()
+    tally = Tally(poison=17)
+    with running(log, connect, tally, decided=lambda: decided), building(log, connect, tally, decided=lambda: decided):
+        until(lambda: places_or_none(connection) and place(connection, "tally").status == "parked")
+        decided["tally", 2] = frozenset({17})
+        let_go(connection)
+        until(lambda: place(connection, "tally").status == "parked")
+        decided["tally", 1] = frozenset({17})
+        let_go(connection)
+        until(lambda: place(connection, "tally").position == log.position())
+        begin(connection, tally, "compare", "ann")
+        until(ended(connection, "tally"))
+    assert (build(connection, "tally").status, build(connection, "tally").differences) == ("done", 0)
+    counts = connection.execute("SELECT sum(events) FROM provenstore_read.tally").fetchone()
+    assert counts == (2 * (log.position() - 1),)
+
+
+def let_go(connection: Connection) -> None:
+    """Let the tally go on, and return once a runner has seen it."""
+    parked_at = place(connection, "tally").parked_at
+    connection.execute(queries("projection")["resume"], {"name": "tally", "from": ["parked"]})
+    until(lambda: place(connection, "tally").parked_at != parked_at)
+
+
+@pytest.mark.parametrize("status", ["paused", "parked"])
+def test_what_is_stopped_by_hand_stays_stopped(
+    connect: Connect, connection: Connection, runner_pool: Pool, status: str
+) -> None:
+    """Also when another runner takes the lead; whoever waits for it is told at once."""
+    log = story(3)
+    stop = {"name": "file_index", "status": status, "by": "ann"}
+    with running(log, connect):
+        Positions(runner_pool).wait_for("file_index", log.position(), PATIENCE)
+        stood = log.position()
+        connection.execute(queries("projection")["pause"], stop)
+        add_file(log, "after")
+        with pytest.raises(Unavailable, match=f"is {status} at position {stood}"):
+            Positions(runner_pool).wait_for("file_index", log.position(), PATIENCE)
+    with running(log, connect, Tally(), FileIndex()):
+        Positions(runner_pool).wait_for("tally", log.position(), PATIENCE)
+        stopped = place(connection, "file_index")
+        assert (stopped.status, stopped.position, stopped.stopped_by) == (status, stood, "ann")
+        connection.execute(queries("projection")["resume"], {"name": "file_index", "from": [status]})
+        Positions(runner_pool).wait_for("file_index", log.position(), PATIENCE)
+
+
+def test_a_killed_runner_leaves_what_a_rebuild_finds(
+    conninfo: Callable[[str], str], connect: Connect, connection: Connection
+) -> None:
+    """Killed in the middle of batches, wherever that was, again and again: a comparison finds no difference."""
+    log = story(20)
+    prepare(connection, [FileIndex()])
+    for upto in (20, 40, 60):
+        leader = subprocess.Popen([sys.executable, LEADER, conninfo("runner"), "20", "0"])
+        try:
+            until(partial(_beyond, connection, upto))
+        finally:
+            leader.kill()
+            leader.wait(PATIENCE)
+    stood = place(connection, "file_index").position
+    begin(connection, FileIndex(), "compare", "ann")
+    with building(log, connect):
+        until(ended(connection, "file_index"))
+    over = build(connection, "file_index")
+    assert (over.position, over.differences) == (stood, 0)
+
+
+def _beyond(connection: Connection, position: int) -> bool:
+    return place(connection, "file_index").position > position
+
+
+def test_hints_wake_and_their_loss_stops_nothing(
+    conninfo: Callable[[str], str], connect: Connect, connection: Connection, runner_pool: Pool
+) -> None:
+    """A runner that looks once an hour hears of an append; with its listener cut off, one that polls goes on."""
+    log, positions = story(1), Positions(runner_pool)
+
+    def cut_off() -> None:
+        with psycopg.connect(conninfo("super"), autocommit=True) as operator:
+            listening = "query LIKE 'LISTEN%' AND datname = current_database()"
+            until(lambda: operator.execute(f"SELECT FROM pg_stat_activity WHERE {listening}").rowcount)
+            operator.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {listening}")
+            until(lambda: not operator.execute(f"SELECT FROM pg_stat_activity WHERE {listening}").rowcount)
+
+    with running(log, connect, poll=3600) as runner, Notifier(conninfo("writer")) as notifier:
+        positions.wait_for("file_index", log.position(), PATIENCE)
+        listener = Listener(connect, runner.wake, reconnect=0.01)
+        listener.start()
+        for number in range(2):
+            add_file(log, f"heard{number}")
+            notifier.announce()
+            positions.wait_for("file_index", log.position(), PATIENCE)
+            if number == 0:
+                cut_off()
+        listener.stop()
+    with running(log, connect) as runner:
+        listener = Listener(connect, runner.wake, reconnect=3600)
+        listener.start()
+        cut_off()
+        add_file(log, "unheard")
+        positions.wait_for("file_index", log.position(), PATIENCE)
+        listener.stop()
+
+
+def test_two_processes_start_on_an_empty_database(conninfo: Callable[[str], str], connection: Connection) -> None:
+    """Both make what is missing, one of them leads, and both stay alive."""
+    leaders = [subprocess.Popen([sys.executable, LEADER, conninfo("runner"), "5", "0.01"]) for _ in range(2)]
+    try:
+        until(lambda: places_or_none(connection) and place(connection, "file_index").position == story(5).position())
+        assert [leader.poll() for leader in leaders] == [None, None]
+    finally:
+        for leader in leaders:
+            leader.kill()
+            leader.wait(PATIENCE)
+    assert rows(connection) == one_by_one(story(5))

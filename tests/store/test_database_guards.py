@@ -160,7 +160,7 @@ def test_two_processes_migrate_at_once(empty_database: ScratchDatabase) -> None:
 
 def test_a_failed_migration_leaves_nothing(empty_database: ScratchDatabase) -> None:
     """It is undone as a whole, and those before it stay."""
-    broken = Migration(4, "broken", "create table provenstore.x (); select no_such_function()")
+    broken = Migration(len(available()) + 1, "broken", "create table provenstore.x (); select no_such_function()")
     with pytest.raises(Misconfigured):
         migrate(empty_database.conninfo(OWNER), [*available(), broken])
     with empty_database.connect() as connection:

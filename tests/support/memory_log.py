@@ -13,7 +13,7 @@ from uuid import UUID
 from provenstore.domain import file_events as f
 from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Actor, Event, Origin, draft
-from provenstore.domain.event_log import Disclosure, Disclosures
+from provenstore.domain.event_log import Disclosure, Disclosures, Erased
 from provenstore.domain.event_types import EventData, Fact
 from sealing import join
 
@@ -100,6 +100,15 @@ class MemoryLog:
     def disclosures(self, event_ids: Sequence[UUID]) -> Disclosures:
         """Return private values by event."""
         return {event_id: dict(self.private[event_id]) for event_id in event_ids}
+
+    def erased(self, event_ids: Sequence[UUID]) -> Erased:
+        """Return what these events erased."""
+        found: dict[UUID, list[tuple[int, str]]] = {}
+        for event in self.events:
+            for name, one in sorted(self.private[event.id].items()):
+                if one.erased_by in event_ids and one.erased_by is not None:
+                    found.setdefault(one.erased_by, []).append((event.position, name))
+        return found
 
 
 def initiated(**changes: Any) -> f.UploadInitiated:

@@ -33,19 +33,26 @@ class Tally:
 
     def create(self, generation: int) -> Composed:
         """Return the table."""
-        statement = "CREATE TABLE provenstore_read.tally{g} (key text PRIMARY KEY, events integer CHECK (events < {n}))"
+        statement = (
+            "CREATE TABLE provenstore_read.tally{g} (key text PRIMARY KEY, workspace text NOT NULL DEFAULT '-',"
+            " events integer CHECK (events < {n}))"
+        )
         return SQL(statement).format(g=SQL(f"_{generation}"), n=SQL(str(self._full)))
 
     def load(self, cursor: Cursor[Any], generation: int, keys: Sequence[str]) -> dict[str, int]:
         """Return the counts."""
-        return dict(cursor.execute("SELECT * FROM provenstore_read.tally_1 WHERE key = ANY(%s)", (list(keys),)))
+        table = f"provenstore_read.tally_{generation:d}"
+        return dict(cursor.execute(f"SELECT key, events FROM {table} WHERE key = ANY(%s)", (list(keys),)))
 
     def save(
         self, cursor: Cursor[Any], generation: int, before: Mapping[str, int], after: Mapping[str, int | None]
     ) -> None:
         """Write the counts."""
         cursor.executemany(
-            "INSERT INTO provenstore_read.tally_1 VALUES (%s, %s)"
+            f"INSERT INTO provenstore_read.tally_{generation:d} (key, events) VALUES (%s, %s)"
             " ON CONFLICT (key) DO UPDATE SET events = excluded.events",
             list(after.items()),
         )
+
+    def forget(self, cursor: Cursor[Any], generation: int, erased: Sequence[tuple[int, str]]) -> None:
+        """Do nothing: counts hold nothing private."""

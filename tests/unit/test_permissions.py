@@ -30,4 +30,5 @@ def test_no_role_no_permission() -> None:
 def test_auditors_read_and_nothing_else() -> None:
     """The history, not the content."""
     allowed = {operation for operation in PERMISSIONS if permits(_caller("auditor"), operation)}
-    assert allowed == {"file.get", "file.list", "file.history", "file.certificate", "workspace.get", "audit.search"}
+    files = {"file.get", "file.list", "file.history", "file.certificate"}
+    assert allowed == {*files, "workspace.get", "audit.search", "projection.rows"}

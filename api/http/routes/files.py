@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from provenstore.api import views
+from provenstore.api import projections, views
 from provenstore.api.http import bodies, shapes
 from provenstore.api.http.answers import file_answer, file_view, upload_answer
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
@@ -54,13 +54,17 @@ def list_files(services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.L
 
 @router.get("/v1/files/{file_id}", responses=shapes.conditional(shapes.File))
 def get_file(
+    *,
     file_id: UUID,
     services: ServicesIn,
     caller: CallerIn,
     view: Annotated[shapes.View, Query()] = "default",
+    at: Annotated[str | None, Query(description="A position, or a time with a zone: the file as it was then")] = None,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """Describe a file as it stands now; `view=full` adds counters and checksums."""
+    """Describe a file as it stands now, or as it was; `view=full` adds counters and checksums."""
+    if at is not None:
+        return JSONResponse(projections.file_at(services, caller, file_id, at, view))
     return file_view(services, caller, file_id, view, if_none_match)
 
 

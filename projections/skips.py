@@ -1,0 +1,35 @@
+"""Which events operators decided to leave out of a read model, as the log itself says: every fold honours them.
+
+A skip is bound to a version: a fold that was mended takes the event.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from provenstore.domain.envelope import Event
+from provenstore.domain.projection_events import PROJECTIONS, EventSkipped
+
+Skips = Mapping[tuple[str, int], frozenset[int]]
+"""Positions of events by name and version of the read model that leaves them out."""
+
+
+def no_skips() -> Skips:
+    """Return that nothing was skipped."""
+    return {}
+
+
+class StreamReader(Protocol):
+    """What is needed of the `EventLog`."""
+
+    def events(self, streams: Sequence[str], *, after: int = 0, limit: int | None = None) -> Sequence[Event]:
+        """Return the events of these streams merged in log order, positions above `after`."""
+
+
+def skips(log: StreamReader) -> Skips:
+    """Return all that was skipped so far."""
+    found: defaultdict[tuple[str, int], set[int]] = defaultdict(set)
+    for event in log.events([PROJECTIONS]):
+        if isinstance(event.data, EventSkipped):
+            found[event.data.projection, event.data.projection_version].add(event.data.position)
+    return {key: frozenset(positions) for key, positions in found.items()}
