@@ -7,7 +7,7 @@ one of 20 hot files. One seed makes one log, but for ids, salts and times.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -96,7 +96,7 @@ class MixedLog:
         return self._random.choices(self.actors, self._weights)[0]
 
     def _draft(
-        self, kind: str, file: UUID, data: EventData, private: dict[str, Json], by: Actor, *, outcome: str = "ok"
+        self, kind: str, file: UUID, data: EventData, private: Mapping[str, Json], by: Actor, *, outcome: str = "ok"
     ) -> Draft:
         return draft(
             Fact(data, private, outcome),

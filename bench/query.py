@@ -28,12 +28,13 @@ from provenstore.projections.audit_query import Audit, AuditFilter
 from provenstore.projections.audit_trail import AuditTrail
 from provenstore.projections.batch import advance
 from provenstore.projections.file_index import FileIndex
+from provenstore.projections.fold import Projection
 from provenstore.projections.positions import Positions, prepare
 
 QUESTIONS = 400
 """Of each kind: the 95th percentile is the twentieth from the top."""
 
-MODELS = (AuditTrail(), FileIndex())
+MODELS: tuple[Projection[Any], ...] = (AuditTrail(), FileIndex())
 
 
 def run(scale: Scale) -> Iterator[Result]:
