@@ -164,5 +164,4 @@ def _draft(stream: str, workspace: str, actor: int, data: EventData, **private: 
 
 
 def _append(one: Draft, erase: list[Erasure] | None = None) -> Append:
-    facts = [one.fact.data] if one.data is not None else []
-    return Append([one], quota=quota_changes(one.workspace, facts), erase=erase or ())
+    return Append([one], quota=quota_changes(one.workspace, [one.fact.data]), erase=erase or ())
