@@ -1,6 +1,6 @@
 """Run groups of measurements and keep their results.
 
-    python -m bench [GROUP …] [--size MIB] [--files N] [--rounds N]
+    python -m bench [GROUP …] [--size MIB] [--files N] [--events N] [--rounds N]
 
 Each measurement and its peers alternate for five rounds; the median counts, every raw value is printed. The options
 make runs smaller while something is developed; figures are told of the defaults. Results go to `bench/results.json`: a
@@ -23,6 +23,7 @@ class Scale:
 
     size: int = 1024**3  # bytes of a large file
     files: int = 500  # of 4 KiB
+    events: int = 1_000_000  # of a log
     rounds: int = 5
 
 
@@ -59,18 +60,23 @@ def compared(group: str, name: str, unit: str, medians: dict[str, float]) -> Ite
 
 def main() -> None:
     """Run the wanted groups, or all."""
-    from bench import spaces, transfer
+    from bench import project, rebuild, spaces, transfer
 
-    groups: dict[str, list[Callable[[Scale], Iterable[Result]]]] = {"transfer": [transfer.run, spaces.run]}
+    groups: dict[str, list[Callable[[Scale], Iterable[Result]]]] = {
+        "transfer": [transfer.run, spaces.run],
+        "project": [project.run],
+        "rebuild": [rebuild.run],
+    }
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(groups)}; all by default")
     parser.add_argument("--size", type=int, default=1024, help="MiB of a large file")
     parser.add_argument("--files", type=int, default=Scale.files, help="how many small files")
+    parser.add_argument("--events", type=int, default=Scale.events, help="how many events a log has")
     parser.add_argument("--rounds", type=int, default=Scale.rounds)
     asked = parser.parse_args()
     if unknown := set(asked.groups) - groups.keys():
         parser.error(f"there is no group {min(unknown)}")
-    scale = Scale(size=asked.size * 1024**2, files=asked.files, rounds=asked.rounds)
+    scale = Scale(size=asked.size * 1024**2, files=asked.files, events=asked.events, rounds=asked.rounds)
     results: list[Result] = []
     for group in asked.groups or groups:
         print(f"{group}:")

@@ -5,7 +5,7 @@ Only the runner writes here, in the transaction that moves the read model's posi
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -27,6 +27,8 @@ _CHILDREN: Final[Mapping[str, Callable[[FileRow], Iterable[_Child]]]] = {
     "legal_holds": lambda row: (asdict(hold) for hold in row.legal_holds),
 }
 """Fields with tables of their own, and the rows that they become."""
+
+_COLUMNS: Final = tuple(field.name for field in fields(FileRow) if field.name not in _CHILDREN)
 
 
 class FileIndex(FileFold):
@@ -99,10 +101,7 @@ def _hold(hold: str, name: str | None, matter: str | None, placed_by: str, place
 
 
 def _columns(row: FileRow) -> dict[str, object]:
-    values = asdict(row)
-    for field in _CHILDREN:
-        del values[field]
-    return {**values, "holds": len(row.legal_holds)}
+    return {**{name: getattr(row, name) for name in _COLUMNS}, "holds": len(row.legal_holds)}
 
 
 def _json(rows: Iterable[Mapping[str, object]]) -> str:
