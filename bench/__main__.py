@@ -1,6 +1,6 @@
 """Run groups of measurements and keep their results.
 
-    python -m bench [GROUP …] [--size MIB] [--files N] [--rounds N] [--events N]
+    python -m bench [GROUP …] [--size MIB] [--files N] [--events N] [--rounds N] [--seconds S]
 
 Each measurement and its peers alternate for five rounds; the median counts, every raw value is printed. The options
 make runs smaller while something is developed; figures are told of the defaults. Results go to `bench/results.json`: a
@@ -23,9 +23,9 @@ class Scale:
 
     size: int = 1024**3  # bytes of a large file
     files: int = 500  # of 4 KiB
+    events: int = 1_000_000  # of a log
     rounds: int = 5
     seconds: float = 3  # of one round of threads
-    events: int = 1_000_000  # in the log that is asked
 
 
 @dataclass(frozen=True)
@@ -61,20 +61,22 @@ def compared(group: str, name: str, unit: str, medians: dict[str, float]) -> Ite
 
 def main() -> None:
     """Run the wanted groups, or all."""
-    from bench import append, query, spaces, transfer
+    from bench import append, project, query, rebuild, spaces, transfer
 
     groups: dict[str, list[Callable[[Scale], Iterable[Result]]]] = {
         "transfer": [transfer.run, spaces.run],
         "append": [append.run],
+        "project": [project.run],
+        "rebuild": [rebuild.run],
         "query": [query.run],
     }
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(groups)}; all by default")
     parser.add_argument("--size", type=int, default=1024, help="MiB of a large file")
     parser.add_argument("--files", type=int, default=Scale.files, help="how many small files")
+    parser.add_argument("--events", type=int, default=Scale.events, help="how many events a log has")
     parser.add_argument("--rounds", type=int, default=Scale.rounds)
     parser.add_argument("--seconds", type=float, default=Scale.seconds, help="of one round of threads")
-    parser.add_argument("--events", type=int, default=Scale.events, help="how many in the log that is asked")
     asked = parser.parse_args()
     if unknown := set(asked.groups) - groups.keys():
         parser.error(f"there is no group {min(unknown)}")

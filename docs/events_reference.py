@@ -2,10 +2,7 @@
 
 from pathlib import Path
 
-import provenstore.domain.file_events
-import provenstore.domain.projection_events
-import provenstore.domain.provider_events
-import provenstore.domain.workspace_events  # noqa: F401  # they fill the registry
+import provenstore.domain.every_event  # noqa: F401  # it fills the registry
 from provenstore.domain.event_types import REGISTRY
 
 TARGET = Path(__file__).parent / "reference" / "events.md"

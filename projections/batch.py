@@ -3,16 +3,17 @@
 A crash at any point leaves a read model at the position where it stood, with the rows it had there.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
 from psycopg import Connection, Cursor
 
-from provenstore.domain.canonical import parse_canonical
+import provenstore.domain.every_event  # noqa: F401  # a type that was merely not loaded is not unknown
+from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import IntegrityViolated, UnknownEventType
-from provenstore.domain.event_log import Disclosures, Erased, Values, disclosed
+from provenstore.domain.event_log import Disclosure, Disclosures, Erased, Values
 from provenstore.domain.event_types import RawData
 from provenstore.projections.fold import Keyed, Projection, Row, fold_keyed
 from provenstore.projections.places import Place, move
@@ -42,6 +43,31 @@ class Overtaken(Exception):
     """The read model no longer stands where this batch began; nothing was written."""
 
 
+class _Disclosed(Mapping[str, Json]):
+    """The private values of one event, each read when it is asked for: most folds ask for few."""
+
+    __slots__ = ("_found", "_read")
+
+    def __init__(self, found: Mapping[str, Disclosure]) -> None:
+        """Hold what is stored, without what was erased."""
+        self._found = {name: one.value for name, one in found.items() if one.value is not None}
+        self._read: dict[str, Json] = {}
+
+    def __getitem__(self, name: str) -> Json:
+        """Return one value; KeyError for one that is not there or was erased."""
+        if name not in self._read:
+            self._read[name] = parse_canonical(self._found[name])
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the names."""
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._found)
+
+
 class Stretch:
     """Events in a row, read once for all read models that stand before them. Not safe between threads."""
 
@@ -60,7 +86,7 @@ class Stretch:
         missing = [event.id for event in events if event.private and event.id not in self._values]
         if missing:
             found = self._log.disclosures(missing)
-            self._values.update((event_id, disclosed(found, event_id, parse_canonical)) for event_id in missing)
+            self._values.update((event_id, _Disclosed(found.get(event_id, {}))) for event_id in missing)
         return self._values
 
     def erased(self, events: Iterable[Event]) -> Sequence[tuple[int, str]]:

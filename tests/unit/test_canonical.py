@@ -1,5 +1,6 @@
 """Canonical bytes equal those of any RFC 8785 implementation, and nothing else is taken."""
 
+import json
 from typing import Any
 
 import pytest
@@ -55,5 +56,38 @@ def test_refuses_deep_nesting() -> None:
 )
 def test_refuses_any_other_spelling(raw: bytes) -> None:
     """Bytes that mean the same but are not canonical are not what was sealed."""
+    with pytest.raises(InvalidInput):
+        parse_canonical(raw)
+
+
+SPELLED = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**54), 2**54) | st.floats(allow_nan=False) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(value=SPELLED, ordered=st.booleans(), wide=st.booleans(), plain=st.booleans())
+def test_bytes_are_read_exactly_where_they_are_canonical(value: object, ordered: bool, wide: bool, plain: bool) -> None:
+    """However cheaply that is found out, the answer is that of writing the value anew."""
+    separators = (", ", ":") if wide else (",", ":")
+    raw = json.dumps(value, sort_keys=ordered, separators=separators, ensure_ascii=plain).encode()
+    try:
+        expected = canonical(json.loads(raw)) == raw
+    except InvalidInput:
+        expected = False
+    if expected:
+        assert parse_canonical(raw) == json.loads(raw)
+    else:
+        with pytest.raises(InvalidInput):
+            parse_canonical(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b'{"a":1,"a":1}', b"1e2", b"1.0", b"-0", b"NaN", b"[" * 17 + b"]" * 17, rb'"\u007f"', rb'"\/"', rb'"\u001F"'],
+)
+def test_other_spellings_are_refused(raw: bytes) -> None:
+    """Each is JSON to some reader, and none has the one form."""
     with pytest.raises(InvalidInput):
         parse_canonical(raw)
