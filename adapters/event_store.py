@@ -78,7 +78,11 @@ class PostgresEventLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Record what was taken."""
+        """Close."""
+        self.close()
+
+    def close(self) -> None:
+        """Take no more commands, and return when those that were taken are recorded or refused."""
         self._writer.close()
 
     @property
@@ -108,17 +112,14 @@ class PostgresEventLog:
         return answers
 
     def _seal(self, commands: Sequence[Append]) -> Sequence[Appended | Exception]:
-        """Send commands together; where the data of one makes the database refuse all, one by one.
-
-        An event id that is there already is such data: alone, its command is asked whether it was that very event.
-        """
+        """Send commands together; where the data of one makes the database refuse all, one by one."""
         if not commands:
             return []
         ids = [draft.id for command in commands for draft in command.drafts]
         if len(set(ids)) < len(ids):
             return [self._seal_alone(command) for command in commands]
         try:
-            return self._settle(Batch(commands), again=False)
+            return self._settle(Batch(commands))
         except (Refused, StorageFull):
             return [self._seal_alone(command) for command in commands]
         except ProvenstoreError as exc:
@@ -127,11 +128,11 @@ class PostgresEventLog:
 
     def _seal_alone(self, command: Append) -> Appended | Exception:
         try:
-            return self._settle(Batch([command]), again=True)[0]
+            return self._settle(Batch([command]))[0]
         except ProvenstoreError as exc:
             return exc
 
-    def _settle(self, batch: Batch, *, again: bool) -> Sequence[Appended | Exception]:
+    def _settle(self, batch: Batch) -> Sequence[Appended | Exception]:
         """Send a batch until its outcome is known.
 
         A lost reply is settled by sending the same ids again: the function waits for the lock, which waits out the
@@ -142,7 +143,7 @@ class PostgresEventLog:
         def attempt() -> Sequence[Appended | Exception]:
             nonlocal lost
             try:
-                return self._send(batch, prune=lost, again=again or lost)
+                return self._send(batch, prune=lost)
             except DatabaseUnavailable as exc:
                 if not lost and not isinstance(exc, ConnectionLost):
                     raise  # nothing was sent, or it was answered with a rollback
@@ -152,13 +153,11 @@ class PostgresEventLog:
         ask = stamina.RetryingCaller(attempts=None, timeout=self._patience, wait_initial=0.02, wait_max=1)
         return ask(AppendOutcomeUnknown, attempt)
 
-    def _send(self, batch: Batch, *, prune: bool, again: bool) -> Sequence[Appended | Exception]:
+    def _send(self, batch: Batch, *, prune: bool) -> Sequence[Appended | Exception]:
         if prune:
             self._database.prune()
         with self._database.connection() as connection:
-            rows = connection.execute(
-                QUERIES["append"], batch.parameters(again=again), binary=True, prepare=True
-            ).fetchall()
+            rows = connection.execute(QUERIES["append"], batch.parameters(), binary=True, prepare=True).fetchall()
         if self._announce is not None:
             self._announce()
         return batch.answers(rows)

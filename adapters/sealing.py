@@ -32,8 +32,8 @@ class Batch:
         for number, command in enumerate(commands, start=1):
             self._add(number, command)
 
-    def parameters(self, *, again: bool) -> dict[str, Any]:
-        """Return the query's parameters; `again` asks first whether these very events are recorded already."""
+    def parameters(self) -> dict[str, Any]:
+        """Return the query's parameters."""
         return {
             **self._columns,
             "streams": Texts.of(self._streams),
@@ -42,7 +42,6 @@ class Batch:
             "counter_names": Texts.of(counter for _, counter in self._counters),
             "key_principals": Texts.of(principal for principal, _ in self._keys),
             "key_names": Texts.of(key for _, key in self._keys),
-            "again": again,
         }
 
     def _add(self, number: int, command: Append) -> None:

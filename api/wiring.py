@@ -87,7 +87,8 @@ def open_services(
         directory = DataDirectory(settings.data_dir)
         database, runner = stack.enter_context(_database(settings, directory, make=make))
         notifier = stack.enter_context(Notifier(runner))
-        log = stack.enter_context(PostgresEventLog(database, announce=notifier.announce))
+        log = PostgresEventLog(database, announce=notifier.announce)
+        stack.callback(log.close)
         services = _assemble(settings, directory, log, runner=runner, clock=clock or SystemClock(), stack=stack)
         # Counts of merged refusals are recorded once nobody adds to them.
         stack.callback(_flush, services.ledger)

@@ -35,6 +35,9 @@ class FileFold:
             return _initiated(key, event, event.data, values)
         if row is None:
             return None
+        if isinstance(event.data, events.Accessed):  # most of all events, and nothing else changes
+            downloads = row.downloads + (event.data.mode == "download")
+            return replace(row, downloads=downloads, last_access=event.time)
         before = row
         row = _uploaded(row, event)
         row = _looked_at(row, event)
@@ -189,8 +192,6 @@ def _described(row: FileRow, event: Event, values: Values) -> FileRow:
             return replace(row, access=data.access)
         case events.ExpirySet() as data:
             return replace(row, expires_at=data.expires_at)
-        case events.Accessed() as data:
-            return replace(row, downloads=row.downloads + (data.mode == "download"), last_access=event.time)
     return row
 
 

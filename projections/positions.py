@@ -65,7 +65,7 @@ def prepare(connection: Connection[Any], projections: Sequence[Projection[Any]],
     texts = queries("projection")
     with connection.transaction():
         generations.lock(connection)
-        for name in ("create", "create_build", "create_difference", "grant"):
+        for name in ("forget_old", "create", "create_build", "create_difference", "grant"):
             connection.execute(texts[name])
         prepare_attempts(connection)
         prepare_calls(connection)

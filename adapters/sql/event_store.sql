@@ -37,8 +37,7 @@ from provenstore.append(
     private_bytes => %(private_bytes)s,
     erase_command => %(erase_command)s,
     erase_event => %(erase_event)s,
-    erase_field => %(erase_field)s,
-    again => %(again)s
+    erase_field => %(erase_field)s
 );
 
 -- name: stream

@@ -16,6 +16,31 @@ SET synchronous_commit = off;
 -- Hear when the log grows.
 LISTEN provenstore_log;
 
+-- name: notify
+-- Wake whoever listens.
+NOTIFY provenstore_log;
+
+-- name: forget_old
+-- Read models from before generations stood side by side are folded anew; nobody else has made tables in this schema.
+DO $$
+DECLARE
+    old text;
+BEGIN
+    IF to_regclass('provenstore_read.projection') IS NULL OR EXISTS (
+        SELECT FROM pg_catalog.pg_attribute
+        WHERE attrelid = to_regclass('provenstore_read.projection') AND attname = 'tables'
+    ) THEN
+        RETURN;
+    END IF;
+    FOR old IN
+        SELECT relname FROM pg_catalog.pg_class
+        WHERE relnamespace = 'provenstore_read'::regnamespace AND relkind = 'r' AND relname <> 'job_attempt'
+    LOOP
+        EXECUTE format('DROP TABLE provenstore_read.%I CASCADE', old);
+    END LOOP;
+END
+$$;
+
 -- name: create
 -- One row per read model; `generation` names the tables behind its views, and `tables` the views of its version.
 CREATE TABLE IF NOT EXISTS provenstore_read.projection (

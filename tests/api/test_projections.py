@@ -20,6 +20,7 @@ from provenstore.domain.event_types import REGISTRY, EventData, Fact
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.projection_events import PROJECTIONS, EventSkipped
 from provenstore.domain.workspace import CreateWorkspace
+from provenstore.projections.file_index import FileIndex
 from read_models import until
 from tests.api.conftest import ROOT, Api, Tenant
 
@@ -43,7 +44,11 @@ def test_where_read_models_stand(tenant: Tenant) -> None:
     tenant.api.services.wait_for(tenant.api.services.ledger.log.position())
     listed = operator.get("/v1/projections").json()
     (found,) = [one for one in listed["projections"] if one["name"] == "file_index"]
-    assert (found["status"], found["version"], found["lag"]) == ("running", 3, {"events": 0, "seconds": 0})
+    assert (found["status"], found["version"], found["lag"]) == (
+        "running",
+        FileIndex.version,
+        {"events": 0, "seconds": 0},
+    )
     assert found["position"] == listed["position"]
     assert operator.get("/v1/projections/nobody").status_code == 404
     assert operator.get("/v1/projections/nobody").json()["detail"] == "there is no read model 'nobody'"
@@ -90,6 +95,7 @@ def test_one_is_paused_and_goes_on(tenant: Tenant) -> None:
 def test_rows_of_a_moment(tenant: Tenant) -> None:
     """Of a file alone, before and after it was deleted."""
     service, auditor = tenant.client("service"), tenant.api.client("auditor")
+    tenant.stored(service)
     file_id = tenant.stored(service)
     before = tenant.history(file_id)[-1]["position"]
     service.delete(f"/v1/files/{file_id}")
@@ -179,11 +185,13 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 def stranger(services: Services) -> int:
     """Append an event of a type that is unknown afterwards, and return its position once the file index is parked."""
+    acts.act(services, ROOT, "file_index", "pause")
     REGISTRY.register(Invented)
     stream = f"file:{uuid4()}"
     one = draft(Fact(Invented()), event_id=uuid4(), stream=stream, workspace="acme", origin=ROOT.origin, salts={})
     (sealed,) = services.ledger.log.append(Append([one])).events
     del REGISTRY._types[Invented.TYPE]
+    acts.act(services, ROOT, "file_index", "resume")
     until(lambda: services.control.one("file_index").live.status == "parked")
     return sealed.position
 

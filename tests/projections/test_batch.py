@@ -132,3 +132,21 @@ def test_preparing_again_changes_nothing(connection: Connection) -> None:
     connection.execute("UPDATE provenstore_read.projection SET version = 99")
     with pytest.raises(Misconfigured, match="a newer release has been here"):
         prepare(connection, [FileIndex()])
+
+
+def test_tables_of_before_are_folded_anew(connection: Connection) -> None:
+    """A data directory of an earlier checkout is taken as it is; what was tried in vain is kept."""
+    connection.execute(
+        "CREATE TABLE provenstore_read.projection (name text PRIMARY KEY, version integer, generation integer,"
+        " position bigint, status text);"
+        "INSERT INTO provenstore_read.projection VALUES ('file_index', 3, 2, 7, 'running');"
+        "CREATE TABLE provenstore_read.file_index_2 (id text);"
+        "CREATE VIEW provenstore_read.file_index AS SELECT * FROM provenstore_read.file_index_2;"
+        "CREATE TABLE provenstore_read.job_attempt (file text, kind text)"
+    )
+    log = MemoryLog()
+    add_file(log, "a")
+    prepare(connection, [FileIndex()])
+    advance(connection, log, FileIndex(), places(connection)[0])
+    assert list(rows(connection)) == ["a"]
+    assert connection.execute("SELECT to_regclass('provenstore_read.file_index_2') IS NULL").fetchone() == (True,)

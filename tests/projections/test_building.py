@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Composed
 
 from memory_log import MemoryLog, accessed, add_file, story
 from provenstore.domain.errors import Misconfigured, Refused
@@ -24,9 +25,13 @@ ConnInfo = Callable[[str], str]
 
 
 class Renamed(FileIndex):
-    """The file index as a later release has it: of a version of its own."""
+    """The file index as a later release has it: of a version of its own, with its columns in another order."""
 
     version = FileIndex.version + 1  # type: ignore[misc]  # as a later release would say
+
+    def create(self, generation: int) -> Composed:
+        moved = "ALTER TABLE provenstore_read.file_index{g} DROP COLUMN damage, ADD COLUMN damage text;"
+        return super().create(generation) + SQL(moved).format(g=SQL(f"_{generation}"))
 
 
 def tables(connection: Connection, view: str) -> tuple[int, ...]:

@@ -97,6 +97,8 @@ class Model:
 
     def abort(self, by: Party, file: ModelFile) -> Codes:
         """Give the upload up."""
+        if file.status == "aborted":  # whoever asks again may not have heard the answer
+            return _forbidden(by, "abort")
         codes = _forbidden(by, "abort") or _unless(file.status == "initiated") | _held(file)
         if not codes:
             file.status, file.cleared = "aborted", True

@@ -7,8 +7,8 @@ drop function provenstore.append;
 -- The caller numbers the batch's distinct streams, workspaces, counters and keys from 1 and refers to them by number; 0
 -- is none. Drafts stand in the order of their commands; command c owns the guards guard_end[c-1]+1 .. guard_end[c], and
 -- quota changes and drafts likewise. Each draft comes as six fragments of its canonical bytes around the sealed fields.
--- Where `again`, a command whose own events are in the log already (its reply was lost) is answered with them before
--- anything else is asked. No id stands twice in a batch.
+-- A command whose own events are in the log already (its reply was lost) is answered with them before anything else is
+-- asked. No id stands twice in a batch.
 --
 -- Rows: 'sealed' and 'replayed' carry an event (subject of 'sealed': the draft); 'conflict' a stream's number with
 -- expected and actual version; 'bytes' and 'files' a counter's number with what was asked and used, and the limit;
@@ -27,8 +27,7 @@ create function provenstore.append(
     change_counter bigint[], change_bytes bigint[], change_files bigint[],
     change_max_bytes bigint[], change_max_files bigint[],
     private_draft bigint[], private_field text[], private_salt bytea[], private_bytes bytea[],
-    erase_command bigint[], erase_event uuid[], erase_field text[],
-    again boolean
+    erase_command bigint[], erase_event uuid[], erase_field text[]
 )
 returns table (
     command bigint, outcome text, subject bigint, wanted bigint, actual bigint, allowed bigint,
@@ -93,23 +92,21 @@ begin
             left join idempotency i on i.principal = s.principal and i.key = s.key;
     end if;
     -- Commands that are recorded already: the log has, in a row, their ids with the fragments that nothing else shares.
-    if again then
-        for n, first_position in
-            select s.o, e.position from unnest(draft_end) with ordinality s (upto, o)
-            join event e on e.id = draft_id[coalesce(draft_end[s.o - 1], 0) + 1]
-        loop
-            w := coalesce(draft_end[n - 1], 0) + 1;
-            if not exists (
-                select from generate_series(w, draft_end[n]) d
-                left join event e on e.position = first_position + d - w and e.id = draft_id[d]
-                    and strpos(convert_from(e.state, 'UTF8'), before_number[d]) > 0
-                    and strpos(convert_from(e.state, 'UTF8'), before_time[d]) > 0
-                where e.position is null
-            ) then
-                recorded[n] := first_position;
-            end if;
-        end loop;
-    end if;
+    for n, first_position in
+        select s.o, e.position from unnest(draft_end) with ordinality s (upto, o)
+        join event e on e.id = draft_id[coalesce(draft_end[s.o - 1], 0) + 1]
+    loop
+        w := coalesce(draft_end[n - 1], 0) + 1;
+        if not exists (
+            select from generate_series(w, draft_end[n]) d
+            left join event e on e.position = first_position + d - w and e.id = draft_id[d]
+                and strpos(convert_from(e.state, 'UTF8'), before_number[d]) > 0
+                and strpos(convert_from(e.state, 'UTF8'), before_time[d]) > 0
+            where e.position is null
+        ) then
+            recorded[n] := first_position;
+        end if;
+    end loop;
 
     -- 3. Decide and seal, command by command.
     n := cardinality(draft_id);
