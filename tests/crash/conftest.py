@@ -15,7 +15,7 @@ from tests.crash.killable import Ground
 
 __all__ = ["unconfigured_logs"]
 
-STORES = ("local", "rgw-http", "rgw-versioned")
+STORES = ("local", "rgw-http", "rgw-versioned", "swift")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
