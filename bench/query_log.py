@@ -29,7 +29,7 @@ _WORKSPACE = "bench"
 _LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
-class MixedLog:
+class QueryLog:
     """Writes the log, and knows who is in it."""
 
     def __init__(self, log: PostgresEventLog, seed: int = 1) -> None:
