@@ -1,6 +1,6 @@
 """Group `query`: what an officer waits for, at a tenth of a log and at all of it.
 
-The log is written by `bench.mixed_log`; the audit trail and the file index are folded from it as the runner does, and
+The log is written by `bench.query_log`; the audit trail and the file index are folded from it as the runner does, and
 analysed as autovacuum would have by then. Each question is asked of somebody or something drawn by lot.
 """
 
@@ -17,7 +17,7 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from bench.__main__ import Result, Scale
-from bench.busy_log import MixedLog
+from bench.query_log import QueryLog
 from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.database import Database
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
@@ -52,7 +52,7 @@ def run(scale: Scale) -> Iterator[Result]:
             psycopg.connect(runner, autocommit=True) as connection,
         ):
             log = PostgresEventLog(database)
-            mixed, before = MixedLog(log), dict[str, float]()
+            mixed, before = QueryLog(log), dict[str, float]()
             for events in (scale.events // 10, scale.events):
                 mixed.write(events)
                 _catch_up(connection, pool, log)
@@ -82,7 +82,7 @@ def _place(pool: ConnectionPool[Any], name: str) -> Any:
     return next(place for place in Positions(pool).all() if place.name == name)
 
 
-def _questions(audit: Audit, log: PostgresEventLog, mixed: MixedLog) -> dict[str, Callable[[], object]]:
+def _questions(audit: Audit, log: PostgresEventLog, mixed: QueryLog) -> dict[str, Callable[[], object]]:
     """Return the questions by name, each asked anew of somebody else at each call."""
     chance = random.Random(7)
     begin, end = log.read(0, 1)[0].time, log.read(log.position() - 1, 1)[0].time

@@ -2,8 +2,8 @@
 
 The mix, of a file's events on average: begun with name, business object, person, address (1), announced (1), stored
 (1), read or downloaded with address and user agent (6), linked (0.3), described anew (0.3), refused (0.2), deleted
-(0.2). 400 actors with a key each, the busiest one with a twelfth of all events; 5,000 persons; one in ten reads is of
-one of 20 hot files. One seed makes one log, but for ids, salts and times.
+(0.2). 400 actors with a key each, the busiest one behind about a thirtieth of all events; 5,000 persons; one in ten
+reads is of one of 20 hot files. One seed makes one log, but for ids, salts and times.
 """
 
 import random
@@ -29,7 +29,7 @@ _WORKSPACE = "bench"
 _LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
-class MixedLog:
+class QueryLog:
     """Writes the log, and knows who is in it."""
 
     def __init__(self, log: PostgresEventLog, seed: int = 1) -> None:
