@@ -38,3 +38,13 @@ def test_near_misses_are_refused(text: str) -> None:
     """Another list's cursor, positions that are none, and other spellings are the caller's fault."""
     with pytest.raises(InvalidInput):
         decode_cursor(b"f", text)
+
+
+@given(position=st.integers(1, 2**63 - 1), letter=st.integers(0, 19), other=st.sampled_from("ABab09-_"))
+def test_an_altered_letter_is_noticed(position: int, letter: int, other: str) -> None:
+    """Also where the result would be another position."""
+    cursor = encode_cursor(b"f", position)
+    altered = cursor[:letter] + other + cursor[letter + 1 :]
+    if altered != cursor:
+        with pytest.raises(InvalidInput):
+            decode_cursor(b"f", altered)
