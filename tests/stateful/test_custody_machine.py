@@ -49,20 +49,23 @@ by_anybody = st.sampled_from(sorted(PARTIES))
 which = st.integers(0, 9)
 delays = st.sampled_from([timedelta(minutes=-1), timedelta(minutes=10), DAY, 2 * DAY])
 STEPS = [timedelta(minutes=10), timedelta(hours=12), DAY, 31 * DAY]
-PRIVATE: list[dict[str, Any]] = [
-    {"subjects": ["ann", "bea"], "metadata": {"shelf": "7"}},
-    {"related": [{"type": "order", "id": "7"}], "filename": "b.pdf"},
-]
 DESCRIBED: dict[str, Any] = {
     "related": ({"type": "book", "id": "1"},),
     "subjects": ("ann",),
     "metadata": {"author": "ann"},
 }
-erased = st.sampled_from([("filename",), ("reason",), ("subjects", "reason"), ("related", "metadata")])
+"""What every file begins with: private values for erasure to take."""
+
+descriptions = st.sampled_from(
+    [
+        {"subjects": ["ann", "bea"], "metadata": {"shelf": "7"}},
+        {"related": [{"type": "order", "id": "7"}], "filename": "b.pdf"},
+    ]
+)
+erasable = st.sampled_from([("filename",), ("reason",), ("subjects", "reason"), ("related", "metadata")])
 
 LOOK_EVERY = 5
 """Steps between two looks at the read models."""
-
 
 Beginning = tuple[Custody, Callable[[datetime], None], Followed]
 
@@ -154,7 +157,7 @@ class CustodyMachine(RuleBasedStateMachine):
         number=which,
         access=st.sampled_from([None, "private", "workspace", "public"]),
         delay=st.none() | delays,
-        values=st.none() | st.sampled_from(PRIVATE),
+        values=st.none() | descriptions,
     )
     def change(self, by: str, number: int, access: Any, delay: timedelta | None, values: Any) -> None:
         caller_, party = PARTIES[by]
@@ -198,7 +201,7 @@ class CustodyMachine(RuleBasedStateMachine):
         )
         self._compare(file_id, file)
 
-    @rule(by=by_anybody, number=which, fields=erased)
+    @rule(by=by_anybody, number=which, fields=erasable)
     def erase(self, by: str, number: int, fields: tuple[str, ...]) -> None:
         self._simple(
             by,
