@@ -73,14 +73,14 @@ def command(*drafts: Draft, **wishes: Any) -> Append:
 
 
 def mixed(number: int) -> Append:
-    """Return the command of this number: one in eight is refused, and one in eight spoils its batch.
+    """Return the command of this number: one in eight is refused, and one in 64 rolls back whatever goes with it.
 
-    The numbers that cannot be recorded leave 3 or 5 when divided by 8.
+    Those that cannot be recorded have a number that leaves 3 divided by 8, or 5 divided by 64.
     """
     drafts = [happened(f"access:{(number + more) % 3}") for more in range(1 + number % 3)]
     if number % 8 == 3:
         return command(*drafts, expected=[Guard(drafts[0].stream, 1_000_000_000)])
-    if number % 8 == 5:
+    if number % 64 == 5:
         much = QuotaChange("acme", "too much", bytes=2**62)
-        return command(*drafts, quota=[much, much])
+        return command(*drafts, quota=[much, much])  # together more than a counter can hold
     return command(*drafts)
