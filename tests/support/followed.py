@@ -57,14 +57,18 @@ class Followed:
         disclosures = self._log.disclosures([event.id for event in events if event.private])
         files: dict[str, FileRow] = {}
         for projection in PROJECTIONS:
-            expected = fold_events(projection, {}, events, disclosures)
-            assert self._rows(projection) == {key: row for key, row in expected.items() if row is not None}
-            files |= {key: row for key, row in expected.items() if isinstance(row, FileRow)}
+            expected = {
+                k: row for k, row in fold_events(projection, {}, events, disclosures).items() if row is not None
+            }
+            rows = self._rows(projection)
+            differ = [key for key in expected.keys() | rows.keys() if expected.get(key) != rows.get(key)]
+            assert not differ, f"{projection.name}: {rows.get(differ[0])} instead of {expected.get(differ[0])}"
+            files |= {key: row for key, row in rows.items() if isinstance(row, FileRow)}
         assert sums(self._connection) == plainly(events)
         return files
 
     def _rows(self, projection: Projection[Any]) -> dict[str, Any]:
-        """Return all rows as they were folded; a row of a side table whose main row is missing fails."""
+        """Return all rows as they were folded; one of a side table without its main row fails."""
         place = self._place(projection)
         keys: set[str] = set()
         for view, column in _KEYS[projection.name].items():
@@ -72,7 +76,7 @@ class Followed:
             keys |= {key for (key,) in self._connection.execute(statement)}
         with self._connection.cursor() as cursor:
             rows = projection.load(cursor, place.generation, sorted(keys))
-        assert rows.keys() == keys
+        assert rows.keys() == keys, f"{projection.name}: rows of {keys - rows.keys()} are left over"
         return rows
 
     def _place(self, projection: Projection[Any]) -> Place:
