@@ -13,6 +13,7 @@ from psycopg_pool import ConnectionPool
 
 from audited import catch_up
 from memory_log import MemoryLog, accessed, initiated, stored
+from plain_usage import plainly, sums
 from provenstore.domain import file_events as f
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.event_log import QuotaUse
@@ -61,52 +62,6 @@ def logs(draw: st.DrawFn) -> MemoryLog:
     return log
 
 
-def plainly(log: MemoryLog) -> dict[Group, dict[str, int]]:
-    """Count what the log says, event by event, knowing nothing of rows: the plain model of the sums."""
-    found: dict[Group, dict[str, int]] = {}
-    about: dict[str, f.UploadInitiated] = {}
-    size, month, state = dict[str, int](), dict[str, str](), dict[str, str]()
-
-    def add(file: str, when: str, workspace: str, **more: int) -> None:
-        data = about[file]
-        group = Group(workspace, data.owner, data.category, data.provider, when)
-        sums = found.setdefault(group, dict.fromkeys(Sums._fields, 0))
-        for name, count in more.items():
-            sums[name] += count
-
-    for event in log.events:
-        file, data, now = event.stream.partition(":")[2], event.data, event.time.isoformat()[:7]
-        if isinstance(data, f.UploadInitiated):
-            about[file] = data
-        elif file not in about:
-            continue
-        elif isinstance(data, f.Accessed):
-            add(file, now, event.workspace, **{f"{data.mode}s": 1, "served_bytes": data.size})
-        elif isinstance(data, f.Stored):
-            size[file], state[file] = data.size, "stored"
-            month.setdefault(file, now)
-        elif state.get(file) == "stored" and isinstance(data, f.SoftDeleted | f.FileExpired):
-            state[file] = "deleted"
-        elif state.get(file) == "deleted" and isinstance(data, f.Restored):
-            state[file] = "stored"
-        elif isinstance(data, f.Purged):
-            state[file] = "purged"
-    workspaces = {event.stream.partition(":")[2]: event.workspace for event in log.events}
-    for file, when in month.items():
-        counted = {"new_files": 1, "new_bytes": size[file]}
-        if state[file] != "purged":
-            prefix = "" if state[file] == "stored" else "deleted_"
-            counted |= {f"{prefix}files": 1, f"{prefix}bytes": size[file]}
-        add(file, when, workspaces[file], **counted)
-    return found
-
-
-def sums(connection: Connection) -> dict[Group, dict[str, int]]:
-    """Return the sums as the table has them."""
-    rows = connection.execute("SELECT * FROM provenstore_read.usage_sum")
-    return {Group(*row[:5]): dict(zip(Sums._fields, row[5:], strict=True)) for row in rows}
-
-
 def grouped(connection: Connection) -> Mapping[Group, dict[str, int]]:
     """Return the sums as adding up all rows of files gives them."""
     with connection.cursor() as cursor:
@@ -126,7 +81,7 @@ def test_sums_are_what_the_events_say(connection: Connection, log: MemoryLog, ba
     tables = ", ".join(f"provenstore_read.{table}_1" for table in Usage.tables)
     connection.execute(f"TRUNCATE {tables}; UPDATE provenstore_read.projection SET position = 0")
     catch_up(connection, log, Usage(), batch)
-    assert sums(connection) == plainly(log)
+    assert sums(connection) == plainly(log.events)
     assert sums(connection) == grouped(connection)
 
 
@@ -147,7 +102,7 @@ def test_deletions_and_restorations_add_up(connection: Connection) -> None:
         log.seal(f"file:{name}", step, when=NOVEMBER)
     catch_up(connection, log, Usage(), batch=1)
     assert list(sums(connection).values()) == [Sums(2, 20, 0, 0, 1, 10)._asdict()]
-    assert sums(connection) == plainly(log) == grouped(connection)
+    assert sums(connection) == plainly(log.events) == grouped(connection)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A log for many examples, and its owner's connection."""
+"""A log for many examples, and the connections of its owner and of its read models."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +8,7 @@ import pytest
 
 from custody_fixtures import log
 from provenstore.adapters.running_postgres import OWNER
+from provenstore.api.wiring import RUNNER
 
 __all__ = ["log"]
 
@@ -16,4 +17,11 @@ __all__ = ["log"]
 def owner(postgres: Any) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     """The owner, who alone can empty the log."""
     with psycopg.connect(postgres.conninfo(OWNER), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def runner(postgres: Any) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """The role that keeps the read models."""
+    with psycopg.connect(postgres.conninfo(RUNNER), autocommit=True) as connection:
         yield connection

@@ -10,10 +10,11 @@ from uuid import UUID
 import psycopg
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from custody import ADMIN, RECORDS, SERVICE, Custody, caller
 from custody_model import DAY, Codes, Model, ModelFile, Party
+from followed import Followed
 from log_clock import empty_log, move_log
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_folder import LocalFolder
@@ -48,20 +49,40 @@ by_anybody = st.sampled_from(sorted(PARTIES))
 which = st.integers(0, 9)
 delays = st.sampled_from([timedelta(minutes=-1), timedelta(minutes=10), DAY, 2 * DAY])
 STEPS = [timedelta(minutes=10), timedelta(hours=12), DAY, 31 * DAY]
+DESCRIBED: dict[str, Any] = {
+    "related": ({"type": "book", "id": "1"},),
+    "subjects": ("ann",),
+    "metadata": {"author": "ann"},
+}
+"""What every file begins with: private values for erasure to take."""
+
+descriptions = st.sampled_from(
+    [
+        {"subjects": ["ann", "bea"], "metadata": {"shelf": "7"}},
+        {"related": [{"type": "order", "id": "7"}], "filename": "b.pdf"},
+    ]
+)
+erasable = st.sampled_from([("filename",), ("reason",), ("subjects", "reason"), ("related", "metadata")])
+
+LOOK_EVERY = 5
+"""Steps between two looks at the read models."""
+
+Beginning = tuple[Custody, Callable[[datetime], None], Followed]
 
 
 class CustodyMachine(RuleBasedStateMachine):
     """Does each act on the ledger and on the model, and compares."""
 
-    def __init__(self, begin: Callable[[], tuple[Custody, Callable[[datetime], None]]]) -> None:
+    def __init__(self, begin: Callable[[], Beginning]) -> None:
         """Begin with an empty log and store."""
         super().__init__()
         self._begin = begin
         self.ids: list[UUID] = []
+        self.steps = 0
 
     @initialize()
     def begin(self) -> None:
-        self.custody, self.move = self._begin()
+        self.custody, self.move, self.followed = self._begin()
         self.ledger = self.custody.ledger
         self.model = Model(START, max_bytes=MAX_BYTES, max_files=MAX_FILES)
         self.store(0, 40, temporary=False)
@@ -94,7 +115,7 @@ class CustodyMachine(RuleBasedStateMachine):
         category = "temp" if temporary else "book_content"
         self._act(
             lambda: self.model.initiate(party, size, temporary=temporary),
-            lambda: self.ids.append(self.custody.initiated(caller_, size=size, category=category).id),
+            lambda: self.ids.append(self.custody.initiated(caller_, size=size, category=category, **DESCRIBED).id),
         )
         assert len(self.ids) == len(self.model.files)
         self._compare(*self._pick(-1))
@@ -136,15 +157,16 @@ class CustodyMachine(RuleBasedStateMachine):
         number=which,
         access=st.sampled_from([None, "private", "workspace", "public"]),
         delay=st.none() | delays,
+        values=st.none() | descriptions,
     )
-    def change(self, by: str, number: int, access: Any, delay: timedelta | None) -> None:
+    def change(self, by: str, number: int, access: Any, delay: timedelta | None, values: Any) -> None:
         caller_, party = PARTIES[by]
         file_id, file = self._pick(number)
         expires = None if delay is None else self.model.now + delay
         self._act(
             lambda: self.model.change(party, file, access, expires),
             lambda: self.ledger.change_file(
-                caller_, file_id, access=access, expiry=None if expires is None else (expires,)
+                caller_, file_id, values=values, access=access, expiry=None if expires is None else (expires,)
             ),
         )
         self._compare(file_id, file)
@@ -179,13 +201,13 @@ class CustodyMachine(RuleBasedStateMachine):
         )
         self._compare(file_id, file)
 
-    @rule(by=by_anybody, number=which)
-    def erase(self, by: str, number: int) -> None:
+    @rule(by=by_anybody, number=which, fields=erasable)
+    def erase(self, by: str, number: int, fields: tuple[str, ...]) -> None:
         self._simple(
             by,
             number,
             "erase",
-            lambda who, file: self.ledger.erase_personal_data(who, file, fields=("filename",), reason="asked to"),
+            lambda who, file: self.ledger.erase_personal_data(who, file, fields=fields, reason="asked to"),
         )
 
     @rule(by=by_anybody, number=which)
@@ -270,9 +292,25 @@ class CustodyMachine(RuleBasedStateMachine):
         assert use.bytes <= MAX_BYTES
         assert use.files <= MAX_FILES
 
+    @invariant()
+    def every_few_steps(self) -> None:
+        self.steps += 1
+        if self.steps % LOOK_EVERY == 0:
+            self._compare_read_models()
+
+    def _compare_read_models(self) -> None:
+        rows = self.followed.check()
+        assert rows.keys() == {str(file_id) for file_id in self.ids}
+        for file_id, file in zip(self.ids, self.model.files, strict=True):
+            row = rows[str(file_id)]
+            assert (row.status, row.stored_at is not None, row.access) == (file.status, file.had_content, file.access)
+            assert {hold.id: hold.placed_by for hold in row.legal_holds} == file.holds
+            assert (row.expires_at, row.retention_until) == (file.expires, file.retained_until)
+
     def teardown(self) -> None:
         if not hasattr(self, "custody"):
             return
+        self._compare_read_models()
         check_whole(self.custody)
         for file_id in self.ids:
             _check_story(self.custody, file_id)
@@ -340,12 +378,18 @@ def _decided(state: File | None, command: c.FileCommand) -> object:
 
 
 def test_the_ledger_is_its_model(
-    log: PostgresEventLog, owner: psycopg.Connection[tuple[Any, ...]], tmp_path: Path
+    log: PostgresEventLog,
+    owner: psycopg.Connection[tuple[Any, ...]],
+    runner: psycopg.Connection[tuple[Any, ...]],
+    tmp_path: Path,
 ) -> None:
-    """Whatever is asked, by whom, and when: answers, states, objects and counters are those of the plain model."""
+    """Whatever is asked, by whom, and when: answers, states, objects and counters are those of the plain model.
+
+    So are, after every few acts, the rows of every read model, which are also those of a plain fold in memory.
+    """
     examples = iter(range(1_000_000))
 
-    def begin() -> tuple[Custody, Callable[[datetime], None]]:
+    def begin() -> Beginning:
         empty_log(owner)
         move_log(owner, START)
         store = LocalFolder(tmp_path / str(next(examples)))
@@ -356,7 +400,7 @@ def test_the_ledger_is_its_model(
             move_log(owner, moment)
 
         custody.clock.moment = START
-        return custody, move
+        return custody, move, Followed(runner, log)
 
     run_state_machine_as_test(
         cast(Any, lambda: CustodyMachine(begin)),  # documented to take any callable

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Actor, Draft, Origin, draft
-from provenstore.domain.event_log import Append
+from provenstore.domain.event_log import Append, Guard, QuotaChange
 from provenstore.domain.event_types import REGISTRY, EventData, Fact, StreamHead
 
 ORIGIN = Origin(Actor("svc-1", "service", "api_key", "cred-1"))
@@ -70,3 +70,17 @@ def closed(stream: str, head_of: str, *, workspace: str = "acme") -> Draft:
 def command(*drafts: Draft, **wishes: Any) -> Append:
     """Return a command of these drafts."""
     return Append(drafts, **wishes)
+
+
+def mixed(number: int) -> Append:
+    """Return the command of this number: one in eight is refused, and one in 64 rolls back whatever goes with it.
+
+    Those that cannot be recorded have a number that leaves 3 divided by 8, or 5 divided by 64.
+    """
+    drafts = [happened(f"access:{(number + more) % 3}") for more in range(1 + number % 3)]
+    if number % 8 == 3:
+        return command(*drafts, expected=[Guard(drafts[0].stream, 1_000_000_000)])
+    if number % 64 == 5:
+        much = QuotaChange("acme", "too much", bytes=2**62)
+        return command(*drafts, quota=[much, much])  # together more than a counter can hold
+    return command(*drafts)
