@@ -138,20 +138,17 @@ class PostgresEventLog:
         A lost reply is settled by sending the same ids again: the function waits for the lock, which waits out the
         lost transaction, and then finds these ids in the log or seals them now.
         """
-        lost = False
+        try:
+            return self._send(batch, prune=False)
+        except ConnectionLost:
+            ask = stamina.RetryingCaller(attempts=None, timeout=self._patience, wait_initial=0.02, wait_max=1)
+            return ask(AppendOutcomeUnknown, self._send_again, batch)
 
-        def attempt() -> Sequence[Appended | Exception]:
-            nonlocal lost
-            try:
-                return self._send(batch, prune=lost)
-            except DatabaseUnavailable as exc:
-                if not lost and not isinstance(exc, ConnectionLost):
-                    raise  # nothing was sent, or it was answered with a rollback
-                lost = True
-                raise AppendOutcomeUnknown from exc
-
-        ask = stamina.RetryingCaller(attempts=None, timeout=self._patience, wait_initial=0.02, wait_max=1)
-        return ask(AppendOutcomeUnknown, attempt)
+    def _send_again(self, batch: Batch) -> Sequence[Appended | Exception]:
+        try:
+            return self._send(batch, prune=True)
+        except DatabaseUnavailable as exc:
+            raise AppendOutcomeUnknown from exc
 
     def _send(self, batch: Batch, *, prune: bool) -> Sequence[Appended | Exception]:
         if prune:
