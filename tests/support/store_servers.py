@@ -74,7 +74,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     counts: Counter[tuple[str, str]] = Counter()
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in terminalreporter.getreports(outcome):
-            for name, store in report.user_properties:
+            for name, store in getattr(report, "user_properties", ()):  # a file that cannot be read has none
                 if name == PROPERTY:
                     counts[str(store), outcome] += 1
     for store in sorted({store for store, _ in counts}):
