@@ -75,7 +75,7 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What the log added to a draft."""
+    """What the log added to a draft, and the exact bytes that it became."""
 
     id: UUID
     position: int

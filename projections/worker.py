@@ -2,6 +2,7 @@
 
 import random
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ MAX_PAUSE: Final = 5.0
 _log = structlog.get_logger(__name__)
 
 
-class Worker:
+class Worker(ABC):
     """Does `work` on a connection until it is stopped. Locks of the session say who may do what; they go with it."""
 
     def __init__(self, name: str, connect: Connect) -> None:
@@ -52,11 +53,11 @@ class Worker:
         """Look at the log now: there is something new."""
         self.news.set()
 
+    @abstractmethod
     def work(self, connection: psycopg.Connection[Any]) -> None:
         """Work on a fresh connection in autocommit until `stopping` is set."""
-        raise NotImplementedError
 
-    def ended(self) -> None:
+    def ended(self) -> None:  # noqa: B027  # most have nothing to forget
         """Forget what a connection stood for that is closed now."""
 
     def wait(self, seconds: float) -> None:
