@@ -19,6 +19,7 @@ from uuid import UUID
 from provenstore.domain.canonical import Json, canonical, parse_canonical
 from provenstore.domain.errors import EventTooLarge, IntegrityViolated, InvalidInput
 from provenstore.domain.event_types import REGISTRY, EventData, Fact, Registry, format_time
+from provenstore.domain.merkle import leaf_hash
 
 MAX_EVENT_BYTES = 65_535
 """Entries of C2SP tlog-tiles carry a 16-bit length."""
@@ -96,11 +97,6 @@ class Draft:
     commitments: Mapping[str, str] = field(default_factory=dict)
     """To the private values, by field: what stands in the leaf."""
     head_of: str | None = None
-
-
-def leaf_hash(state: bytes) -> bytes:
-    """Return the RFC 6962 §2.1 leaf hash of an event's exact bytes."""
-    return hashlib.sha256(b"\x00" + state).digest()
 
 
 def commitment(salt: bytes, value: bytes) -> str:
