@@ -247,13 +247,8 @@ class Event:
     @classmethod
     def parse(cls, position: int, state: bytes, *, registry: Registry = REGISTRY) -> "Event":
         """Read exact bytes; IntegrityViolated where they are not an envelope in canonical form."""
+        fields = parse_fields(state, position)
         try:
-            value = parse_canonical(state)
-            if not isinstance(value, dict) or value.keys() != _FIELDS:
-                raise IntegrityViolated("the stored bytes are not an envelope", position=position)
-            fields: dict[str, Any] = value
-            if not _well_typed(fields):
-                raise IntegrityViolated("a field of the envelope is not of its type", position=position)
             event = cls(
                 position=position,
                 state=state,
@@ -277,6 +272,22 @@ class Event:
     def to_json(self) -> dict[str, Any]:
         """Return the envelope as JSON values, as stored."""
         return cast(dict[str, Any], parse_canonical(self.state))
+
+
+def parse_fields(state: bytes, position: int | None = None) -> dict[str, Any]:
+    """Return an envelope's members as JSON, each of its type, for those who need no typed data: a quarter of the time.
+
+    IntegrityViolated where the bytes are not an envelope in canonical form.
+    """
+    try:
+        fields = parse_canonical(state)
+    except InvalidInput as exc:
+        raise IntegrityViolated("the stored bytes are not an envelope", position=position) from exc
+    if not isinstance(fields, dict) or fields.keys() != _FIELDS:
+        raise IntegrityViolated("the stored bytes are not an envelope", position=position)
+    if not _well_typed(fields):
+        raise IntegrityViolated("a field of the envelope is not of its type", position=position)
+    return fields
 
 
 _FIELDS = frozenset(Event.__dataclass_fields__) - {"position", "state", "leaf"}
