@@ -39,6 +39,11 @@ class Standing:
     size: int
     newest: RecordedHead | None
 
+    @property
+    def is_signed(self) -> bool:
+        """Whether the tree as it stands has a checkpoint."""
+        return self.newest is not None and self.newest.note is not None and self.newest.head.size == self.size
+
 
 class TreeHeads(Protocol):
     """The tree, and the heads of it on record in the same database.
@@ -104,9 +109,7 @@ def sign_next(tree: TreeHeads, last: LastSigned, signers: Sequence[NoteSigner]) 
             raise LogRewound(wrong)
         if any(one.size > now.size for one in _signed_before(now, signed)):
             return None  # the log has it all, the tree will
-        if not now.size or (
-            now.newest is not None and now.newest.note is not None and now.newest.head.size == now.size
-        ):
+        if not now.size or now.is_signed:
             return None
         head = TreeHead(now.size, tree.root(now.size))
         checkpoint = Checkpoint(signed.origin, head.size, head.root)

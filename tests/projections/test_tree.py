@@ -262,11 +262,8 @@ TAKEN_BACK = [
     "update provenstore.checkpoint set note = null where size = 1",
     "update provenstore.checkpoint set root = sha256('x'), note = 'x' where size = 2",
     "update provenstore.checkpoint set time = now(), note = 'x' where size = 2",
-    *(
-        f"{deed} provenstore.{table}"
-        for table in ("tile", "tree", "checkpoint")
-        for deed in ("delete from", "truncate")
-    ),
+    *(f"delete from provenstore.{table}" for table in ("tile", "tree", "checkpoint")),
+    *(f"truncate provenstore.{table}" for table in ("tile", "tree", "checkpoint")),
 ]
 
 
