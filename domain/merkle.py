@@ -162,8 +162,9 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
 
     By the loop of RFC 9162 §2.1.3.2, whose steps are numbered. Raises InvalidProof.
     """
-    _require_hashes("proof", proof)
-    _require_hashes("leaf", [leaf])
+    _require_hashes(proof)
+    if len(leaf) != HASH_BYTES:
+        raise InvalidProof("leaf", f"is {len(leaf)} bytes long, not {HASH_BYTES}")
     if not 0 <= index < size <= MAX_SIZE:  # 1
         raise InvalidProof("index", f"{index} is not below the size of the tree, {size}")
     fn, sn, r = index, size - 1, leaf  # 2, 3
@@ -189,7 +190,7 @@ def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, pro
     By the loop of RFC 9162 §2.1.4.2, whose steps are numbered; every tree extends the empty one and itself, by the
     empty proof. Raises InvalidProof.
     """
-    _require_hashes("proof", proof)
+    _require_hashes(proof)
     if not 0 <= old <= new <= MAX_SIZE:
         raise InvalidProof("size", f"a tree of {new} does not extend one of {old}")
     if old in (0, new):
@@ -227,11 +228,11 @@ def _verify_without_proof(found: bytes, expected: bytes, proof: Sequence[bytes])
         raise InvalidProof("root", "is not the one root that the older tree can have")
 
 
-def _require_hashes(place: str, hashes: Sequence[bytes]) -> None:
+def _require_hashes(proof: Sequence[bytes]) -> None:
     """A hash of another length would be hashed like any other, and could stand for a node and its neighbour."""
-    for at, one in enumerate(hashes):
+    for at, one in enumerate(proof):
         if len(one) != HASH_BYTES:
-            raise InvalidProof(f"{place}[{at}]", f"is {len(one)} bytes long, not {HASH_BYTES}")
+            raise InvalidProof(f"proof[{at}]", f"is {len(one)} bytes long, not {HASH_BYTES}")
 
 
 # -- appended to ---------------------------------------------------------------------------------------------
