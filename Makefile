@@ -49,7 +49,7 @@ test-spaces: $(STAMP)
 test-proofs: $(STAMP) $(JUDGES)/.installed
 	PROVENSTORE_PROOF_JUDGES=$(CURDIR)/$(JUDGES) $(BIN)/python -m pytest --quiet $(TEST_ARGS) tests/proofs
 
-$(JUDGES)/.installed: requirements-proofs.txt $(wildcard tests/proofs/judges/*)
+$(JUDGES)/.installed: requirements-proofs.txt tests/proofs/judges/install.sh tests/proofs/judges/judge.go
 	$(PYTHON) -m venv $(JUDGES)
 	$(JUDGES)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-proofs.txt
 	tests/proofs/judges/install.sh $(JUDGES)
