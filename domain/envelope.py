@@ -19,6 +19,7 @@ from uuid import UUID
 from provenstore.domain.canonical import Json, canonical, parse_canonical
 from provenstore.domain.errors import EventTooLarge, IntegrityViolated, InvalidInput
 from provenstore.domain.event_types import REGISTRY, EventData, Fact, Registry, format_time
+from provenstore.domain.merkle import leaf_hash
 
 MAX_EVENT_BYTES = 65_535
 """Entries of C2SP tlog-tiles carry a 16-bit length."""
@@ -96,11 +97,6 @@ class Draft:
     commitments: Mapping[str, str] = field(default_factory=dict)
     """To the private values, by field: what stands in the leaf."""
     head_of: str | None = None
-
-
-def leaf_hash(state: bytes) -> bytes:
-    """Return the RFC 6962 §2.1 leaf hash of an event's exact bytes."""
-    return hashlib.sha256(b"\x00" + state).digest()
 
 
 def commitment(salt: bytes, value: bytes) -> str:
@@ -251,13 +247,8 @@ class Event:
     @classmethod
     def parse(cls, position: int, state: bytes, *, registry: Registry = REGISTRY) -> "Event":
         """Read exact bytes; IntegrityViolated where they are not an envelope in canonical form."""
+        fields = parse_fields(state, position)
         try:
-            value = parse_canonical(state)
-            if not isinstance(value, dict) or value.keys() != _FIELDS:
-                raise IntegrityViolated("the stored bytes are not an envelope", position=position)
-            fields: dict[str, Any] = value
-            if not _well_typed(fields):
-                raise IntegrityViolated("a field of the envelope is not of its type", position=position)
             event = cls(
                 position=position,
                 state=state,
@@ -281,6 +272,22 @@ class Event:
     def to_json(self) -> dict[str, Any]:
         """Return the envelope as JSON values, as stored."""
         return cast(dict[str, Any], parse_canonical(self.state))
+
+
+def parse_fields(state: bytes, position: int | None = None) -> dict[str, Any]:
+    """Return an envelope's members as JSON, each of its type, for those who need no typed data: a quarter of the time.
+
+    IntegrityViolated where the bytes are not an envelope in canonical form.
+    """
+    try:
+        fields = parse_canonical(state)
+    except InvalidInput as exc:
+        raise IntegrityViolated("the stored bytes are not an envelope", position=position) from exc
+    if not isinstance(fields, dict) or fields.keys() != _FIELDS:
+        raise IntegrityViolated("the stored bytes are not an envelope", position=position)
+    if not _well_typed(fields):
+        raise IntegrityViolated("a field of the envelope is not of its type", position=position)
+    return fields
 
 
 _FIELDS = frozenset(Event.__dataclass_fields__) - {"position", "state", "leaf"}

@@ -74,6 +74,17 @@ class InvalidInput(Refused):
         self.field = field
 
 
+class InvalidProof(Refused):
+    """A proof does not show what it claims."""
+
+    code = "invalid-proof"
+
+    def __init__(self, place: str, message: str, **details: str | int | None) -> None:
+        """Name the `place` in what was handed in and, in `message`, what is wrong there."""
+        super().__init__(f"{place}: {message}", place=place, **details)
+        self.place = place
+
+
 class NotFound(Refused):
     """There is no such thing, or not for this caller."""
 

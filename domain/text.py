@@ -4,6 +4,7 @@ Everything here raises InvalidInput naming the field and the limit, and never le
 a path or a database column could misread.
 """
 
+import base64
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 _OPAQUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]*")
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
 _HEX = re.compile(r"[0-9a-f]+")
+_DECIMAL = re.compile(r"0|[1-9][0-9]*")
 
 
 def require_text(field: str, value: str, max_bytes: int, *, lines: bool = False, empty: bool = False) -> str:
@@ -82,6 +84,27 @@ def require_hex(field: str, value: str | None, size: int) -> str | None:
     if value is not None and (len(value) != 2 * size or not _HEX.fullmatch(value)):
         raise InvalidInput(field, f"is not {2 * size} lower-case hexadecimal digits")
     return value
+
+
+def require_base64(field: str, value: str, size: int | None = None) -> bytes:
+    """Return the bytes, `size` of them where given, whose standard base64 (RFC 4648 §4, padded) is exactly `value`."""
+    try:
+        decoded = base64.b64decode(value, validate=True)
+    except ValueError:
+        raise InvalidInput(field, "is not base64") from None
+    if base64.b64encode(decoded).decode() != value:
+        raise InvalidInput(field, "is not the canonical base64 of its bytes")
+    if size is not None and len(decoded) != size:
+        raise InvalidInput(field, f"is {len(decoded)} bytes long, not {size}")
+    return decoded
+
+
+def require_decimal(field: str, value: str, most: int) -> int:
+    """Return an integer from 0 to `most` in ASCII digits, without sign and leading zeros."""
+    # Length first: the time that int() takes grows with the square of it.
+    if len(value) > len(str(most)) or not _DECIMAL.fullmatch(value) or int(value) > most:
+        raise InvalidInput(field, f"is not a plain decimal number of at most {most:,}", limit=most)
+    return int(value)
 
 
 def require_media_type(value: str) -> str:

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from provenstore.domain.envelope import MAX_EVENT_BYTES, Event, leaf_hash
+from provenstore.domain.envelope import MAX_EVENT_BYTES, Event
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.event_log import Disclosures, EventLog, QuotaUse, StoredRow
 from provenstore.domain.file_events import PersonalDataErased
+from provenstore.domain.merkle import leaf_hash
 from provenstore.domain.quota import UNLIMITED, quota_change
 
 STEPS = (

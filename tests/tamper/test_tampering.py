@@ -9,8 +9,9 @@ import pytest
 
 from custody import Custody
 from provenstore.domain.canonical import canonical
-from provenstore.domain.envelope import Event, leaf_hash
+from provenstore.domain.envelope import Event
 from provenstore.domain.errors import IntegrityViolated
+from provenstore.domain.merkle import leaf_hash
 from provenstore.domain.verification import Verifier, verify_log
 
 Owner = psycopg.Connection[tuple[Any, ...]]

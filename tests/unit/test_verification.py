@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from file_life import FileLife
 from provenstore.domain.canonical import MAX_INTEGER, Json, canonical
-from provenstore.domain.envelope import leaf_hash
 from provenstore.domain.event_log import Disclosure, QuotaUse, StoredRow
 from provenstore.domain.file_commands import ErasePersonalData
+from provenstore.domain.merkle import leaf_hash
 from provenstore.domain.verification import Verifier, verify_rows
 
 
