@@ -75,7 +75,7 @@ class Ledger:
         self.initiate = self.initiating.initiate
         self.write_url = self.initiating.write_url
         self.upload_content = self.uploading.upload_content
-        self.begin = Storing(store, self.initiating, self.uploading).begin
+        self.begin = Storing(self.recorder, store, self.initiating, self.uploading).begin
         self.part_urls = self.part_uploading.part_urls
         self.upload_part = self.part_uploading.upload_part
         self.parts = self.part_uploading.parts

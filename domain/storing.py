@@ -17,6 +17,7 @@ from provenstore.domain.file import File
 from provenstore.domain.initiating import Initiating, NewFile
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.parts import MAX_AT_HAND
+from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.uploading import Uploading, digests_of
 
 
@@ -34,8 +35,9 @@ class Begun:
 class Storing:
     """Stores contents that are at hand."""
 
-    def __init__(self, store: ObjectStore, initiating: Initiating, uploading: Uploading) -> None:
+    def __init__(self, recorder: Recorder, store: ObjectStore, initiating: Initiating, uploading: Uploading) -> None:
         """Keep bytes in `store`, begin files with `initiating`, and settle what is not plain with `uploading`."""
+        self._recorder = recorder
         self._store = store
         self._initiating = initiating
         self._uploading = uploading
@@ -50,17 +52,18 @@ class Storing:
             file, replayed = self._initiating.begin(caller, new, key)
             return Begun(file, at_hand=False, replayed=replayed)
         file, replayed = self._begin_with(caller, new, content, key)
-        if not replayed:
-            return Begun(self._publish(caller, file, content), at_hand=True, replayed=False)
-        interrupted = file.status == "initiated"
+        interrupted = replayed and file.status == "initiated"
         if interrupted:
-            file = self._uploading.upload_content(caller, file.id, [content], size=len(content))
-        return Begun(file, at_hand=True, replayed=not interrupted)
+            file = self._go_on(caller, file, content)
+        elif not replayed:
+            file = self._publish(caller, file, content)
+        return Begun(file, at_hand=True, replayed=replayed and not interrupted)
 
     def _begin_with(
         self, caller: Caller, new: NewFile, content: bytes, key: IdempotencyKey | None
     ) -> tuple[File, bool]:
         """Do 1 and 2, and tell whether `key` had begun the file before."""
+        self._recorder.require(caller, "file.upload", new.workspace)
         if new.upload not in {"auto", "api"}:
             raise InvalidInput("upload", f"is {new.upload}, but the content has come already; leave it out")
         if len(content) > MAX_AT_HAND:
@@ -72,6 +75,14 @@ class Storing:
         found = digests_of([content], MAX_AT_HAND)
         new = replace(new, upload="api", size=found.size if new.size is None else new.size)
         return self._initiating.begin(caller, new, key, found)
+
+    def _go_on(self, caller: Caller, file: File, content: bytes) -> File:
+        """Finish a file that an earlier command has begun, beside which another may be at work."""
+        require_store(file, self._store)
+        announced, found = file.completion, digests_of([content], MAX_AT_HAND)
+        if announced is not None and not announced.stray and announced.sha256 == found.sha256:
+            return self._publish(caller, file, content)
+        return self._uploading.upload_content(caller, file.id, [content], size=found.size)
 
     def _publish(self, caller: Caller, file: File, content: bytes) -> File:
         """Do 3 and 4."""

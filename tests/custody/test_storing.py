@@ -18,6 +18,7 @@ from provenstore.domain.errors import (
     ContentTooLarge,
     Forbidden,
     InvalidInput,
+    Misconfigured,
     ProvenstoreError,
     QuotaExceeded,
     StoreUnavailable,
@@ -173,6 +174,32 @@ def test_an_answer_of_the_store_that_was_lost_is_no_stranger(on: Interrupted) ->
         patch.setattr(real, "put", twice)
         begun = on.begin()
     assert on.types(begun.file.id) == WHOLE_LIFE
+    is_stored(on, begun.file)
+
+
+def test_whoever_goes_on_looks_for_the_store_of_the_file(on: Interrupted, tmp_path: Path) -> None:
+    """A file that was begun in one store is not finished in another."""
+    on.at_store.interrupt("put", "before", raising(Crash))
+    with pytest.raises(Crash):
+        on.begin(KEY)
+    elsewhere = LocalFolder(tmp_path / "elsewhere")
+    elsewhere.name = "elsewhere"
+    on.store = elsewhere
+    with pytest.raises(Misconfigured):
+        on.another_process().begin(SERVICE, NewFile(**NEW), CONTENT, KEY)
+    assert elsewhere.list("").objects == ()
+
+
+def test_a_file_that_was_opened_again_is_announced_anew(on: Interrupted) -> None:
+    """What was announced came to nothing in the meantime; the same request stores it all the same."""
+    on.at_store.interrupt("put", "before", raising(Crash))
+    with pytest.raises(Crash):
+        on.begin(KEY)
+    on.clock.pass_time(minutes=6)
+    on.ledger.settle(on.files()[0])
+    begun = on.begin(KEY)
+    assert not begun.replayed
+    assert on.types(begun.file.id) == [*WHOLE_LIFE[:2], "integrity_failed", *WHOLE_LIFE[1:]]
     is_stored(on, begun.file)
 
 
