@@ -6,7 +6,7 @@ contradict its bytes.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Final, Self, cast
 from uuid import UUID
 
 import stamina
@@ -14,6 +14,7 @@ from eventsourcing.application import AggregateNotFoundError, Repository
 from eventsourcing.persistence import EventStore
 
 from provenstore.adapters.database import ConnectionLost, Database
+from provenstore.adapters.prepared import Prepared
 from provenstore.adapters.recorder import QUERIES, EnvelopeMapper, EnvelopeRecorder, EventRow, to_event
 from provenstore.adapters.sealing import Batch
 from provenstore.adapters.states import MAX_STATES, Known, States
@@ -42,6 +43,8 @@ from provenstore.domain.event_log import (
     State,
     StoredRow,
 )
+
+APPEND: Final = Prepared("provenstore_append", QUERIES["append"])
 
 
 class PostgresEventLog:
@@ -154,7 +157,7 @@ class PostgresEventLog:
         if prune:
             self._database.prune()
         with self._database.connection() as connection:
-            rows = connection.execute(QUERIES["append"], batch.parameters(), binary=True, prepare=True).fetchall()
+            rows = APPEND.rows(connection, batch.parameters())
         if self._announce is not None:
             self._announce()
         return batch.answers(rows)
@@ -215,6 +218,20 @@ class PostgresEventLog:
         """Return the events of these streams merged in log order, positions above `after`."""
         parameters = {"streams": list(dict.fromkeys(streams)), "after": after, "limit": limit}
         return [to_event(row) for row in self._recorder.rows("streams", parameters)]
+
+    def told(self, stream: str) -> tuple[Sequence[Event], Disclosures]:
+        """Return the events of a stream with their private values, in one exchange and one snapshot."""
+        events: dict[int, Event] = {}
+        found: dict[UUID, dict[str, Disclosure]] = {}
+        with self._database.connection() as connection:
+            rows = connection.execute(QUERIES["told"], {"stream": stream}, binary=True).fetchall()
+        for *columns, field, salt, value, erased_by in rows:
+            row = EventRow.of(tuple(columns))
+            if row.id not in events:
+                events[row.id] = to_event(row)
+            if field is not None:
+                found.setdefault(row.event_id, {})[field] = Disclosure(salt, value, erased_by)
+        return list(events.values()), found
 
     def head(self, stream: str) -> tuple[int, bytes] | None:
         """Return the version and leaf hash of a stream's newest event."""

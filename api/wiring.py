@@ -97,7 +97,7 @@ def open_services(
         services = _assemble(settings, directory, log, runner=runner, clock=clock or SystemClock(), stack=stack)
         # Counts of merged refusals are recorded once nobody adds to them.
         stack.callback(_flush, services.ledger)
-        wakes = [services.runner.wake]
+        wakes = [services.runner.hint]
         if sweep:
             log_work = _log_work(services)
             log_work.start()
