@@ -5,12 +5,13 @@ Nothing is shown beyond the newest checkpoint that was signed. Entries show ever
 
 from dataclasses import dataclass
 
+from provenstore.adapters.publishing import Publisher
 from provenstore.api.checkpoints import sign
 from provenstore.api.services import Services
 from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json
 from provenstore.domain.checkpoint import Checkpoint
-from provenstore.domain.errors import InvalidInput, NotFound
+from provenstore.domain.errors import InvalidInput, Misconfigured, NotFound
 from provenstore.domain.event_types import format_time
 from provenstore.domain.proof_document import hashes_json
 from provenstore.domain.tile import FULL, EntryBundle, encode_entries, parse_path
@@ -124,6 +125,17 @@ def clear_alarm(services: Services, caller: Caller, reason: str) -> dict[str, Js
         catch_up(connection)
         cleared = services.log_keeping.clear_alarm(caller, HeadsOnRecord(connection), services.log_keys.last, reason)
     return {"size": cleared.head.size, "root": cleared.head.root.hex()}
+
+
+def publish(services: Services, caller: Caller, prefix: str | None, *, anew: bool) -> dict[str, Json]:
+    """Publish up to the newest checkpoint, under `prefix` or that of the settings; Refused, LogRewound."""
+    services.ledger.recorder.require(caller, _CHANGE, None)
+    under = services.settings.log_prefix if prefix is None else prefix
+    if under is None:
+        raise Misconfigured("name a prefix of the object store, or set PROVENSTORE_LOG_PREFIX")
+    newest = checkpoint(services)
+    published = Publisher(services.ledger.store, under, services.proofs).publish(newest.note, anew=anew)
+    return {"prefix": under, "size": newest.size, "written": published is not None}
 
 
 def rotate(services: Services, caller: Caller, *, retire: bool) -> tuple[str, ...]:
