@@ -25,6 +25,7 @@ from provenstore.domain.errors import IntegrityViolated, LogRewound, Misconfigur
 from provenstore.domain.log_events import LOG, LogAlarmCleared, LogKeysChanged
 from provenstore.domain.merkle import HASH_BYTES, verify_consistency
 from provenstore.domain.note import parse_note
+from provenstore.domain.objects import ObjectNotFound
 from provenstore.domain.signing import TreeHead
 from provenstore.domain.tile import bundles_between, parse_entries, tiles_between
 from provenstore.domain.workspace import CreateWorkspace
@@ -304,3 +305,39 @@ def test_an_event_that_was_altered_before_it_was_hashed_shows(tmp_path: Path) ->
         until(lambda: not healthy(services))
         with pytest.raises(IntegrityViolated, match="before position 1: "):
             services.checks["log"]()
+
+
+def test_each_checkpoint_is_published(tmp_path: Path) -> None:
+    """Under the prefix of the settings, by itself; a server without one publishes nothing."""
+    with fresh(tmp_path) as services:
+        until(lambda: services.proofs.newest() is not None)
+        assert services.ledger.store.list("public/").objects == ()
+    with fresh(tmp_path, log_prefix="public/log") as services:
+        services.ledger.create_workspace(ROOT, CreateWorkspace(id="acme"))
+        position = services.ledger.log.position()
+        until(lambda: published_size(services) >= position)
+    with pytest.raises(Misconfigured, match="PROVENSTORE_LOG_PREFIX"), fresh(tmp_path, log_prefix="/x"):
+        pass
+
+
+def published_size(services: Services) -> int:
+    try:
+        with services.ledger.store.get("public/log/checkpoint") as reader:
+            note = b"".join(reader)
+    except ObjectNotFound:
+        return 0
+    return open_checkpoint(note, [Ed25519Verifier.parse(one) for one in services.log_keys.verifiers()]).size
+
+
+def test_another_process_goes_on_signing(tmp_path: Path) -> None:
+    """One of two signs; when its session is cut off, one of them does within seconds, and nothing is signed twice."""
+    with fresh(tmp_path) as one, fresh(tmp_path) as other, superuser(one) as operator:
+        for number in range(3):
+            one.ledger.create_workspace(ROOT, CreateWorkspace(id=f"acme-{number}"))
+            position = one.ledger.log.position()
+            until(lambda: (newest := other.proofs.newest()) is not None and newest.size >= position)  # noqa: B023
+            operator.execute("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'")
+        sizes = [found.size for found in one.proofs.checkpoints()]
+        assert sizes == sorted(set(sizes))
+        assert all(one.proofs.root(found.size) == found.root for found in one.proofs.checkpoints())
+        until(lambda: healthy(one) and healthy(other))
