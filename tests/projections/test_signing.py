@@ -218,6 +218,7 @@ DEEDS = {
     "an altered tile": "update provenstore.tile set hashes = sha256('x') || substr(hashes, 33)",
     "another root on record": "update provenstore.checkpoint set root = sha256('x')",
     "a truncated log": "delete from provenstore.event where position > 4",
+    "a log shorter than its tree": "delete from provenstore.event where position > 7",
     "a tree cut short": "update provenstore.tree set size = 3",
     "a tile cut short": "update provenstore.tile set hashes = substr(hashes, 1, 32)",
     "no tiles": "delete from provenstore.tile",
