@@ -87,7 +87,7 @@ class Report:
 def open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
     """Open a regular file: no pipe that never ends, no device; inside an exported folder no link out of it either."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | (0 if follow else getattr(os, "O_NOFOLLOW", 0))
-    opened = os.fdopen(os.open(path, flags), "rb", 1024**2)
+    opened = os.fdopen(os.open(path, flags), "rb")
     if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
         opened.close()
         raise Unusable(f"{path}: is not a regular file")
@@ -819,7 +819,7 @@ class LogCheck:
         """Report these steps; raise the first finding."""
         self._compare_roots()
         for level, row in enumerate(self.tree.rows):
-            if row and self.folder is not None:
+            if row and self.folder is not None and self.folder.size == self.tree.size:
                 self.folder.compare(level, self.tree.size >> 8 * (level + 1), bytes(row), self)
         for checkpoint in self._due:
             problem = f"the log ends before this, and has {checkpoint.size} entries by the checkpoint"
@@ -834,8 +834,8 @@ class LogCheck:
 class Folder:
     """A log as it is published: `checkpoint`, `tile/<level>/<number>` and `tile/entries/<number>` (tlog-tiles)."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, size: int) -> None:
+        self.path, self.size = path, size
         self.files = 0  # that were read
 
     def read(self, kind: str, number: int, width: int, most: int) -> tuple[str, bytes | None, bool]:
@@ -843,7 +843,8 @@ class Folder:
         name = f"tile/{kind}/{_elements(number)}"
         for exact, candidate in ((True, name if width == TILE else f"{name}.p/{width}"), (False, name)):
             try:
-                raw = read_file(self.path / candidate, most, follow=False)
+                with open_regular(self.path / candidate, follow=False) as opened:
+                    raw = opened.read(most + 1)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             self.files += 1
@@ -860,10 +861,10 @@ class Folder:
             problem = "is missing" if raw is None else f"hash {same} is not that of the entries"
             check.find("upper" if level else "tile", problem, ((number * TILE + same) << 8 * level) + 1, tile=name)
 
-    def entries(self, size: int, check: LogCheck) -> Iterator[bytes]:
-        """Yield the first `size` entries: each stands behind its length as a big-endian 16-bit integer."""
-        for number in range(-(-size // TILE)):
-            width = min(TILE, size - number * TILE)
+    def entries(self, check: LogCheck) -> Iterator[bytes]:
+        """Yield the entries: each stands behind its length as a big-endian 16-bit integer."""
+        for number in range(-(-self.size // TILE)):
+            width = min(TILE, self.size - number * TILE)
             name, raw, exact = self.read("entries", number, width, MAX_BUNDLE)
             if raw is None:
                 check.find("entry", "is missing", number * TILE + 1, tile=name)
@@ -897,8 +898,7 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 def verify_log(path: Path, checkpoint: Path | None, earlier: Sequence[Path], keys: Keys, report: Report) -> None:
     """Check a whole log: a folder as published, or a file with the exact bytes of one event per line."""
-    folder = Folder(path) if path.is_dir() else None
-    if checkpoint is None and folder is None:
+    if checkpoint is None and not path.is_dir():
         raise Unusable("a file of events has no checkpoint in it: give one with --checkpoint FILE")
     # 1. Each checkpoint is signed, by the same log.
     raw = read_file(path / "checkpoint", MAX_NOTE, follow=False) if checkpoint is None else None
@@ -909,11 +909,12 @@ def verify_log(path: Path, checkpoint: Path | None, earlier: Sequence[Path], key
     for one in checkpoints:
         report.step(f"the checkpoint is signed: {one}")
     # 2. Each entry, each link, each tile, and the root of each checkpoint.
+    folder = Folder(path, newest.size) if path.is_dir() else None
     check, steps = LogCheck(checkpoints, folder), list(LOG_STEPS)
     if folder is None:
         steps.remove("tile")
         report.not_checked.append("tiles: there are none in a file of events")
-    entries = _lines(path) if folder is None else folder.entries(newest.size, check)
+    entries = _lines(path) if folder is None else folder.entries(check)
     for entry in _with_progress(entries, newest.size):
         check.take(entry)
     check.finish(steps, report)
