@@ -593,16 +593,11 @@ def parse_receipt(raw: bytes) -> dict[str, Any]:
     }
 
 
-def verify_receipt(path: Path, event_path: Path | None, keys: Keys, report: Report) -> None:
-    """Check one event."""
-    raw = read_file(path, MAX_RECEIPT)
-    if raw.startswith(PROOF_LINE):
-        given = None if event_path is None else read_file(event_path, MAX_ENTRY + 1).removesuffix(b"\n")
-        receipt = parse_tlog_proof(raw, given)
-    elif event_path is None:
-        receipt = parse_receipt(raw)
-    else:
+def verify_receipt(raw: bytes, given: bytes | None, keys: Keys, report: Report) -> None:
+    """Check one event; its bytes may be given beside a proof in the format of tlog-proof."""
+    if given is not None and not raw.startswith(PROOF_LINE):
         raise Unusable("--event is for proofs in the format of tlog-proof; a receipt brings its event")
+    receipt = parse_tlog_proof(raw, given) if raw.startswith(PROOF_LINE) else parse_receipt(raw)
     # 1. The log has signed the checkpoint.
     checkpoint = open_checkpoint("checkpoint", receipt["checkpoint"], keys)
     report.step(f"the checkpoint is signed: {checkpoint}")
@@ -659,9 +654,9 @@ def verify_chain(place: str, kind: str, name: str, proof: Mapping[str, Any], che
     return events
 
 
-def verify_history(path: Path, keys: Keys, report: Report) -> None:
+def verify_history(given: bytes, keys: Keys, report: Report) -> None:
     """Check that a file's history is whole."""
-    raw = document_of("proof", read_file(path, MAX_PROOF), ("checkpoint", "disclosures", "file", "streams"))
+    raw = document_of("proof", given, ("checkpoint", "disclosures", "file", "streams"))
     file, streams = bytes_of("proof.file", raw["file"]).decode(), members_of("proof.streams", raw["streams"])
     if not re.fullmatch(_UUID, file) or not streams.keys() <= {"file", "parts", "access"}:
         raise Unusable("proof: is not of a file and its streams file, parts and access")
@@ -701,9 +696,9 @@ def _check_heads(event: Event, events: Mapping[str, Sequence[Event]]) -> int:
     return len(sealed)
 
 
-def verify_workspace(path: Path, keys: Keys, report: Report) -> None:
+def verify_workspace(given: bytes, keys: Keys, report: Report) -> None:
     """Check that a workspace's list is whole."""
-    raw = document_of("proof", read_file(path, MAX_PROOF), ("checkpoint", "events", "index", "proof", "workspace"))
+    raw = document_of("proof", given, ("checkpoint", "events", "index", "proof", "workspace"))
     # 1. The log has signed the checkpoint.
     checkpoint = open_checkpoint("checkpoint", bytes_of("proof.checkpoint", raw["checkpoint"]), keys)
     report.step(f"the checkpoint is signed: {checkpoint}")
@@ -717,17 +712,17 @@ def verify_workspace(path: Path, keys: Keys, report: Report) -> None:
 # -- 3. consistency --------------------------------------------------------------------------------------------
 
 
-def verify_consistency(old_path: Path, new_path: Path, proof_path: Path, keys: Keys, report: Report) -> None:
+def verify_consistency(older: bytes, newer: bytes, proof: bytes, keys: Keys, report: Report) -> None:
     """Check that one checkpoint extends another."""
-    old = open_checkpoint("the older checkpoint", read_file(old_path, MAX_NOTE), keys)
-    new = open_checkpoint("the newer checkpoint", read_file(new_path, MAX_NOTE), keys)
+    old = open_checkpoint("the older checkpoint", older, keys)
+    new = open_checkpoint("the newer checkpoint", newer, keys)
     # 1. Both are signed, by the same log.
     if old.origin != new.origin:
         raise Violated(f"the checkpoints are of two logs, {old.origin} and {new.origin}")
     report.step(f"the older checkpoint is signed: {old}")
     report.step(f"the newer checkpoint is signed: {new}")
     # 2. The proof is for their sizes, and leads to both roots.
-    found = document_of("proof", read_file(proof_path, MAX_RECEIPT), ("from", "to", "proof"))
+    found = document_of("proof", proof, ("from", "to", "proof"))
     sizes = index_of("proof.from", found["from"]), index_of("proof.to", found["to"])
     if sizes != (old.size, new.size):
         raise Unusable(f"proof: is from {sizes[0]} to {sizes[1]}, the checkpoints from {old.size} to {new.size}")
@@ -970,13 +965,15 @@ def run(asked: argparse.Namespace, report: Report) -> None:
     keys = keys_of([*asked.key, *filter(None, lines)])
     match asked.what:
         case "receipt":
-            verify_receipt(asked.file, asked.event, keys, report)
+            event = read_file(asked.event, MAX_ENTRY + 1).removesuffix(b"\n") if asked.event else None
+            verify_receipt(read_file(asked.file, MAX_RECEIPT), event, keys, report)
         case "history":
-            verify_history(asked.file, keys, report)
+            verify_history(read_file(asked.file, MAX_PROOF), keys, report)
         case "workspace":
-            verify_workspace(asked.file, keys, report)
+            verify_workspace(read_file(asked.file, MAX_PROOF), keys, report)
         case "consistency":
-            verify_consistency(asked.older, asked.newer, asked.proof, keys, report)
+            files = [read_file(one, MAX_RECEIPT) for one in (asked.older, asked.newer, asked.proof)]
+            verify_consistency(*files, keys, report)
         case _:
             verify_log(asked.path, asked.checkpoint, asked.earlier, keys, report)
 
