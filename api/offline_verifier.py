@@ -86,8 +86,9 @@ class Report:
 
 def open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
     """Open a regular file: no pipe that never ends, no device; inside an exported folder no link out of it either."""
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | (0 if follow else getattr(os, "O_NOFOLLOW", 0))
-    opened = os.fdopen(os.open(path, flags), "rb")
+    wanted = ("O_NONBLOCK", "O_BINARY") if follow else ("O_NONBLOCK", "O_BINARY", "O_NOFOLLOW")
+    flags = sum(getattr(os, flag, 0) for flag in wanted)  # each is of some systems only
+    opened = os.fdopen(os.open(path, os.O_RDONLY | flags), "rb")
     if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
         opened.close()
         raise Unusable(f"{path}: is not a regular file")
@@ -162,11 +163,10 @@ CANONICAL: Final = json.JSONEncoder(
 
 def plain(value: object, depth: int = 0) -> bool:
     """Tell whether a value is of the profile that the ledger writes: ASCII keys, exact integers, bounded nesting."""
-    kind = type(value)
-    if kind is str or value is None or kind is bool:
+    if value is None or isinstance(value, str | bool):
         return True
-    if kind is int:
-        return -MAX_INTEGER <= value <= MAX_INTEGER  # type: ignore[operator]  # it is an int: asked by its exact type
+    if isinstance(value, int):
+        return -MAX_INTEGER <= value <= MAX_INTEGER
     if depth == MAX_DEPTH:
         return False
     if isinstance(value, dict):
@@ -473,6 +473,11 @@ class Event(NamedTuple):
     workspace: str
     workspace_prev: str | None
 
+    def link(self, kind: str) -> tuple[str, str, str | None]:
+        """Return the name of its stream or workspace, its count in it, and the leaf of the one before it there."""
+        stream = self.stream, self.version, self.prev
+        return stream if kind == "stream" else (self.workspace, self.number, self.workspace_prev)
+
 
 def parse_event(raw: bytes) -> Event | None:
     """Return the event of exact bytes, or None if they are not an envelope in canonical form."""
@@ -630,11 +635,7 @@ def verify_chain(place: str, kind: str, name: str, proof: Mapping[str, Any], che
         where, event = f"{place}.events[{at}]", parse_event(bytes_of(f"{place}.events[{at}]", text))
         if event is None:
             raise Violated(f"{where} is not an event in canonical form")
-        found, count, prev = (
-            (event.stream, event.version, event.prev)
-            if kind == "stream"
-            else (event.workspace, event.number, event.workspace_prev)
-        )
+        found, count, prev = event.link(kind)
         if found != CANONICAL.encode(name)[1:-1]:
             raise Violated(f"{where} is of the {kind} {found}, not of {name}", stream=event.stream)
         problem, _ = chains.take(found, count, prev, event.leaf, 0)
@@ -788,8 +789,8 @@ class LogCheck:
             for kind, head in heads_of(event).items():
                 if head != self.streams.head(f"{kind}:{stream[5:]}"):
                     self.find("head", f"it saw another event as the newest of {kind}:{stream[5:]}", position, stream)
-        one, at = self.streams.take(stream, event.version, event.prev, event.leaf, position)
-        two, before = self.workspaces.take(workspace, event.number, event.workspace_prev, event.leaf, position)
+        one, at = self.streams.take(*event.link("stream"), event.leaf, position)
+        two, before = self.workspaces.take(*event.link("workspace"), event.leaf, position)
         if one or two:
             # Which is wrong: this event, or the one before it in the workspace, which is not the one that it names?
             # That one, if a second link to it is broken as well, or if there is no second link to know it by.
@@ -972,8 +973,8 @@ def run(asked: argparse.Namespace, report: Report) -> None:
         case "workspace":
             verify_workspace(read_file(asked.file, MAX_PROOF), keys, report)
         case "consistency":
-            files = [read_file(one, MAX_RECEIPT) for one in (asked.older, asked.newer, asked.proof)]
-            verify_consistency(*files, keys, report)
+            older, newer, proof = (read_file(one, MAX_RECEIPT) for one in (asked.older, asked.newer, asked.proof))
+            verify_consistency(older, newer, proof, keys, report)
         case _:
             verify_log(asked.path, asked.checkpoint, asked.earlier, keys, report)
 
