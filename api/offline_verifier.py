@@ -19,10 +19,12 @@ import json
 import os
 import re
 import stat
+import struct
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple, NoReturn, TextIO
 
@@ -440,20 +442,23 @@ _TIME: Final = (
 )
 _ACTOR: Final = rf'\{{"credential":{_OPTIONAL},"id":"{_STRING}","kind":"{_STRING}","via":"{_STRING}"\}}'
 _PRIVATE: Final = r'(\{(?:"[ !#-\[\]-~]*":"[0-9a-f]{64}"(?:,(?=")|(?=\})))*+\})'
-BEFORE_DATA: Final = re.compile(rf'\{{"actor":{_ACTOR},"cause":(?:null|"{_UUID}"),"data":(?=\{{)')
-AFTER_DATA: Final = re.compile(
+BEFORE_DATA: Final = rf'\{{"actor":{_ACTOR},"cause":(?:null|"{_UUID}"),"data":'
+AFTER_DATA: Final = (
     rf',"decision":{_OPTIONAL},"id":"({_UUID})","number":{_COUNT},"occurred":(?:null|"{_TIME}"),'
     rf'"on_behalf_of":{_OPTIONAL},"outcome":"{_STRING}","prev":{_LEAF},"private":{_PRIVATE},"request":{_OPTIONAL},'
     rf'"session":{_OPTIONAL},"stream":"({_STRING})","time":"({_TIME})","type":"({_STRING})","version":{_COUNT},'
     rf'"workspace":"({_STRING})","workspace_prev":{_LEAF}\}}'
 )
-"""The one spelling of an event: all members in their order, each of its type. The data between is read as JSON."""
+"""The one spelling of an event: all members in their order, each of its type; `data` stands between these."""
 
-FLAT_DATA: Final = re.compile(
-    rf'\{{(?:"[a-z0-9_]+":(?:null|true|false|0|-?[1-9][0-9]{{0,14}}|"{_STRING}")(?:,(?=")|(?=\}})))*+\}}'
+FLAT_DATA: Final = (
+    rf'(\{{(?:"[a-z0-9_]+":(?:null|true|false|0|-?[1-9][0-9]{{0,14}}|"{_STRING}")(?:,(?=")|(?=\}})))*+\}})'
 )
-"""Data without objects and lists in it, as most has; this is quicker than JSON. Its names still have to be in order."""
+"""Data without objects and lists in it, as most has; the names of it still have to be in order."""
 
+FLAT_EVENT: Final = re.compile(BEFORE_DATA + FLAT_DATA + AFTER_DATA)
+BEGINNING: Final = re.compile(BEFORE_DATA + r"(?=\{)")
+END: Final = re.compile(AFTER_DATA)
 NAMES: Final = re.compile(r'[{,]"([^"]*)":')
 
 
@@ -481,28 +486,43 @@ class Event(NamedTuple):
 
 def parse_event(raw: bytes) -> Event | None:
     """Return the event of exact bytes, or None if they are not an envelope in canonical form."""
+    if len(raw) > MAX_ENTRY:
+        return None
     try:
         text = raw.decode()
-        before = BEFORE_DATA.match(text)
-        if before is None:
-            return None
-        start = before.end()
-        flat = FLAT_DATA.match(text, start)
-        value, end = VALUE.raw_decode(text, start) if flat is None else (None, flat.end())
+    except UnicodeDecodeError:
+        return None
+    flat = FLAT_EVENT.fullmatch(text)
+    event = _parse_nested(raw, text) if flat is None else Event(leaf_of(raw), *flat.groups())
+    if event is None or (flat and not _in_order(event.data)) or not _in_order(event.private):
+        return None
+    return event
+
+
+def _parse_nested(raw: bytes, text: str) -> Event | None:
+    """Return an event whose data needs a parser, and whose data must then be what it is written as."""
+    beginning = BEGINNING.match(text)
+    if beginning is None:
+        return None
+    start = beginning.end()
+    try:
+        data, stop = VALUE.raw_decode(text, start)
     except (ValueError, RecursionError):
         return None
-    after, data = AFTER_DATA.fullmatch(text, end), text[start:end]
-    if after is None or len(raw) > MAX_ENTRY or not _in_order(after[4]):
+    end = END.fullmatch(text, stop)
+    if end is None or not plain(data) or CANONICAL.encode(data) != text[start:stop]:
         return None
-    if not (_in_order(data) if flat else plain(value) and CANONICAL.encode(value) == data):
-        return None
-    return Event(leaf_of(raw), data, *after.groups())
+    return Event(leaf_of(raw), text[start:stop], *end.groups())
 
 
 def _in_order(members: str) -> bool:
     """Tell whether the names of a flat object are sorted, and none is there twice."""
-    names = NAMES.findall(members)
-    return names == sorted(set(names))
+    return members == "{}" or _sorted_once(tuple(NAMES.findall(members)))
+
+
+@lru_cache(maxsize=1_024)
+def _sorted_once(names: tuple[str, ...]) -> bool:
+    return list(names) == sorted(set(names))
 
 
 def check_disclosures(place: str, event: Event, value: object) -> list[str]:
@@ -536,28 +556,34 @@ def _head(leaf: bytes, version: int) -> str:
     return f'{{"leaf":"{leaf.hex()}","version":{version}}}'
 
 
+PLACE: Final = struct.Struct(">Q32sQ")
+"""Count, leaf and position of an event, packed: there may be millions of streams."""
+
+
 class Chains:
     """Newest events by name (of streams, or workspaces): each must have the next count and name the one before it."""
 
     def __init__(self, count: str) -> None:
         self.count = count
-        self.newest: dict[str, bytes] = {}  # count, leaf and position, in 46 bytes: there may be millions
+        self.newest: dict[str, bytes] = {}
 
     def take(self, name: str, sealed: str, prev: str | None, leaf: bytes, position: int) -> tuple[str, int]:
         """Return what is wrong with the next event, or nothing, and the position of the one before it (0: none)."""
-        last, count = self.newest.get(name, b""), int(sealed)
-        self.newest[name] = count.to_bytes(8, "big") + leaf + position.to_bytes(6, "big")
-        before, at = int.from_bytes(last[:8], "big"), int.from_bytes(last[40:], "big")
+        before, last, at = PLACE.unpack(self.newest.get(name, bytes(PLACE.size)))
+        count = int(sealed)
+        self.newest[name] = PLACE.pack(count, leaf, position)
         if count != before + 1:
             return f"has {self.count} {count} where {before + 1} is due", at
-        if last[8:40] != (b"" if prev is None else bytes.fromhex(prev)):
+        if (last if before else b"") != (b"" if prev is None else bytes.fromhex(prev)):
             return "names another event as the one before it", at
         return "", at
 
     def head(self, name: str) -> str:
         """Return the newest event in the form in which a lifecycle event seals it."""
-        last = self.newest.get(name)
-        return "null" if last is None else _head(last[8:40], int.from_bytes(last[:8], "big"))
+        if name not in self.newest:
+            return "null"
+        count, leaf, _ = PLACE.unpack(self.newest[name])
+        return _head(leaf, count)
 
 
 # -- 1. receipts -----------------------------------------------------------------------------------------------
@@ -748,7 +774,7 @@ _RANK: Final = {"upper": 1, "root": 2}
 
 
 class LogCheck:
-    """Takes the entries of a log in their order; in memory one row per level of the tree and 46 bytes per stream."""
+    """Takes the entries of a log in their order; in memory one row per level of the tree and 48 bytes per stream."""
 
     def __init__(self, checkpoints: Sequence[Checkpoint], folder: "Folder | None") -> None:
         self.tree, self.folder = Tree(), folder
