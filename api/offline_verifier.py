@@ -90,11 +90,11 @@ def open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
     """Open a regular file: no pipe that never ends, no device; inside an exported folder no link out of it either."""
     wanted = ("O_NONBLOCK", "O_BINARY") if follow else ("O_NONBLOCK", "O_BINARY", "O_NOFOLLOW")
     flags = sum(getattr(os, flag, 0) for flag in wanted)  # each is of some systems only
-    opened = os.fdopen(os.open(path, os.O_RDONLY | flags), "rb")
-    if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
-        opened.close()
+    descriptor = os.open(path, os.O_RDONLY | flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
         raise Unusable(f"{path}: is not a regular file")
-    return opened
+    return os.fdopen(descriptor, "rb")
 
 
 def read_file(path: Path, most: int, *, follow: bool = True) -> bytes:

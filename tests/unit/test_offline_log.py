@@ -1,5 +1,6 @@
 """Whole exported logs: whoever edits, deletes, reorders, inserts or truncates is found, and the place is named."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -133,6 +134,29 @@ def test_attack_on_the_entries_of_a_folder_is_found(folder: Path, attack: str) -
     differs = next(at for at, (one, two) in enumerate(zip(states, STATES, strict=False), start=1) if one != two)
     assert answer.code == 7
     assert answer.first[0] == differs
+
+
+@pytest.mark.parametrize("at", range(0, 590, 37))
+def test_edited_event_is_named_by_what_follows(lines: Callable[..., Answer], at: int) -> None:
+    """Exactly, not the successor whose link is broken by it."""
+    stream = json.loads(STATES[at])["stream"]
+    answer = lines([*STATES[:at], STATES[at].replace(b'"svc"', b'"svd"'), *STATES[at + 1 :]])
+    assert (answer.code, answer.first) == (7, (at + 1, stream, None))
+
+
+def _forged_links(*names: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda _: dict.fromkeys(names, "0" * 64)
+
+
+def test_which_end_of_a_broken_link_is_wrong(lines: Callable[..., Answer]) -> None:
+    """What one link vouches for is not accused by the other."""
+    for names in (("prev",), ("prev", "workspace_prev")):
+        forged = edited(STATES[AT], _forged_links(*names))
+        assert lines([*STATES[:AT], forged, *STATES[AT + 1 :]]).first[0] == AT + 1
+    single = seal([{**one, "stream": "access:one", "workspace": "one", "data": {}} for one in drafts(9)])
+    forged = edited(single[5], _forged_links("workspace_prev"))
+    answer = lines([*single[:5], forged, *single[6:]], checkpoint=signed(single))
+    assert (answer.code, answer.first[0]) == (7, 6)
 
 
 def test_change_without_successors_is_found(lines: Callable[..., Answer], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import hashlib
 import importlib.metadata
 import json
 import shutil
@@ -23,7 +24,7 @@ from proven_log import NAME, ProvenLog
 from provenstore.api import offline_verifier as offline
 from provenstore.domain.canonical import canonical
 from provenstore.domain.envelope import parse_fields
-from provenstore.domain.note import sign_note
+from provenstore.domain.note import Signature, sign_note
 
 LIFE = ProvenLog()
 RECEIPT, HISTORY, WORKSPACE = LIFE.receipt(0, NAME), LIFE.history(), LIFE.workspace()
@@ -191,6 +192,7 @@ def test_entry_that_is_no_event_is_refused(place: Place) -> None:
         (lambda raw: raw.replace(b"\nindex 0\n", b"\n"), "index"),
         (lambda raw: raw.replace(b"\nindex 0\n", b"\nextra \nindex 0\n"), "empty"),
         (lambda raw: raw.replace(b"\n\n", b"\n"), ""),
+        (lambda raw: raw.replace(b"\n\n", "\n\u00e4\n\n".encode()), "ASCII"),
         (lambda raw: raw.replace(b"@v1", b"@v2"), "--event"),
     ],
 )
@@ -293,6 +295,50 @@ def test_note_has_one_spelling_and_the_logs_signature(raw: bytes, code: int, pla
     """Unknown signatures are passed over, a second one of a known key is not; a witness is not the log."""
     keys = place(f"{LOG.public}\n{WITNESS.public}\n".encode(), "keys")
     assert verify("receipt", place(raw), "--keys", keys).code == code
+
+
+def _opened(raw: bytes, *keys: NoteKey) -> tuple[str, set[str]]:
+    return offline.open_note("note", raw, offline.keys_of([str(key.public) for key in keys]))
+
+
+def test_wrong_signature_of_a_known_key_is_not_passed_over() -> None:
+    """Though another key has signed rightly: who has forged one line has not done so for nothing."""
+    note = LIFE.checkpoint(signers=[LOG, LOG_NEXT])
+    assert _opened(note, LOG, LOG_NEXT)[1] == {ORIGIN}
+    forged = Signature(LOG.name, LOG.key_id, bytes(64)).line
+    with pytest.raises(offline.Violated, match="is not one of this text"):
+        _opened(note.replace(LINE.encode(), forged.encode()), LOG, LOG_NEXT)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"a\x01b\n",
+        b"a\rb\n",
+        b"a\n" * 131_073,
+    ],
+)
+def test_note_is_bounded_and_harmless(raw: bytes) -> None:
+    """Though rightly signed."""
+    line = Signature(LOG.name, LOG.key_id, LOG.sign(raw)).line
+    with pytest.raises(offline.Unusable):
+        _opened(raw + b"\n" + line.encode(), LOG)
+    plain = b"text\n"
+    assert _opened(plain + b"\n" + Signature(LOG.name, LOG.key_id, LOG.sign(plain)).line.encode(), LOG)[0] == "text\n"
+
+
+def test_line_that_is_no_signature_is_refused() -> None:
+    """Not passed over as that of an unknown key."""
+    with pytest.raises(offline.Unusable, match="is no signature"):
+        _opened(LIFE.checkpoint() + b"- other AAAAAAAA\n", LOG)
+
+
+def test_key_of_another_kind_is_refused() -> None:
+    """Though its id is right: a key of the kind 2 is not of Ed25519."""
+    key = b"\x02" + LOG.public.public
+    identity = hashlib.sha256(b"other\n" + key).digest()[:4].hex()
+    with pytest.raises(offline.Unusable, match="Ed25519"):
+        offline.keys_of([f"other+{identity}+{base64.b64encode(key).decode()}"])
 
 
 # -- histories, workspaces -------------------------------------------------------------------------------------
@@ -562,6 +608,14 @@ def test_fork_is_found(place: Place) -> None:
     assert _consistency(place, LIFE.checkpoint(7), fork.checkpoint(11)).code == 7
 
 
+def test_empty_log_has_one_root(place: Place) -> None:
+    """And every log extends it."""
+    new = LIFE.checkpoint(11)
+    for root, code in ((offline.EMPTY_ROOT, 0), (bytes(32), 7)):
+        text = f"{ORIGIN}\n0\n{base64.b64encode(root).decode()}\n"
+        assert _consistency(place, sign_note(text, [LOG]), new, **{"from": 0, "proof": []}).code == code
+
+
 def test_proof_that_is_none_is_refused(place: Place) -> None:
     """And the log may not have become smaller."""
     old, new = LIFE.checkpoint(7), LIFE.checkpoint(11)
@@ -569,7 +623,8 @@ def test_proof_that_is_none_is_refused(place: Place) -> None:
     assert _consistency(place, old, new, proof=["AA=="]).code == 2
     assert _consistency(place, old, new, to=12).code == 2
     assert _consistency(place, old, new, to=11.0).code == 2
-    assert _consistency(place, new, old, **{"from": 11, "to": 7}).code == 7
+    smaller = _consistency(place, new, old, **{"from": 11, "to": 7})
+    assert (smaller.code, "does not extend" in smaller.says) == (7, True)
     other = sign_note(f"{WITNESS.name}\n" + new.decode().split("\n", 1)[1].partition("\n\n")[0] + "\n", [WITNESS])
     proof = [base64.b64encode(one).decode() for one in LIFE.tree().consistency(7, 11)]
     document = place(json.dumps({"from": 7, "to": 11, "proof": proof}).encode(), "proof")
@@ -584,8 +639,10 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     """Without waiting for a pipe, or reading a device."""
     os_pipe = tmp_path / "pipe"
     subprocess.run(["mkfifo", os_pipe], check=True)
-    for path in (tmp_path, tmp_path / "missing", os_pipe, Path("/dev/zero")):
-        assert verify("receipt", path).code == 2
+    for path, says in ((tmp_path, "regular"), (os_pipe, "regular"), (Path("/dev/zero"), "regular")):
+        answer = verify("receipt", path)
+        assert (answer.code, says in answer.says) == (2, True)
+    assert verify("receipt", tmp_path / "missing").code == 2
 
 
 def test_nothing_reaches_a_terminal_raw(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
