@@ -157,7 +157,7 @@ def _theirs(running: RunningPostgres, env: dict[str, str], events: int) -> float
         for (table,) in connection.execute(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename ~ 'tracking'"
         ).fetchall():
-            connection.execute(SQL("TRUNCATE {}").format(Identifier(table)))
+            connection.execute(SQL("DROP TABLE {}").format(Identifier(table)))
         begun = time.perf_counter()
         with ProjectionRunner(
             application_class=Application[UUID],
