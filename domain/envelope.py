@@ -258,21 +258,20 @@ class Event:
             fields: dict[str, Any] = value
             if not _well_typed(fields):
                 raise IntegrityViolated("a field of the envelope is not of its type", position=position)
-            event = cls(
-                position=position,
-                state=state,
-                leaf=leaf_hash(state),
-                **{
-                    **fields,
-                    "id": UUID(fields["id"]),
-                    "time": datetime.fromisoformat(fields["time"]),
-                    "occurred": datetime.fromisoformat(fields["occurred"]) if fields["occurred"] else None,
-                    "actor": Actor(**fields["actor"]),
-                    "cause": UUID(fields["cause"]) if fields["cause"] else None,
-                    "data": registry.read(fields["type"], fields["data"]),
-                },
-            )
-            if not _ID.fullmatch(fields["id"]) or event.time.isoformat(timespec=_PRECISE)[:-6] + "Z" != fields["time"]:
+            spelled, moment = fields["id"], fields["time"]
+            fields |= {
+                "position": position,
+                "state": state,
+                "leaf": leaf_hash(state),
+                "id": UUID(spelled),
+                "time": datetime.fromisoformat(moment),
+                "occurred": datetime.fromisoformat(fields["occurred"]) if fields["occurred"] else None,
+                "actor": _acting(**fields["actor"]),
+                "cause": UUID(fields["cause"]) if fields["cause"] else None,
+                "data": registry.read(fields["type"], fields["data"]),
+            }
+            event = cls(**fields)
+            if not _ID.fullmatch(spelled) or event.time.isoformat(timespec=_PRECISE)[:-6] + "Z" != moment:
                 raise IntegrityViolated("the id or the time is not in its one spelling", position=position)
         except (InvalidInput, TypeError, ValueError, AttributeError, KeyError, OverflowError) as exc:
             raise IntegrityViolated("the stored bytes are not an envelope", position=position) from exc
@@ -284,6 +283,9 @@ class Event:
 
 
 _FIELDS = frozenset(Event.__dataclass_fields__) - {"position", "state", "leaf"}
+
+_acting = lru_cache(maxsize=1_024)(Actor)
+"""Who acted: the same object for all events of theirs."""
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PRECISE = "microseconds"
