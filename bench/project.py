@@ -47,6 +47,8 @@ class EventCounters:
     name: Final = "event_counters"
     version: Final = 1
     tables: Final = ("event_counters",)
+    private: Final = False
+    adds: Final = False
 
     def keys(self, event: Event) -> tuple[str, ...]:
         return ("created",) if event.version == 1 else ("subsequent",)

@@ -59,6 +59,10 @@ class _Disclosed(Mapping[str, Json]):
             self._read[name] = parse_canonical(self._found[name])
         return self._read[name]
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return one value, or `default`; without the exception by which a mapping finds that out otherwise."""
+        return self[name] if name in self._found else default
+
     def __iter__(self) -> Iterator[str]:
         """Return the names."""
         return iter(self._found)
@@ -125,7 +129,8 @@ def take(
     events = stretch.events[:limit]
     keyed = keys_of(projection, events, skipped)
     # Asked before the transaction, which then lasts no longer than the rows take.
-    stretch.values(event for event, _ in keyed)
+    if projection.private:
+        stretch.values(event for event, _ in keyed)
     erased = stretch.erased(events)
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(queries("projection")["utc"])
@@ -150,9 +155,10 @@ def write(
 ) -> None:
     """Bring the rows of a generation from before `keyed`, events of the stretch, to after them."""
     keys = sorted({key for _, found in keyed for key in found})
-    before = projection.load(cursor, generation, keys) if keys else {}
+    before = projection.load(cursor, generation, keys) if keys and not projection.adds else {}
     # All rows at once, then what they must not say any more.
-    after = fold_keyed(projection, before, keyed, stretch.values(event for event, _ in keyed))
+    values = stretch.values(event for event, _ in keyed) if projection.private else {}
+    after = fold_keyed(projection, before, keyed, values)
     if after:
         projection.save(cursor, generation, before, after)
     if erased:

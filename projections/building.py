@@ -77,6 +77,7 @@ class Builder(Worker):
 
     def ended(self) -> None:
         """Build nothing any more: the locks are gone with the connection."""
+        self._folding.close()
         self._mine.clear()
         self._taken.clear()
 
