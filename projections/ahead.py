@@ -6,6 +6,7 @@ and a private value that was erased meanwhile goes when the event that erased it
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final
 
 from provenstore.projections.batch import LogReader, Stretch
@@ -31,10 +32,7 @@ class ReadAhead:
         """
         found = self._read_already(after, limit) or _read(self._log, after, limit, private=private)
         if self._next is None and len(found.events) == limit:
-            if self._thread is None:
-                self._thread = ThreadPoolExecutor(1, thread_name_prefix="ahead")
-            end = found.events[-1].position
-            self._next = end, self._thread.submit(_read, self._log, end, limit, private=private)
+            self._begin(found.events[-1].position, limit, private=private)
         return found
 
     def close(self) -> None:
@@ -43,6 +41,13 @@ class ReadAhead:
         if self._thread is not None:
             self._thread.shutdown(cancel_futures=True)
             self._thread = None
+
+    def _begin(self, after: int, limit: int, *, private: bool) -> None:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="ahead")
+        # It refuses when the interpreter ends. That is no fault of an event, for which a read model would be parked.
+        with suppress(RuntimeError):
+            self._next = after, self._thread.submit(_read, self._log, after, limit, private=private)
 
     def _read_already(self, after: int, limit: int) -> Stretch | None:
         """Return what was read ahead, if it is this and long enough: the log may have grown since."""

@@ -108,6 +108,13 @@ def test_two_readers_do_not_take_each_others_turn(log: Watched, ahead: ReadAhead
     until(lambda: bool(log.asked(15)))
 
 
+def test_the_end_of_the_process_is_no_error(log: Watched, ahead: ReadAhead, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is read ahead any more; what is asked for is read."""
+    monkeypatch.setattr("concurrent.futures.thread._shutdown", True)
+    assert positions(ahead, 0, 5) == [1, 2, 3, 4, 5]
+    assert positions(ahead, 5, 5) == [6, 7, 8, 9, 10]
+
+
 def test_private_values_are_read_only_for_those_who_look_at_them(
     connect: Callable[[], Connection], connection: Connection
 ) -> None:
