@@ -211,9 +211,12 @@ def _text(text: str | None) -> bytes:
     return b"null" if text is None else canonical(text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Event:
-    """A sealed event as it stands in the log, with its position (dense from 1) and exact bytes."""
+    """A sealed event as it stands in the log, with its position (dense from 1) and exact bytes.
+
+    Without slots: its fields are then filled in at once.
+    """
 
     position: int
     state: bytes
@@ -270,9 +273,11 @@ class Event:
                 "cause": UUID(fields["cause"]) if fields["cause"] else None,
                 "data": registry.read(fields["type"], fields["data"]),
             }
-            event = cls(**fields)
-            if not _ID.fullmatch(spelled) or event.time.isoformat(timespec=_PRECISE)[:-6] + "Z" != moment:
+            if not _ID.fullmatch(spelled) or not _TIME.fullmatch(moment):
                 raise IntegrityViolated("the id or the time is not in its one spelling", position=position)
+            event = object.__new__(cls)
+            # What `cls(**fields)` comes to, which would set field by field: reading the log is making these.
+            vars(event).update(fields)
         except (InvalidInput, TypeError, ValueError, AttributeError, KeyError, OverflowError) as exc:
             raise IntegrityViolated("the stored bytes are not an envelope", position=position) from exc
         return event
@@ -288,7 +293,8 @@ _acting = lru_cache(maxsize=1_024)(Actor)
 """Who acted: the same object for all events of theirs."""
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_PRECISE = "microseconds"
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3])(?::[0-9]{2}){2}\.[0-9]{6}Z")
+"""Together with being a time at all: for each there is one such text."""
 
 _texts = itemgetter("id", "outcome", "stream", "time", "type", "workspace")
 _texts_or_null = itemgetter(
