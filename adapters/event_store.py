@@ -6,7 +6,7 @@ contradict its bytes.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Final, Self, cast
 from uuid import UUID
 
 import stamina
@@ -14,7 +14,8 @@ from eventsourcing.application import AggregateNotFoundError, Repository
 from eventsourcing.persistence import EventStore
 
 from provenstore.adapters.database import ConnectionLost, Database
-from provenstore.adapters.recorder import QUERIES, EnvelopeMapper, EnvelopeRecorder, EventRow, to_event
+from provenstore.adapters.prepared import Prepared
+from provenstore.adapters.recorder import QUERIES, EnvelopeMapper, EnvelopeRecorder, EventRow, to_event, walked
 from provenstore.adapters.sealing import Batch
 from provenstore.adapters.states import MAX_STATES, Known, States
 from provenstore.adapters.writer import Writer
@@ -42,6 +43,8 @@ from provenstore.domain.event_log import (
     State,
     StoredRow,
 )
+
+APPEND: Final = Prepared("provenstore_append", QUERIES["append"])
 
 
 class PostgresEventLog:
@@ -154,7 +157,7 @@ class PostgresEventLog:
         if prune:
             self._database.prune()
         with self._database.connection() as connection:
-            rows = connection.execute(QUERIES["append"], batch.parameters(), binary=True, prepare=True).fetchall()
+            rows = APPEND.rows(connection, batch.parameters())
         if self._announce is not None:
             self._announce()
         return batch.answers(rows)
@@ -216,6 +219,20 @@ class PostgresEventLog:
         parameters = {"streams": list(dict.fromkeys(streams)), "after": after, "limit": limit}
         return [to_event(row) for row in self._recorder.rows("streams", parameters)]
 
+    def told(self, stream: str) -> tuple[Sequence[Event], Disclosures]:
+        """Return the events of a stream with their private values, in one exchange and one snapshot."""
+        events: dict[int, Event] = {}
+        found: dict[UUID, dict[str, Disclosure]] = {}
+        with self._database.connection() as connection:
+            rows = connection.execute(QUERIES["told"], {"stream": stream}, binary=True).fetchall()
+        for *columns, field, salt, value, erased_by in rows:
+            row = EventRow.of(tuple(columns))
+            if row.id not in events:
+                events[row.id] = to_event(row)
+            if field is not None:
+                found.setdefault(row.event_id, {})[field] = Disclosure(salt, value, erased_by)
+        return list(events.values()), found
+
     def head(self, stream: str) -> tuple[int, bytes] | None:
         """Return the version and leaf hash of a stream's newest event."""
         row = self._row("head", {"stream": stream})
@@ -223,7 +240,7 @@ class PostgresEventLog:
 
     def read(self, after: int, limit: int) -> Sequence[Event]:
         """Return up to `limit` events above `after`; IntegrityViolated at the first position that is missing."""
-        events = [to_event(row, remember=False) for row in self._recorder.rows("log", {"after": after, "limit": limit})]
+        events = [walked(row) for row in self._recorder.table("log", {"after": after, "limit": limit})]
         for position, event in enumerate(events, start=after + 1):
             if event.position != position:
                 raise IntegrityViolated("an event is missing from the log", position=position)

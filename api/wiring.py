@@ -92,7 +92,7 @@ def open_services(
         services = _assemble(settings, directory, log, runner=runner, clock=clock or SystemClock(), stack=stack)
         # Counts of merged refusals are recorded once nobody adds to them.
         stack.callback(_flush, services.ledger)
-        listener = Listener(_connect(runner), services.runner.wake)
+        listener = Listener(_connect(runner), services.runner.hint)
         for worker in (services.runner, services.builder, listener):
             worker.start()
             stack.callback(worker.stop)

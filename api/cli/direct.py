@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -31,7 +32,6 @@ from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import InvalidInput, PreconditionFailed
 from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.file import File
-from provenstore.domain.initiating import NewFile
 from provenstore.projections.file_fold import fold_file
 from provenstore.projections.file_query import FileFilter
 from provenstore.projections.file_row import View
@@ -75,12 +75,11 @@ class Direct:
     def initiate(self, new: Document, key: str | None = None) -> Document:
         """Begin a file; there is no URL to send its bytes to, so "upload" names only the method."""
         body = _parse(bodies.NewFileBody, new)
-        fields = body.model_dump(exclude={"upload", "related"})
-        fields["related"] = tuple(one.model_dump() for one in body.related)
         named = None if key is None else IdempotencyKey(self._caller.principal, key, _fingerprint(new))
         way: Literal["api", "multipart"] = "multipart" if body.upload == "multipart" else "api"
-        file = self._ledger.initiate(self._caller, NewFile(**fields, upload=way), named)
-        return {"file": self._file(file), "upload": {"method": file.initiated.upload}}
+        begun = self._ledger.begin(self._caller, replace(body.new_file(), upload=way), body.content, named)
+        upload = None if begun.at_hand else {"method": begun.file.initiated.upload}
+        return {"file": self._file(begun.file), "upload": upload, "replayed": begun.replayed}
 
     def upload(self, file_id: str, body: Iterable[bytes], *, size: int | None, media_type: str) -> Document:
         """Store the whole content; the media type is the declared one, and only HTTP has to say it again."""

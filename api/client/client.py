@@ -43,8 +43,11 @@ class Client:
     # -- content -------------------------------------------------------------------------------------------
 
     def initiate(self, new: Document, key: str | None = None) -> Document:
-        """Begin a file; answers {"file", "upload"}. The same again under the same `key` answers the same file."""
-        return self._http.post("/v1/files", new, key)
+        """Begin a file; answers {"file", "upload", "replayed"}; with "content" (in Base64) it is stored at once.
+
+        The same again under the same `key` answers the same file, "replayed".
+        """
+        return self._http.begin("/v1/files", new, key)
 
     def upload(self, file_id: str, body: Iterable[bytes], *, size: int | None, media_type: str) -> Document:
         """Send the whole content, which finishes the file; answers File."""
