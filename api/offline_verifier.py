@@ -97,9 +97,9 @@ def open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
-def read_file(path: Path, most: int, *, follow: bool = True) -> bytes:
+def read_file(path: Path, most: int) -> bytes:
     """Return the bytes of a regular file of at most `most` bytes."""
-    with open_regular(path, follow=follow) as opened:
+    with open_regular(path) as opened:
         raw = opened.read(most + 1)
     if len(raw) > most:
         raise Unusable(f"{path}: is longer than {most:,} bytes")
@@ -615,13 +615,8 @@ def parse_tlog_proof(raw: bytes, event: bytes | None) -> dict[str, Any]:
 def parse_receipt(raw: bytes) -> dict[str, Any]:
     """Return a receipt from JSON."""
     found = document_of("receipt", raw, ("event", "index", "proof", "checkpoint", "disclosures"))
-    return {
-        "event": bytes_of("receipt.event", found["event"]),
-        "index": index_of("receipt.index", found["index"]),
-        "proof": hashes_of("receipt.proof", found["proof"]),
-        "checkpoint": bytes_of("receipt.checkpoint", found["checkpoint"]),
-        "disclosures": found["disclosures"],
-    }
+    readers = {"event": bytes_of, "index": index_of, "proof": hashes_of, "checkpoint": bytes_of}
+    return {**found, **{name: read(f"receipt.{name}", found[name]) for name, read in readers.items()}}
 
 
 def verify_receipt(raw: bytes, given: bytes | None, keys: Keys, report: Report) -> None:
@@ -923,8 +918,7 @@ def verify_log(path: Path, checkpoint: Path | None, earlier: Sequence[Path], key
     if checkpoint is None and not path.is_dir():
         raise Unusable("a file of events has no checkpoint in it: give one with --checkpoint FILE")
     # 1. Each checkpoint is signed, by the same log.
-    raw = read_file(path / "checkpoint", MAX_NOTE, follow=False) if checkpoint is None else None
-    newest = open_checkpoint("checkpoint", read_file(checkpoint, MAX_NOTE) if checkpoint else raw or b"", keys)
+    newest = open_checkpoint("checkpoint", read_file(checkpoint or path / "checkpoint", MAX_NOTE), keys)
     checkpoints = [newest, *(open_checkpoint(str(one), read_file(one, MAX_NOTE), keys) for one in earlier)]
     if len({one.origin for one in checkpoints}) > 1:
         raise Violated("the checkpoints are of different logs")
