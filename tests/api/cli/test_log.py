@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from offline import verify
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.adapters.signing_key import Ed25519Verifier
@@ -50,6 +51,8 @@ def test_export(both: Provenstore, tmp_path: Path) -> None:
     found = opened((tmp_path / "log.ndjson.checkpoint").read_bytes(), both)
     assert (tree.size, tree.root()) == (found.size, found.root)
     assert exported == {"file": str(file), "size": found.size, "origin": found.origin}
+    verified = verify("log", file, "--checkpoint", f"{file}.checkpoint", key=both("log", "keys").text.strip())
+    assert (verified.code, verified.document["first"]) == (0, None)
     before = file.read_bytes()
     both("log", "export", str(file), code=1)
     assert file.read_bytes() == before
@@ -67,6 +70,9 @@ def test_publish(tmp_path: Path) -> None:
     store = LocalFolder(tmp_path / "data" / "objects", urls=LocalUrlSigner(bytes(32)))
     with store.get("public/log/checkpoint") as published:
         assert opened(b"".join(published), cli).size == found["size"]
+    folder = tmp_path / "data" / "objects" / "public" / "log"
+    verified = verify("log", folder, key=cli("log", "keys").text.strip())
+    assert (verified.code, verified.document["first"]) == (0, None)
     assert "published under public/log" in cli("log", "publish", "public/log", "--all").err
 
 
