@@ -44,6 +44,9 @@ PERMISSIONS: Mapping[Operation, tuple[Role, ...]] = {
     "projection.get": ("operator",),
     "projection.rows": ("auditor",),
     "projection.change": ("operator",),
+    "log.read": (*_READ, "operator"),
+    "log.entries": ("auditor",),
+    "log.change": ("operator",),
     "system.sweep": ("operator",),
     "system.operations": ("operator",),
 }

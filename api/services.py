@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from provenstore.adapters.local_urls import LocalUrlSigner
+from provenstore.adapters.log_keys import LogKeys
 from provenstore.api.settings import Settings
 from provenstore.domain.clock import Clock
 from provenstore.domain.errors import Unavailable
 from provenstore.domain.ledger import Ledger
+from provenstore.domain.log_keeping import LogKeeping
 from provenstore.projections.audit_query import Audit
 from provenstore.projections.building import Builder
 from provenstore.projections.control import Control
@@ -17,8 +19,10 @@ from provenstore.projections.file_query import Files
 from provenstore.projections.jobs import Jobs
 from provenstore.projections.operations import Operations
 from provenstore.projections.positions import Positions
+from provenstore.projections.proofs import Proofs
 from provenstore.projections.runner import Runner
 from provenstore.projections.usage_query import Usages
+from provenstore.projections.worker import Connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,11 @@ class Services:
     runner: Runner
     builder: Builder
     control: Control
+    proofs: Proofs
+    log_keys: LogKeys
+    log_keeping: LogKeeping
+    connect: Connect
+    """Opens a direct connection of the role that owns the read models."""
     pool: Pool
     """Of the role that owns the read models."""
     clock: Clock

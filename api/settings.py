@@ -66,6 +66,11 @@ class Settings(BaseSettings):
     threads: PositiveInt = 64  # commands run in this many threads; fewer would cap the batch
     stall_timeout: PositiveFloat = 30.0  # seconds without a byte after which an upload is given up
     rebuild_rate: PositiveInt | None = None  # events a second that rebuilds take at most; without it all they can
+    log_origin: str | None = None  # scheme-less URL prefix by which the log and its keys go; taken at the first start
+    signing_key: SecretStr | None = None  # one or several, with spaces between; a file in the data directory without it
+    checkpoint_interval: float = Field(default=2.0, ge=0.05, le=3_600)  # seconds between two looks at what to sign
+    log_public: bool = False  # checkpoints, verifier keys and hash tiles are for everybody; entries never are
+    log_prefix: str | None = None  # where in the object store the log is published, too; not at all without it
     read_your_write_timeout: PositiveFloat = 5.0  # seconds to wait for `min_position`
     operations_days: int = Field(default=30, ge=1, le=3_650)  # for which calls to the object store are kept
     prices: Mapping[str, Price] = LIST_PRICES  # by the provider's name; one that is not here costs nothing

@@ -26,10 +26,13 @@ from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.key_file import load_or_create_key
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.adapters.local_urls import LocalUrlSigner
+from provenstore.adapters.log_keys import LogKeys
 from provenstore.adapters.notifier import Notifier
 from provenstore.adapters.observed_store import ObservedStore
 from provenstore.adapters.running_postgres import OWNER
+from provenstore.api.checkpoints import LogWork, Signing
 from provenstore.api.permissions import permits
+from provenstore.api.publishing import Publishing
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings
 from provenstore.api.sweeper import Sweeper
@@ -38,6 +41,7 @@ from provenstore.domain.errors import DatabaseUnavailable, Misconfigured, Storag
 from provenstore.domain.event_log import EventLog
 from provenstore.domain.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE
 from provenstore.domain.ledger import SYSTEM, Ledger
+from provenstore.domain.log_keeping import LogKeeping
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.providers import Providers
 from provenstore.domain.recorder import Recorder
@@ -53,8 +57,10 @@ from provenstore.projections.jobs import Jobs
 from provenstore.projections.listener import Listener
 from provenstore.projections.operations import Operations
 from provenstore.projections.positions import Positions, prepare
+from provenstore.projections.proofs import Proofs
 from provenstore.projections.runner import Runner
 from provenstore.projections.skips import skips
+from provenstore.projections.tree import Integrator
 from provenstore.projections.usage import Usage
 from provenstore.projections.usage_query import Usages
 
@@ -92,7 +98,22 @@ def open_services(
         services = _assemble(settings, directory, log, runner=runner, clock=clock or SystemClock(), stack=stack)
         # Counts of merged refusals are recorded once nobody adds to them.
         stack.callback(_flush, services.ledger)
-        listener = Listener(_connect(runner), services.runner.hint)
+        wakes = [services.runner.hint]
+        if sweep:
+            log_work = _log_work(services)
+            log_work.start()
+            stack.callback(log_work.stop)
+            wakes.append(log_work.integrator.wake)
+            if settings.log_prefix is not None:
+                publishing = Publishing(services, settings.log_prefix, every=settings.checkpoint_interval)
+                publishing.start()
+                stack.callback(publishing.stop)
+
+        def wake() -> None:
+            for one in wakes:
+                one()
+
+        listener = Listener(_connect(runner), wake)
         for worker in (services.runner, services.builder, listener):
             worker.start()
             stack.callback(worker.stop)
@@ -100,7 +121,8 @@ def open_services(
             sweeper = Sweeper(services)
             sweeper.start()
             stack.callback(sweeper.stop)
-            services = replace(services, checks={**services.checks, "background": sweeper.check})
+            checks = {**services.checks, "log": log_work.check, "background": sweeper.check}
+            services = replace(services, checks=checks)
         yield services
 
 
@@ -181,8 +203,9 @@ def _assemble(
     calls = CallWriter(_connect(runner), clock)
     calls.start()
     stack.callback(calls.stop)
+    ledger = Ledger(log, ObservedStore(store, calls.take, clock), clock=clock, entropy=entropy, permits=permits)
     return Services(
-        ledger=Ledger(log, ObservedStore(store, calls.take, clock), clock=clock, entropy=entropy, permits=permits),
+        ledger=ledger,
         files=Files(pool),
         operations=Operations(pool),
         jobs=Jobs(pool, grace=COMPLETION_GRACE, approval=APPROVAL_GOOD_FOR),
@@ -192,12 +215,23 @@ def _assemble(
         runner=reader,
         builder=Builder(log, _connect(runner), PROJECTIONS, rate=settings.rebuild_rate, decided=decided),
         control=Control(pool, PROJECTIONS),
+        proofs=Proofs(pool),
+        log_keys=LogKeys(directory.keys, origin=settings.log_origin, given=settings.signing_key),
+        log_keeping=LogKeeping(ledger.recorder),
+        connect=_connect(runner),
         pool=pool,
         clock=clock,
         settings=settings,
         signer=signer,
         checks=_checks(log, answers, positions, reader),
     )
+
+
+def _log_work(services: Services) -> LogWork:
+    signing = Signing(
+        services.connect, services.log_keys, services.log_keeping, every=services.settings.checkpoint_interval
+    )
+    return LogWork(Integrator(services.connect), signing, services.proofs, services.log_keys)
 
 
 def _connect(conninfo: str) -> Callable[[], psycopg.Connection[Any]]:

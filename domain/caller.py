@@ -42,6 +42,9 @@ Operation = Literal[
     "projection.get",
     "projection.rows",
     "projection.change",
+    "log.read",
+    "log.entries",
+    "log.change",
     "system.sweep",
     "system.operations",
 ]

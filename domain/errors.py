@@ -241,6 +241,12 @@ class IntegrityViolated(Stopped):
     code = "integrity-violated"
 
 
+class LogRewound(IntegrityViolated):
+    """The log does not extend what was signed of it; nothing is signed until it does and the alarm is cleared."""
+
+    code = "log-rewound"
+
+
 class Misconfigured(Stopped):
     """The settings, the database or the data directory do not allow a safe start."""
 

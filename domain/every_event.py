@@ -1,6 +1,7 @@
 """Imports every module of event types: whoever reads the whole log needs the registry to be full."""
 
 import provenstore.domain.file_events
+import provenstore.domain.log_events
 import provenstore.domain.projection_events
 import provenstore.domain.provider_events
 import provenstore.domain.workspace_events  # noqa: F401  # they fill the registry

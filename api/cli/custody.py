@@ -153,3 +153,9 @@ class Custody(Protocol):
 
     def revoke_key(self, key_id: str, reason: str | None) -> None:
         """Revoke a key."""
+
+    def log(self) -> Document:
+        """Answer how log, tree and checkpoints stand."""
+
+    def log_resource(self, path: str) -> bytes:
+        """Return what stands at `checkpoint`, `keys` or `tile/…` below the log, as it is."""

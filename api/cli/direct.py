@@ -20,7 +20,7 @@ import structlog
 from pydantic import ValidationError
 
 from provenstore.adapters.request_ids import REQUEST
-from provenstore.api import audit, jobs, operations, projections, usage, views
+from provenstore.api import audit, jobs, log, operations, projections, usage, views
 from provenstore.api.cli.custody import Decision, Document, ProjectionAct
 from provenstore.api.http import bodies
 from provenstore.api.services import Services
@@ -341,6 +341,35 @@ class Direct:
     def revoke_key(self, key_id: str, reason: str | None) -> None:
         """Revoke a key."""
         self._ledger.revoke_key(self._caller, UUID(key_id), reason)
+
+    # -- the log -------------------------------------------------------------------------------------------
+
+    def log(self) -> Document:
+        """Say how the log stands."""
+        return log.status(self._services, self._caller)
+
+    def log_resource(self, path: str) -> bytes:
+        """Return a part of the log as others see it; a checkpoint over all that is recorded by now."""
+        match path:
+            case "checkpoint":
+                log.bring_up(self._services)
+                return log.checkpoint(self._services).note
+            case "keys":
+                return "".join(f"{key}\n" for key in log.keys(self._services)).encode()
+        return log.resource(self._services, path).content
+
+    def clear_log_alarm(self, reason: str) -> Document:
+        """Let checkpoints be signed again."""
+        return log.clear_alarm(self._services, self._caller, reason)
+
+    def publish_log(self, prefix: str | None, *, anew: bool) -> Document:
+        """Publish all that is recorded by now."""
+        log.bring_up(self._services)
+        return log.publish(self._services, self._caller, prefix, anew=anew)
+
+    def rotate_log_keys(self, *, retire: bool) -> tuple[str, ...]:
+        """Let one key follow another."""
+        return log.rotate(self._services, self._caller, retire=retire)
 
     # -- the rest ------------------------------------------------------------------------------------------
 

@@ -268,6 +268,16 @@ class Client:
         """Revoke a key."""
         self._http.send("DELETE", f"/v1/keys/{_segment(key_id)}{_query(reason)}")
 
+    # -- the log -------------------------------------------------------------------------------------------
+
+    def log(self) -> Document:
+        """Answer how log, tree and checkpoints stand."""
+        return self._http.get("/v1/log")
+
+    def log_resource(self, path: str) -> bytes:
+        """Return what stands at `checkpoint`, `keys` or `tile/…` below the log, as it is."""
+        return self._http.content(f"/log/{path}")
+
 
 def _projection(name: str, *below: str) -> str:
     return "/".join(["/v1/projections", *map(_segment, (name, *below))])

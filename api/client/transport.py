@@ -198,6 +198,17 @@ class Transport:
         with self._translated(), self.exchange("PUT", path, **request) as response:
             return _document(response)
 
+    def content(self, path: str) -> bytes:
+        """Read what is small and is no JSON; repeated where the server is busy or the connection breaks."""
+
+        def again(error: Exception) -> bool | float:
+            return _again(error, repeatable=True)
+
+        for attempt in stamina.retry_context(on=again, attempts=ATTEMPTS, timeout=None):
+            with attempt, self._translated(), self.exchange("GET", path, headers={"Accept": "*/*"}) as response:
+                return response.read()
+        raise Unavailable  # unreachable: the last attempt returns or raises
+
     @contextmanager
     def _translated(self) -> Iterator[None]:
         """Turn what the network does into Unavailable, in a sentence without addresses of others or data."""

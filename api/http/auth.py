@@ -9,6 +9,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Header, Request
 
+from provenstore.api import log
 from provenstore.api.http.problems import request_id_of
 from provenstore.api.services import Services
 from provenstore.domain.caller import Caller
@@ -69,6 +70,15 @@ def _caller(
     return described(request, services.ledger.authenticate(key.strip()), on_behalf_of, session)
 
 
+def _reader(
+    request: Request,
+    services: Annotated[Services, Depends(services_of)],
+    authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> None:
+    caller = None if services.settings.log_public else _caller(request, services, authorization)
+    log.require_reader(services, caller)
+
+
 async def _idempotency(
     request: Request,
     caller: Annotated[Caller, Depends(_caller)],
@@ -91,4 +101,6 @@ def _fingerprint(request: Request, body: bytes) -> bytes:
 
 ServicesIn = Annotated[Services, Depends(services_of)]
 CallerIn = Annotated[Caller, Depends(_caller)]
+ReaderIn = Annotated[None, Depends(_reader)]
+"""For what everybody may see where the log is public."""
 KeyIn = Annotated[IdempotencyKey | None, Depends(_idempotency)]

@@ -22,6 +22,7 @@ from provenstore.domain import file_events as fe
 from provenstore.domain import workspace_events as we
 from provenstore.domain.canonical import MAX_INTEGER
 from provenstore.domain.initiating import NewFile
+from provenstore.domain.merkle import MAX_SIZE
 from provenstore.domain.objects import PartRef
 from provenstore.domain.parts import MAX_AT_HAND
 from provenstore.domain.store_call import Outcome as CallOutcome
@@ -421,6 +422,15 @@ class RowsQuery(Body):
     at: Text
     key: tuple[Text, ...] = ()
     limit: Annotated[int, Field(ge=1, le=10_000)] = 1_000
+
+
+class ConsistencyQuery(Body):
+    """Says between which sizes; without `to`, up to the newest checkpoint."""
+
+    model_config = ConfigDict(validate_by_alias=True, validate_by_name=False)
+
+    old: Annotated[int, Field(alias="from", ge=0, le=MAX_SIZE)]
+    new: Annotated[int | None, Field(alias="to", ge=0, le=MAX_SIZE)] = None
 
 
 class RunBody(Body):

@@ -154,7 +154,8 @@ def test_every_operation_has_a_request() -> None:
     untested = set(get_args(Operation)) - FILE_REQUESTS.keys() - OTHER_REQUESTS.keys()
     of_the_ledger = {"workspace.create", "credential.revoke", "system.operations"}
     projections = {"projection.get", "projection.rows", "projection.change"}
-    assert untested == {*of_the_ledger, *projections, "provider.probe"}
+    log = {"log.read", "log.entries", "log.change"}
+    assert untested == {*of_the_ledger, *projections, *log, "provider.probe"}
 
 
 @pytest.mark.parametrize("role", [role for role in get_args(Role) if role != "admin"])

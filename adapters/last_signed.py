@@ -1,0 +1,128 @@
+"""What the signing key last signed, in a file beside the key; see `domain.signing` for what it is there for.
+
+Written beside itself, flushed, then renamed over: a crash leaves the old content or the new. A file that is damaged is
+an error and never taken for a fresh one; only where there is none at all does a log begin.
+"""
+
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from provenstore.adapters.data_directory import sync_folder
+from provenstore.adapters.file_lock import FileLock
+from provenstore.domain.canonical import Json, canonical, parse_canonical
+from provenstore.domain.errors import IntegrityViolated, InvalidInput, Misconfigured, StorageFull, Unavailable
+from provenstore.domain.merkle import HASH_BYTES, MAX_SIZE
+from provenstore.domain.note import require_key_name
+from provenstore.domain.signing import Signed, TreeHead
+
+MAX_BYTES: Final = 16 * 1024
+"""Far beyond what it holds."""
+
+PATIENCE: Final = 10.0
+"""Seconds to wait for another process, which holds the file for as long as it signs once."""
+
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_MEMBERS: Final = {"alarm", "origin", "root", "size"}
+
+
+class LastSignedFile:
+    """`LastSigned` in the file at `path`; the lock lies beside it, in a file that stays."""
+
+    def __init__(self, path: Path) -> None:
+        """Use this path; nothing is opened yet."""
+        self._path = path
+
+    def begin(self, origin: str) -> Signed:
+        """Return what is there; if there is nothing, a log of this origin begins, and is written first."""
+        with self.held():
+            try:
+                return self._load()
+            except FileNotFoundError:
+                self.write(Signed(origin))
+            except OSError as exc:
+                raise self._unusable(exc) from exc
+            return self.read()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep others out for the length of a block; a process that dies lets go."""
+        try:
+            lock = FileLock(self._path.with_suffix(".lock"))
+        except OSError as exc:
+            raise self._unusable(exc) from exc
+        try:
+            if not lock.acquire(seconds=PATIENCE):
+                raise Unavailable("another process has been signing for long")
+            yield
+        finally:
+            lock.close()
+
+    def read(self) -> Signed:
+        """Return what was last written; IntegrityViolated where it is missing or damaged."""
+        try:
+            return self._load()
+        except OSError as exc:
+            raise self._unusable(exc) from exc
+
+    def write(self, signed: Signed) -> None:
+        """Replace it, durably; StorageFull where there is no room, and then it is as it was."""
+        content: dict[str, Json] = {
+            "alarm": signed.alarm,
+            "origin": signed.origin,
+            "root": signed.head.root.hex(),
+            "size": signed.head.size,
+        }
+        passing = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}")
+        try:
+            descriptor = os.open(passing, _CREATE, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(canonical(content))
+                file.flush()
+                os.fsync(file.fileno())
+            passing.replace(self._path)
+            sync_folder(self._path.parent)
+        except OSError as exc:
+            with suppress(OSError):
+                passing.unlink(missing_ok=True)
+            raise StorageFull(f"{self._path.name} cannot be written: {exc.strerror}") from exc
+
+    def _load(self) -> Signed:
+        descriptor = os.open(self._path, _READ)
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+                raise Misconfigured(f"{self._path.name} must be a regular file that only this user can write.")
+            content = os.read(descriptor, MAX_BYTES)
+        finally:
+            os.close(descriptor)
+        try:
+            return _parse(content)
+        except (InvalidInput, IntegrityViolated, LookupError, TypeError, ValueError) as exc:
+            raise IntegrityViolated(
+                f"{self._path.name}, which says what was last signed, is damaged: restore it, never remove it"
+            ) from exc
+
+    def _unusable(self, exc: OSError) -> IntegrityViolated:
+        return IntegrityViolated(f"{self._path.name}, which says what was last signed, cannot be read: {exc.strerror}")
+
+
+def _parse(content: bytes) -> Signed:
+    """Return what the file says; one of several errors for anything but what `write` writes."""
+    members = parse_canonical(content)
+    if not isinstance(members, dict) or members.keys() != _MEMBERS:
+        raise InvalidInput("last-signed", "has other members")
+    origin, size, root, alarm = (members[name] for name in ("origin", "size", "root", "alarm"))
+    if not isinstance(origin, str) or not isinstance(root, str) or type(size) is not int:
+        raise InvalidInput("last-signed", "has members of other types")
+    if not 0 <= size <= MAX_SIZE or not (alarm is None or isinstance(alarm, str)):
+        raise InvalidInput("last-signed", "has members of other types")
+    head = TreeHead(size, bytes.fromhex(root))
+    if len(head.root) != HASH_BYTES:
+        raise InvalidInput("last-signed", "has no root")
+    return Signed(require_key_name("origin", origin), head, alarm)

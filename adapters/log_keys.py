@@ -1,0 +1,113 @@
+"""The log's name and keys: where they come from, and how one key follows another.
+
+The name is taken once and kept beside the key, with what the key last signed. Keys lie in the data directory, or come
+from the settings; in neither case are they shown, logged or recorded, but for their public half.
+"""
+
+import re
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+
+from provenstore.adapters.data_directory import sync_folder
+from provenstore.adapters.key_file import load_or_create
+from provenstore.adapters.last_signed import LastSignedFile
+from provenstore.adapters.signing_key import SigningKey, draw_signing_key, load_or_create_signing_key
+from provenstore.domain.errors import InvalidInput, Misconfigured, Refused
+from provenstore.domain.note import require_key_name
+
+KEY: Final = "log.key"
+NEXT_KEY: Final = "log-next.key"
+LAST_SIGNED: Final = "log-signed.json"
+
+_ORIGIN: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*")
+
+Announce = Callable[[tuple[str, ...]], object]
+"""Records which verifier keys are in force; called before they are."""
+
+
+class LogKeys:
+    """The keys that sign one log, read anew whenever they are asked for: another process may have changed them."""
+
+    def __init__(self, folder: Path, *, origin: str | None = None, given: SecretStr | None = None) -> None:
+        """Take up what lies in `folder`, or begin a log there; `given` are keys that are kept elsewhere.
+
+        Misconfigured where `origin` or `given` name another log than the one here, or none that has a URL;
+        IntegrityViolated where what was last signed is damaged.
+        """
+        self._folder = folder
+        self._given = _given(given)
+        self.last = LastSignedFile(folder / LAST_SIGNED)
+        wanted = None if origin is None else _origin(origin)
+        self.origin = self.last.begin(wanted or self._named() or f"provenstore.local/{secrets.token_hex(8)}").origin
+        if wanted not in (None, self.origin):
+            raise Misconfigured(f"PROVENSTORE_LOG_ORIGIN is not {self.origin}, which this log has been from its start")
+        if any(key.name != self.origin for key in self._given):
+            raise Misconfigured(f"PROVENSTORE_SIGNING_KEY is not named {self.origin}, as this log is")
+        self.signers()
+
+    def signers(self) -> tuple[SigningKey, ...]:
+        """Return the keys to sign with, the one that will stay last; Misconfigured where one cannot be used."""
+        if self._given:
+            return self._given
+        first = load_or_create_signing_key(self._folder / KEY, self.origin)
+        following = self._folder / NEXT_KEY
+        return (first, load_or_create_signing_key(following, self.origin)) if following.exists() else (first,)
+
+    def verifiers(self) -> tuple[str, ...]:
+        """Return the public halves, as C2SP signed-note writes them."""
+        return tuple(str(key.verifier) for key in self.signers())
+
+    def rotate(self, announce: Announce) -> None:
+        """Sign with a second key as well from now on; Refused while there is one, or keys come from the settings."""
+        self._require_files()
+        with self.last.held():
+            if (self._folder / NEXT_KEY).exists():
+                raise Refused("a new key signs already; --retire ends the old one")
+            new = draw_signing_key(self.origin)
+            # A crash behind the record leaves one that names a key that never signed; running processes record anew.
+            announce((*self.verifiers(), str(SigningKey(new).verifier)))
+            load_or_create(self._folder / NEXT_KEY, new.reveal)
+
+    def retire(self, announce: Announce) -> None:
+        """Sign with the new key alone from now on, and forget the old one; Refused where there is no new one."""
+        self._require_files()
+        with self.last.held():
+            following = self._folder / NEXT_KEY
+            if not following.exists():
+                raise Refused("there is no new key; rotate first")
+            announce(self.verifiers()[1:])
+            following.replace(self._folder / KEY)
+            sync_folder(self._folder)
+
+    def _require_files(self) -> None:
+        if self._given:
+            raise Refused(
+                "the keys come from PROVENSTORE_SIGNING_KEY: put the new key behind the old one there, with a space "
+                "between them, and take the old one away later"
+            )
+
+    def _named(self) -> str | None:
+        """Return the name of a key that is there already."""
+        if self._given:
+            return self._given[0].name
+        path = self._folder / KEY
+        return SigningKey.parse(SecretStr(load_or_create(path, str))).name if path.exists() else None
+
+
+def _given(setting: SecretStr | None) -> tuple[SigningKey, ...]:
+    parts = setting.get_secret_value().split() if setting is not None else []
+    return tuple(SigningKey.parse(SecretStr(part)) for part in parts)
+
+
+def _origin(setting: str) -> str:
+    try:
+        require_key_name("PROVENSTORE_LOG_ORIGIN", setting)
+    except InvalidInput as exc:
+        raise Misconfigured(exc.message) from exc
+    if not _ORIGIN.fullmatch(setting):
+        raise Misconfigured("PROVENSTORE_LOG_ORIGIN is not a URL prefix without scheme such as ledger.example.com/acme")
+    return setting

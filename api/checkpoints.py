@@ -1,0 +1,113 @@
+"""Who signs: one process at a time, every few seconds, and only what `domain.signing` lets through.
+
+Whatever stands in the way is said once, aloud, and looked at again the next time: an alarm that an operator has cleared
+needs no restart. It never signs by itself what was refused.
+"""
+
+from typing import Any, Final
+
+import psycopg
+import structlog
+from psycopg import Connection
+
+from provenstore.adapters.log_keys import LogKeys
+from provenstore.adapters.signing_key import SigningKey
+from provenstore.domain.checkpoint import Checkpoint
+from provenstore.domain.errors import LogRewound, Stopped, Unavailable
+from provenstore.domain.ledger import SYSTEM
+from provenstore.domain.log_keeping import LogKeeping
+from provenstore.domain.signing import sign_next
+from provenstore.projections.checkpoints import HeadsOnRecord
+from provenstore.projections.proofs import Proofs
+from provenstore.projections.tree import Integrator
+from provenstore.projections.worker import Connect, Worker, win
+
+TAKEOVER: Final = 0.5
+"""Seconds between two attempts of a process that does not sign to become the one that does."""
+
+_log = structlog.get_logger(__name__)
+
+
+def announced(keys: LogKeys, keeping: LogKeeping) -> tuple[SigningKey, ...]:
+    """Return the keys to sign with, which are on record in the log by now."""
+    signers = keys.signers()
+    keeping.record_keys(SYSTEM, keys.origin, [str(key.verifier) for key in signers])
+    return signers
+
+
+def sign(connection: Connection[Any], keys: LogKeys, keeping: LogKeeping) -> Checkpoint | None:
+    """Sign the tree as it stands if that is new, whoever else does; as `sign_next`.
+
+    `connection` is in autocommit, of the role that owns the read models.
+    """
+    signers = announced(keys, keeping)
+    return sign_next(HeadsOnRecord(connection), keys.last, signers)
+
+
+class Signing(Worker):
+    """Signs until it is stopped."""
+
+    def __init__(
+        self, connect: Connect, keys: LogKeys, keeping: LogKeeping, *, every: float, takeover: float = TAKEOVER
+    ) -> None:
+        """Look every so many seconds whether there is something to sign."""
+        super().__init__("checkpoints", connect)
+        self._keys, self._keeping = keys, keeping
+        self._every, self._takeover = every, takeover
+        self.fault: Stopped | None = None
+        """Why nothing is signed, as far as this process knows."""
+
+    def work(self, connection: psycopg.Connection[Any]) -> None:
+        """Lead, or wait for it; then sign."""
+        while not win(connection, "checkpoints"):
+            if self.stopping.wait(self._takeover):
+                return
+        while not self.stopping.is_set():
+            self._round(connection)
+            self.stopping.wait(self._every)
+
+    def ended(self) -> None:
+        """Whoever leads now knows what stands in the way."""
+        self.fault = None
+
+    def _round(self, connection: psycopg.Connection[Any]) -> None:
+        try:
+            signed = sign(connection, self._keys, self._keeping)
+        except Stopped as fault:
+            if self.fault is None or self.fault.message != fault.message:
+                _log.critical("log.unsigned", action="log.refuse", code=fault.code, why=fault.message)
+            self.fault = fault
+            return
+        self.fault = None
+        if signed is not None:
+            _log.debug("log.signed", action="log.sign", size=signed.size)
+
+
+class LogWork:
+    """What keeps the log checkable, for as long as the process serves: the tree, and checkpoints of it."""
+
+    def __init__(self, integrator: Integrator, signing: Signing, proofs: Proofs, keys: LogKeys) -> None:
+        """Own both workers."""
+        self.integrator, self.signing = integrator, signing
+        self._proofs, self._keys = proofs, keys
+
+    def start(self) -> None:
+        """Start both."""
+        self.integrator.start()
+        self.signing.start()
+
+    def stop(self) -> None:
+        """Stop both."""
+        self.signing.stop()
+        self.integrator.stop()
+
+    def check(self) -> None:
+        """Raise what keeps the log from being signed: a stopped worker, a tree that stands still, an alarm."""
+        if not (self.integrator.alive and self.signing.alive):
+            raise Unavailable("the tree, or its signing, has stopped")
+        self._proofs.state().require_running()
+        # Asked of the file, so that every process on it says so, whoever signs.
+        if (alarm := self._keys.last.read().alarm) is not None:
+            raise LogRewound(alarm)
+        if self.signing.fault is not None:
+            raise self.signing.fault

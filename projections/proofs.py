@@ -1,0 +1,104 @@
+"""What proofs are made of: tiles, entries, checkpoints, and which hashes show what. Reads only.
+
+What is handed out lies under a signed checkpoint where that is said; what lies in the database is not believed for it:
+whoever gets it can check it, and should.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from provenstore.domain import merkle
+from provenstore.domain.errors import IntegrityViolated, NotFound, Unavailable
+from provenstore.domain.merkle import HASH_BYTES
+from provenstore.domain.tile import EntryBundle, Tile, TileKey
+from provenstore.domain.tiled_tree import read_through
+from provenstore.projections.database import Pool, reading
+from provenstore.projections.queries import queries
+from provenstore.projections.tree import TreeState, fetch_tiles, tree_state
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCheckpoint:
+    """A checkpoint that was signed; `note` is what others are shown."""
+
+    size: int
+    root: bytes
+    time: datetime
+    note: bytes
+
+
+class Proofs:
+    """The tree as it stands in the database, through the role that owns the read models. Thread safe."""
+
+    def __init__(self, pool: Pool) -> None:
+        """Read through `pool`."""
+        self._pool = pool
+
+    # -- the tree ------------------------------------------------------------------------------------------
+
+    def state(self) -> TreeState:
+        """Return how far the tree has come, and whether it stands still."""
+        with reading(self._pool) as connection:
+            return tree_state(connection)
+
+    def root(self, size: int) -> bytes:
+        """Return the root of the first `size` leaves; IntegrityViolated where the tree does not have them."""
+        return merkle.root(size, read_through(self._tiles))
+
+    def inclusion(self, index: int, size: int) -> list[bytes]:
+        """Return the proof that leaf `index` is in the tree of `size`, the leaf's sibling first; InvalidInput."""
+        return merkle.inclusion_proof(index, size, read_through(self._tiles))
+
+    def consistency(self, old: int, new: int) -> list[bytes]:
+        """Return the proof that the tree of `new` leaves begins with that of `old`; InvalidInput."""
+        return merkle.consistency_proof(old, new, read_through(self._tiles))
+
+    def tile(self, tile: Tile) -> bytes:
+        """Return the hashes of a tile, of exactly its width; NotFound where the tree does not have them all."""
+        hashes = self._tiles([tile.key]).get(tile.key, b"")
+        if len(hashes) < (needed := tile.width * HASH_BYTES):
+            raise NotFound("the tree has no such tile")
+        return hashes[:needed]
+
+    def _tiles(self, keys: Sequence[TileKey]) -> Mapping[TileKey, bytes]:
+        with reading(self._pool) as connection:
+            return fetch_tiles(connection, keys)
+
+    # -- the log -------------------------------------------------------------------------------------------
+
+    def entries(self, bundle: EntryBundle) -> list[bytes]:
+        """Return the exact bytes of a bundle's events.
+
+        NotFound where the log does not have them all; IntegrityViolated (position) where one within it is missing.
+        """
+        upto = bundle.begin + bundle.width
+        with reading(self._pool) as connection, connection.cursor(binary=True) as cursor:
+            rows = cursor.execute(queries("proofs")["bundle"], {"after": bundle.begin, "upto": upto}).fetchall()
+        for expected, (position, _) in enumerate(rows, start=bundle.begin + 1):
+            if position != expected:
+                raise IntegrityViolated("the event at this position is missing", position=expected)
+        if len(rows) < bundle.width:
+            raise NotFound("the log has no such entries")
+        return [state for _, state in rows]
+
+    # -- checkpoints ---------------------------------------------------------------------------------------
+
+    def newest(self) -> SignedCheckpoint | None:
+        """Return the newest checkpoint; None before the first."""
+        with reading(self._pool) as connection:
+            row = connection.execute(queries("proofs")["newest"]).fetchone()
+        return None if row is None else SignedCheckpoint(*row)
+
+    def covering(self, position: int) -> SignedCheckpoint:
+        """Return the newest checkpoint if the event at `position` lies under it; Unavailable until one does."""
+        newest = self.newest()
+        if newest is None or newest.size < position:
+            raise Unavailable("no checkpoint has been signed over this event yet; try again in a moment")
+        return newest
+
+    def checkpoints(self, *, after: int = 0, limit: int = 100) -> tuple[SignedCheckpoint, ...]:
+        """Return up to `limit` checkpoints of sizes above `after`, in order."""
+        with reading(self._pool) as connection:
+            found = connection.execute(queries("proofs")["checkpoints"], {"after": after, "limit": limit})
+            return tuple(SignedCheckpoint(*row) for row in found)

@@ -1,0 +1,45 @@
+-- Checkpoints, and what proofs are made of; reads but for `record` and `attach`.
+
+-- name: durable
+-- What is put on record before a signature must survive a power cut, unlike rows that can be folded again.
+SET synchronous_commit = on;
+
+-- name: standing
+-- Log, tree and newest head, all of one moment; no row on a server that only follows another.
+SELECT coalesce((SELECT position FROM provenstore.event ORDER BY position DESC LIMIT 1), 0), t.size,
+       c.size, c.root, c.note
+FROM provenstore.tree t
+LEFT JOIN LATERAL (
+    SELECT size, root, note FROM provenstore.checkpoint ORDER BY size DESC LIMIT 1
+) c ON true
+WHERE NOT pg_is_in_recovery();
+
+-- name: record
+-- Put a head on record; one that is there stays.
+INSERT INTO provenstore.checkpoint (size, root) VALUES (%(size)s, %(root)s) ON CONFLICT (size) DO NOTHING;
+
+-- name: root_on_record
+-- The root of a head on record.
+SELECT root FROM provenstore.checkpoint WHERE size = %(size)s;
+
+-- name: attach
+-- Add the note to a head that has none.
+UPDATE provenstore.checkpoint SET note = %(note)s WHERE size = %(size)s AND note IS NULL;
+
+-- name: newest
+-- The newest checkpoint.
+SELECT size, root, time, note FROM provenstore.checkpoint WHERE note IS NOT NULL ORDER BY size DESC LIMIT 1;
+
+-- name: checkpoints
+-- Checkpoints above a size, in order.
+SELECT size, root, time, note FROM provenstore.checkpoint
+WHERE note IS NOT NULL AND size > %(after)s ORDER BY size LIMIT %(limit)s;
+
+-- name: bundle
+-- Exact bytes of a stretch of the log.
+SELECT position, state FROM provenstore.event
+WHERE position > %(after)s AND position <= %(upto)s ORDER BY position;
+
+-- name: alive
+-- Nothing, on a session that still is.
+SELECT;
