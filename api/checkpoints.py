@@ -30,8 +30,10 @@ _log = structlog.get_logger(__name__)
 
 def announced(keys: LogKeys, keeping: LogKeeping) -> tuple[SigningKey, ...]:
     """Return the keys to sign with, which are on record in the log by now."""
-    signers = keys.signers()
-    keeping.record_keys(SYSTEM, keys.origin, [str(key.verifier) for key in signers])
+    # Nobody changes keys meanwhile: between its record and its file the old keys would be recorded once more.
+    with keys.last.held():
+        signers = keys.signers()
+        keeping.record_keys(SYSTEM, keys.origin, [str(key.verifier) for key in signers])
     return signers
 
 

@@ -65,8 +65,8 @@ def subtree_hash(hashes: bytes) -> bytes:
 
 
 def edge(size: int) -> list[TileKey]:
-    """Return the partial tiles of the tree of `size` leaves: all that is needed in order to append to it."""
-    keys, level = [], 0
+    """Return the tiles at the edge of the tree of `size` leaves: the partial ones, and the one with the last leaf."""
+    keys, level = [TileKey(0, size // FULL - 1)] if size and not size % FULL else [], 0
     while size:
         if size % FULL:
             keys.append(TileKey(level, size // FULL))
@@ -83,6 +83,8 @@ class Edge:
         IntegrityViolated where one is missing or short. What a tile has beyond `size` is forgotten.
         """
         self.size = size
+        self.last = self._last(size, tiles or {})
+        """The hash of the last leaf; None in the empty tree."""
         self._rows: list[bytearray] = []
         width = size
         while width:
@@ -93,6 +95,13 @@ class Edge:
                 raise IntegrityViolated(f"tile {key.level}/{key.number} is missing or short", **key._asdict())
             self._rows.append(row)
             width >>= HEIGHT
+
+    @staticmethod
+    def _last(size: int, tiles: Mapping[TileKey, bytes]) -> bytes | None:
+        if not size:
+            return None
+        place = place_of(Subtree(0, size - 1))
+        return _hash_at(place, tiles.get(place.tile, b""))
 
     def append(self, leaves: Sequence[bytes]) -> dict[TileKey, bytes]:
         """Add leaf hashes; return every tile that changed with all its hashes, the lowest level first."""
@@ -106,6 +115,7 @@ class Edge:
             hashes = self._grow(level, before // FULL, hashes, changed)
             level, before = level + 1, before >> HEIGHT
         self.size += len(leaves)
+        self.last = leaves[-1] if leaves else self.last
         return changed
 
     def _grow(self, level: int, number: int, hashes: bytes, changed: dict[TileKey, bytes]) -> bytes:

@@ -126,16 +126,23 @@ def grow(connection: Connection[Any], growing: Edge, limit: int = STRETCH) -> in
     """Take up to `limit` events into the tree, all or none of them, and return how many there were.
 
     `connection` is in autocommit; `growing` stands at the tree's size and moves with it. Outgrown if that is no longer
-    the size; IntegrityViolated (position) as `checked_leaves`, after the events before it were taken. Whatever is
-    raised, `growing` must be taken up anew.
+    the size; IntegrityViolated (position) as `checked_leaves`, after the events before it were taken, or where the
+    newest event that the tree has is another one in the log by now. After either, `growing` must be taken up anew.
     """
     before, leaves, fault = growing.size, list[bytes](), None
-    with closing(_entries(connection, before, limit)) as entries:
+    # The last event of the tree is read once more: a log that was cut off and filled again would go on beside it.
+    seam = before - 1 if growing.last is not None else before
+    with closing(_entries(connection, seam, limit + before - seam)) as entries:
         try:
-            for leaf in checked_leaves(before, entries):
+            for leaf in checked_leaves(seam, entries):
                 leaves.append(leaf)
         except IntegrityViolated as exc:
             fault = exc
+    if growing.last is not None:
+        if leaves[:1] != [growing.last]:
+            wrong = "not the one in the tree" if leaves else "missing"
+            raise fault or IntegrityViolated(f"the event at this position is {wrong}", position=before)
+        del leaves[0]
     if leaves:
         _write(connection, before, growing.size + len(leaves), growing.append(leaves))
     if fault is not None:

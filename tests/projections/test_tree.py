@@ -211,6 +211,22 @@ def test_what_was_altered_before_it_was_hashed_parks_the_tree(
     assert (size(connection), tiles(connection)) == (6, scratch(6))
 
 
+@pytest.mark.parametrize("before", [255, 256, 300])
+def test_a_log_that_was_cut_off_and_filled_again_parks_the_tree(
+    super_: Connection, connection: Connection, before: int
+) -> None:
+    """Whatever is longer than the tree by now: nothing grows on what the log does not have any more."""
+    fill(super_, before)
+    assert catch_up(connection) == before
+    tamper(super_, "delete from provenstore.event where position > 200")
+    with pytest.raises(IntegrityViolated, match="is missing") as missing:
+        catch_up(connection)
+    fill(super_, 400, length=13)
+    with pytest.raises(IntegrityViolated, match="not the one in the tree") as other:
+        catch_up(connection)
+    assert (missing.value.details["position"], other.value.details["position"], size(connection)) == (before,) * 3
+
+
 def test_a_mended_row_lets_it_go_on(super_: Connection, connection: Connection) -> None:
     """As it was sealed again: the tree is that of a log that was never altered."""
     fill(super_, 20)
@@ -229,7 +245,7 @@ def test_a_missing_tile_parks_the_tree(super_: Connection, connection: Connectio
     catch_up(connection)
     tamper(super_, "delete from provenstore.tile")
     fill(super_, 21)
-    with pytest.raises(IntegrityViolated, match="tile 0/0 is missing"):
+    with pytest.raises(IntegrityViolated, match="tile 0/0 has 0 hashes"):
         catch_up(connection)
     assert tree_state(connection).parked_position == 21
 

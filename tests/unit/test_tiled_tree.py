@@ -67,10 +67,10 @@ def test_each_tile_is_read_once_per_proof() -> None:
     assert calls == [[TileKey(0, 0), TileKey(0, 4), TileKey(1, 0)]]
 
 
-def test_edge_of_a_tree_is_its_partial_tiles() -> None:
+def test_edge_of_a_tree_is_its_partial_tiles_and_its_last_leaf() -> None:
     """Nothing else is needed for appending."""
     assert edge(0) == []
-    assert edge(256) == [TileKey(1, 0)]
+    assert edge(256) == [TileKey(0, 0), TileKey(1, 0)]
     assert edge(70_000) == [TileKey(0, 273), TileKey(1, 1), TileKey(2, 0)]
 
 

@@ -16,7 +16,7 @@ alter table provenstore.tile alter column hashes set storage external;
 create table provenstore.tree (
     one boolean primary key default true check (one),
     size bigint not null default 0 check (size >= 0),
-    parked_position bigint check (parked_position > size),
+    parked_position bigint check (parked_position >= size),
     parked_why text,
     parked_at timestamptz,
     check ((parked_position is null) = (parked_why is null)),
