@@ -26,7 +26,7 @@ LOST: Final = (
 )
 """The database is away or busy: the same batch may work later, on a new connection."""
 
-_POISON: Final = (
+POISON: Final = (
     psycopg.DatabaseError,
     ProvenstoreError,
     ArithmeticError,
@@ -92,7 +92,7 @@ class Folding:
             stretch = self._ahead.stretch(position, limit, private=private)
         except LOST:
             raise
-        except _POISON as exc:
+        except POISON as exc:
             for place in group:
                 self._fail(connection, place, limit, exc)
             return dict.fromkeys((place.name for place in group), position)
@@ -108,7 +108,7 @@ class Folding:
                 self._fail(connection, place, own, exc)
             except LOST:
                 raise
-            except _POISON as exc:
+            except POISON as exc:
                 self._fail(connection, place, own, exc)
             else:
                 self._limits[place.name] = min(self._batch, own * 2)
