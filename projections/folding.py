@@ -124,6 +124,11 @@ class Folding:
         if limit > 1:
             self._limits[place.name] = limit // 2
             return
+        if place.position + 1 not in self._skipped(place):
+            # Somebody may have decided to go on without it while this was folded, or for the live rows beside a build.
+            self._skips = self._decided()
+            if place.position + 1 in self._skipped(place):
+                return
         self._limits.pop(place.name, None)
         if park(connection, place, error):
             self.parked.add(place.name)
