@@ -81,6 +81,15 @@ class EventCounters:
     def forget(self, cursor: psycopg.Cursor[Any], generation: int, erased: Sequence[tuple[int, str]]) -> None:
         pass
 
+    def forget_early(
+        self,
+        cursor: psycopg.Cursor[Any],
+        generation: int,
+        events: Sequence[Event],
+        erased: Sequence[tuple[int, str]],
+    ) -> None:
+        pass
+
 
 class PostgresCounters(PostgresTrackingRecorder, EventCountersView):
     """Where the library's example keeps its counts: in a table beside the library's own record of where it stands."""

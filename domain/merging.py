@@ -5,7 +5,7 @@ is recorded when the window is over. A crash loses at most the counts of open wi
 """
 
 import threading
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
@@ -14,6 +14,10 @@ Payload = TypeVar("Payload")
 
 MAX_OPEN_WINDOWS = 10_000
 """Beyond this nothing is merged any more, so that hostile variety costs events, not memory."""
+
+
+TURNS = 256
+"""Locks that keys share: whoever shares one with a first occurrence waits until that is recorded, for milliseconds."""
 
 
 @dataclass(slots=True)
@@ -31,6 +35,7 @@ class Merger(Generic[Payload]):
         self._window = window
         self._open: dict[Hashable, _Window[Payload]] = {}
         self._lock = threading.Lock()
+        self._turns = [threading.Lock() for _ in range(TURNS)]
 
     def is_first(self, key: Hashable, payload: Payload, now: datetime) -> bool:
         """Tell whether this occurrence opens a window and must be recorded itself."""
@@ -44,6 +49,20 @@ class Merger(Generic[Payload]):
             repeated = known.repeated if known else 0
             self._open[key] = _Window(now, payload, repeated)
             return True
+
+    def once(self, key: Hashable, payload: Payload, now: datetime, record: Callable[[], None]) -> None:
+        """Return when a first occurrence is recorded, by `record` here or by whoever came before.
+
+        Nobody passes while it is being recorded: a repetition stands for nothing if that fails.
+        """
+        with self._turns[hash(key) % TURNS]:
+            if not self.is_first(key, payload, now):
+                return
+            try:
+                record()
+            except BaseException:
+                self.forget(key)
+                raise
 
     def forget(self, key: Hashable) -> None:
         """Close a window whose first occurrence could not be recorded."""

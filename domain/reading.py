@@ -130,16 +130,17 @@ class Reading:
         recorder = self._recorder
         # A link is a credential of its own: its uses are not those of the key that issued it.
         window = (file.id, file.version, caller.actor, caller.cause, mode)
-        if ranged and not self._ranges.is_first(window, None, recorder.clock.now()):
-            return
         first, last = (reader.first, reader.first + reader.length - 1) if ranged else (None, None)
         data = fe.Accessed(mode=mode, first=first, last=last, size=reader.length)
-        drafts = recorder.drafts(caller, access_stream(file.id), file.workspace, [Fact(data, caller.client)])
-        try:
+
+        def record() -> None:
+            drafts = recorder.drafts(caller, access_stream(file.id), file.workspace, [Fact(data, caller.client)])
             recorder.append(caller, drafts, reads=[Guard(file.stream, file.version)])
-        except BaseException:
-            self._ranges.forget(window)
-            raise
+
+        if ranged:
+            self._ranges.once(window, None, recorder.clock.now(), record)
+        else:
+            record()
 
     def forget_ranges(self) -> None:
         """Close the windows that are over."""

@@ -92,14 +92,20 @@ class Uploading:
         return self.published(caller, file_id, info)
 
     def published(self, caller: Caller, file_id: UUID, info: ObjectInfo) -> File:
-        """Record Stored for an object that was announced and published; WrongState if the upload was given up."""
+        """Record Stored for an object that was announced and published.
+
+        WrongState if the upload was given up, or if another attempt had stored the file and it was purged since.
+        """
         try:
-            return self._completing.record_stored(
+            file = self._completing.record_stored(
                 caller, file_id, info, sha256=info.sha256, verified=info.sha256 is not None
             )
+            if _destroyed(file):
+                raise WrongState("the file was stored by another attempt, and purged since", status=file.status)
         except WrongState:
             self._take_back(file_id)
             raise
+        return file
 
     def adopt(self, caller: Caller, file_id: UUID) -> File:
         """Settle an announcement in whose place an object was found; ContentMismatch if it was another one."""
@@ -109,10 +115,10 @@ class Uploading:
         return file
 
     def _take_back(self, file_id: UUID) -> None:
-        """Remove an object that was published after its upload had been given up."""
+        """Remove an object that was published after its upload had been given up, or after its file's purge."""
         file = self._recorder.file(file_id)
         # Only then: the object of an upload that is open again may be announced, and stored, by another attempt.
-        if file.given_up:
+        if file.given_up or _destroyed(file):
             # Version by version: otherwise a bucket might only lay a marker over it.
             for version in self._store.versions(file.path):
                 self._store.delete(file.path, version=version.version_id)
@@ -130,6 +136,10 @@ class Uploading:
                 by=caller.actor, now=now, size=found.size, sha256=found.sha256, md5=found.md5
             ),
         )
+
+
+def _destroyed(file: File) -> bool:
+    return file.status == "purged" or (file.purge is not None and file.purge.started is not None)
 
 
 def digests_of(body: Iterable[bytes], max_size: int) -> Digests:

@@ -13,6 +13,7 @@ from psycopg import Cursor
 from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Composed
 
+from provenstore.domain.envelope import Event
 from provenstore.projections.audit_fold import AuditFold
 from provenstore.projections.audit_row import AuditRow
 from provenstore.projections.json_rows import json_rows
@@ -89,6 +90,13 @@ class AuditTrail(AuditFold):
         for field in sorted(_ERASABLE & positions.keys()):
             statement = SQL(queries("audit_trail")[f"forget_{field}"]).format(g=_suffix(generation))
             cursor.execute(statement, {"positions": positions[field]})
+
+    def forget_early(
+        self, cursor: Cursor[Any], generation: int, events: Sequence[Event], erased: Sequence[tuple[int, str]]
+    ) -> None:
+        """Do as `forget`: a row is found by its own position, wherever the trail stands."""
+        del events
+        self.forget(cursor, generation, erased)
 
 
 def audit_row(row: DictRow) -> AuditRow:

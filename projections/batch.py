@@ -83,7 +83,7 @@ class Stretch:
         self.events = log.read(after, limit)
         if [event.position for event in self.events] != list(range(after + 1, after + len(self.events) + 1)):
             raise IntegrityViolated("the log was read with a gap", position=after)
-        self._erasing = [event for event in self.events if event.data.ERASES]
+        self.erasing = [event for event in self.events if event.data.ERASES]
         self._erased: Erased | None = None
 
     def values(self, events: Iterable[Event]) -> Mapping[UUID, Values]:
@@ -96,9 +96,9 @@ class Stretch:
 
     def erased(self, limit: int) -> Sequence[tuple[int, str]]:
         """Return the private values that its first `limit` events erased, as `Projection.forget` takes them."""
-        ids = [event.id for event in self._erasing if event.position <= self.after + limit]
+        ids = [event.id for event in self.erasing if event.position <= self.after + limit]
         if ids and self._erased is None:
-            self._erased = self._log.erased([event.id for event in self._erasing])
+            self._erased = self._log.erased([event.id for event in self.erasing])
         known = self._erased or {}
         return [value for event_id in ids for value in known.get(event_id, ())]
 

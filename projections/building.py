@@ -20,6 +20,7 @@ from provenstore.projections.builds import Build, builds, end, hold, resume, swa
 from provenstore.projections.comparing import compare
 from provenstore.projections.fold import Projection
 from provenstore.projections.folding import Folding
+from provenstore.projections.forgetting import Forgetting, erasing, forget_early
 from provenstore.projections.places import Place, places
 from provenstore.projections.positions import prepare
 from provenstore.projections.queries import queries
@@ -58,6 +59,7 @@ class Builder(Worker):
         self._events = log
         self._projections = {projection.name: projection for projection in projections}
         self._folding = Folding(log, self._projections, decided, batch)
+        self._forgetting = Forgetting(log, self._projections, batch)
         self._rate, self._look, self._batch = rate, look, batch
         self._mine: set[str] = set()
         self._taken: dict[str, int] = {}
@@ -70,11 +72,13 @@ class Builder(Worker):
             self.news.clear()
             begun = time.monotonic()
             newest = self._events.position()
-            under_way = [build for build in builds(connection) if self._takes(connection, build)]
+            ours = [build for build in builds(connection) if self._leads(connection, build)]
+            under_way = [build for build in ours if self._takes(connection, build)]
             folded = self._fill(connection, under_way)
+            more = self._forgetting.step(connection, [build.place for build in ours if build.status == "failed"])
             ended = [self._finish(connection, build.name, newest) for build in under_way]
             clean = (clean and not any(ended)) or self._sweep(connection)
-            if not folded:
+            if not folded and not more:
                 self.wait(self._look)
             elif self._rate is not None:
                 self.stopping.wait(folded / self._rate - (time.monotonic() - begun))
@@ -85,14 +89,20 @@ class Builder(Worker):
         self._mine.clear()
         self._taken.clear()
 
-    def _takes(self, connection: psycopg.Connection[Any], build: Build) -> bool:
-        """Tell whether this process fills a build: it has its code, and is the one who does."""
+    def _leads(self, connection: psycopg.Connection[Any], build: Build) -> bool:
+        """Tell whether this process sees to a build: it has its code, and is the one who does."""
         projection = self._projections.get(build.name)
-        if build.status != "building" or projection is None or projection.version != build.version:
+        if build.status not in {"building", "failed"} or projection is None or projection.version != build.version:
             return False
         if build.name not in self._mine and not win(connection, f"builder.{build.name}.{build.version}"):
             return False
         self._mine.add(build.name)
+        return True
+
+    def _takes(self, connection: psycopg.Connection[Any], build: Build) -> bool:
+        """Tell whether a build that this process sees to is to be filled, and take it up."""
+        if build.status != "building":
+            return False
         if self._taken.get(build.name) != build.generation or build.name in self._folding.parked:
             self._folding.begin_anew(build.name)
             resume(connection, build)
@@ -112,8 +122,11 @@ class Builder(Worker):
     def _finish(self, connection: psycopg.Connection[Any], name: str, newest: int) -> bool:
         """End a build that has caught up with the log up to `newest`; False if not, or if somebody is in the way."""
         build = next((one for one in builds(connection) if one.name == name and one.status == "building"), None)
-        if build is None or _live(connection, name).position - build.position > self._batch:
+        live = _live(connection, name)
+        if build is None or live.position - build.position > self._batch:
             return False
+        if build.purpose == "compare" and live.status == "running" and live.lag(newest) > self._batch:
+            return False  # what was erased since is looked for while it is held
         if build.purpose != "compare" and build.position < newest:
             return False
         try:
@@ -145,22 +158,25 @@ class Builder(Worker):
     def _compare(self, connection: psycopg.Connection[Any], build: Build) -> bool:
         """Compare the built generation with the live one where both stand at the same position, then drop it."""
         with self._connect() as holder:
+            holder.autocommit = False
             # 1. The live generation is held for no longer than it takes to fold one batch and to open a snapshot.
             holder.execute(queries("builds")["briefly"])
             live = hold(holder, build.name)
             if self._reach(connection, build, live) is None:
                 return False
+            # 2. What was erased since is in the one and not in the other, by when each read it: it goes from both.
+            self._forget_ahead(connection, build, live)
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
             try:
                 with connection.transaction():
                     builds(connection)
-                    # 2. In this snapshot both stand still, and outside of it they move on.
+                    # 3. In this snapshot both stand still, and outside of it they move on.
                     holder.rollback()
                     found = compare(connection, build, live.generation)
             finally:
                 connection.isolation_level = None
-        # 3. What was erased meanwhile must not live on in what was found. From here on the runner sees to that.
-        if self._erased_since(live.position):
+        # 4. What was erased meanwhile must not live on in what was found. From here on the runner sees to that.
+        if any(erasing(self._events, live.position, self._batch)):
             connection.execute(queries("projection")["forget_differences"], {"name": build.name})
         with connection.transaction():
             generations.lock(connection)
@@ -176,12 +192,13 @@ class Builder(Worker):
         reached = moved.get(build.name) == live.position
         return replace(build.place, position=live.position) if reached else None
 
-    def _erased_since(self, position: int) -> bool:
-        while events := self._events.read(position, self._batch):
-            if any(event.data.ERASES for event in events):
-                return True
-            position = events[-1].position
-        return False
+    def _forget_ahead(self, connection: psycopg.Connection[Any], build: Build, live: Place) -> None:
+        """Take out of both generations what was erased after where they stand; LockNotAvailable beside a batch."""
+        for stretch in erasing(self._events, live.position, self._batch):
+            with connection.transaction(), connection.cursor() as cursor:
+                cursor.execute(queries("builds")["briefly"])
+                for generation in (live.generation, build.generation):
+                    forget_early(cursor, self._projections[build.name], generation, stretch)
 
     def _sweep(self, connection: psycopg.Connection[Any]) -> bool:
         """Drop what swaps have left behind; False if somebody still reads it."""

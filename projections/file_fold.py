@@ -196,8 +196,8 @@ def _described(row: FileRow, event: Event, values: Values) -> FileRow:
                 subjects=subjects_of(values) if "subjects" in data.changed else row.subjects,
                 metadata=metadata_of(values) if "metadata" in data.changed else row.metadata,
             )
-        case events.PersonalDataErased() as data:
-            return _erased(row, frozenset(data.fields))
+        case events.PersonalDataErased():
+            return without_erased(row, event)
         case events.AccessLevelChanged() as data:
             return replace(row, access=data.access)
         case events.ExpirySet() as data:
@@ -218,7 +218,11 @@ def _held(row: FileRow, event: Event, values: Values) -> FileRow:
     return row
 
 
-def _erased(row: FileRow, fields: frozenset[str]) -> FileRow:
+def without_erased(row: FileRow, event: Event) -> FileRow:
+    """Return the row without the values that `event` erased, and in nothing else changed."""
+    if not isinstance(event.data, events.PersonalDataErased):
+        return row
+    fields = frozenset(event.data.fields)
     return replace(
         row,
         filename=None if "filename" in fields else row.filename,

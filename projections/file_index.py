@@ -13,7 +13,8 @@ from psycopg import Cursor
 from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Composed
 
-from provenstore.projections.file_fold import FileFold
+from provenstore.domain.envelope import Event
+from provenstore.projections.file_fold import FileFold, without_erased
 from provenstore.projections.file_row import FileRow, Hold
 from provenstore.projections.json_rows import json_rows
 from provenstore.projections.private_values import Related
@@ -77,6 +78,19 @@ class FileIndex(FileFold):
 
     def forget(self, cursor: Cursor[Any], generation: int, erased: Sequence[tuple[int, str]]) -> None:
         """Do nothing: the fold takes the fields out of the file's row when it meets their erasure."""
+
+    def forget_early(
+        self, cursor: Cursor[Any], generation: int, events: Sequence[Event], erased: Sequence[tuple[int, str]]
+    ) -> None:
+        """Take the fields out of the files' rows: whatever they hold comes from before the erasure."""
+        del erased
+        found = [(key, event) for event in events for key in self.keys(event)]
+        before = self.load(cursor, generation, sorted({key for key, _ in found}))
+        after = dict(before)
+        for key, event in found:
+            if key in after:
+                after[key] = without_erased(after[key], event)
+        self.save(cursor, generation, before, after)
 
 
 def select(conditions: str, generation: int | None = None) -> Composed:

@@ -83,6 +83,15 @@ class Projection(Fold[Row], Protocol[Row]):
         leads to the same rows by the keys of the erasing event has nothing to do here.
         """
 
+    def forget_early(
+        self, cursor: Cursor[Any], generation: int, events: Sequence[Event], erased: Sequence[tuple[int, str]]
+    ) -> None:
+        """Take out of the rows what `events`, which lie ahead of them, erased; `erased` as for `forget`.
+
+        The rows are then what a rebuild up to where they stand would make of a log without these values. May be done
+        again, and is, when `events` are folded.
+        """
+
 
 Keyed = Sequence[tuple[Event, Sequence[str]]]
 """Events in log order, each with the keys that it concerns."""

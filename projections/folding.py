@@ -26,7 +26,7 @@ LOST: Final = (
 )
 """The database is away or busy: the same batch may work later, on a new connection."""
 
-_POISON: Final = (
+POISON: Final = (
     psycopg.DatabaseError,
     ProvenstoreError,
     ArithmeticError,
@@ -92,7 +92,7 @@ class Folding:
             stretch = self._ahead.stretch(position, limit, private=private)
         except LOST:
             raise
-        except _POISON as exc:
+        except POISON as exc:
             for place in group:
                 self._fail(connection, place, limit, exc)
             return dict.fromkeys((place.name for place in group), position)
@@ -108,7 +108,7 @@ class Folding:
                 self._fail(connection, place, own, exc)
             except LOST:
                 raise
-            except _POISON as exc:
+            except POISON as exc:
                 self._fail(connection, place, own, exc)
             else:
                 self._limits[place.name] = min(self._batch, own * 2)
@@ -124,6 +124,11 @@ class Folding:
         if limit > 1:
             self._limits[place.name] = limit // 2
             return
+        if place.position + 1 not in self._skipped(place):
+            # Somebody may have decided to go on without it while this was folded, or for the live rows beside a build.
+            self._skips = self._decided()
+            if place.position + 1 in self._skipped(place):
+                return
         self._limits.pop(place.name, None)
         if park(connection, place, error):
             self.parked.add(place.name)

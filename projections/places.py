@@ -62,6 +62,13 @@ def move(cursor: Cursor[Any], place: Place, to: int) -> bool:
     return cursor.execute(queries("projection")[query], values).rowcount == 1
 
 
+def stands_still(cursor: Cursor[Any], place: Place) -> bool:
+    """Tell whether nobody folds anything into `place`; until the transaction ends nobody lets it go on either."""
+    values = {"name": place.name, "position": place.position, "generation": place.generation}
+    query = "still_build" if place.shadow else "still"
+    return cursor.execute(queries("projection")[query], values).rowcount == 1
+
+
 def park(connection: Connection[Any], place: Place, error: Exception) -> bool:
     """Record that a read model cannot take the event after `place`, and what class of error it met there.
 

@@ -16,6 +16,7 @@ import psycopg
 from provenstore.projections.batch import MAX_BATCH, LogReader
 from provenstore.projections.fold import Projection
 from provenstore.projections.folding import Folding
+from provenstore.projections.forgetting import Forgetting
 from provenstore.projections.places import Place, places
 from provenstore.projections.positions import prepare
 from provenstore.projections.skips import Skips, no_skips
@@ -54,6 +55,7 @@ class Runner(Worker):
         super().__init__("projections", connect)
         self._projections = {projection.name: projection for projection in projections}
         self._folding = Folding(log, self._projections, decided, batch)
+        self._forgetting = Forgetting(log, self._projections, batch)
         self._poll, self._takeover, self._gather = poll, takeover, gather
         self._asked = threading.Event()
         self._led: set[str] = set()
@@ -86,8 +88,11 @@ class Runner(Worker):
             if len(self._led) < len(self._projections) and time.monotonic() >= next_attempt:
                 self._take_lead(connection)
                 next_attempt = time.monotonic() + self._takeover
-            begun, standing = time.monotonic(), self._standing(places(connection)) if self._led else []
+            begun, led = time.monotonic(), self._of_ours(places(connection)) if self._led else []
+            standing = self._standing(led)
             moved = self._folding.step(connection, standing)
+            if self._forgetting.step(connection, [place for place in led if place.status != "running"]):
+                continue
             if not moved:
                 self.wait(self._poll if self._led else self._takeover)
             elif all(moved[place.name] - place.position < FEW for place in standing if place.name in moved):
@@ -112,12 +117,15 @@ class Runner(Worker):
                 self._led.add(name)
                 self._leading.set()
 
-    def _standing(self, found: Sequence[Place]) -> list[Place]:
+    def _of_ours(self, found: Sequence[Place]) -> list[Place]:
+        """Return what this process leads, as far as it has its code."""
+        mine = [place for place in found if place.name in self._led]
+        return [place for place in mine if place.version == self._projections[place.name].version]
+
+    def _standing(self, led: Sequence[Place]) -> list[Place]:
         """Return what is to be folded: what runs, and what was parked by an event before this process tried it."""
         standing = []
-        for place in found:
-            if place.name not in self._led or place.version != self._projections[place.name].version:
-                continue
+        for place in led:
             if place.status == "running" and place.name in self._folding.parked:
                 # Somebody let it go on, perhaps without the event.
                 self._folding.begin_anew(place.name)

@@ -12,6 +12,7 @@ from psycopg import Cursor
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed
 
+from provenstore.domain.envelope import Event
 from provenstore.projections.json_rows import json_rows
 from provenstore.projections.queries import queries
 from provenstore.projections.usage_fold import UsageFold
@@ -69,6 +70,11 @@ class Usage(UsageFold):
 
     def forget(self, cursor: Cursor[Any], generation: int, erased: Sequence[tuple[int, str]]) -> None:
         """Do nothing: no private value is kept here."""
+
+    def forget_early(
+        self, cursor: Cursor[Any], generation: int, events: Sequence[Event], erased: Sequence[tuple[int, str]]
+    ) -> None:
+        """Do nothing, as `forget`."""
 
 
 def _columns(row: FileUsage) -> dict[str, object]:

@@ -60,9 +60,13 @@ def _bytes(value: Any) -> Any:
     if not isinstance(value, str):
         raise ValueError("is not a text in Base64")
     try:
-        return base64.b64decode(value, validate=True)
+        found = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
         raise ValueError("is not Base64") from None
+    # Bits left over after the last byte must be none: the decoder drops them.
+    if base64.b64encode(found).decode("ascii") != value:
+        raise ValueError("is not Base64")
+    return found
 
 
 Time = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_in_range)]

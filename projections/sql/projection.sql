@@ -136,6 +136,18 @@ UPDATE provenstore_read.projection_build
 SET status = 'failed', error = %(error)s, error_position = %(error_position)s, updated_at = clock_timestamp()
 WHERE name = %(name)s AND position = %(position)s AND generation = %(generation)s AND status = 'building';
 
+-- name: still
+-- What is paused or parked, and stays so until the transaction ends.
+SELECT FROM provenstore_read.projection
+WHERE name = %(name)s AND position = %(position)s AND generation = %(generation)s AND status <> 'running'
+FOR UPDATE;
+
+-- name: still_build
+-- The same for a build that failed, whose tables stay, too.
+SELECT FROM provenstore_read.projection_build
+WHERE name = %(name)s AND position = %(position)s AND generation = %(generation)s AND status = 'failed'
+FOR UPDATE;
+
 -- name: pause
 -- Stop a read model by hand until it is resumed: what it has stays readable.
 UPDATE provenstore_read.projection

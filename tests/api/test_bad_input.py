@@ -63,6 +63,7 @@ def used(tenant: Tenant) -> tuple[int, int]:
         ({"placement": {"site": "x"}}, "placement", "does not use"),
         ({"colour": "red"}, "colour", "not a field"),
         ({"content": "AA=A"}, "content", "Base64"),
+        ({"content": "QR=="}, "content", "Base64"),
         ({"content": "QUJD\n"}, "content", "Base64"),
         ({"content": "\u00e4"}, "content", "Base64"),
         ({"content": 5}, "content", "Base64"),

@@ -1,13 +1,16 @@
 """Who may read, what is recorded before the first byte leaves, and what a refusal leaves behind."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from custody import ADMIN, AUDITOR, CONTENT, RECORDS, SERVICE, Custody, caller
+from interposed import Interposed
 from provenstore.adapters.event_store import PostgresEventLog
+from provenstore.adapters.local_folder import LocalFolder
 from provenstore.domain import file_events as fe
 from provenstore.domain.errors import (
     Conflict,
@@ -260,3 +263,24 @@ def test_admin_is_not_its_own_second_person(custody: Custody) -> None:
     _, hold = custody.ledger.place_hold(root, file.id, name="n", reason="r")
     with pytest.raises(SecondPersonRequired):
         custody.ledger.release_hold(root, file.id, hold)
+
+
+def test_a_range_is_not_given_out_on_a_record_that_is_not_durable(log: PostgresEventLog, tmp_path: Path) -> None:
+    """ranges-merged: whose range would be merged with one that is being recorded waits for that, or is recorded."""
+    at_log = Interposed(log)
+    custody = Custody(at_log, LocalFolder(tmp_path / "objects"))  # type: ignore[arg-type]  # it answers as the real one
+    file = custody.stored()
+    begun: list[Future[bytes]] = []
+    with ThreadPoolExecutor(1) as other:
+
+        def fail() -> None:
+            begun.append(other.submit(custody.read, SERVICE, file.id, first=4, last=5))
+            with pytest.raises(TimeoutError):
+                begun[0].result(0.2)
+            raise DatabaseUnavailable
+
+        at_log.interrupt("append", "before", fail)
+        with pytest.raises(DatabaseUnavailable):
+            custody.read(SERVICE, file.id, first=0, last=3)
+        assert begun[0].result(10) == CONTENT[4:6]
+    assert custody.types(file.id).count("accessed") == 1

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from custody import ADMIN, CONTENT, SERVICE, Custody, caller
+from custody import ADMIN, APPROVER, CONTENT, RECORDS, SERVICE, Custody, caller
 from interposed import Crash, Interposed, raising
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_folder import LocalFolder
@@ -22,6 +22,7 @@ from provenstore.domain.errors import (
     ProvenstoreError,
     QuotaExceeded,
     StoreUnavailable,
+    WrongState,
 )
 from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.file import File
@@ -244,3 +245,21 @@ def test_neither_quota_nor_permission_is_got_around(on: Interrupted) -> None:
     with pytest.raises(Forbidden):
         on.ledger.begin(caller("carol", "auditor"), NewFile(**NEW), CONTENT)
     is_stored(on, first.file)
+
+
+def test_who_comes_when_all_is_over_leaves_nothing_behind(on: Interrupted) -> None:
+    """A second request under the key slept before its PUT, while the file was stored, deleted and purged."""
+    on.at_store.interrupt("put", "before", raising(Crash))
+    with pytest.raises(Crash):
+        on.begin(KEY)
+
+    def live_and_die() -> None:
+        file = on.another_process().begin(SERVICE, NewFile(**NEW), CONTENT, KEY).file
+        on.ledger.soft_delete(SERVICE, file.id, "done with it")
+        on.ledger.request_purge(RECORDS, file.id, "no longer needed")
+        assert on.ledger.approve_purge(APPROVER, file.id, None, "agreed").status == "purged"
+
+    on.at_store.interrupt("put", "before", live_and_die)
+    with pytest.raises(WrongState):
+        on.begin(KEY)
+    assert on.store.list("").objects == ()

@@ -14,6 +14,7 @@ from provenstore.domain.event_types import format_time
 from provenstore.projections import builds, generations
 from provenstore.projections.builds import BuildUnderWay
 from provenstore.projections.file_index import FileIndex
+from provenstore.projections.folding import Folding
 from provenstore.projections.positions import prepare
 from read_models import build, building, ended, place, running, until
 from shelf import index, one_by_one, rows
@@ -212,6 +213,22 @@ def test_what_a_build_cannot_take_stops_it_alone(connect: Connect, connection: C
     assert place(connection, "tally").generation == 2
     counts = connection.execute("SELECT sum(events) FROM provenstore_read.tally").fetchone()
     assert counts == (2 * log.position(),)
+
+
+def test_a_build_learns_of_a_skip_that_came_after_it_began(connection: Connection) -> None:
+    """What operators decided about the live rows holds for what is built beside them, however long that takes."""
+    log, decided, tally = story(4), dict[tuple[str, int], frozenset[int]](), Tally(poison=9)
+    prepare(connection, [tally])
+    builds.begin(connection, tally, "rebuild", "ann")
+    folding = Folding(log, {"tally": tally}, lambda: dict(decided), 100)
+    folding.begin_anew("tally")
+    decided["tally", 1] = frozenset({9})
+    for _ in range(100):
+        if folding.step(connection, [build(connection, "tally").place]) == {"tally": log.position()}:
+            break
+    folding.close()
+    over = build(connection, "tally")
+    assert (over.status, over.error, over.position) == ("building", None, log.position())
 
 
 def test_a_rebuild_mends_what_is_parked(connect: Connect, connection: Connection) -> None:

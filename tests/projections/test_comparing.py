@@ -59,6 +59,15 @@ class Names:
         statement = f"UPDATE provenstore_read.names_{generation} SET filename = NULL WHERE position = ANY(%s)"
         cursor.execute(statement, (positions,))
 
+    def forget_early(
+        self,
+        cursor: psycopg.Cursor[Any],
+        generation: int,
+        events: Sequence[Event],
+        erased: Sequence[tuple[int, str]],
+    ) -> None:
+        self.forget(cursor, generation, erased)
+
 
 def compared(connect: Connect, connection: Connection, log: MemoryLog, *models: Projection[Any]) -> list[Build]:
     """Compare these read models with the log."""

@@ -58,3 +58,8 @@ class Tally:
 
     def forget(self, cursor: Cursor[Any], generation: int, erased: Sequence[tuple[int, str]]) -> None:
         """Do nothing: counts hold nothing private."""
+
+    def forget_early(
+        self, cursor: Cursor[Any], generation: int, events: Sequence[Event], erased: Sequence[tuple[int, str]]
+    ) -> None:
+        """Do nothing, as `forget`."""

@@ -1,7 +1,9 @@
 """Repetitions within a window are counted, and no first occurrence is ever lost."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 
+import pytest
 from pytest import MonkeyPatch
 
 from provenstore.domain import merging
@@ -46,3 +48,23 @@ def test_hostile_variety_costs_no_memory(monkeypatch: MonkeyPatch) -> None:
         assert merger.is_first(key, "p", START)
     assert merger.is_first(4, "p", START)
     assert not merger.is_first(1, "p", START)
+
+
+def test_nobody_passes_before_the_first_is_recorded() -> None:
+    """Whoever comes meanwhile waits; if it could not be recorded, theirs is the first."""
+    merger: Merger[str] = Merger(MINUTE)
+    recorded: list[str] = []
+    with ThreadPoolExecutor(1) as other:
+
+        def fail() -> None:
+            waiting.append(other.submit(merger.once, "k", "p", START, lambda: recorded.append("second")))
+            with pytest.raises(TimeoutError):
+                waiting[0].result(0.1)
+            raise KeyError
+
+        waiting: list[Future[None]] = []
+        with pytest.raises(KeyError):
+            merger.once("k", "p", START, fail)
+        waiting[0].result(10)
+    merger.once("k", "p", START, lambda: recorded.append("third"))
+    assert recorded == ["second"]
