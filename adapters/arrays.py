@@ -10,10 +10,6 @@ from struct import Struct
 from typing import ClassVar
 from uuid import UUID
 
-from psycopg import Connection
-from psycopg.adapt import Buffer, Dumper
-from psycopg.pq import Format
-
 _HEAD = Struct(">iIIii").pack  # dimensions, nulls, element type, length, lower bound
 _LENGTH = Struct(">i").pack
 _BIGINT = Struct(">iq").pack
@@ -27,6 +23,11 @@ class Column(list[bytes]):
     __slots__ = ("nulls",)
     element: ClassVar[int]
     array: ClassVar[int]
+    empty: ClassVar[bytes]
+
+    def __init_subclass__(cls) -> None:
+        """Pack the empty array once: most columns of most batches are."""
+        cls.empty = _EMPTY(0, 0, cls.element)
 
     def __init__(self) -> None:
         """Begin empty."""
@@ -41,7 +42,7 @@ class Column(list[bytes]):
     def packed(self) -> bytes:
         """Return the array."""
         if not self:
-            return _EMPTY(0, 0, self.element)
+            return self.empty
         return _HEAD(1, self.nulls, self.element, len(self), 1) + b"".join(self)
 
 
@@ -101,17 +102,3 @@ class Uuids(Column):
     def add(self, value: UUID) -> None:
         """Append a UUID."""
         self.append(_LENGTH(16) + value.bytes)
-
-
-class _ColumnDumper(Dumper):
-    format = Format.BINARY
-
-    def dump(self, obj: Column) -> Buffer:
-        return obj.packed()
-
-
-def register(connection: Connection[object]) -> None:
-    """Let a connection take columns as parameters."""
-    for column in (Bigints, Texts, Bytes, Uuids):
-        dumper = type(f"{column.__name__}Dumper", (_ColumnDumper,), {"oid": column.array})
-        connection.adapters.register_dumper(column, dumper)

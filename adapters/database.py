@@ -12,7 +12,6 @@ import psycopg
 from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from provenstore.adapters import arrays
 from provenstore.adapters.queries import load_queries
 from provenstore.domain.errors import (
     DatabaseUnavailable,
@@ -103,7 +102,6 @@ def _configure(connection: Connection) -> None:
     # Both formats: arrays go as text, and one dumper, made for the first array, serves all arrays of integers.
     connection.adapters.register_dumper(int, Int8Dumper)
     connection.adapters.register_dumper(int, Int8BinaryDumper)
-    arrays.register(connection)
     connection.execute(_QUERIES["session"])
 
 

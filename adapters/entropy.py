@@ -19,17 +19,18 @@ class SystemEntropy:
 
     def event_id(self) -> UUID:
         """Return a fresh UUIDv7 (RFC 9562 §5.7)."""
+        step, *random = secrets.token_bytes(1 + _RANDOM_BITS // 8)
         with self._lock:
             now = time.time_ns() // 1_000_000
             if now > self._millisecond:
                 # The top bit stays free, so that the counter has room within its millisecond.
                 self._millisecond, self._counter = now, secrets.randbits(_COUNTER_BITS - 1)
             else:
-                self._counter += 1 + secrets.token_bytes(1)[0]
+                self._counter += 1 + step
                 if self._counter >> _COUNTER_BITS:
                     self._millisecond, self._counter = self._millisecond + 1, secrets.randbits(_COUNTER_BITS - 1)
             millisecond, counter = self._millisecond, self._counter
-        return _uuid7(millisecond, counter, int.from_bytes(secrets.token_bytes(_RANDOM_BITS // 8)))
+        return _uuid7(millisecond, counter, int.from_bytes(random))
 
     def secret(self, size: int) -> bytes:
         """Return `size` random bytes fit for keys and salts."""

@@ -6,7 +6,7 @@ contradict its bytes.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Final, Self, cast
 from uuid import UUID
 
 import stamina
@@ -14,6 +14,7 @@ from eventsourcing.application import AggregateNotFoundError, Repository
 from eventsourcing.persistence import EventStore
 
 from provenstore.adapters.database import ConnectionLost, Database
+from provenstore.adapters.prepared import Prepared
 from provenstore.adapters.recorder import QUERIES, EnvelopeMapper, EnvelopeRecorder, EventRow, to_event
 from provenstore.adapters.sealing import Batch
 from provenstore.adapters.states import MAX_STATES, Known, States
@@ -42,6 +43,8 @@ from provenstore.domain.event_log import (
     State,
     StoredRow,
 )
+
+APPEND: Final = Prepared("provenstore_append", QUERIES["append"])
 
 
 class PostgresEventLog:
@@ -154,7 +157,7 @@ class PostgresEventLog:
         if prune:
             self._database.prune()
         with self._database.connection() as connection:
-            rows = connection.execute(QUERIES["append"], batch.parameters(), binary=True, prepare=True).fetchall()
+            rows = APPEND.rows(connection, batch.parameters())
         if self._announce is not None:
             self._announce()
         return batch.answers(rows)

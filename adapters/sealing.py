@@ -32,7 +32,7 @@ class Batch:
         for number, command in enumerate(commands, start=1):
             self._add(number, command)
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, Column]:
         """Return the query's parameters."""
         return {
             **self._columns,

@@ -47,7 +47,7 @@ class Chain:
             raise InvalidProof(place, exc.message) from exc
         what, prev = _LINKS[self.kind]
         if fields[self.kind] != self.name:  # 2
-            raise InvalidProof(place, f"is of the {self.kind} {fields[self.kind]}, not of {self.name}")
+            raise InvalidProof(place, f"is of the {self.kind} {fields[self.kind][:99]!r}, not of {self.name!r}")
         if fields[what] != self.count + 1:  # 3
             raise InvalidProof(place, f"has {what} {fields[what]} where {self.count + 1} is due")
         if fields[prev] != (self.leaf and self.leaf.hex()):  # 4

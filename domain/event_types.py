@@ -20,7 +20,7 @@ def format_time(moment: datetime) -> str:
     """Return RFC 3339 in UTC with exactly six decimals; naive times are refused."""
     if moment.tzinfo is None:
         raise InvalidInput("time", "has no time zone")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 Moment = Annotated[AwareDatetime, PlainSerializer(format_time, return_type=str, when_used="json")]

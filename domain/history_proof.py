@@ -30,6 +30,7 @@ from provenstore.domain.proof_document import (
     parse_document,
     text_of,
     verify_disclosures,
+    within,
 )
 from provenstore.domain.receipt import parse_event
 
@@ -81,7 +82,7 @@ class HistoryProof:
         shown = members_of("proof.disclosures", document["disclosures"])
         return cls(
             file=_uuid_of("proof.file", document["file"]),
-            streams={kind: _stream_of(f"proof.streams.{kind}", kind, one) for kind, one in streams.items()},
+            streams={kind: _stream_of(within("proof.streams", kind), kind, one) for kind, one in streams.items()},
             checkpoint=text_of("proof.checkpoint", document["checkpoint"]).encode(),
             disclosures={
                 _uuid_of("proof.disclosures", event): disclosures_of(f"proof.disclosures.{event}", values)

@@ -58,7 +58,7 @@ def complete_subtrees(begin: int, end: int) -> list[Subtree]:
 
 def root_subtrees(size: int) -> list[Subtree]:
     """Return the subtrees whose fold is the root of the tree of `size` leaves; none for the empty tree."""
-    _require_size("size", size)
+    require_size("size", size)
     return complete_subtrees(0, size)
 
 
@@ -67,12 +67,12 @@ def inclusion_subtrees(index: int, size: int) -> list[list[Subtree]]:
 
     The leaf's sibling comes first. InvalidInput if there is no such leaf.
     """
-    _require_size("size", size)
+    require_size("size", size)
     if not 0 <= index < size:
         raise InvalidInput("index", f"is not below the size of the tree, {size:,}")
     begin, end, nodes = 0, size, []
     while end - begin > 1:
-        middle = begin + _split(end - begin)
+        middle = begin + split(end - begin)
         if index < middle:
             nodes.append((middle, end))
             end = middle
@@ -87,14 +87,14 @@ def consistency_subtrees(old: int, new: int) -> list[list[Subtree]]:
 
     Nothing has to be shown where `old` is 0 or equal to `new`. InvalidInput if `old` is the larger.
     """
-    _require_size("new", new)
+    require_size("new", new)
     if not 0 <= old <= new:
         raise InvalidInput("old", f"is not at most the size of the newer tree, {new:,}")
     if old in (0, new):
         return []
     begin, end, nodes = 0, new, []
     while end != old:
-        middle = begin + _split(end - begin)
+        middle = begin + split(end - begin)
         if old <= middle:
             nodes.append((middle, end))
             end = middle
@@ -106,12 +106,13 @@ def consistency_subtrees(old: int, new: int) -> list[list[Subtree]]:
     return [complete_subtrees(*node) for node in reversed(nodes)]
 
 
-def _split(count: int) -> int:
-    """Return the largest power of two below `count`."""
+def split(count: int) -> int:
+    """Return how many of `count` leaves, at least two, are below a node's left child (RFC 6962 §2.1)."""
     return 1 << ((count - 1).bit_length() - 1)
 
 
-def _require_size(field: str, size: int) -> None:
+def require_size(field: str, size: int) -> None:
+    """Refuse with InvalidInput the size of no tree."""
     if not 0 <= size <= MAX_SIZE:
         raise InvalidInput(field, f"is not from 0 to {MAX_SIZE:,}", limit=MAX_SIZE)
 
@@ -131,21 +132,24 @@ def fold(hashes: Sequence[bytes]) -> bytes:
 
 def root(size: int, read: Reader) -> bytes:
     """Return the root of the tree of `size` leaves."""
-    return _folded([root_subtrees(size)], read)[0]
+    return folded([root_subtrees(size)], read)[0]
 
 
 def inclusion_proof(index: int, size: int, read: Reader) -> list[bytes]:
     """Return the proof that leaf `index` is in the tree of `size` leaves, the leaf's sibling first."""
-    return _folded(inclusion_subtrees(index, size), read)
+    return folded(inclusion_subtrees(index, size), read)
 
 
 def consistency_proof(old: int, new: int, read: Reader) -> list[bytes]:
     """Return the proof that the tree of `new` leaves begins with that of `old`."""
-    return _folded(consistency_subtrees(old, new), read)
+    return folded(consistency_subtrees(old, new), read)
 
 
-def _folded(nodes: Sequence[Sequence[Subtree]], read: Reader) -> list[bytes]:
-    """Read all subtrees at once, and fold those of each node."""
+def folded(nodes: Sequence[Sequence[Subtree]], read: Reader) -> list[bytes]:
+    """Return the hashes of nodes, each given as the subtrees to fold; all are read at once.
+
+    IntegrityViolated where the reader lacks one.
+    """
     wanted = [subtree for node in nodes for subtree in node]
     hashes = list(read(wanted)) if wanted else []
     if len(hashes) != len(wanted) or any(len(one) != HASH_BYTES for one in hashes):
@@ -162,8 +166,9 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
 
     By the loop of RFC 9162 §2.1.3.2, whose steps are numbered. Raises InvalidProof.
     """
-    _require_hashes("proof", proof)
-    _require_hashes("leaf", [leaf])
+    require_hashes(proof)
+    if len(leaf) != HASH_BYTES:
+        raise InvalidProof("leaf", f"is {len(leaf)} bytes long, not {HASH_BYTES}")
     if not 0 <= index < size <= MAX_SIZE:  # 1
         raise InvalidProof("index", f"{index} is not below the size of the tree, {size}")
     fn, sn, r = index, size - 1, leaf  # 2, 3
@@ -189,7 +194,7 @@ def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, pro
     By the loop of RFC 9162 §2.1.4.2, whose steps are numbered; every tree extends the empty one and itself, by the
     empty proof. Raises InvalidProof.
     """
-    _require_hashes("proof", proof)
+    require_hashes(proof)
     if not 0 <= old <= new <= MAX_SIZE:
         raise InvalidProof("size", f"a tree of {new} does not extend one of {old}")
     if old in (0, new):
@@ -227,11 +232,11 @@ def _verify_without_proof(found: bytes, expected: bytes, proof: Sequence[bytes])
         raise InvalidProof("root", "is not the one root that the older tree can have")
 
 
-def _require_hashes(place: str, hashes: Sequence[bytes]) -> None:
-    """A hash of another length would be hashed like any other, and could stand for a node and its neighbour."""
-    for at, one in enumerate(hashes):
+def require_hashes(proof: Sequence[bytes]) -> None:
+    """Refuse with InvalidProof a hash of another length: it could stand for a node and its neighbour."""
+    for at, one in enumerate(proof):
         if len(one) != HASH_BYTES:
-            raise InvalidProof(f"{place}[{at}]", f"is {len(one)} bytes long, not {HASH_BYTES}")
+            raise InvalidProof(f"proof[{at}]", f"is {len(one)} bytes long, not {HASH_BYTES}")
 
 
 # -- appended to ---------------------------------------------------------------------------------------------

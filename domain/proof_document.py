@@ -6,14 +6,17 @@ Spacing and escapes are free, so that a document may be printed prettily; everyt
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from provenstore.domain.canonical import MAX_INTEGER, Json, canonical, parse_canonical
 from provenstore.domain.envelope import SALT_BYTES, Event, PrivateValue
 from provenstore.domain.errors import InvalidInput, InvalidProof
 from provenstore.domain.merkle import HASH_BYTES
 from provenstore.domain.text import require_base64, require_hex
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_:-]{1,64}")
 
 MAX_PROOF_HASHES = 63
 """No tree of ours is higher (merkle.MAX_SIZE)."""
@@ -46,8 +49,13 @@ def members_of(place: str, value: object, names: Iterable[str] | None = None) ->
         raise InvalidInput(place, "is not an object")
     if names is not None and value.keys() != (wanted := set(names)):
         odd = min(value.keys() ^ wanted)
-        raise InvalidInput(f"{place}.{odd}", "is missing" if odd in wanted else "is not a member of such a document")
+        raise InvalidInput(within(place, odd), "is missing" if odd in wanted else "is not a member of such a document")
     return value
+
+
+def within(place: str, name: str) -> str:
+    """Return the place of a member; a name that a terminal could misread is shown as its escapes."""
+    return f"{place}.{name}" if _PLAIN.fullmatch(name) else f"{place}.{name[:64]!a}"
 
 
 def items_of(place: str, value: object) -> list[Any]:
@@ -94,7 +102,7 @@ def hashes_json(hashes: Iterable[bytes]) -> list[Json]:
 
 def disclosures_of(place: str, value: object) -> tuple[PrivateValue, ...]:
     """Return private values by field: `{"<field>": {"salt": "<hex>", "value": <any JSON>}}`."""
-    return tuple(_disclosure(f"{place}.{name}", name, one) for name, one in members_of(place, value).items())
+    return tuple(_disclosure(within(place, name), name, one) for name, one in members_of(place, value).items())
 
 
 def _disclosure(place: str, name: str, value: object) -> PrivateValue:
@@ -115,5 +123,5 @@ def verify_disclosures(place: str, event: Event, disclosures: Iterable[PrivateVa
     """Return the values by field; InvalidProof for one that the event did not commit to."""
     for one in disclosures:
         if event.private.get(one.field) != one.commitment:
-            raise InvalidProof(f"{place}.{one.field}", "is not the value that the event committed to")
+            raise InvalidProof(within(place, one.field), "is not the value that the event committed to")
     return {one.field: parse_canonical(one.value) for one in disclosures}

@@ -5,6 +5,7 @@ A command on a file goes: (1) fold the file's stream, (2) check reach and permis
 durable. What is refused to a known caller on an existing file is recorded on the file's `access:` stream.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -173,11 +174,17 @@ class Recorder:
                 stream=stream,
                 workspace=workspace_id,
                 origin=caller.origin,
-                salts={name: self.entropy.secret(SALT_BYTES) for name in fact.private},
+                salts=self._salts(fact.private),
                 head_of=_head_of(fact, stream),
             )
             for fact in facts
         ]
+
+    def _salts(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Return a salt for each name; all of them from one reading of the random source, which is what they cost."""
+        names = list(names)
+        random = self.entropy.secret(SALT_BYTES * len(names)) if names else b""
+        return {name: random[at : at + SALT_BYTES] for name, at in zip(names, itertools.count(0, SALT_BYTES))}
 
     def append(
         self,

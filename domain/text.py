@@ -40,6 +40,8 @@ def require_text(field: str, value: str, max_bytes: int, *, lines: bool = False,
         raise InvalidInput(field, f"is longer than {max_bytes:,} bytes in UTF-8", limit=max_bytes)
     if not empty and not value.strip():
         raise InvalidInput(field, "is empty")
+    if value.isprintable():
+        return value  # so it holds none of them, which a look at each character would cost more to tell
     for character in value:
         if unicodedata.category(character) == "Cc" and not (lines and character in "\n\t\r"):
             raise InvalidInput(field, f"holds the control character U+{ord(character):04X}")

@@ -130,12 +130,7 @@ def _parse_elements(place: str) -> tuple[int, int]:
     if digits.startswith("x000"):
         raise InvalidInput("number", "begins with an element of zeros")
     number = int(digits.replace("x", "").replace("/", ""))
-    if not partial:
-        return number, FULL
-    found = require_decimal("width", width, FULL - 1)
-    if not found:
-        raise InvalidInput("width", "is 0; there are no empty tiles")
-    return number, found
+    return number, require_decimal("width", width, FULL - 1) if partial else FULL
 
 
 # -- which tiles a tree has ----------------------------------------------------------------------------------
@@ -181,7 +176,7 @@ def parse_entries(bundle: bytes, width: int) -> list[bytes]:
     for number in range(width):
         begin = at + 2
         end = begin + int.from_bytes(bundle[at:begin], "big")
-        if end > len(bundle) or begin > len(bundle):
+        if end > len(bundle):
             raise InvalidInput("bundle", f"ends within entry {number} of {width}")
         entries.append(bundle[begin:end])
         at = end

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.recorder import QUERIES
+from provenstore.adapters.event_store import APPEND, PostgresEventLog
 from provenstore.adapters.sealing import Batch
 from provenstore.domain.envelope import Event
 from sealed_check import check_sealed
@@ -87,8 +86,11 @@ def whole(log: PostgresEventLog) -> dict[int, str]:
 def take_back(log: PostgresEventLog) -> None:
     """Append two events in a transaction, and roll it back."""
     batch = Batch([command(happened("access:0"), happened("access:taken-back"))])
+    columns = batch.parameters()
     with log.database.connection() as connection, connection.transaction(force_rollback=True):
-        answers = batch.answers(connection.execute(QUERIES["append"], batch.parameters(), binary=True).fetchall())
+        connection.execute("deallocate all")
+        APPEND.prepare(connection, columns)
+        answers = batch.answers(APPEND.rows(connection, columns))
         assert not isinstance(answers[0], Exception)
 
 

@@ -59,7 +59,7 @@ def test_whole_history_verifies() -> None:
             "streams.access, the last event: proof: leads",
         ),
         (_events("parts", lambda all_: (b"{}", *all_[1:])), r"streams.parts\[0\]: the stored bytes are not an env"),
-        (_with("parts", PROOF.streams["access"]), r"streams.parts\[0\]: is of the stream access:"),
+        (_with("parts", PROOF.streams["access"]), r"streams.parts\[0\]: is of the stream 'access:"),
         (_with("access", replace(PROOF.streams["access"], index=1)), "streams.access.index: 1 leaves no room for 3"),
         (_with("access", replace(PROOF.streams["access"], index=10)), "streams.access, the last event: proof"),
         (_with("file", None), "streams.file: is missing"),

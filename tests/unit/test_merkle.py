@@ -128,7 +128,7 @@ def test_altered_inclusion_is_refused(case: tuple[int, int], data: st.DataObject
     """Another leaf, index, size or root, a hash that is altered, missing, added or moved: none of them passes."""
     index, size = case
     leaf, proof, expected = TREE.leaves[index], TREE.inclusion(index, size), TREE.root(size)
-    with pytest.raises(InvalidProof, match=r"proof\[\d+\]: is left over|proof: leads"):
+    with pytest.raises(InvalidProof, match=rf"proof\[{len(proof)}\]: is left over"):
         verify_inclusion(leaf, index, size, [*proof, bytes(32)], expected)
     with pytest.raises(InvalidProof):
         verify_inclusion(_flip(leaf, data), index, size, proof, expected)
@@ -152,7 +152,7 @@ def test_altered_consistency_is_refused(case: tuple[int, int], data: st.DataObje
     """Another root on either side, a hash that is altered, missing or added: none of them passes."""
     old, new = case
     proof, before, after = TREE.consistency(old, new), TREE.root(old), TREE.root(new)
-    with pytest.raises(InvalidProof, match="left over"):
+    with pytest.raises(InvalidProof, match=rf"proof\[{len(proof)}\]: is left over"):
         verify_consistency(old, before, new, after, [*proof, bytes(32)])
     with pytest.raises(InvalidProof):
         verify_consistency(old, _flip(before, data), new, after, proof)
@@ -195,6 +195,29 @@ def test_empty_tree_is_extended_by_every_tree_but_has_one_root() -> None:
         verify_consistency(0, TREE.root(7), 7, TREE.root(7), [])
     with pytest.raises(InvalidProof, match="root"):
         verify_consistency(7, TREE.root(6), 7, TREE.root(7), [])
+
+
+def test_proof_for_a_smaller_tree_is_refused() -> None:
+    """Though its hashes lead to the root: a size that nobody signed beside it proves nothing."""
+    leaf, (sibling,) = TREE.leaves[0], TREE.inclusion(0, 2)
+    verify_inclusion(leaf, 0, 2, [sibling], TREE.root(2))
+    for size in (3, 4, 5):
+        with pytest.raises(InvalidProof, match="proof: ends too early, after 1 hashes"):
+            verify_inclusion(leaf, 0, size, [sibling], TREE.root(2))
+        with pytest.raises(InvalidProof, match="proof: ends too early, after 1 hashes"):
+            verify_consistency(1, leaf, size, TREE.root(2), [sibling])
+
+
+def test_empty_proof_between_different_trees_is_refused() -> None:
+    """There is always something to show."""
+    with pytest.raises(InvalidProof, match="proof: is empty"):
+        verify_consistency(3, TREE.root(3), 5, TREE.root(5), [])
+
+
+def test_leaf_of_another_length_is_refused() -> None:
+    """Also where it stands alone."""
+    with pytest.raises(InvalidProof, match="leaf: is 31 bytes long"):
+        verify_inclusion(bytes(31), 0, 1, [], bytes(31))
 
 
 def test_greatest_tree_has_short_proofs() -> None:

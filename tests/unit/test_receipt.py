@@ -135,6 +135,8 @@ def test_entry_that_is_no_event_is_refused() -> None:
         ({"disclosures": {"a": {"salt": "0" * 64}}}, "receipt.disclosures.a.value: is missing"),
         ({"disclosures": {"a": {"salt": "0" * 64, "value": 2**53}}}, "receipt.disclosures.a: value: holds an integer"),
         ({"extra": 1}, "receipt.extra: is not a member"),
+        ({"a\x1b[2J": 1}, r"receipt\.'a\\x1b\[2J': is not a member"),
+        ({"disclosures": {"\x9b": 1}}, r"receipt\.disclosures\.'\\x9b': is not an object"),
     ],
 )
 def test_malformed_receipt_is_refused(changes: dict[str, Any], place: str) -> None:

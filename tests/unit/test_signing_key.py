@@ -102,27 +102,28 @@ def test_impossible_name_makes_no_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "says"),
     [
-        "",
-        "secret",
-        KEY.reveal()[:-4],
-        KEY.reveal().replace("a.example", "b.example"),
-        f"{KEY.reveal()}\n{KEY.reveal()}",
-        KEY.reveal() + "A" * MAX_TEXT,
-        str(VerifierKey("a.example", PUBLIC)),
+        ("", "does not begin with"),
+        ("secret", "does not begin with"),
+        (KEY.reveal()[:-4], "is 30 bytes long"),
+        (KEY.reveal().replace("a.example", "b.example"), "id is not the one of its name and seed"),
+        (f"{KEY.reveal()}\n{KEY.reveal()}", "holds more than a key"),
+        (KEY.reveal() + "A" * MAX_TEXT, "holds more than a key"),
+        (str(VerifierKey("a.example", PUBLIC)), "does not begin with"),
     ],
 )
-def test_damaged_key_is_refused_and_not_shown(tmp_path: Path, content: str) -> None:
-    """Neither in the message nor in its traceback."""
+def test_damaged_key_is_refused_and_not_shown(tmp_path: Path, content: str, says: str) -> None:
+    """Neither in the message nor in what it came from."""
     path = tmp_path / "signing.key"
     path.write_text(content)
     path.chmod(0o600)
-    with pytest.raises(Misconfigured) as refused:
+    with pytest.raises(Misconfigured, match=says) as refused:
         load_or_create_signing_key(path, "a.example")
     shown = "".join(traceback.format_exception(refused.value))
     assert _secret(KEY) not in shown
     assert KEY.seed.hex() not in shown
+    assert refused.value.__cause__ is None
 
 
 def test_binary_file_is_refused(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from naive_tree import MOST, TREE
@@ -33,6 +33,8 @@ def _fetch(keys: Sequence[TileKey]) -> Mapping[TileKey, bytes]:
 
 
 @given(st.lists(st.integers(0, 600), max_size=6))
+@example([256])
+@example([255, 1, 512])
 def test_steps_make_no_difference(steps: list[int]) -> None:
     """The tiles, and the root after each step, are those of the naive tree."""
     tiles = _grown(steps)

@@ -41,10 +41,10 @@ def test_event_left_out_is_found(left_out: int) -> None:
         (lambda p: replace(p, events=p.events[:-1]), "events, the last event: proof: leads"),
         (lambda p: replace(p, events=()), "events: is empty"),
         (lambda p: replace(p, events=(*p.events, p.events[-1])), r"events\[9\]: has number 9 where 10"),
-        (lambda p: replace(p, workspace="other"), r"events\[0\]: is of the workspace acme, not of other"),
+        (lambda p: replace(p, workspace="other"), r"events\[0\]: is of the workspace 'acme', not of 'other'"),
         (
             lambda p: replace(p, events=(LIFE.events[6].state, *p.events[1:])),
-            r"events\[0\]: is of the workspace other, not of acme",
+            r"events\[0\]: is of the workspace 'other', not of 'acme'",
         ),
         (
             lambda p: replace(p, events=(p.events[0].replace(b"pdf", b"PDF"), *p.events[1:])),
