@@ -219,6 +219,20 @@ class PostgresEventLog:
         parameters = {"streams": list(dict.fromkeys(streams)), "after": after, "limit": limit}
         return [to_event(row) for row in self._recorder.rows("streams", parameters)]
 
+    def told(self, stream: str) -> tuple[Sequence[Event], Disclosures]:
+        """Return the events of a stream with their private values, in one exchange and one snapshot."""
+        events: dict[int, Event] = {}
+        found: dict[UUID, dict[str, Disclosure]] = {}
+        with self._database.connection() as connection:
+            rows = connection.execute(QUERIES["told"], {"stream": stream}, binary=True).fetchall()
+        for *columns, field, salt, value, erased_by in rows:
+            row = EventRow.of(tuple(columns))
+            if row.id not in events:
+                events[row.id] = to_event(row)
+            if field is not None:
+                found.setdefault(row.event_id, {})[field] = Disclosure(salt, value, erased_by)
+        return list(events.values()), found
+
     def head(self, stream: str) -> tuple[int, bytes] | None:
         """Return the version and leaf hash of a stream's newest event."""
         row = self._row("head", {"stream": stream})

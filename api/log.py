@@ -5,12 +5,13 @@ Nothing is shown beyond the newest checkpoint that was signed. Entries show ever
 
 from dataclasses import dataclass
 
+from provenstore.adapters.publishing import Publisher
 from provenstore.api.checkpoints import sign
 from provenstore.api.services import Services
 from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json
 from provenstore.domain.checkpoint import Checkpoint
-from provenstore.domain.errors import InvalidInput, NotFound, Unavailable
+from provenstore.domain.errors import InvalidInput, Misconfigured, NotFound
 from provenstore.domain.event_types import format_time
 from provenstore.domain.proof_document import hashes_json
 from provenstore.domain.tile import FULL, EntryBundle, encode_entries, parse_path
@@ -42,10 +43,10 @@ def require_reader(services: Services, caller: Caller | None) -> None:
 
 
 def checkpoint(services: Services) -> SignedCheckpoint:
-    """Return the newest checkpoint; Unavailable before the first."""
+    """Return the newest checkpoint; NotFound before the first."""
     newest = services.proofs.newest()
     if newest is None:
-        raise Unavailable("no checkpoint has been signed yet; try again in a moment")
+        raise NotFound("no checkpoint has been signed yet")
     return newest
 
 
@@ -126,12 +127,26 @@ def clear_alarm(services: Services, caller: Caller, reason: str) -> dict[str, Js
     return {"size": cleared.head.size, "root": cleared.head.root.hex()}
 
 
-def rotate(services: Services, caller: Caller, *, retire: bool) -> dict[str, Json]:
-    """Sign with a new key beside the old one, or with `retire` with the new one alone; recorded before. Refused."""
+def publish(services: Services, caller: Caller, prefix: str | None, *, anew: bool) -> dict[str, Json]:
+    """Publish up to the newest checkpoint, under `prefix` or that of the settings; Refused, LogRewound."""
+    services.ledger.recorder.require(caller, _CHANGE, None)
+    under = services.settings.log_prefix if prefix is None else prefix
+    if under is None:
+        raise Misconfigured("name a prefix of the object store, or set PROVENSTORE_LOG_PREFIX")
+    newest = checkpoint(services)
+    published = Publisher(services.ledger.store, under, services.proofs).publish(newest.note, anew=anew)
+    return {"prefix": under, "size": newest.size, "written": published is not None}
+
+
+def rotate(services: Services, caller: Caller, *, retire: bool) -> tuple[str, ...]:
+    """Sign with a new key beside the old one, or with `retire` with the new one alone; return the verifier keys.
+
+    Recorded before. Refused where there is one already, or none, or keys come from the settings.
+    """
     services.ledger.recorder.require(caller, _CHANGE, None)
 
     def announce(verifiers: tuple[str, ...]) -> None:
         services.log_keeping.record_keys(caller, services.log_keys.origin, verifiers)
 
     (services.log_keys.retire if retire else services.log_keys.rotate)(announce)
-    return {"origin": services.log_keys.origin, "keys": list(keys(services))}
+    return keys(services)

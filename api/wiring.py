@@ -32,6 +32,7 @@ from provenstore.adapters.observed_store import ObservedStore
 from provenstore.adapters.running_postgres import OWNER
 from provenstore.api.checkpoints import LogWork, Signing
 from provenstore.api.permissions import permits
+from provenstore.api.publishing import Publishing
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings
 from provenstore.api.sweeper import Sweeper
@@ -97,12 +98,16 @@ def open_services(
         services = _assemble(settings, directory, log, runner=runner, clock=clock or SystemClock(), stack=stack)
         # Counts of merged refusals are recorded once nobody adds to them.
         stack.callback(_flush, services.ledger)
-        wakes = [services.runner.wake]
+        wakes = [services.runner.hint]
         if sweep:
             log_work = _log_work(services)
             log_work.start()
             stack.callback(log_work.stop)
             wakes.append(log_work.integrator.wake)
+            if settings.log_prefix is not None:
+                publishing = Publishing(services, settings.log_prefix, every=settings.checkpoint_interval)
+                publishing.start()
+                stack.callback(publishing.stop)
 
         def wake() -> None:
             for one in wakes:

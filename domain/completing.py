@@ -271,7 +271,8 @@ class Completing:
     ) -> File:
         """Record Stored; a SHA-256 that nobody computed over the whole object is only what somebody claims."""
         status: fe.Sha256Status = "verified" if verified else "claimed" if sha256 else "none"
-        leftovers = self._leftovers(self._recorder.file(file_id), info)
+        # What it asks of the file was said at the initiation and never changes.
+        leftovers = self._leftovers(self._recorder.file(file_id, recent=True), info)
         return self._recorder.change(
             caller,
             "file.upload",

@@ -21,14 +21,6 @@ class FileCommand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Initiate(FileCommand):
-    """Begin a file; everything in `data` was checked against category and workspace."""
-
-    data: e.UploadInitiated
-    private: dict[str, Json]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestCompletion(FileCommand):
     """Announce the digests of bytes that are at hand, before they are published."""
 
@@ -37,6 +29,18 @@ class RequestCompletion(FileCommand):
     md5: str | None
     parts: int | None = None
     etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Initiate(FileCommand):
+    """Begin a file; everything in `data` was checked against category and workspace.
+
+    `announcing` is what is announced in the same breath, where all bytes are at hand already.
+    """
+
+    data: e.UploadInitiated
+    private: dict[str, Json]
+    announcing: RequestCompletion | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from provenstore.domain.event_log import Guard, IdempotencyKey
 from provenstore.domain.file import File, file_stream
 from provenstore.domain.file_decisions import decide
 from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import SignedUrl
+from provenstore.domain.objects import Digests, SignedUrl
 from provenstore.domain.part_uploading import WRITE_URL_TTL
 from provenstore.domain.parts import MULTIPART_ABOVE, part_size_for
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
@@ -67,10 +67,19 @@ class Initiating:
 
     def initiate(self, caller: Caller, new: NewFile, key: IdempotencyKey | None = None) -> File:
         """Check everything that can be checked before a byte arrives, reserve the space, and record it."""
+        return self.begin(caller, new, key)[0]
+
+    def begin(
+        self, caller: Caller, new: NewFile, key: IdempotencyKey | None = None, at_hand: Digests | None = None
+    ) -> tuple[File, bool]:
+        """Do as `initiate`, and tell whether `key` had begun the file before.
+
+        Bytes `at_hand` are announced in the same append, so that whoever sees the file begun may publish them.
+        """
         recorder = self._recorder
         recorder.require(caller, "file.initiate", new.workspace)
         if key is not None and (known := recorder.log.recall(key)) is not None:
-            return recorder.file(UUID(known.events[0].stream.partition(":")[2]))
+            return recorder.file(UUID(known.events[0].stream.partition(":")[2])), True
         recent = True
         for _ in range(MAX_ATTEMPTS):
             file_id = recorder.entropy.event_id()
@@ -83,7 +92,9 @@ class Initiating:
                     raise
                 recent = False  # the category may have changed since this process last looked
                 continue
-            command = c.Initiate(by=caller.actor, now=now, data=data, private={**_private(new), **caller.client})
+            private = {**_private(new), **caller.client}
+            announcing = None if at_hand is None else _announcing(caller, now, at_hand)
+            command = c.Initiate(by=caller.actor, now=now, data=data, private=private, announcing=announcing)
             stream = file_stream(file_id)
             drafts = recorder.drafts(caller, stream, new.workspace, decide(None, command))
             policy = workspace_stream(new.workspace)
@@ -100,8 +111,8 @@ class Initiating:
                 recent = False
                 continue
             if appended.replayed:
-                return recorder.file(UUID(appended.events[0].stream.partition(":")[2]))
-            return recorder.advanced(None, drafts, appended)
+                return recorder.file(UUID(appended.events[0].stream.partition(":")[2])), True
+            return recorder.advanced(None, drafts, appended), False
         raise Conflict("the workspace keeps changing; try again")
 
     def _initiation(
@@ -194,6 +205,10 @@ class Initiating:
             sha256=declared.declared_sha256,
             md5=declared.declared_md5,
         )
+
+
+def _announcing(caller: Caller, now: datetime, found: Digests) -> c.RequestCompletion:
+    return c.RequestCompletion(by=caller.actor, now=now, size=found.size, sha256=found.sha256, md5=found.md5)
 
 
 def _require_size(size: int | None, category: Category) -> None:

@@ -31,6 +31,7 @@ from provenstore.domain.purging import Purging
 from provenstore.domain.reading import Reading
 from provenstore.domain.recorder import Recorder, erasures
 from provenstore.domain.skipping import Skipping
+from provenstore.domain.storing import Storing
 from provenstore.domain.uploading import Uploading
 from provenstore.domain.verifying import Verifying
 
@@ -61,7 +62,6 @@ class Ledger:
         self.clearing = Clearing(self.recorder, store, self.part_uploading, self.verifying)
         self.purging = Purging(self.recorder, store)
         self.reading = Reading(self.recorder, store)
-        self.skipping = Skipping(self.recorder)
         self.linking = Linking(self.recorder, store, self.reading, self.administration)
         # One method per command, each in the room where its way is described.
         self.create_workspace = self.administration.create_workspace
@@ -75,6 +75,7 @@ class Ledger:
         self.initiate = self.initiating.initiate
         self.write_url = self.initiating.write_url
         self.upload_content = self.uploading.upload_content
+        self.begin = Storing(self.recorder, store, self.initiating, self.uploading).begin
         self.part_urls = self.part_uploading.part_urls
         self.upload_part = self.part_uploading.upload_part
         self.parts = self.part_uploading.parts
@@ -96,7 +97,7 @@ class Ledger:
         self.record_search = self.reading.record_search
         self.filename = self.reading.filename
         self.certificate = self.reading.certificate
-        self.skip_event = self.skipping.skip
+        self.skip_event = Skipping(self.recorder).skip
         self.issue_link = self.linking.issue
         self.authenticate_link = self.linking.authenticate
 

@@ -94,8 +94,9 @@ class ObjectStore(Protocol):
         `size`, `sha256` or `md5` raise ContentMismatch (details: check, expected, actual). `confirm` is called once,
         when all bytes are safe and compared but not yet visible; if it raises, they never become visible.
         `if_absent` refuses with AlreadyExists if there is an object, even an equal one, and lets exactly one of
-        several writers win: at once where an object is there, otherwise after `confirm`. Where the capabilities say
-        that it is not atomic, writers at the same moment may all win; the last one's object stands, whole. Without
+        several writers win: at once where an object is there, or after `confirm`, which is certain only for what
+        comes in between and for a declared size within `single_put_size`. Where the capabilities say that it is not
+        atomic, writers at the same moment may all win; the last one's object stands, whole. Without
         `if_absent` the object is replaced as a whole.
         """
         ...

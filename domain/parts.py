@@ -18,6 +18,10 @@ from provenstore.domain.objects import PartRef
 MULTIPART_ABOVE = 10 * 1024**2
 """Bytes above which `auto` asks a bucket's client for parts: what fails then is repeated in part."""
 
+MAX_AT_HAND = 256 * 1024
+"""Bytes of a content that may come with the command that begins its file: it is held in memory, several times over
+where it came as text. Above this the cost of a second request no longer counts beside that of the bytes."""
+
 PART_SIZE = 10 * 1024**2
 """Bytes of a part unless there would be too many."""
 

@@ -14,12 +14,20 @@ Facts = tuple[Fact, ...]
 
 
 def initiate(file: File | None, command: c.Initiate) -> Facts:
-    """Begin a file that does not exist yet; an expiry lies in the future."""
+    """Begin a file that does not exist yet; an expiry lies in the future.
+
+    With the bytes at hand their completion is announced together with it, under the rules of `request_completion`.
+    """
     if file is not None:
         raise WrongState("the file exists already")
     if command.data.expires_at is not None and command.data.expires_at <= command.now:
         raise InvalidInput("expires_at", "lies in the past")
-    return (Fact(command.data, command.private),)
+    begun = Fact(command.data, command.private)
+    if command.announcing is None:
+        return (begun,)
+    if mismatch := _mismatch(command.data, command.announcing):
+        raise mismatch
+    return (begun, _announcement(command.announcing, reserved=command.data.reserved))
 
 
 def open_multipart(file: File, command: c.OpenMultipart) -> Facts:
@@ -44,21 +52,27 @@ def request_completion(file: File, command: c.RequestCompletion) -> Facts:
         raise WrongState("another upload of this file is being completed")
     if mismatch := declared_mismatch(file, command):
         raise mismatch
-    extra = max(0, command.size - file.reserved)
+    return (_announcement(command, reserved=file.reserved),)
+
+
+def _announcement(command: c.RequestCompletion, *, reserved: int) -> Fact:
     data = e.CompletionRequested(
         size=command.size,
         sha256=command.sha256,
         md5=command.md5,
         parts=command.parts,
-        quota_bytes=extra,
+        quota_bytes=max(0, command.size - reserved),
         etag=command.etag,
     )
-    return (Fact(data, decision="quota-reserved/1"),)
+    return Fact(data, decision="quota-reserved/1")
 
 
 def declared_mismatch(file: File, found: c.RequestCompletion | c.RecordStored) -> Refused | None:
     """Return what contradicts the client's declaration, or None."""
-    declared = file.initiated
+    return _mismatch(file.initiated, found)
+
+
+def _mismatch(declared: e.UploadInitiated, found: c.RequestCompletion | c.RecordStored) -> Refused | None:
     if found.size > declared.max_size:
         return ContentTooLarge(f"the content is larger than {declared.max_size:,} bytes", limit=declared.max_size)
     pairs = (

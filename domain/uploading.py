@@ -25,7 +25,7 @@ from provenstore.domain.errors import (
 )
 from provenstore.domain.file import File
 from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import Digests
+from provenstore.domain.objects import Digests, ObjectInfo
 from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.upload_decisions import require_open
 
@@ -83,12 +83,16 @@ class Uploading:
                 # An attempt before this one published an object and died before it could say so. If its bytes are
                 # these, they are stored; if not, they are in nobody's name.
                 if not announced:
-                    announce(_digests(body, declared.max_size))
-                return self._adopt(caller, file_id)
+                    announce(digests_of(body, declared.max_size))
+                return self.adopt(caller, file_id)
         except (ContentMismatch, ContentTooLarge) as refusal:
             if not announced:
                 self._completing.record_failure(caller, file_id, "arriving", refusal)
             raise
+        return self.published(caller, file_id, info)
+
+    def published(self, caller: Caller, file_id: UUID, info: ObjectInfo) -> File:
+        """Record Stored for an object that was announced and published; WrongState if the upload was given up."""
         try:
             return self._completing.record_stored(
                 caller, file_id, info, sha256=info.sha256, verified=info.sha256 is not None
@@ -97,7 +101,8 @@ class Uploading:
             self._take_back(file_id)
             raise
 
-    def _adopt(self, caller: Caller, file_id: UUID) -> File:
+    def adopt(self, caller: Caller, file_id: UUID) -> File:
+        """Settle an announcement in whose place an object was found; ContentMismatch if it was another one."""
         file = self._completing.finish(caller, file_id)
         if file.status != "stored":
             raise ContentMismatch("the object in the file's place was not the announced one; upload again")
@@ -113,9 +118,10 @@ class Uploading:
                 self._store.delete(file.path, version=version.version_id)
 
     def _announce(self, caller: Caller, file: File, found: Digests) -> None:
-        category = self._recorder.workspace(file.workspace).category(file.initiated.category)
-        if found.size == 0 and not category.allow_empty:
-            raise InvalidInput("size", f"is 0, which category {category.name} does not take")
+        if found.size == 0:
+            category = self._recorder.workspace(file.workspace).category(file.initiated.category)
+            if not category.allow_empty:
+                raise InvalidInput("size", f"is 0, which category {category.name} does not take")
         self._recorder.change(
             caller,
             "file.upload",
@@ -126,7 +132,7 @@ class Uploading:
         )
 
 
-def _digests(body: Iterable[bytes], max_size: int) -> Digests:
+def digests_of(body: Iterable[bytes], max_size: int) -> Digests:
     """Read a body to its end, keeping nothing but its digests."""
     sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     for chunk in body:

@@ -24,6 +24,13 @@ from provenstore.projections.worker import Connect, Worker, win
 POLL: Final = 0.1
 """Seconds between two looks at a log that had nothing new; `wake()` ends the wait."""
 
+GATHER: Final = 0.2
+"""Least seconds from one batch to the next while events come singly and no reader waits: a batch of three events costs
+as much as one of fifty, in processor time that the commands need."""
+
+FEW: Final = 100
+"""Events of a batch that was worth its cost; after it the next one is taken at once."""
+
 TAKEOVER: Final = 0.5
 """Seconds between two attempts of a waiting runner to take the lead."""
 
@@ -39,6 +46,7 @@ class Runner(Worker):
         *,
         poll: float = POLL,
         takeover: float = TAKEOVER,
+        gather: float = GATHER,
         batch: int = MAX_BATCH,
         decided: Callable[[], Skips] = no_skips,
     ) -> None:
@@ -46,7 +54,8 @@ class Runner(Worker):
         super().__init__("projections", connect)
         self._projections = {projection.name: projection for projection in projections}
         self._folding = Folding(log, self._projections, decided, batch)
-        self._poll, self._takeover = poll, takeover
+        self._poll, self._takeover, self._gather = poll, takeover, gather
+        self._asked = threading.Event()
         self._led: set[str] = set()
         self._leading = threading.Event()
         self._prepared = False
@@ -56,6 +65,15 @@ class Runner(Worker):
         """Whether this runner is the active one for any read model, as far as it knows."""
         return self._leading.is_set()
 
+    def wake(self) -> None:
+        """Look at the log now: a reader waits."""
+        self._asked.set()
+        super().wake()
+
+    def hint(self) -> None:
+        """Look at the log soon: there is something new, which may have company in a moment."""
+        self.news.set()
+
     def work(self, connection: psycopg.Connection[Any]) -> None:
         """Fold what this process leads; what it does not lead it tries to."""
         # A newer release may come while this one runs: its read models are left to it then.
@@ -64,12 +82,21 @@ class Runner(Worker):
         next_attempt = 0.0
         while not self.stopping.is_set():
             self.news.clear()
+            self._asked.clear()
             if len(self._led) < len(self._projections) and time.monotonic() >= next_attempt:
                 self._take_lead(connection)
                 next_attempt = time.monotonic() + self._takeover
-            moved = self._led and self._folding.step(connection, self._standing(places(connection)))
+            begun, standing = time.monotonic(), self._standing(places(connection)) if self._led else []
+            moved = self._folding.step(connection, standing)
             if not moved:
                 self.wait(self._poll if self._led else self._takeover)
+            elif all(moved[place.name] - place.position < FEW for place in standing if place.name in moved):
+                self._rest(begun + self._gather)
+
+    def _rest(self, until: float) -> None:
+        """Let events gather until that moment; a reader who waits ends it, and so does `stop`."""
+        if not self.stopping.is_set():
+            self._asked.wait(max(0.0, until - time.monotonic()))
 
     def ended(self) -> None:
         """Lead nothing any more: the locks are gone with the connection."""

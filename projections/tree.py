@@ -19,11 +19,20 @@ from provenstore.domain.merkle import leaf_hash
 from provenstore.domain.tile import FULL, TileKey
 from provenstore.domain.tiled_tree import Edge, edge
 from provenstore.projections.queries import queries
-from provenstore.projections.runner import POLL, TAKEOVER
 from provenstore.projections.worker import Connect, Worker, win
 
 STRETCH: Final = 4_096
 """Rows of one transaction: large enough that its commit costs little, small enough that it is soon over."""
+
+POLL: Final = 0.5
+"""Seconds between two looks at a log that had nothing new; `wake()` ends the wait."""
+
+GATHER: Final = 0.2
+"""Seconds for which a tree that has it all lets events gather: each stretch rewrites the tiles at the edge, and nobody
+needs a leaf before the next checkpoint."""
+
+TAKEOVER: Final = 0.5
+"""Seconds between two attempts of a waiting integrator to take the lead."""
 
 _CHUNK: Final = 256
 """Rows in memory at once; of the largest events these are 16 MiB."""
@@ -194,11 +203,17 @@ class Integrator(Worker):
     """Grows the tree until it is stopped. Any number of processes may run one: those that do not lead wait."""
 
     def __init__(
-        self, connect: Connect, *, poll: float = POLL, takeover: float = TAKEOVER, stretch: int = STRETCH
+        self,
+        connect: Connect,
+        *,
+        poll: float = POLL,
+        gather: float = GATHER,
+        takeover: float = TAKEOVER,
+        stretch: int = STRETCH,
     ) -> None:
         """Look at the log every `poll` seconds, and for the lead every `takeover`; `wake` ends the wait."""
         super().__init__("tree", connect)
-        self._poll, self._takeover, self._stretch = poll, takeover, stretch
+        self._poll, self._gather, self._takeover, self._stretch = poll, gather, takeover, stretch
         self._parked_at: object = None
 
     def work(self, connection: psycopg.Connection[Any]) -> None:
@@ -220,8 +235,11 @@ class Integrator(Worker):
                     grow(connection, growing, self._stretch)
                     go_on(connection)
                     self._parked_at = None
-                if not grow(connection, growing, self._stretch):
+                taken = grow(connection, growing, self._stretch)
+                if not taken:
                     self.wait(self._poll)
+                elif taken < self._stretch:
+                    self.stopping.wait(self._gather)
             except Outgrown:
                 growing = None
             except IntegrityViolated as fault:

@@ -45,7 +45,7 @@ class Worker(ABC):
     def stop(self) -> None:
         """Finish the batch at hand, give all locks up and return."""
         self.stopping.set()
-        self.news.set()
+        self.wake()
         if self._thread.ident is not None:
             self._thread.join()
 

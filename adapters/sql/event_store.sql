@@ -66,6 +66,14 @@ from unnest(%(streams)s::text[]) s (stream) cross join lateral (
 ) e
 order by e.position limit %(limit)s;
 
+-- name: told
+-- A stream's events, each beside its private values, in one snapshot; one row for an event without any.
+select e.position, e.id, e.stream, e.version, e.workspace, e.number, e.type, greatest('0001-01-02', least('9999-12-30', e.time)) as time, e.leaf, e.state,
+    p.field, p.salt, p.value, p.erased_by
+from provenstore.event e left join provenstore.private_value p on p.event_id = e.id
+where e.stream = %(stream)s
+order by e.version;
+
 -- name: log
 -- The log from a position on.
 select position, id, stream, version, workspace, number, type, greatest('0001-01-02', least('9999-12-30', time)) as time, leaf, state

@@ -6,6 +6,7 @@ import typer
 
 from provenstore.api.cli import text
 from provenstore.api.cli.custody import Document
+from provenstore.api.cli.log import register_rotation
 from provenstore.api.cli.options import KeyId, Reason, instant, one_of
 from provenstore.api.cli.session import Session, command
 
@@ -18,9 +19,10 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     workspace, keys = (typer.Typer(no_args_is_help=True) for _ in range(2))
     app.add_typer(workspace, name="workspace", help="Workspaces (tenants), their quota and purge policy.")
-    app.add_typer(keys, name="keys", help="API keys.")
+    app.add_typer(keys, name="keys", help="API keys, and the keys that sign the log.")
     _register_workspaces(workspace)
     _register_keys(keys)
+    register_rotation(keys)
 
 
 def _register_workspaces(app: typer.Typer) -> None:

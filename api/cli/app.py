@@ -15,6 +15,7 @@ from provenstore.api.cli import (
     jobs,
     keeping,
     link,
+    log,
     maintenance,
     operations,
     projections,
@@ -71,6 +72,7 @@ for part in (
     jobs,
     operations,
     projections,
+    log,
     bucket,
 ):
     part.register(app)

@@ -18,7 +18,10 @@ class Custody(Protocol):
     """The acts that commands are made of; `provenstore.api.client.Client` describes each."""
 
     def initiate(self, new: Document, key: str | None = None) -> Document:
-        """Begin a file; answers {"file", "upload"}. The same again under the same `key` answers the same file."""
+        """Begin a file; answers {"file", "upload", "replayed"}; with "content" (in Base64) it is stored at once.
+
+        The same again under the same `key` answers the same file, "replayed".
+        """
 
     def upload(self, file_id: str, body: Iterable[bytes], *, size: int | None, media_type: str) -> Document:
         """Send the whole content, which finishes the file; answers File."""
@@ -150,3 +153,9 @@ class Custody(Protocol):
 
     def revoke_key(self, key_id: str, reason: str | None) -> None:
         """Revoke a key."""
+
+    def log(self) -> Document:
+        """Answer how log, tree and checkpoints stand."""
+
+    def log_resource(self, path: str) -> bytes:
+        """Return what stands at `checkpoint`, `keys` or `tile/…` below the log, as it is."""

@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -19,7 +20,7 @@ import structlog
 from pydantic import ValidationError
 
 from provenstore.adapters.request_ids import REQUEST
-from provenstore.api import audit, jobs, operations, projections, usage, views
+from provenstore.api import audit, jobs, log, operations, projections, usage, views
 from provenstore.api.cli.custody import Decision, Document, ProjectionAct
 from provenstore.api.http import bodies
 from provenstore.api.services import Services
@@ -31,7 +32,6 @@ from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import InvalidInput, PreconditionFailed
 from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.file import File
-from provenstore.domain.initiating import NewFile
 from provenstore.projections.file_fold import fold_file
 from provenstore.projections.file_query import FileFilter
 from provenstore.projections.file_row import View
@@ -75,12 +75,11 @@ class Direct:
     def initiate(self, new: Document, key: str | None = None) -> Document:
         """Begin a file; there is no URL to send its bytes to, so "upload" names only the method."""
         body = _parse(bodies.NewFileBody, new)
-        fields = body.model_dump(exclude={"upload", "related"})
-        fields["related"] = tuple(one.model_dump() for one in body.related)
         named = None if key is None else IdempotencyKey(self._caller.principal, key, _fingerprint(new))
         way: Literal["api", "multipart"] = "multipart" if body.upload == "multipart" else "api"
-        file = self._ledger.initiate(self._caller, NewFile(**fields, upload=way), named)
-        return {"file": self._file(file), "upload": {"method": file.initiated.upload}}
+        begun = self._ledger.begin(self._caller, replace(body.new_file(), upload=way), body.content, named)
+        upload = None if begun.at_hand else {"method": begun.file.initiated.upload}
+        return {"file": self._file(begun.file), "upload": upload, "replayed": begun.replayed}
 
     def upload(self, file_id: str, body: Iterable[bytes], *, size: int | None, media_type: str) -> Document:
         """Store the whole content; the media type is the declared one, and only HTTP has to say it again."""
@@ -342,6 +341,35 @@ class Direct:
     def revoke_key(self, key_id: str, reason: str | None) -> None:
         """Revoke a key."""
         self._ledger.revoke_key(self._caller, UUID(key_id), reason)
+
+    # -- the log -------------------------------------------------------------------------------------------
+
+    def log(self) -> Document:
+        """Say how the log stands."""
+        return log.status(self._services, self._caller)
+
+    def log_resource(self, path: str) -> bytes:
+        """Return a part of the log as others see it; a checkpoint over all that is recorded by now."""
+        match path:
+            case "checkpoint":
+                log.bring_up(self._services)
+                return log.checkpoint(self._services).note
+            case "keys":
+                return "".join(f"{key}\n" for key in log.keys(self._services)).encode()
+        return log.resource(self._services, path).content
+
+    def clear_log_alarm(self, reason: str) -> Document:
+        """Let checkpoints be signed again."""
+        return log.clear_alarm(self._services, self._caller, reason)
+
+    def publish_log(self, prefix: str | None, *, anew: bool) -> Document:
+        """Publish all that is recorded by now."""
+        log.bring_up(self._services)
+        return log.publish(self._services, self._caller, prefix, anew=anew)
+
+    def rotate_log_keys(self, *, retire: bool) -> tuple[str, ...]:
+        """Let one key follow another."""
+        return log.rotate(self._services, self._caller, retire=retire)
 
     # -- the rest ------------------------------------------------------------------------------------------
 

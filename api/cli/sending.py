@@ -6,9 +6,11 @@ The SHA-256 is declared before a byte is sent, so what is stored is what was rea
 
  1. The file is read and hashed. A crash here, or before, leaves nothing.
  2. It is begun. Crash: the next run finds it initiated, and sends it; or it expires within a day.
- 3. It is sent, a large file in parts. Crash, or a lost answer: the next run finds it stored, or sends what is missing.
+ 3. It is sent: a small file by the request that begins it, a large one in parts. Crash, or a lost answer: the next run
+    finds it stored, or sends what is missing.
 """
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -17,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Event
 from typing import BinaryIO, Final
+from uuid import uuid4
 
 from provenstore.api.cli.crew import Interrupted
 from provenstore.api.cli.custody import Custody, Document
@@ -43,6 +46,10 @@ DEFAULT_WORKSPACE: Final = "default"
 
 PATH: Final = "path"
 """Key of the metadata value that says where in its folder a file was; private, as all metadata."""
+
+AT_ONCE: Final = 32 * 1024
+"""Bytes that go with the request that begins their file: a file that is stored already is sent in vain, and up to this
+that costs less than a second request for each that is not."""
 
 ATTEMPTS: Final = 4
 PATIENCE: Final = 60.0
@@ -105,11 +112,14 @@ class Sender:
         size, sha256, content = self._read(file)
         way = "multipart" if size > MULTIPART_ABOVE else "api"
         new = {**new, "size": size, "sha256": sha256, "upload": way}
-        begun = self._begin(new, None if self.wishes.again else _name(new, source))
-        sent = begun["status"] != "stored"
-        if sent and way == "multipart":
+        name = None if self.wishes.again else _name(new, source)
+        at_hand = content if size <= AT_ONCE else None
+        begun, sent = self._begin(new, name, at_hand)
+        if begun["status"] == "stored":
+            advance(size if sent else 0)
+        elif way == "multipart":
             begun = self._send_parts(begun, file, advance)
-        elif sent:
+        else:
             begun = self._send(begun, file, content, advance)
         if (begun["size"], begun["sha256"]) != (size, sha256):
             raise IntegrityViolated(f"file {begun['id']} was recorded with other bytes than were read here")
@@ -120,7 +130,7 @@ class Sender:
     def stream(self, chunks: Iterator[bytes], new: Document, advance: Advance) -> Stored:
         """Store what can be read only once, such as stdin; what is interrupted is given up."""
         body = Hashed(chunks, advance)
-        begun = self._initiate(new, None)
+        begun = self._initiate(new, None)["file"]
         try:
             file = self.custody.upload(begun["id"], body, size=None, media_type=begun["media_type"])
         except BaseException as error:
@@ -158,16 +168,29 @@ class Sender:
 
     # -- 2: beginning --------------------------------------------------------------------------------------
 
-    def _begin(self, new: Document, name: str | None) -> Document:
-        """Return the file of this name: a new one, one that is unfinished, or one that is stored.
+    def _begin(self, new: Document, name: str | None, content: bytes | None) -> tuple[Document, bool]:
+        """Return the file of this name, and whether it was not stored before: a new one, or one that is unfinished.
 
-        One that was given up, deleted or purged is history; the name of its successor follows from its id.
+        One that was given up, deleted or purged is history; the name of its successor follows from its id. With
+        `content` the file is stored by the same request.
         """
         while True:
-            file = self._initiate(new, name)
+            answer = self._initiate(new, name) if content is None else self._store_at_once(new, name, content)
+            file: Document = answer["file"]
             if name is None or file["status"] in {"initiated", "stored"}:
-                return file
+                return file, file["status"] != "stored" or not answer["replayed"]
             name = _digest(name, file["id"])
+
+    def _store_at_once(self, new: Document, name: str | None, content: bytes) -> Document:
+        """Begin the file with its content, until it is stored; under one name, so that it cannot be stored twice."""
+        import stamina
+
+        said = {**new, "content": base64.b64encode(content).decode("ascii")}
+        name = name or f"put-{uuid4()}"
+        for attempt in stamina.retry_context(on=_may_pass, attempts=ATTEMPTS, timeout=PATIENCE, wait_max=5.0):
+            with attempt:
+                return self._initiate(said, name)
+        raise Unavailable  # unreachable: the last attempt returns or raises
 
     def _initiate(self, new: Document, name: str | None) -> Document:
         """Begin the file; on a data directory the default workspace is made if it is not there yet.
@@ -175,14 +198,13 @@ class Sender:
         No other is: a mistyped name would be a tenant for ever.
         """
         try:
-            file: Document = self.custody.initiate(new, name)["file"]
+            return self.custody.initiate(new, name)
         except NotFound:
             if not self.wishes.makes_workspace or new["workspace"] != DEFAULT_WORKSPACE:
                 raise
             with contextlib.suppress(AlreadyExists):
                 self.custody.create_workspace({"id": new["workspace"]})
-            file = self.custody.initiate(new, name)["file"]
-        return file
+            return self.custody.initiate(new, name)
 
     # -- 3: sending ----------------------------------------------------------------------------------------
 

@@ -43,8 +43,11 @@ class Client:
     # -- content -------------------------------------------------------------------------------------------
 
     def initiate(self, new: Document, key: str | None = None) -> Document:
-        """Begin a file; answers {"file", "upload"}. The same again under the same `key` answers the same file."""
-        return self._http.post("/v1/files", new, key)
+        """Begin a file; answers {"file", "upload", "replayed"}; with "content" (in Base64) it is stored at once.
+
+        The same again under the same `key` answers the same file, "replayed".
+        """
+        return self._http.begin("/v1/files", new, key)
 
     def upload(self, file_id: str, body: Iterable[bytes], *, size: int | None, media_type: str) -> Document:
         """Send the whole content, which finishes the file; answers File."""
@@ -264,6 +267,16 @@ class Client:
     def revoke_key(self, key_id: str, reason: str | None) -> None:
         """Revoke a key."""
         self._http.send("DELETE", f"/v1/keys/{_segment(key_id)}{_query(reason)}")
+
+    # -- the log -------------------------------------------------------------------------------------------
+
+    def log(self) -> Document:
+        """Answer how log, tree and checkpoints stand."""
+        return self._http.get("/v1/log")
+
+    def log_resource(self, path: str) -> bytes:
+        """Return what stands at `checkpoint`, `keys` or `tile/…` below the log, as it is."""
+        return self._http.content(f"/log/{path}")
 
 
 def _projection(name: str, *below: str) -> str:

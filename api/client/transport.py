@@ -5,7 +5,7 @@ was sent, or if the server answers the repetition as it answered the first.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -30,6 +30,12 @@ Document = dict[str, Any]
 
 POSITION = "Provenstore-Position"
 """Header of an answer: the position of the log that it has seen."""
+
+REPLAYED = "Idempotency-Replayed"
+"""Header of an answer: `true` where an earlier request under the same idempotency key had done everything."""
+
+Read = Callable[[httpx.Response], Document]
+"""What makes a document of a successful answer."""
 
 ATTEMPTS = 3
 PATIENCE = 20.0
@@ -96,12 +102,23 @@ class Transport:
         """Act, under this idempotency key or one of its own, so that a repetition cannot act twice."""
         return self._act("POST", path, body, key)
 
+    def begin(self, path: str, body: Document, key: str | None = None) -> Document:
+        """Do as `post`, and answer in "replayed" whether an earlier request under this key had done everything."""
+
+        def read(response: httpx.Response) -> Document:
+            return {**_document(response), "replayed": response.headers.get(REPLAYED) == "true"}
+
+        return self._act("POST", path, body, key, read)
+
     def patch(self, path: str, body: Document) -> Document:
         """Change, under an idempotency key as `post` does."""
         return self._act("PATCH", path, body)
 
-    def _act(self, method: str, path: str, body: Document, key: str | None = None) -> Document:
-        return self._ask(method, path, body=body, headers={"Idempotency-Key": key or str(uuid4())}, repeatable=True)
+    def _act(
+        self, method: str, path: str, body: Document, key: str | None = None, read: Read | None = None
+    ) -> Document:
+        headers = {"Idempotency-Key": key or str(uuid4())}
+        return self._ask(method, path, body=body, headers=headers, repeatable=True, read=read)
 
     def send(self, method: str, path: str, body: Document | None = None) -> Document:
         """Act once: sent again only if the first attempt never reached the server."""
@@ -123,6 +140,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
         silence: float | None = None,
+        read: Read | None = None,
     ) -> Document:
         def again(error: Exception) -> bool | float:
             return _again(error, repeatable=repeatable)
@@ -134,7 +152,7 @@ class Transport:
                 self._translated(),
                 self.exchange(method, path, params=params, body=body, headers=headers, timeout=timeout) as r,
             ):
-                return _document(r)
+                return (read or _document)(r)
         raise Unavailable  # unreachable: the last attempt returns or raises
 
     @contextmanager
@@ -179,6 +197,17 @@ class Transport:
         request = {"content": iter(body), "headers": headers, "timeout": timeout}
         with self._translated(), self.exchange("PUT", path, **request) as response:
             return _document(response)
+
+    def content(self, path: str) -> bytes:
+        """Read what is small and is no JSON; repeated where the server is busy or the connection breaks."""
+
+        def again(error: Exception) -> bool | float:
+            return _again(error, repeatable=True)
+
+        for attempt in stamina.retry_context(on=again, attempts=ATTEMPTS, timeout=None):
+            with attempt, self._translated(), self.exchange("GET", path, headers={"Accept": "*/*"}) as response:
+                return response.read()
+        raise Unavailable  # unreachable: the last attempt returns or raises
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -13,11 +13,16 @@ from provenstore.api.services import Services
 from provenstore.domain.caller import Caller
 from provenstore.domain.file import File
 from provenstore.domain.reading import History
+from provenstore.domain.storing import Begun
 from provenstore.projections.file_fold import fold_file
 from provenstore.projections.file_row import FileRow, View
 
 POSITION = "Provenstore-Position"
 """The newest event that an answer knows of: what a reader of lists waits for as `min_position`."""
+
+
+REPLAYED = "Idempotency-Replayed"
+"""`true` where nothing was done, since an earlier request under the same idempotency key had done it."""
 
 
 def base_url(request: Request, services: Services) -> str:
@@ -50,13 +55,17 @@ def file_view(services: Services, caller: Caller, file_id: UUID, view: View, if_
     return JSONResponse(views.file_json(row), headers=headers)
 
 
-def upload_answer(request: Request, services: Services, caller: Caller, file: File) -> Response:
-    """Return a file just initiated and how to send its bytes."""
+def begun_answer(request: Request, services: Services, caller: Caller, begun: Begun) -> Response:
+    """Return a file just initiated and how to send its bytes, or just stored."""
+    file = begun.file
     lifecycle = services.ledger.lifecycle(caller, file.id)
     row = views.row_of(lifecycle)
     base = base_url(request, services)
-    content = {"file": views.file_json(row), "upload": views.upload_json(_way(base, services, file))}
+    way = None if begun.at_hand else views.upload_json(_way(base, services, file))
+    content = {"file": views.file_json(row), "upload": way}
     headers = {**_headers(row, lifecycle), "Location": f"{base}/v1/files/{file.id}"}
+    if begun.replayed:
+        headers[REPLAYED] = "true"
     return JSONResponse(content, 201, headers)
 
 

@@ -26,8 +26,8 @@ _TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)
 _NO_TRACE = "0" * 32
 
 
-def services_of(request: Request) -> Services:
-    """Return what the lifespan has opened."""
+async def services_of(request: Request) -> Services:
+    """Return what the lifespan has opened. On the loop: a plain function would be sent to a thread for each request."""
     return cast(Services, request.app.state.services)
 
 

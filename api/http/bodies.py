@@ -1,17 +1,30 @@
 """What requests may say: one closed model per body. Shapes only; limits that have a reason stand in the domain."""
 
+import base64
+import binascii
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+)
 
 from provenstore.domain import file_events as fe
 from provenstore.domain import workspace_events as we
 from provenstore.domain.canonical import MAX_INTEGER
+from provenstore.domain.initiating import NewFile
 from provenstore.domain.merkle import MAX_SIZE
 from provenstore.domain.objects import PartRef
+from provenstore.domain.parts import MAX_AT_HAND
 from provenstore.domain.store_call import Outcome as CallOutcome
 from provenstore.domain.store_call import StoreAct
 from provenstore.projections.audit_query import Outcome
@@ -42,6 +55,16 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _bytes(value: Any) -> Any:
+    """Read Base64 (RFC 4648 §4) strictly: what is skipped in silence would be missing from the content."""
+    if not isinstance(value, str):
+        raise ValueError("is not a text in Base64")
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("is not Base64") from None
+
+
 Time = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_in_range)]
 PartNumber = Annotated[int, BeforeValidator(_plain)]
 AskedAction = Literal[
@@ -53,6 +76,11 @@ AskedAction = Literal[
 Count = Annotated[int, Field(strict=True, ge=0, le=MAX_INTEGER)]
 Text = Annotated[str, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
+Base64 = Annotated[
+    bytes,
+    BeforeValidator(_bytes),
+    WithJsonSchema({"type": "string", "contentEncoding": "base64", "maxLength": -(-MAX_AT_HAND // 3) * 4}),
+]
 
 
 class Body(BaseModel):
@@ -73,7 +101,7 @@ class RelatedBody(Body):
 
 
 class NewFileBody(Body):
-    """Initiates an upload."""
+    """Initiates an upload, or stores a small file at once: `content` is all of it, in Base64, at most 256 KiB."""
 
     workspace: Text
     filename: Text
@@ -90,6 +118,15 @@ class NewFileBody(Body):
     metadata: dict[str, Text] = Field(default_factory=dict)
     placement: dict[str, Text] = Field(default_factory=dict)
     expires_at: Time | None = None
+    content: Base64 | None = Field(default=None, repr=False)
+
+    def new_file(self) -> NewFile:
+        """Return what is said about the file, without its content."""
+        said = self.sent()
+        said.pop("content", None)
+        if "related" in said:
+            said["related"] = tuple(one.model_dump() for one in self.related)
+        return NewFile(**said)
 
 
 class PartsBody(Body):

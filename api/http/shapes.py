@@ -147,10 +147,10 @@ class PartUrls(Shape):
 
 
 class Initiated(Shape):
-    """A file and how to send its bytes."""
+    """A file and how to send its bytes; null if they came with the request."""
 
     file: File
-    upload: Upload
+    upload: Upload | None
 
 
 class Files(Shape):

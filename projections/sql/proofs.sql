@@ -39,3 +39,7 @@ WHERE note IS NOT NULL AND size > %(after)s ORDER BY size LIMIT %(limit)s;
 -- Exact bytes of a stretch of the log.
 SELECT position, state FROM provenstore.event
 WHERE position > %(after)s AND position <= %(upto)s ORDER BY position;
+
+-- name: alive
+-- Nothing, on a session that still is.
+SELECT;

@@ -62,6 +62,11 @@ def used(tenant: Tenant) -> tuple[int, int]:
         ({"upload": "pigeon"}, "upload", "multipart"),
         ({"placement": {"site": "x"}}, "placement", "does not use"),
         ({"colour": "red"}, "colour", "not a field"),
+        ({"content": "AA=A"}, "content", "Base64"),
+        ({"content": "QUJD\n"}, "content", "Base64"),
+        ({"content": "\u00e4"}, "content", "Base64"),
+        ({"content": 5}, "content", "Base64"),
+        ({"content": "QUJD", "upload": "presigned"}, "upload", "has come already"),
     ],
 )
 def test_initiation_refused(tenant: Tenant, said: dict[str, Any], field: str, words: str) -> None:

@@ -1,7 +1,10 @@
 """A file's life over HTTP, route by route, and what its history says afterwards."""
 
+import base64
+import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -37,6 +40,22 @@ def test_content_finishes_the_file(tenant: Tenant) -> None:
     assert tuple(answer.json()[name] for name in ("status", "size", "sha256_status")) == ("stored", 5, "verified")
     assert answer.headers["ETag"] == '"v3"'
     assert answer.json()["sha256"] == "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+
+
+def test_small_file_in_one_request(tenant: Tenant) -> None:
+    """Stored, and answered as any other; there is nothing left to send. Again under its key it is the same file."""
+    service = tenant.client("service")
+    service.headers["Idempotency-Key"] = str(uuid4())
+    first, second = (tenant.new(service, content=base64.b64encode(b"%PDF-1.7").decode()) for _ in range(2))
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json() == second.json()
+    file = first.json()["file"]
+    assert (file["status"], file["size"], file["sha256_status"]) == ("stored", 8, "verified")
+    assert file["sha256"] == hashlib.sha256(b"%PDF-1.7").hexdigest()
+    assert first.json()["upload"] is None
+    assert [answer.headers.get("Idempotency-Replayed") for answer in (first, second)] == [None, "true"]
+    assert service.get(f"/v1/files/{file['id']}/content").content == b"%PDF-1.7"
+    assert tenant.types(file["id"]) == ["upload_initiated", "completion_requested", "stored", "accessed"]
 
 
 def test_full_view_counts(tenant: Tenant) -> None:

@@ -1,5 +1,6 @@
 """What is interrupted: every command of a file's life, how a client sends it, and what it amounts to."""
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -33,6 +34,8 @@ class Act:
     """Whether the client may send it once more under the same idempotency key, and be answered 2xx."""
     once: bool = True
     """Whether sending it again is no act of its own, so that it stands in the log once."""
+    leaves: str | None = None
+    """The status in which it may leave a file that nobody goes on with, other than `begins`."""
 
 
 # -- how clients send things -------------------------------------------------------------------------------
@@ -54,6 +57,11 @@ def initiate(server: Killable, name: str, **said: object) -> httpx.Response:
         **said,
     }
     return server.call("service", "POST", "/v1/files", headers={"Idempotency-Key": name}, json=body)
+
+
+def store_at_once(server: Killable, name: str) -> httpx.Response:
+    """Begin a file of this name with its content."""
+    return initiate(server, name, content=base64.b64encode(CONTENT).decode("ascii"))
 
 
 def upload(server: Killable, file: str) -> httpx.Response:
@@ -142,6 +150,15 @@ ACTS = {
         records=("upload_initiated",),
         begins="none",
         ends="initiated",
+    ),
+    "store at once": Act(
+        prepare=a_name,
+        command=store_at_once,
+        effects=(*APPEND, "store.put:before", "store.put:after", *APPEND),
+        records=("stored",),
+        begins="none",
+        ends="stored",
+        leaves="initiated",
     ),
     "upload": Act(
         prepare=initiated,

@@ -129,7 +129,7 @@ def _outcome(services: Services, victim: Victim) -> str:
         return "as if never asked for" if whole else f"{victim}: {status} after {dict(recorded)}"
     if status == act.ends and set(counts) == {1}:
         return "done"
-    if status == act.begins and set(counts) == {0} and not victim.told:
+    if status in {act.begins, act.leaves} and set(counts) == {0} and not victim.told:
         return "as if never asked for"
     return f"{victim}: {status} after {dict(recorded)}"
 

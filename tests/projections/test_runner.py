@@ -25,7 +25,7 @@ from provenstore.projections.file_row import FileRow
 from provenstore.projections.listener import Listener
 from provenstore.projections.positions import Positions, prepare
 from provenstore.projections.queries import queries
-from provenstore.projections.runner import Runner
+from provenstore.projections.runner import FEW, Runner
 from read_models import PATIENCE, build, building, ended, place, running, until
 from shelf import found, one_by_one, rows
 from tally import Tally
@@ -48,6 +48,28 @@ def test_events_are_folded_as_they_come(connect: Connect, runner_pool: Pool) -> 
         assert found(runner_pool)[0] == "new"
         assert runner.alive
     assert not (runner.alive or runner.leading)
+
+
+def test_events_that_come_singly_are_folded_together(connect: Connect, runner_pool: Pool) -> None:
+    """After a small batch the next one waits for company, whatever is hinted; a reader who waits has it at once."""
+    log = story(1)
+    positions = Positions(runner_pool)
+    with running(log, connect, poll=0.01, gather=3600) as runner:
+        until(lambda: runner.leading)
+        positions.wait_for("file_index", log.position(), PATIENCE)
+        add_file(log, "new")
+        runner.hint()
+        with pytest.raises(Unavailable):
+            positions.wait_for("file_index", log.position(), 0.2)
+        runner.wake()
+        positions.wait_for("file_index", log.position(), PATIENCE)
+
+
+def test_a_backlog_is_not_waited_for(connect: Connect, runner_pool: Pool) -> None:
+    """Batches that were worth their cost follow each other at once."""
+    log = story(FEW * 2)
+    with running(log, connect, gather=3600, batch=FEW):
+        Positions(runner_pool).wait_for("file_index", log.position() // FEW * FEW, PATIENCE)
 
 
 def test_waking_ends_the_wait(connect: Connect, runner_pool: Pool) -> None:

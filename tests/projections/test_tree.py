@@ -47,7 +47,7 @@ def super_(conninfo: ConnInfo) -> Iterator[Connection]:
 
 @contextmanager
 def integrating(connect: Connect, *, stretch: int = 4_096, poll: float = 0.01) -> Iterator[Integrator]:
-    integrator = Integrator(connect, poll=poll, takeover=0.05, stretch=stretch)
+    integrator = Integrator(connect, poll=poll, gather=0.0, takeover=0.05, stretch=stretch)
     integrator.start()
     try:
         yield integrator

@@ -4,7 +4,7 @@ import pytest
 
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.domain.errors import Conflict, IntegrityViolated, InvalidInput, KeyReused, NotFound
-from provenstore.domain.event_log import Append, Guard, IdempotencyKey
+from provenstore.domain.event_log import Append, Erasure, Guard, IdempotencyKey
 from store_commands import command, happened
 from store_database import ScratchDatabase
 
@@ -52,6 +52,21 @@ def test_streams_are_folded_and_merged(log: PostgresEventLog) -> None:
     assert [event.position for event in log.events(["file:1", "access:1"], limit=2)] == [1, 2]
     with pytest.raises(NotFound):
         log.load("file:none", lambda _, events: list(events) or None)
+
+
+def test_a_stream_is_told_with_its_private_values(log: PostgresEventLog) -> None:
+    """In its order, with the values that its own events have, and by whom one was erased; no other stream's."""
+    first = happened("file:1", private={"reason": "a", "address": "b"})
+    log.append(command(first))
+    log.append(command(happened("file:2", private={"reason": "c"})))
+    log.append(command(happened("file:1"), erase=[Erasure(first.id, "reason")]))
+    log.append(command(happened("file:1", private={"reason": "d"})))
+    events, disclosures = log.told("file:1")
+    assert events == log.events(["file:1"])
+    assert [event.version for event in events] == [1, 2, 3]
+    assert disclosures == log.disclosures([event.id for event in events])
+    assert disclosures[first.id]["reason"].erased_by == events[1].id
+    assert log.told("file:none") == ([], {})
 
 
 def test_notifications_are_the_log(log: PostgresEventLog) -> None:

@@ -28,11 +28,12 @@ def running(
     *projections: Projection[Any],
     batch: int = 1000,
     poll: float = 0.01,
+    gather: float = 0,
     decided: Callable[[], Skips] = no_skips,
 ) -> Iterator[Runner]:
     """Run a runner for the length of a block."""
     models = projections or [FileIndex()]
-    runner = Runner(log, connect, models, poll=poll, takeover=0.05, batch=batch, decided=decided)
+    runner = Runner(log, connect, models, poll=poll, takeover=0.05, gather=gather, batch=batch, decided=decided)
     runner.start()
     try:
         yield runner

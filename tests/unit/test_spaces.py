@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -104,9 +105,11 @@ def _bucket(endpoint: str, *, attempts: int = 1) -> Bucket:
     )
 
 
-def _put(endpoint: str, *, attempts: int = 1) -> ObjectInfo:
-    store = Spaces(connect(_bucket(endpoint, attempts=attempts)), "bucket", CAPABILITIES)
-    return store.put("k", [b"hello"], media_type="text/plain", max_size=10)
+def _put(
+    endpoint: str, *, attempts: int = 1, size: int | None = None, capabilities: Capabilities = CAPABILITIES
+) -> ObjectInfo:
+    store = Spaces(connect(_bucket(endpoint, attempts=attempts)), "bucket", capabilities)
+    return store.put("k", [b"hello"], media_type="text/plain", max_size=10, size=size)
 
 
 @pytest.mark.parametrize(
@@ -138,6 +141,17 @@ def test_a_write_whose_answer_was_lost_is_recognised() -> None:
     """Sent again it is refused, because it is there; it is told from another's by its name."""
     with _server([(404, ""), (0, ""), (412, "PreconditionFailed"), (200, "")]) as endpoint:
         assert _put(endpoint, attempts=2).etag == "5d41402abc4b2a76b9719d911017c592"
+
+
+def test_a_small_object_is_one_request() -> None:
+    """Where the request that writes carries the condition; elsewhere the bucket is looked at before, and again."""
+    absent = (404, "")
+    careless = replace(CAPABILITIES, if_absent_put=False)
+    for size, capabilities, looks in ((5, CAPABILITIES, 0), (None, CAPABILITIES, 1), (5, careless, 2)):
+        answers = [*[absent] * looks, (200, "")]
+        with _server(answers) as endpoint:
+            _put(endpoint, size=size, capabilities=capabilities)
+        assert answers == []
 
 
 def test_a_missing_bucket_is_not_a_missing_object() -> None:

@@ -10,7 +10,7 @@ from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as e
 from provenstore.domain.errors import ContentMismatch, ContentTooLarge, InvalidInput, WrongState
 from provenstore.domain.quota import quota_changes
-from sealing import START
+from sealing import SERVICE, START
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,19 @@ def test_a_lie_is_not_completed(declared: dict[str, Any], found: dict[str, Any])
     """stored-only-after-check, against every declared property"""
     with pytest.raises(ContentMismatch):
         FileLife(**declared).announced()
+
+
+@pytest.mark.parametrize("declared", [{"declared_size": 99}, {"declared_sha256": "c" * 64}, {"declared_md5": "c" * 32}])
+def test_a_lie_with_the_content_at_hand_begins_nothing(declared: dict[str, Any]) -> None:
+    """stored-only-after-check, before the file is there; what is true is begun and announced together."""
+    life = FileLife()
+    told = life.state.initiated
+    announcing = c.RequestCompletion(by=SERVICE, now=START, size=100, sha256=SHA, md5=MD5)
+    life.file = None
+    facts = life.decide(c.Initiate, data=told, private={}, announcing=announcing)
+    assert [type(fact.data) for fact in facts] == [e.UploadInitiated, e.CompletionRequested]
+    with pytest.raises(ContentMismatch):
+        life.decide(c.Initiate, data=told.model_copy(update=declared), private={}, announcing=announcing)
 
 
 def test_more_than_the_limit_is_not_completed() -> None:

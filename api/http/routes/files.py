@@ -3,15 +3,15 @@
 from typing import Annotated
 from uuid import UUID
 
+from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from provenstore.api import projections, views
 from provenstore.api.http import bodies, shapes
-from provenstore.api.http.answers import file_answer, file_view, upload_answer
+from provenstore.api.http.answers import begun_answer, file_answer, file_view
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 from provenstore.api.http.conditions import required_version
-from provenstore.domain.initiating import NewFile
 from provenstore.domain.reading import sees_all
 from provenstore.projections.file_query import FileFilter
 
@@ -26,15 +26,21 @@ ReasonIn = Annotated[str | None, Query(description="Why; kept as a private value
 
 
 @router.post("/v1/files", status_code=201, responses=shapes.created(shapes.Initiated))
-def initiate(
+async def initiate(
     body: bodies.NewFileBody, request: Request, services: ServicesIn, caller: CallerIn, key: KeyIn
 ) -> Response:
-    """Reserve a place, a path and the space for a file, and say how to send its bytes."""
-    said = body.sent()
-    if "related" in said:
-        said["related"] = tuple(one.model_dump() for one in body.related)
-    file = services.ledger.initiate(caller, NewFile(**said), key)
-    return upload_answer(request, services, caller, file)
+    """Reserve a place, a path and the space for a file, and say how to send its bytes.
+
+    With `content` the file is stored by this one request.
+    """
+
+    def begin() -> Response:
+        begun = services.ledger.begin(caller, body.new_file(), body.content, key)
+        return begun_answer(request, services, caller, begun)
+
+    # A store may be slow to take content: that must not keep commands waiting.
+    limiter = None if body.content is None else request.app.state.transfers
+    return await to_thread.run_sync(begin, limiter=limiter)
 
 
 @router.get("/v1/files", responses=shapes.ok(shapes.Files))

@@ -1,7 +1,9 @@
 """What `put` does when the answer to an upload never comes, and when the file is not what it was."""
 
+import base64
 import hashlib
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -14,14 +16,15 @@ from pydantic import SecretStr
 
 from provenstore.api.cli.crew import Interrupted
 from provenstore.api.cli.local_files import FileChanged
-from provenstore.api.cli.sending import Sender, Stored, Wishes
+from provenstore.api.cli.sending import AT_ONCE, Sender, Stored, Wishes
 from provenstore.api.cli.sources import Source
 from provenstore.api.client import Client, Connection
 from provenstore.domain.errors import Conflict, IntegrityViolated, Unavailable
 
 from .conftest import Served
 
-CONTENT = b"abc"
+CONTENT = b"abc" * AT_ONCE
+SMALL = b"abc"
 COMMON: dict[str, Any] = {"workspace": "default", "category": "misc", "metadata": {}}
 BUSY = httpx.Response(409, json={"code": "wrong-state", "detail": "another upload is being completed"})
 BROKEN = httpx.ReadError("reset")
@@ -50,7 +53,8 @@ class Server:
         self.asked.append(request.method)
         if request.method == "POST":
             self.keys.append(request.headers["Idempotency-Key"])
-            return httpx.Response(201, json={"file": _file(self._begun)})
+            headers = {"Idempotency-Replayed": "true"} if self._begun != "initiated" else {}
+            return httpx.Response(201, json={"file": _file(self._begun)}, headers=headers)
         if request.method != "PUT":
             return httpx.Response(200, json=_file(self._status))
         found = next(self._uploads)
@@ -121,10 +125,32 @@ def test_what_is_stored_costs_one_question(path: Path) -> None:
     _store(server.sender(again=True), path)
     assert server.asked == ["POST"] * 3
     assert server.keys[0] == server.keys[1] != server.keys[2]
-    path.write_bytes(b"abd")
+    path.write_bytes(CONTENT[:-1] + b"d")
     with pytest.raises(IntegrityViolated):
         _store(server.sender(), path)
     assert server.keys[3] not in server.keys[:3]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_small_file_is_one_request_until_it_is_answered(path: Path, again: bool) -> None:
+    """Sent again under the same name, whatever was lost, so that it is stored once; the content goes with it."""
+    path.write_bytes(SMALL)
+    done = httpx.Response(201, json={"file": _file("stored", SMALL)})
+    answers: Iterator[httpx.Response | httpx.ReadError] = iter([BROKEN, BUSY, done])
+    asked: list[tuple[str, str, str]] = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        said = json.loads(request.read())
+        asked.append((request.method, request.headers["Idempotency-Key"], said["content"]))
+        if isinstance(answer := next(answers), httpx.ReadError):
+            raise answer
+        return httpx.Response(answer.status_code, content=answer.content)
+
+    client = Client(Connection("http://ledger.example"), transport=httpx.MockTransport(server))
+    assert _store(Sender(client, Wishes(common=COMMON, again=again), Event()), path).sent
+    assert len(asked) == 3
+    assert len(set(asked)) == 1
+    assert base64.b64decode(asked[0][2]) == SMALL
 
 
 def test_what_cannot_be_read_again_is_given_up() -> None:

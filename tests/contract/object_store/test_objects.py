@@ -163,6 +163,16 @@ def test_a_present_object_refuses_another(store: ObjectStore) -> None:
     assert (_read(store, "k"), read) == (b"first", [])
 
 
+def test_a_present_object_refuses_another_of_a_known_size(store: ObjectStore) -> None:
+    """Even an equal one, though a store may learn of it only from the request that would have stored it."""
+    _put(store, "k", b"first")
+    for content in (b"first", b"other"):
+        with pytest.raises(AlreadyExists):
+            store.put("k", [content], media_type="text/plain", max_size=10, size=len(content))
+    assert _read(store, "k") == b"first"
+    assert len(store.versions("k")) == 1
+
+
 def test_a_replacement_is_whole(store: ObjectStore) -> None:
     """Without if_absent the new object stands alone, and an open reader stays on the old."""
     _put(store, "k", b"old content")

@@ -1,0 +1,179 @@
+"""`log`: checkpoints, verifier keys and exports for whoever checks the log, and what operators do about it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from provenstore.api.cli import text
+from provenstore.api.cli.options import RequiredReason
+from provenstore.api.cli.session import Session, command, local_command
+
+if TYPE_CHECKING:
+    from provenstore.api.cli.direct import Direct
+    from provenstore.domain.checkpoint import Checkpoint
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    log = typer.Typer(no_args_is_help=True)
+    app.add_typer(log, name="log", help="The log as outsiders check it.")
+    _register_reading(log)
+    _register_keeping(log)
+
+
+def _register_reading(log: typer.Typer) -> None:
+    @command(log, "status")
+    def status(session: Session) -> None:
+        """Say how far tree and checkpoints have come, and whether an alarm keeps the log from being signed."""
+        found = session.custody.log()
+        if session.out.as_json:
+            session.out.document(found)
+            return
+        shown = {name.replace("_", " "): value for name, value in found.items() if value is not None}
+        shown["keys"] = " ".join(found["keys"])
+        if found["checkpoint_at"] is not None:
+            shown["checkpoint at"] = text.moment(found["checkpoint_at"])
+        session.out.fields(shown)
+
+    @command(log, "checkpoint")
+    def checkpoint(session: Session) -> None:
+        """Show the newest checkpoint, a signed note; on a data directory, one over all that is recorded."""
+        note = session.custody.log_resource("checkpoint").decode()
+        if session.out.as_json:
+            session.out.document({"checkpoint": note})
+        else:
+            for line in note.removesuffix("\n").split("\n"):
+                session.out.line(line)
+
+    @command(log, "keys")
+    def keys(session: Session) -> None:
+        """Show the verifier keys in force; whoever checks the log should get them from you, not from the log."""
+        found = session.custody.log_resource("keys").decode().splitlines()
+        if session.out.as_json:
+            session.out.document({"keys": found})
+        else:
+            for key in found:
+                session.out.line(key)
+
+    @command(log, "export")
+    def export(
+        session: Session,
+        file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; must not be there.", show_default=False)],
+    ) -> None:
+        """Write every event, as it is, one a line, and the checkpoint over them beside it: FILE and FILE.checkpoint.
+
+        Takes an auditor's key for the whole ledger. `provenstore-verify log` checks it, offline.
+        """
+        found = _export(session, file)
+        if session.out.as_json:
+            session.out.document({"file": str(file), "size": found.size, "origin": found.origin})
+        else:
+            session.out.say(f"{found.size:,} events of {found.origin} in {file}, their checkpoint in {file}.checkpoint")
+
+
+def _register_keeping(log: typer.Typer) -> None:
+    @local_command(log, "publish")
+    def publish(
+        session: Session,
+        prefix: Annotated[str | None, typer.Argument(help="Under this; by default PROVENSTORE_LOG_PREFIX.")] = None,
+        *,
+        everything: Annotated[bool, typer.Option("--all", help="Write all of it anew, whatever is there.")] = False,
+    ) -> None:
+        """Write tiles, entries and checkpoint into the object store, under a prefix. Doing it again changes nothing."""
+        with _direct(session) as direct:
+            found = direct.publish_log(prefix, anew=everything)
+        if session.out.as_json:
+            session.out.document(found)
+        else:
+            what = "published" if found["written"] else "was published already"
+            session.out.say(f"the log of {found['size']:,} {what} under {found['prefix']}")
+
+    @local_command(log, "clear-alarm")
+    def clear_alarm(session: Session, reason: RequiredReason) -> None:
+        """Let checkpoints be signed again, once the log is the one that was signed; refused before. Recorded."""
+        with _direct(session) as direct:
+            found = direct.clear_log_alarm(reason)
+        if session.out.as_json:
+            session.out.document(found)
+        else:
+            session.out.say(f"cleared: the log extends the {found['size']:,} entries that were signed")
+
+
+def register_rotation(keys: typer.Typer) -> None:
+    """Add `rotate-signing` to the commands about keys."""
+
+    @local_command(keys, "rotate-signing")
+    def rotate_signing(
+        session: Session,
+        *,
+        retire: Annotated[bool, typer.Option("--retire", help="End the rotation: only the new key signs.")] = False,
+    ) -> None:
+        """Sign checkpoints with a new key beside the old one, until --retire. Recorded; running servers follow."""
+        with _direct(session) as direct:
+            found = direct.rotate_log_keys(retire=retire)
+        if session.out.as_json:
+            session.out.document({"keys": list(found)})
+            return
+        for key in found:
+            session.out.line(key)
+
+
+@contextmanager
+def _direct(session: Session) -> "Iterator[Direct]":
+    from provenstore.api.cli.direct import open_direct
+
+    with open_direct(session.data_dir, make=False) as direct:
+        yield direct
+
+
+def _export(session: Session, file: Path) -> "Checkpoint":
+    """Write both files, each whole or not at all; IntegrityViolated where they do not belong together."""
+    from provenstore.domain.checkpoint import parse_checkpoint
+    from provenstore.domain.errors import AlreadyExists
+    from provenstore.domain.note import parse_note
+
+    beside = file.with_name(f"{file.name}.checkpoint")
+    for path in (file, beside):
+        if path.exists():
+            raise AlreadyExists(f"{path} is there already")
+    note = session.custody.log_resource("checkpoint")
+    checkpoint = parse_checkpoint(parse_note(note).text)
+    with _whole(file) as events, _whole(beside) as signed:
+        _write_events(session, checkpoint, events)
+        signed.write(note)
+    return checkpoint
+
+
+def _write_events(session: Session, checkpoint: "Checkpoint", file: BinaryIO) -> None:
+    from provenstore.domain.errors import IntegrityViolated
+    from provenstore.domain.merkle import Frontier, leaf_hash
+    from provenstore.domain.tile import bundles_between, parse_entries
+
+    tree = Frontier()
+    with session.out.progress("exporting", checkpoint.size, unit="events") as advance:
+        for bundle in bundles_between(0, checkpoint.size):
+            entries = parse_entries(session.custody.log_resource(bundle.path), bundle.width)
+            for entry in entries:
+                tree.append(leaf_hash(entry))
+                file.write(entry + b"\n")
+            advance(len(entries))
+    if tree.root() != checkpoint.root:
+        raise IntegrityViolated("the events are not those of the checkpoint: provenstore verify says where")
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[BinaryIO]:
+    """Lend a file that appears under its name only when all is in it, durably."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)

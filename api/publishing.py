@@ -1,0 +1,63 @@
+"""Who publishes: one process at a time writes each new checkpoint into the object store, with what it needs.
+
+Whatever stands in the way is said once and tried again; it keeps nothing from being recorded or signed.
+"""
+
+from typing import Any, Final
+
+import psycopg
+import structlog
+
+from provenstore.adapters.publishing import Publisher
+from provenstore.api.services import Services
+from provenstore.domain.errors import DatabaseUnavailable, ProvenstoreError
+from provenstore.projections.queries import queries
+from provenstore.projections.worker import Worker, win
+
+TAKEOVER: Final = 1.0
+"""Seconds between two attempts of a process that does not publish to become the one that does."""
+
+PAUSE: Final = 30.0
+"""Seconds after something stood in the way."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Publishing(Worker):
+    """Publishes until it is stopped."""
+
+    def __init__(self, services: Services, prefix: str, *, every: float) -> None:
+        """Look every so many seconds whether there is a new checkpoint; Misconfigured for a prefix that is none."""
+        super().__init__("publishing", services.connect)
+        self._proofs = services.proofs
+        self._publisher = Publisher(services.ledger.store, prefix, services.proofs)
+        self._every = every
+        self._published = 0
+        self._told = ""
+
+    def work(self, connection: psycopg.Connection[Any]) -> None:
+        """Lead, or wait for it; then publish."""
+        while not win(connection, "publishing"):
+            if self.stopping.wait(TAKEOVER):
+                return
+        while not self.stopping.is_set():
+            self.stopping.wait(self._every if self._round() else PAUSE)
+            # A session that is gone has lost the lead.
+            connection.execute(queries("proofs")["alive"])
+
+    def _round(self) -> bool:
+        """Publish what is new, and tell whether nothing stood in the way."""
+        try:
+            newest = self._proofs.newest()
+            if newest is not None and newest.size != self._published:
+                self._publisher.publish(newest.note, going=lambda: not self.stopping.is_set())
+                self._published = newest.size
+        except DatabaseUnavailable:
+            raise
+        except ProvenstoreError as exc:
+            if self._told != exc.message:
+                _log.error("log.unpublished", action="log.publish", code=exc.code, why=exc.message)
+                self._told = exc.message
+            return False
+        self._told = ""
+        return True

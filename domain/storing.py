@@ -1,0 +1,102 @@
+"""A small file whose content is at hand whole, stored in one command: what services send most, at the least cost.
+
+Life of such a file, and what a crash leaves at each point:
+ 1. The content is hashed, and compared with what is declared. Crash, or a refusal: nothing is recorded.
+ 2. UploadInitiated and CompletionRequested are recorded by one append: space is reserved, and exactly this content may
+    be published. Crash: `domain.completing` finds no object in the place and opens the upload again.
+ 3. The store publishes the object, only if none is there. Crash: it finds the announced object: Stored.
+ 4. Stored is recorded. Crash after this: nothing is left to do.
+"""
+
+from dataclasses import dataclass, replace
+
+from provenstore.domain.caller import Caller
+from provenstore.domain.errors import AlreadyExists, ContentTooLarge, InvalidInput
+from provenstore.domain.event_log import IdempotencyKey
+from provenstore.domain.file import File
+from provenstore.domain.initiating import Initiating, NewFile
+from provenstore.domain.object_store import ObjectStore
+from provenstore.domain.parts import MAX_AT_HAND
+from provenstore.domain.recorder import Recorder, require_store
+from provenstore.domain.uploading import Uploading, digests_of
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A file as a command to begin it has left it."""
+
+    file: File
+    at_hand: bool
+    """Whether its content came with the command."""
+    replayed: bool
+    """Whether nothing was done, since an earlier command under the same idempotency key had done it."""
+
+
+class Storing:
+    """Stores contents that are at hand."""
+
+    def __init__(self, recorder: Recorder, store: ObjectStore, initiating: Initiating, uploading: Uploading) -> None:
+        """Keep bytes in `store`, begin files with `initiating`, and settle what is not plain with `uploading`."""
+        self._recorder = recorder
+        self._store = store
+        self._initiating = initiating
+        self._uploading = uploading
+
+    def begin(self, caller: Caller, new: NewFile, content: bytes | None, key: IdempotencyKey | None = None) -> Begun:
+        """Begin a file, and finish it with `content` if that is at hand; see the module's numbered life.
+
+        What refuses an initiation, and ContentMismatch, ContentTooLarge: nothing of it was recorded. Again under the
+        same `key` it goes on with what was interrupted, and answers what has become of the file otherwise.
+        """
+        if content is None:
+            file, replayed = self._initiating.begin(caller, new, key)
+            return Begun(file, at_hand=False, replayed=replayed)
+        file, replayed = self._begin_with(caller, new, content, key)
+        interrupted = replayed and file.status == "initiated"
+        if interrupted:
+            file = self._go_on(caller, file, content)
+        elif not replayed:
+            file = self._publish(caller, file, content)
+        return Begun(file, at_hand=True, replayed=replayed and not interrupted)
+
+    def _begin_with(
+        self, caller: Caller, new: NewFile, content: bytes, key: IdempotencyKey | None
+    ) -> tuple[File, bool]:
+        """Do 1 and 2, and tell whether `key` had begun the file before."""
+        self._recorder.require(caller, "file.upload", new.workspace)
+        if new.upload not in {"auto", "api"}:
+            raise InvalidInput("upload", f"is {new.upload}, but the content has come already; leave it out")
+        if len(content) > MAX_AT_HAND:
+            raise ContentTooLarge(
+                f"content: is longer than {MAX_AT_HAND:,} bytes; initiate the file and send them to its URL",
+                field="content",
+                limit=MAX_AT_HAND,
+            )
+        found = digests_of([content], MAX_AT_HAND)
+        new = replace(new, upload="api", size=found.size if new.size is None else new.size)
+        return self._initiating.begin(caller, new, key, found)
+
+    def _go_on(self, caller: Caller, file: File, content: bytes) -> File:
+        """Finish a file that an earlier command has begun, beside which another may be at work."""
+        require_store(file, self._store)
+        announced, found = file.completion, digests_of([content], MAX_AT_HAND)
+        if announced is not None and not announced.stray and announced.sha256 == found.sha256:
+            return self._publish(caller, file, content)
+        return self._uploading.upload_content(caller, file.id, [content], size=found.size)
+
+    def _publish(self, caller: Caller, file: File, content: bytes) -> File:
+        """Do 3 and 4."""
+        declared, announced = file.initiated, file.completion
+        try:
+            info = self._store.put(
+                file.path,
+                [content],
+                media_type=declared.media_type,
+                max_size=declared.max_size,
+                size=len(content),
+                sha256=announced.sha256 if announced else None,
+                md5=declared.declared_md5,
+            )
+        except AlreadyExists:
+            return self._uploading.adopt(caller, file.id)
+        return self._uploading.published(caller, file.id, info)
