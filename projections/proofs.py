@@ -11,6 +11,7 @@ from datetime import datetime
 from provenstore.domain import merkle
 from provenstore.domain.errors import IntegrityViolated, NotFound, Unavailable
 from provenstore.domain.merkle import HASH_BYTES
+from provenstore.domain.range_proof import range_proof
 from provenstore.domain.tile import EntryBundle, Tile, TileKey
 from provenstore.domain.tiled_tree import read_through
 from provenstore.projections.database import Pool, reading
@@ -53,6 +54,10 @@ class Proofs:
     def consistency(self, old: int, new: int) -> list[bytes]:
         """Return the proof that the tree of `new` leaves begins with that of `old`; InvalidInput."""
         return merkle.consistency_proof(old, new, read_through(self._tiles))
+
+    def range(self, begin: int, end: int, size: int) -> list[bytes]:
+        """Return the hashes beside the leaves from `begin` up to `end` of the tree of `size`; InvalidInput."""
+        return range_proof(begin, end, size, read_through(self._tiles))
 
     def tile(self, tile: Tile) -> bytes:
         """Return the hashes of a tile, of exactly its width; NotFound where the tree does not have them all."""

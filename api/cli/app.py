@@ -19,6 +19,7 @@ from provenstore.api.cli import (
     maintenance,
     operations,
     projections,
+    prove,
     put,
     serve,
     usage,
@@ -73,6 +74,7 @@ for part in (
     operations,
     projections,
     log,
+    prove,
     bucket,
 ):
     part.register(app)
