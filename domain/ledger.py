@@ -91,8 +91,7 @@ class Ledger:
         self.withdraw_purge = self.purging.withdraw
         self.content = self.reading.content
         self.readable = self.reading.readable
-        self.history = self.reading.history
-        self.lifecycle = self.reading.lifecycle
+        self.history, self.lifecycle = self.reading.history, self.reading.lifecycle
         self.accesses = self.reading.accesses
         self.listable = self.reading.listable
         self.searchable = self.reading.searchable

@@ -77,9 +77,9 @@ def verify_range_document(proof: RangeProof, verifiers: tuple[NoteVerifier, ...]
     if proof.end > checkpoint.size:
         raise InvalidInput("proof.to", f"is not in a log of {checkpoint.size}")
     leaves = map(leaf_hash, proof.events)
-    verify_range(
-        leaves, proof.begin, proof.end, size=checkpoint.size, proof=proof.proof, expected=checkpoint.root
-    )
+    verify_range(leaves, proof.begin, proof.end, size=checkpoint.size, proof=proof.proof, expected=checkpoint.root)
     # 3. Each is an event: otherwise the log itself has put something else among its entries.
     events = enumerate(proof.events, start=proof.begin)
-    return VerifiedRange(tuple(parse_event(f"events[{at - proof.begin}]", one, at + 1) for at, one in events), checkpoint)
+    return VerifiedRange(
+        tuple(parse_event(f"events[{at - proof.begin}]", one, at + 1) for at, one in events), checkpoint
+    )

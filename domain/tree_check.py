@@ -27,6 +27,9 @@ LEAVES, TILES, ROOTS, SIGNATURES, EXTENDS, OBJECTS = 9, 10, 11, 12, 13, 14
 FetchTile = Callable[[Tile], bytes | None]
 """Answers the hashes of a tile, at least as wide as asked; None where it is missing."""
 
+MAX_GAP: Final = 1_000_000
+"""Leaves that may be missing in a row: whoever sets a position of a row must not keep us busy for years."""
+
 _UNKNOWN: Final = bytes(HASH_BYTES)
 """Stands for a leaf that nobody has."""
 
@@ -64,8 +67,10 @@ class TreeCheck:
 
     def take(self, position: int, leaf: bytes, stream: str = "") -> None:
         """Take the leaf at a position; those between the last one and it are missing, and a second one is nothing."""
-        while self.count + 1 < position:
-            self._add(None, "")
+        # Behind the tree, and behind a gap that no deletion leaves, the positions themselves say what is wrong.
+        if position - self.count <= MAX_GAP:
+            while self.count + 1 < position and self.count < self._size:
+                self._add(None, "")
         if self.count + 1 == position:
             self._add(leaf, stream)
 
@@ -81,7 +86,9 @@ class TreeCheck:
         for key, hashes in self._partial.items():
             self._compare(key, hashes)
         if self.count < self._size:
-            self._find(TILES, self.count + 1, f"the tree has {self._size:,} leaves, the log {self.count:,}: its end is gone")
+            self._find(
+                TILES, self.count + 1, f"the tree has {self._size:,} leaves, the log {self.count:,}: its end is gone"
+            )
         while (head := self._head) is not None:
             what = f"{head.said} is of {head.size:,} entries, and the log has {self.count:,}: its end is gone"
             self._find(head.step, self.count + 1, what)

@@ -4,7 +4,7 @@ What is handed out lies under a signed checkpoint where that is said; what lies 
 whoever gets it can check it, and should.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,11 +12,15 @@ from provenstore.domain import merkle
 from provenstore.domain.errors import IntegrityViolated, NotFound, Unavailable
 from provenstore.domain.merkle import HASH_BYTES
 from provenstore.domain.range_proof import range_proof
+from provenstore.domain.signing import RecordedHead, TreeHead
 from provenstore.domain.tile import EntryBundle, Tile, TileKey
 from provenstore.domain.tiled_tree import read_through
 from provenstore.projections.database import Pool, reading
 from provenstore.projections.queries import queries
 from provenstore.projections.tree import TreeState, fetch_tiles, tree_state
+
+_PAGE = 1_000
+"""Heads of one read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,25 @@ class Proofs:
         if newest is None or newest.size < position:
             raise Unavailable("no checkpoint has been signed over this event yet; try again in a moment")
         return newest
+
+    def heads(self, upto: int) -> Iterator[RecordedHead]:
+        """Walk the heads on record up to a size, in order, signed or not; a page at a time."""
+        after = 0
+        while True:
+            with reading(self._pool) as connection:
+                values = {"after": after, "upto": upto, "limit": _PAGE}
+                rows = connection.execute(queries("proofs")["heads"], values).fetchall()
+            for size, root, note in rows:
+                yield RecordedHead(TreeHead(size, root), note)
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1][0]
+
+    def largest_head(self) -> int:
+        """Return the size of the largest head on record, 0 without any."""
+        with reading(self._pool) as connection:
+            row = connection.execute(queries("proofs")["largest_head"]).fetchone()
+        return row[0] if row is not None else 0
 
     def checkpoints(self, *, after: int = 0, limit: int = 100) -> tuple[SignedCheckpoint, ...]:
         """Return up to `limit` checkpoints of sizes above `after`, in order."""

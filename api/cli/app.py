@@ -23,6 +23,7 @@ from provenstore.api.cli import (
     put,
     serve,
     usage,
+    verify,
     verify_content,
 )
 
@@ -66,6 +67,7 @@ for part in (
     change,
     keeping,
     administration,
+    verify,
     maintenance,
     verify_content,
     audit,

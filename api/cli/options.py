@@ -62,7 +62,9 @@ def event_id(option: str, value: str) -> str:
     try:
         return str(UUID(value))
     except ValueError:
-        raise typer.BadParameter("is not the id of an event, as `provenstore history --json` shows them", param_hint=option) from None
+        raise typer.BadParameter(
+            "is not the id of an event, as `provenstore history --json` shows them", param_hint=option
+        ) from None
 
 
 def instant(option: str, value: str | None) -> str | None:

@@ -59,9 +59,7 @@ class WorkspacePage(shapes.Shape):
 
 
 WaitIn = Annotated[float, Query(ge=0, le=MAX_WAIT, description="Seconds to wait for a checkpoint over the event")]
-AcceptIn = Annotated[
-    str | None, Header(description=f"{_TEXT} for {FORMAT}, the format of other logs; otherwise JSON")
-]
+AcceptIn = Annotated[str | None, Header(description=f"{_TEXT} for {FORMAT}, the format of other logs; otherwise JSON")]
 _RECEIPT: shapes.Responses = {
     200: {"model": shapes.Receipt, "content": {_TEXT: {"schema": {"type": "string"}}}},
     **shapes.PROBLEM,
@@ -104,9 +102,7 @@ def get_range(services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.Ra
     return Response(proofs.log_range(services, caller, asked.begin, asked.end).encode(), media_type=_JSON)
 
 
-async def _receipt(
-    services: Services, find: Callable[[], Provable], accept: str | None, wait: float
-) -> Response:
+async def _receipt(services: Services, find: Callable[[], Provable], accept: str | None, wait: float) -> Response:
     shown = await to_thread.run_sync(find)
     until = asyncio.get_running_loop().time() + wait
     while asyncio.get_running_loop().time() < until and not await to_thread.run_sync(
