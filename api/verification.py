@@ -33,7 +33,7 @@ from provenstore.domain.receipt import Receipt, VerifiedReceipt, verify_receipt
 from provenstore.domain.signing import RecordedHead
 from provenstore.domain.tile import Tile
 from provenstore.domain.tlog_proof import FORMAT, TlogProof
-from provenstore.domain.tree_check import EXTENDS, OBJECTS, SIGNATURES, Head, TreeCheck, in_order
+from provenstore.domain.tree_check import EXTENDS, LEAVES, OBJECTS, ROOTS, SIGNATURES, TILES, Head, TreeCheck, in_order
 from provenstore.domain.verification import Finding, verify_log
 from provenstore.domain.workspace_proof import WorkspaceProof, verify_workspace
 from provenstore.projections.proofs import Proofs
@@ -92,6 +92,8 @@ def verify_database(settings: Settings, asked: Asked, on_progress: Progress) -> 
         log, proofs = PostgresEventLog(database), Proofs(database)
         # Read before the log's end is: what is signed meanwhile is for the next time.
         extends, largest, size = _last_signed(own), proofs.largest_head(), proofs.state().size
+        signed = newest.size if (newest := proofs.newest()) is not None else 0
+        unchecked.update(_not_yet(size, signed))
         extends += given_heads(asked, verifiers(settings, asked.keys))
         on_record = (Head(one.head.size, one.head.root, "the checkpoint") for one in proofs.heads(largest))
         known = Keys(verifiers(settings, asked.keys))
@@ -105,7 +107,16 @@ def verify_database(settings: Settings, asked: Asked, on_progress: Progress) -> 
         signatures = known.check(proofs.heads(largest), own.origin if own is not None else None)
         if not known.keys:
             unchecked[SIGNATURES] = "no key of the log is known: --key"
-        return Checked(report.checked, (*report.findings, *tree.finish(), *signatures), unchecked)
+        findings = (*report.findings, *tree.finish(), *signatures)
+        return Checked(report.checked, findings, unchecked, unsigned=max(0, report.checked - signed))
+
+
+def _not_yet(size: int, signed: int) -> dict[int, str]:
+    """Return what cannot be checked while a log is new."""
+    steps = [] if size else [(LEAVES, "no event is in the tree yet"), (TILES, "no event is in the tree yet")]
+    if not signed:
+        steps += [(step, "no checkpoint has been signed yet") for step in (ROOTS, SIGNATURES)]
+    return dict(steps)
 
 
 def _tiles_of(proofs: Proofs) -> Callable[[Tile], bytes | None]:

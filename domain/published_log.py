@@ -40,6 +40,8 @@ class Checked:
     findings: tuple[Finding, ...]
     unchecked: dict[int, str]
     checkpoint: Checkpoint | None = None
+    unsigned: int = 0
+    """Events behind the newest checkpoint: that nothing is wrong with them is vouched for by nothing but themselves."""
 
     @property
     def first(self) -> Finding | None:

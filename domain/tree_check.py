@@ -52,7 +52,7 @@ class TreeCheck:
         self._fetch, self._size = fetch, size
         self._heads = iter(heads)
         self._head = next(self._heads, None)
-        self._good = 0
+        self._good: tuple[int, ...] = ()
         self._edge, self._frontier = Edge(), Frontier()
         self._partial: dict[TileKey, bytes] = {}
         self._leaves: list[bytes | None] = []
@@ -160,10 +160,12 @@ class TreeCheck:
 
     def _compare_root(self, head: Head) -> None:
         if self._frontier.root() == head.root:
-            self._good = head.size
+            self._good = (head.size, *(size for size in self._good if size < head.size))[:2]
             return
-        where = f"what was altered lies at positions {self._good + 1} to {head.size}"
-        self._find(head.step, self._good + 1, f"{head.said} of {head.size:,} entries has another root: {where}")
+        # The largest that agreed and is smaller: somebody may have been shown another tree of the same size.
+        first = max((size for size in self._good if size < head.size), default=0) + 1
+        where = f"what was altered lies at positions {first} to {head.size}"
+        self._find(head.step, first, f"{head.said} of {head.size:,} entries has another root: {where}")
 
     def _find(self, step: int, position: int, problem: str, *, stream: str = "", tile: str = "") -> None:
         if len(self._findings) < MAX_FINDINGS:

@@ -176,7 +176,8 @@ def _show(session: Session, found: "Checked") -> None:
     first = found.first
     if first is None:
         if not session.out.as_json:
-            session.out.line(f"checked {found.checked:,} events: everything is as it was sealed")
+            later = f"; the newest {found.unsigned:,} are under no checkpoint yet" if found.unsigned else ""
+            session.out.line(f"checked {found.checked:,} events: everything is as it was sealed{later}")
         return
     if not session.out.as_json:
         for finding in _sorted(found):
@@ -205,6 +206,7 @@ def _as_json(found: "Checked") -> dict[str, Any]:
     return {
         "ok": not found.findings,
         "checked": found.checked,
+        "unsigned": found.unsigned,
         "steps": list(ALL_STEPS),
         "unchecked": {str(step): why for step, why in sorted(found.unchecked.items())},
         "findings": findings,
