@@ -15,7 +15,7 @@ from eventsourcing.persistence import EventStore
 
 from provenstore.adapters.database import ConnectionLost, Database
 from provenstore.adapters.prepared import Prepared
-from provenstore.adapters.recorder import QUERIES, EnvelopeMapper, EnvelopeRecorder, EventRow, to_event
+from provenstore.adapters.recorder import QUERIES, EnvelopeMapper, EnvelopeRecorder, EventRow, to_event, walked
 from provenstore.adapters.sealing import Batch
 from provenstore.adapters.states import MAX_STATES, Known, States
 from provenstore.adapters.writer import Writer
@@ -240,7 +240,7 @@ class PostgresEventLog:
 
     def read(self, after: int, limit: int) -> Sequence[Event]:
         """Return up to `limit` events above `after`; IntegrityViolated at the first position that is missing."""
-        events = [to_event(row, remember=False) for row in self._recorder.rows("log", {"after": after, "limit": limit})]
+        events = [walked(row) for row in self._recorder.table("log", {"after": after, "limit": limit})]
         for position, event in enumerate(events, start=after + 1):
             if event.position != position:
                 raise IntegrityViolated("an event is missing from the log", position=position)

@@ -47,6 +47,8 @@ class EventCounters:
     name: Final = "event_counters"
     version: Final = 1
     tables: Final = ("event_counters",)
+    private: Final = False
+    adds: Final = False
 
     def keys(self, event: Event) -> tuple[str, ...]:
         return ("created",) if event.version == 1 else ("subsequent",)
@@ -157,7 +159,7 @@ def _theirs(running: RunningPostgres, env: dict[str, str], events: int) -> float
         for (table,) in connection.execute(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename ~ 'tracking'"
         ).fetchall():
-            connection.execute(SQL("TRUNCATE {}").format(Identifier(table)))
+            connection.execute(SQL("DROP TABLE {}").format(Identifier(table)))
         begun = time.perf_counter()
         with ProjectionRunner(
             application_class=Application[UUID],

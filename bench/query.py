@@ -1,14 +1,16 @@
 """Group `query`: what an officer waits for, at a tenth of a log and at all of it.
 
-The log is written by `bench.query_log`; the audit trail and the file index are folded from it as the runner does, and
-analysed as autovacuum would have by then. Each question is asked of somebody or something drawn by lot.
+Two ledgers on one server are written by `bench.query_log`; the audit trail and the file index are folded from each by
+the runner, and analysed as autovacuum would have by then. Each question is asked of somebody or something drawn by lot,
+of both ledgers in turn, so that whatever else the machine does slows both.
 """
 
 import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,66 +25,75 @@ from provenstore.adapters.database import Database
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.migrations import migrate
-from provenstore.adapters.running_postgres import OWNER
+from provenstore.adapters.running_postgres import OWNER, RunningPostgres
+from provenstore.api.wiring import RUNNER, WRITER
 from provenstore.projections.audit_query import Audit, AuditFilter
 from provenstore.projections.audit_trail import AuditTrail
-from provenstore.projections.batch import advance
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.fold import Projection
-from provenstore.projections.positions import Positions, prepare
+from provenstore.projections.positions import Positions
+from provenstore.projections.runner import Runner
 
 QUESTIONS = 400
 """Of each kind: the 95th percentile is the twentieth from the top."""
 
 MODELS: tuple[Projection[Any], ...] = (AuditTrail(), FileIndex())
+PATIENCE = 3_600.0
 
 
 def run(scale: Scale) -> Iterator[Result]:
-    """Measure at a tenth of the events and at all of them, on a throw-away ledger."""
-    with (
-        tempfile.TemporaryDirectory(prefix="bench-") as name,
-        EmbeddedPostgres(DataDirectory(Path(name) / "data")) as running,
-    ):
-        running.bootstrap()
-        migrate(running.conninfo(OWNER))
-        runner = running.conninfo("provenstore_runner")
-        with (
-            Database(running.conninfo("provenstore_writer")) as database,
-            ConnectionPool(runner, min_size=1, max_size=2) as pool,
-            psycopg.connect(runner, autocommit=True) as connection,
-        ):
-            log = PostgresEventLog(database)
-            mixed, before = QueryLog(log), dict[str, float]()
-            for events in (scale.events // 10, scale.events):
-                mixed.write(events)
-                _catch_up(connection, pool, log)
-                for question, ask in _questions(Audit(pool), log, mixed).items():
-                    p95 = _p95(ask)
-                    figure = f"{question}, p95 at {events:,} events"
-                    if question in before:
-                        peer = f"at {scale.events // 10:,}"
-                        yield Result("query", figure, p95, "ms", peer, before[question], p95 / before[question])
-                    else:
-                        yield Result("query", figure, p95, "ms")
-                    before[question] = p95
+    """Measure at a tenth of the events and at all of them, on throw-away ledgers."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
+        running = stack.enter_context(EmbeddedPostgres(DataDirectory(Path(name) / "data")))
+        sizes = (scale.events // 10, scale.events)
+        tenth, whole = (_ledger(stack, running, f"log_{events}", events) for events in sizes)
+        for question in tenth:
+            small, large = _p95(tenth[question], whole[question])
+            yield Result("query", f"{question}, p95 at {sizes[0]:,} events", small, "ms")
+            yield Result(
+                "query",
+                f"{question}, p95 at {sizes[1]:,} events",
+                large,
+                "ms",
+                f"at {sizes[0]:,}",
+                small,
+                large / small,
+            )
 
 
-def _catch_up(connection: psycopg.Connection[Any], pool: ConnectionPool[Any], log: PostgresEventLog) -> None:
-    prepare(connection, MODELS)
-    for model in MODELS:
-        begun, folded = time.perf_counter(), 0
-        while moved := advance(connection, log, model, _place(pool, model.name)):
-            folded += moved
-        print(f"    {model.name}: {folded:,} events folded in {time.perf_counter() - begun:.1f} s")
-        for view in model.tables:
+def _ledger(stack: ExitStack, running: RunningPostgres, name: str, events: int) -> Mapping[str, Callable[[], object]]:
+    """Write a ledger of its own, let the runner fold it, and return the questions to it."""
+    running.bootstrap(name)
+    migrate(running.conninfo(OWNER, name))
+    log = PostgresEventLog(stack.enter_context(Database(running.conninfo(WRITER, name))))
+    runner = running.conninfo(RUNNER, name)
+    pool = stack.enter_context(ConnectionPool(runner, min_size=1, max_size=2))
+    mixed = QueryLog(log)
+    begun = time.perf_counter()
+    mixed.write(events)
+    written = time.perf_counter()
+    _catch_up(runner, pool, log)
+    folded = time.perf_counter()
+    print(f"    {events:,} events: written in {written - begun:.0f} s, folded in {folded - written:.0f} s", flush=True)
+    return _questions(Audit(pool), log, mixed)
+
+
+def _catch_up(conninfo: str, pool: ConnectionPool[Any], log: PostgresEventLog) -> None:
+    runner = Runner(log, lambda: psycopg.connect(conninfo), MODELS)
+    runner.start()
+    positions, newest = Positions(pool), log.position()
+    give_up = time.monotonic() + PATIENCE
+    while len([place for place in positions.all() if place.position == newest]) < len(MODELS):
+        if time.monotonic() > give_up:
+            raise SystemExit("it takes too long")
+        time.sleep(0.1)
+    runner.stop()
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        for view in [view for model in MODELS for view in model.tables]:
             connection.execute(f"ANALYZE provenstore_read.{view}_1")
 
 
-def _place(pool: ConnectionPool[Any], name: str) -> Any:
-    return next(place for place in Positions(pool).all() if place.name == name)
-
-
-def _questions(audit: Audit, log: PostgresEventLog, mixed: QueryLog) -> dict[str, Callable[[], object]]:
+def _questions(audit: Audit, log: PostgresEventLog, mixed: QueryLog) -> Mapping[str, Callable[[], object]]:
     """Return the questions by name, each asked anew of somebody else at each call."""
     chance = random.Random(7)
     begin, end = log.read(0, 1)[0].time, log.read(log.position() - 1, 1)[0].time
@@ -117,13 +128,12 @@ def _questions(audit: Audit, log: PostgresEventLog, mixed: QueryLog) -> dict[str
     }
 
 
-def _p95(ask: Callable[[], object]) -> float:
-    """Return the 95th percentile in milliseconds, after a tenth as many to warm up."""
-    for _ in range(QUESTIONS // 10):
-        ask()
-    taken = []
-    for _ in range(QUESTIONS):
-        begun = time.perf_counter()
-        ask()
-        taken.append((time.perf_counter() - begun) * 1_000)
-    return statistics.quantiles(taken, n=20)[-1]
+def _p95(*asks: Callable[[], object]) -> list[float]:
+    """Return the 95th percentiles in milliseconds of asking in turn, after a tenth as many to warm up."""
+    taken: list[list[float]] = [[] for _ in asks]
+    for _ in range(QUESTIONS + QUESTIONS // 10):
+        for ask, times in zip(asks, taken, strict=True):
+            begun = time.perf_counter()
+            ask()
+            times.append((time.perf_counter() - begun) * 1_000)
+    return [statistics.quantiles(times[QUESTIONS // 10 :], n=20)[-1] for times in taken]

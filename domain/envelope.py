@@ -207,9 +207,12 @@ def _text(text: str | None) -> bytes:
     return b"null" if text is None else canonical(text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Event:
-    """A sealed event as it stands in the log, with its position (dense from 1) and exact bytes."""
+    """A sealed event as it stands in the log, with its position (dense from 1) and exact bytes.
+
+    Without slots: its fields are then filled in at once.
+    """
 
     position: int
     state: bytes
@@ -249,22 +252,23 @@ class Event:
         """Read exact bytes; IntegrityViolated where they are not an envelope in canonical form."""
         fields = parse_fields(state, position)
         try:
-            event = cls(
-                position=position,
-                state=state,
-                leaf=leaf_hash(state),
-                **{
-                    **fields,
-                    "id": UUID(fields["id"]),
-                    "time": datetime.fromisoformat(fields["time"]),
-                    "occurred": datetime.fromisoformat(fields["occurred"]) if fields["occurred"] else None,
-                    "actor": Actor(**fields["actor"]),
-                    "cause": UUID(fields["cause"]) if fields["cause"] else None,
-                    "data": registry.read(fields["type"], fields["data"]),
-                },
-            )
-            if not _ID.fullmatch(fields["id"]) or event.time.isoformat(timespec=_PRECISE)[:-6] + "Z" != fields["time"]:
+            spelled, moment = fields["id"], fields["time"]
+            fields |= {
+                "position": position,
+                "state": state,
+                "leaf": leaf_hash(state),
+                "id": UUID(spelled),
+                "time": datetime.fromisoformat(moment),
+                "occurred": datetime.fromisoformat(fields["occurred"]) if fields["occurred"] else None,
+                "actor": _acting(**fields["actor"]),
+                "cause": UUID(fields["cause"]) if fields["cause"] else None,
+                "data": registry.read(fields["type"], fields["data"]),
+            }
+            if not _ID.fullmatch(spelled) or not _TIME.fullmatch(moment):
                 raise IntegrityViolated("the id or the time is not in its one spelling", position=position)
+            event = object.__new__(cls)
+            # What `cls(**fields)` comes to, which would set field by field: reading the log is making these.
+            vars(event).update(fields)
         except (InvalidInput, TypeError, ValueError, AttributeError, KeyError, OverflowError) as exc:
             raise IntegrityViolated("the stored bytes are not an envelope", position=position) from exc
         return event
@@ -292,8 +296,12 @@ def parse_fields(state: bytes, position: int | None = None) -> dict[str, Any]:
 
 _FIELDS = frozenset(Event.__dataclass_fields__) - {"position", "state", "leaf"}
 
+_acting = lru_cache(maxsize=1_024)(Actor)
+"""Who acted: the same object for all events of theirs."""
+
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_PRECISE = "microseconds"
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3])(?::[0-9]{2}){2}\.[0-9]{6}Z")
+"""Together with being a time at all: for each there is one such text."""
 
 _texts = itemgetter("id", "outcome", "stream", "time", "type", "workspace")
 _texts_or_null = itemgetter(

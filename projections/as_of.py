@@ -84,7 +84,7 @@ def rows_at(
         while after < position:
             stretch = Stretch(log, after, min(MAX_BATCH, position - after))
             keyed = _wanted(keys_of(projection, stretch.events, skipped), keys)
-            write(cursor, projection, generation, stretch, keyed=keyed, erased=stretch.erased(stretch.events))
+            write(cursor, projection, generation, stretch, keyed=keyed, erased=stretch.erased(len(stretch.events)))
             after = stretch.events[-1].position
         for view in projection.tables:
             yield from _rows(connection, view, generation)

@@ -3,6 +3,8 @@
 Pure. Rows never change, but for private values that are erased: an erased one is absent here from the start.
 """
 
+from typing import Final
+
 from provenstore.domain.envelope import Event
 from provenstore.domain.event_log import Values
 from provenstore.projections.audit_row import AuditRow
@@ -13,6 +15,9 @@ _FILE_STREAMS = frozenset({"file", "parts", "access"})
 
 class AuditFold:
     """The fold of the whole log into one row per event, keyed by its position."""
+
+    private: Final = True
+    adds: Final = True
 
     def keys(self, event: Event) -> tuple[str, ...]:
         """Return the event's position."""

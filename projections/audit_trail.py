@@ -4,10 +4,8 @@ Only the runner writes here, in the transaction that moves the read model's posi
 private values that are erased.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final
 
@@ -17,6 +15,7 @@ from psycopg.sql import SQL, Composed
 
 from provenstore.projections.audit_fold import AuditFold
 from provenstore.projections.audit_row import AuditRow
+from provenstore.projections.json_rows import json_rows
 from provenstore.projections.private_values import Related
 from provenstore.projections.queries import queries
 
@@ -110,15 +109,8 @@ def _place(row: AuditRow) -> dict[str, object]:
 
 def _insert(cursor: Cursor[Any], name: str, generation: int, rows: Iterable[Mapping[str, object]]) -> None:
     """Insert rows by one statement, as one JSON array that PostgreSQL takes apart; nothing for none."""
-    if found := list(rows):
-        text = json.dumps(found, default=_time, ensure_ascii=False)
+    if text := json_rows(rows):
         cursor.execute(SQL(queries("audit_trail")[name]).format(g=_suffix(generation)), {"rows": text})
-
-
-def _time(value: object) -> str:
-    if not isinstance(value, datetime):
-        raise TypeError(f"{type(value).__name__} has no column type")
-    return value.isoformat()
 
 
 def _suffix(generation: int) -> SQL:

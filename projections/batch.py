@@ -59,6 +59,10 @@ class _Disclosed(Mapping[str, Json]):
             self._read[name] = parse_canonical(self._found[name])
         return self._read[name]
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return one value, or `default`; without the exception by which a mapping finds that out otherwise."""
+        return self[name] if name in self._found else default
+
     def __iter__(self) -> Iterator[str]:
         """Return the names."""
         return iter(self._found)
@@ -75,11 +79,12 @@ class Stretch:
         """Read up to `limit` events after a position; IntegrityViolated for a gap."""
         self._log = log
         self._values: dict[UUID, Values] = {}
-        self._erased: Erased | None = None
         self.after = after
         self.events = log.read(after, limit)
         if [event.position for event in self.events] != list(range(after + 1, after + len(self.events) + 1)):
             raise IntegrityViolated("the log was read with a gap", position=after)
+        self._erasing = [event for event in self.events if event.data.ERASES]
+        self._erased: Erased | None = None
 
     def values(self, events: Iterable[Event]) -> Mapping[UUID, Values]:
         """Return the private values of these events of the stretch, and perhaps of others; each is asked for once."""
@@ -89,11 +94,11 @@ class Stretch:
             self._values.update((event_id, _Disclosed(found.get(event_id, {}))) for event_id in missing)
         return self._values
 
-    def erased(self, events: Iterable[Event]) -> Sequence[tuple[int, str]]:
-        """Return the private values that these events erased, as `Projection.forget` takes them."""
-        ids = [event.id for event in events if event.data.ERASES]
+    def erased(self, limit: int) -> Sequence[tuple[int, str]]:
+        """Return the private values that its first `limit` events erased, as `Projection.forget` takes them."""
+        ids = [event.id for event in self._erasing if event.position <= self.after + limit]
         if ids and self._erased is None:
-            self._erased = self._log.erased([event.id for event in self.events if event.data.ERASES])
+            self._erased = self._log.erased([event.id for event in self._erasing])
         known = self._erased or {}
         return [value for event_id in ids for value in known.get(event_id, ())]
 
@@ -125,8 +130,9 @@ def take(
     events = stretch.events[:limit]
     keyed = keys_of(projection, events, skipped)
     # Asked before the transaction, which then lasts no longer than the rows take.
-    stretch.values(event for event, _ in keyed)
-    erased = stretch.erased(events)
+    if projection.private:
+        stretch.values(event for event, _ in keyed)
+    erased = stretch.erased(len(events))
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(queries("projection")["utc"])
         # 1. Rows as they stand at `place`: nobody else writes them, and (2) fails if somebody did.
@@ -150,9 +156,10 @@ def write(
 ) -> None:
     """Bring the rows of a generation from before `keyed`, events of the stretch, to after them."""
     keys = sorted({key for _, found in keyed for key in found})
-    before = projection.load(cursor, generation, keys) if keys else {}
+    before = projection.load(cursor, generation, keys) if keys and not projection.adds else {}
     # All rows at once, then what they must not say any more.
-    after = fold_keyed(projection, before, keyed, stretch.values(event for event, _ in keyed))
+    values = stretch.values(event for event, _ in keyed) if projection.private else {}
+    after = fold_keyed(projection, before, keyed, values)
     if after:
         projection.save(cursor, generation, before, after)
     if erased:

@@ -15,7 +15,7 @@ import structlog
 from psycopg import IsolationLevel
 
 from provenstore.projections import generations
-from provenstore.projections.batch import MAX_BATCH, LogReader
+from provenstore.projections.batch import LogReader
 from provenstore.projections.builds import Build, builds, end, hold, resume, swap, sweep
 from provenstore.projections.comparing import compare
 from provenstore.projections.fold import Projection
@@ -25,6 +25,10 @@ from provenstore.projections.positions import prepare
 from provenstore.projections.queries import queries
 from provenstore.projections.skips import Skips, no_skips
 from provenstore.projections.worker import Connect, Worker, win
+
+BUILD_BATCH: Final = 2_000
+"""Events of one batch: twice a runner's, as nobody waits for what is built, and rows that are busy are written half as
+often. The swap holds the live position for as long as one batch takes."""
 
 LOOK: Final = 0.5
 """Seconds between two looks for something to build."""
@@ -43,7 +47,7 @@ class Builder(Worker):
         *,
         rate: int | None = None,
         look: float = LOOK,
-        batch: int = MAX_BATCH,
+        batch: int = BUILD_BATCH,
         decided: Callable[[], Skips] = no_skips,
     ) -> None:
         """Build `projections` from `log`, at most `rate` events a second (None: as fast as it goes).
@@ -77,6 +81,7 @@ class Builder(Worker):
 
     def ended(self) -> None:
         """Build nothing any more: the locks are gone with the connection."""
+        self._folding.close()
         self._mine.clear()
         self._taken.clear()
 

@@ -24,6 +24,9 @@ _STREAMS: Final = ("file:", "access:")
 class FileFold:
     """The fold of the streams `file:` and `access:` into one row per file, keyed by the file's id."""
 
+    private: Final = True
+    adds: Final = False
+
     def keys(self, event: Event) -> tuple[str, ...]:
         """Return the id of the file whose history the event belongs to."""
         mine = event.stream.startswith(_STREAMS) or isinstance(event.data, events.PartUrlsIssued)
@@ -36,8 +39,7 @@ class FileFold:
         if row is None:
             return None
         if isinstance(event.data, events.Accessed):  # most of all events, and nothing else changes
-            downloads = row.downloads + (event.data.mode == "download")
-            return replace(row, downloads=downloads, last_access=event.time)
+            return _accessed(row, event, event.data)
         before = row
         row = _uploaded(row, event)
         row = _looked_at(row, event)
@@ -86,6 +88,14 @@ def _initiated(key: str, event: Event, data: events.UploadInitiated, values: Val
         upload_expires_at=data.upload_expires_at,
         look_after=data.write_until,
     )
+
+
+def _accessed(row: FileRow, event: Event, data: events.Accessed) -> FileRow:
+    """Return the row after one more access, as `replace` would at ten times the cost."""
+    after = object.__new__(FileRow)
+    downloads = row.downloads + (data.mode == "download")
+    vars(after).update(vars(row), downloads=downloads, last_access=event.time)
+    return after
 
 
 def _uploaded(row: FileRow, event: Event) -> FileRow:

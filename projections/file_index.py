@@ -3,7 +3,6 @@
 Only the runner writes here, in the transaction that moves the read model's position.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -16,6 +15,7 @@ from psycopg.sql import SQL, Composed
 
 from provenstore.projections.file_fold import FileFold
 from provenstore.projections.file_row import FileRow, Hold
+from provenstore.projections.json_rows import json_rows
 from provenstore.projections.private_values import Related
 from provenstore.projections.queries import queries
 
@@ -60,7 +60,7 @@ class FileIndex(FileFold):
     ) -> None:
         """Write the rows that differ; a file's row never goes away, and child rows only when their field changed."""
         changed = [row for key, row in after.items() if row is not None and row != before.get(key)]
-        _execute(cursor, "upsert", generation, rows=_json(_columns(row) for row in changed))
+        _execute(cursor, "upsert", generation, rows=json_rows(_columns(row) for row in changed))
         for field, children in _CHILDREN.items():
             touched = [row for row in changed if getattr(row, field) != getattr(before.get(row.id), field, ())]
             _execute(cursor, f"clear_{field}", generation, ids=[row.id for row in touched if row.id in before])
@@ -68,7 +68,7 @@ class FileIndex(FileFold):
                 cursor,
                 f"insert_{field}",
                 generation,
-                rows=_json(
+                rows=json_rows(
                     {"workspace": row.workspace, "file": row.id, "ordinal": ordinal, **child}
                     for row in touched
                     for ordinal, child in enumerate(children(row))
@@ -104,18 +104,6 @@ def _hold(hold: str, name: str | None, matter: str | None, placed_by: str, place
 
 def _columns(row: FileRow) -> dict[str, object]:
     return {**dict(zip(_COLUMNS, _values(row), strict=True)), "holds": len(row.legal_holds)}
-
-
-def _json(rows: Iterable[Mapping[str, object]]) -> str:
-    """Return rows as one JSON array, or "" for none: PostgreSQL takes them apart in one statement."""
-    found = list(rows)
-    return json.dumps(found, default=_time, ensure_ascii=False) if found else ""
-
-
-def _time(value: object) -> str:
-    if not isinstance(value, datetime):
-        raise TypeError(f"{type(value).__name__} has no column type")
-    return value.isoformat()
 
 
 def _execute(cursor: Cursor[Any], name: str, generation: int, **values: str | list[str]) -> None:

@@ -31,9 +31,9 @@ class Hold:
     placed_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class FileRow:
-    """What the events of one file say about it."""
+    """What the events of one file say about it; without slots, so that the fold of an access may copy it quickly."""
 
     id: str
     workspace: str

@@ -22,6 +22,14 @@ Row = TypeVar("Row")
 class Fold(Protocol[Row]):
     """How events become rows. Pure: equal arguments, equal results, and nothing else happens."""
 
+    @property
+    def private(self) -> bool:
+        """Whether rows take anything from private values; where not, nobody reads them, and `fold` is given none."""
+
+    @property
+    def adds(self) -> bool:
+        """Whether every event makes rows of its own and changes no others: there is nothing to load before them."""
+
     def keys(self, event: Event) -> tuple[str, ...]:
         """Return the keys of the rows that `event` may change; () for an event that changes none."""
 

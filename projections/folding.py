@@ -12,7 +12,8 @@ import psycopg
 import structlog
 
 from provenstore.domain.errors import ProvenstoreError, Unavailable
-from provenstore.projections.batch import LogReader, Overtaken, Stretch, take
+from provenstore.projections.ahead import ReadAhead
+from provenstore.projections.batch import LogReader, Overtaken, take
 from provenstore.projections.fold import Projection
 from provenstore.projections.places import Place, park
 from provenstore.projections.skips import Skips
@@ -47,7 +48,7 @@ class Folding:
         self, log: LogReader, projections: Mapping[str, Projection[Any]], decided: Callable[[], Skips], batch: int
     ) -> None:
         """Fold `projections`, by name, over `log`, up to `batch` events at a time, without those `decided` to skip."""
-        self._events = log
+        self._ahead = ReadAhead(log)
         self._projections = projections
         self._batch = batch
         self._decided = decided
@@ -61,6 +62,10 @@ class Folding:
         self.parked.discard(name)
         self._limits.pop(name, None)
         self._skips = self._decided()
+
+    def close(self) -> None:
+        """Forget what was read of the log for the next step."""
+        self._ahead.close()
 
     def step(
         self, connection: psycopg.Connection[Any], standing: Sequence[Place], upto: int | None = None
@@ -83,7 +88,8 @@ class Folding:
         moved: dict[str, int] = {}
         position = group[0].position
         try:
-            stretch = Stretch(self._events, position, limit)
+            private = any(self._projections[place.name].private for place in group)
+            stretch = self._ahead.stretch(position, limit, private=private)
         except LOST:
             raise
         except _POISON as exc:

@@ -100,6 +100,7 @@ class Runner(Worker):
 
     def ended(self) -> None:
         """Lead nothing any more: the locks are gone with the connection."""
+        self._folding.close()
         self._leading.clear()
         self._led.clear()
 

@@ -4,7 +4,6 @@ Writes its tables; `usage_query` reads them. Sums are moved by the difference be
 batch, so that they are exactly the sums over all files, and nobody ever adds those up. Only the runner writes here.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
@@ -13,6 +12,7 @@ from psycopg import Cursor
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed
 
+from provenstore.projections.json_rows import json_rows
 from provenstore.projections.queries import queries
 from provenstore.projections.usage_fold import UsageFold
 from provenstore.projections.usage_row import FileUsage, Served, differences
@@ -83,8 +83,7 @@ def _moved(before: Mapping[str, FileUsage], row: FileUsage) -> bool:
 
 def _write(cursor: Cursor[Any], name: str, generation: int, rows: Iterable[Mapping[str, object]]) -> None:
     """Write rows by one statement, as one JSON array that PostgreSQL takes apart; nothing for none."""
-    if found := list(rows):
-        text = json.dumps(found, ensure_ascii=False)
+    if text := json_rows(rows):
         cursor.execute(SQL(queries("usage")[name]).format(g=_suffix(generation)), {"rows": text})
 
 

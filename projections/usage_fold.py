@@ -26,6 +26,9 @@ _COUNTED: Final = (
 class UsageFold:
     """The fold of files into what they use, keyed by the file's id."""
 
+    private: Final = False
+    adds: Final = False
+
     def keys(self, event: Event) -> tuple[str, ...]:
         """Return the id of the file that the event begins, stores, gives out, deletes, restores or destroys."""
         return (event.stream.partition(":")[2],) if isinstance(event.data, _COUNTED) else ()
@@ -49,9 +52,9 @@ class UsageFold:
             return None
         match data:
             case events.Accessed():
-                return replace(row, served=_served(row.served, f"{event.time:%Y-%m}", data))
+                return replace(row, served=_served(row.served, event.time.isoformat()[:7], data))
             case events.Stored():
-                return replace(row, state="stored", bytes=data.size, month=row.month or f"{event.time:%Y-%m}")
+                return replace(row, state="stored", bytes=data.size, month=row.month or event.time.isoformat()[:7])
             case events.SoftDeleted() | events.FileExpired() if row.state == "stored":
                 return replace(row, state="deleted")
             case events.Restored() if row.state == "deleted":
@@ -64,11 +67,11 @@ class UsageFold:
 def _served(months: tuple[Served, ...], month: str, data: events.Accessed) -> tuple[Served, ...]:
     """Return the months with one more access; times never go back, so it belongs to the last or a new one."""
     last = months[-1] if months and months[-1].month == month else Served(month)
-    more = replace(
-        last,
-        downloads=last.downloads + (data.mode == "download"),
-        views=last.views + (data.mode == "view"),
-        redirects=last.redirects + (data.mode == "redirect"),
-        bytes=last.bytes + data.size,
+    more = Served(
+        month,
+        last.downloads + (data.mode == "download"),
+        last.views + (data.mode == "view"),
+        last.redirects + (data.mode == "redirect"),
+        last.bytes + data.size,
     )
     return (*(one for one in months if one.month != month), more)

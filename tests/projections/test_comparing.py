@@ -28,6 +28,8 @@ class Names:
     name: Final = "names"
     version: Final = 1
     tables: Final = ("names",)
+    private: Final = True
+    adds: Final = True
 
     def keys(self, event: Event) -> tuple[str, ...]:
         return (str(event.position),)

@@ -16,6 +16,8 @@ class Tally:
     name: Final = "tally"
     version: Final = 1
     tables: Final = ("tally",)
+    private: Final = False
+    adds: Final = False
 
     def __init__(self, *, poison: int = 0, full: int = 1_000_000) -> None:
         """Fail as asked."""
