@@ -49,10 +49,6 @@ class LastSignedFile:
                 raise self._unusable(exc) from exc
             return self.read()
 
-    def exists(self) -> bool:
-        """Tell whether a log has begun here."""
-        return self._path.exists()
-
     @contextmanager
     def held(self) -> Iterator[None]:
         """Keep others out for the length of a block; a process that dies lets go."""

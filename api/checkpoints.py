@@ -11,6 +11,7 @@ import structlog
 from psycopg import Connection
 
 from provenstore.adapters.log_keys import LogKeys
+from provenstore.adapters.signing_key import SigningKey
 from provenstore.domain.checkpoint import Checkpoint
 from provenstore.domain.errors import LogRewound, Stopped, Unavailable
 from provenstore.domain.ledger import SYSTEM
@@ -27,13 +28,19 @@ TAKEOVER: Final = 0.5
 _log = structlog.get_logger(__name__)
 
 
+def announced(keys: LogKeys, keeping: LogKeeping) -> tuple[SigningKey, ...]:
+    """Return the keys to sign with, which are on record in the log by now."""
+    signers = keys.signers()
+    keeping.record_keys(SYSTEM, keys.origin, [str(key.verifier) for key in signers])
+    return signers
+
+
 def sign(connection: Connection[Any], keys: LogKeys, keeping: LogKeeping) -> Checkpoint | None:
     """Sign the tree as it stands if that is new, whoever else does; as `sign_next`.
 
-    `connection` is in autocommit, of the role that owns the read models. The keys are on record in the log first.
+    `connection` is in autocommit, of the role that owns the read models.
     """
-    signers = keys.signers()
-    keeping.record_keys(SYSTEM, keys.origin, [str(key.verifier) for key in signers])
+    signers = announced(keys, keeping)
     return sign_next(HeadsOnRecord(connection), keys.last, signers)
 
 

@@ -6,7 +6,7 @@ Nothing is shown beyond the newest checkpoint that was signed. Entries show ever
 from dataclasses import dataclass
 
 from provenstore.adapters.publishing import Publisher
-from provenstore.api.checkpoints import sign
+from provenstore.api.checkpoints import announced, sign
 from provenstore.api.services import Services
 from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json
@@ -69,11 +69,6 @@ def resource(services: Services, path: str) -> Resource:
     return Resource(services.proofs.tile(wanted), wanted.width == FULL, entries=False)
 
 
-def is_entries(path: str) -> bool:
-    """Tell whether a path asks for entries, which takes more than asking for hashes."""
-    return path.startswith("tile/entries/")
-
-
 def consistency(services: Services, old: int, new: int | None) -> dict[str, Json]:
     """Return the proof that the log of `new` entries, by default the newest checkpoint's, begins with that of `old`.
 
@@ -114,6 +109,7 @@ def bring_up(services: Services) -> Checkpoint | None:
     """
     with translated(), services.connect() as connection:
         connection.autocommit = True
+        announced(services.log_keys, services.log_keeping)  # first, so that it lies under this checkpoint, too
         catch_up(connection)
         return sign(connection, services.log_keys, services.log_keeping)
 

@@ -21,6 +21,7 @@ GROUPS = {
     "project": ("project",),
     "rebuild": ("rebuild",),
     "query": ("query",),
+    "proofs": ("tree",),
 }
 """The modules of each group."""
 

@@ -45,6 +45,7 @@ _BY_STREAM: Final[Mapping[str, Action]] = MappingProxyType(
         "credential": "administer",
         "provider": "administer",
         "projection": "administer",
+        "log": "administer",
         "audit": "audit",
     }
 )

@@ -21,13 +21,18 @@ from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
 from provenstore.api.wiring import open_services
 from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
+from provenstore.domain.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.errors import IntegrityViolated, LogRewound, Misconfigured, Refused
+from provenstore.domain.event_types import Fact
 from provenstore.domain.log_events import LOG, LogAlarmCleared, LogKeysChanged
 from provenstore.domain.merkle import HASH_BYTES, verify_consistency
 from provenstore.domain.note import parse_note
+from provenstore.domain.objects import ObjectNotFound
 from provenstore.domain.signing import TreeHead
 from provenstore.domain.tile import bundles_between, parse_entries, tiles_between
 from provenstore.domain.workspace import CreateWorkspace
+from provenstore.domain.workspace_events import AuditRead
+from provenstore.projections.tree import catch_up
 from raw_log import tamper
 from read_models import until
 from tests.api.conftest import ROOT, Api, MovableClock, Tenant, serving
@@ -123,6 +128,23 @@ def test_paths_have_one_spelling(api: Api, place: str) -> None:
     assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
 
 
+def test_nothing_is_shown_before_it_is_signed(api: Api, tenant: Tenant) -> None:
+    """Neither hashes nor entries nor proofs, though the tree has them: nobody could hold us to them."""
+    auditor = api.client("auditor")
+    log.bring_up(api.services)
+    signed = checkpoint_of(auditor).size
+    tenant.new(tenant.client("service"))
+    with api.services.connect() as connection:
+        connection.autocommit = True
+        size = catch_up(connection)
+    assert size > signed
+    place = f"{size // 256:03}.p/{size % 256}"
+    paths = (f"/log/tile/0/{place}", f"/log/tile/entries/{place}", f"/log/proof/consistency?from=1&to={size}")
+    assert [auditor.get(path).status_code for path in paths] == [404, 404, 422]
+    log.bring_up(api.services)
+    assert [auditor.get(path).status_code for path in paths] == [200, 200, 200]
+
+
 def test_who_sees_what(api: Api, tenant: Tenant) -> None:
     """Hashes for everybody who reads anything; entries for auditors of the whole ledger; standing for operators."""
     log.bring_up(api.services)
@@ -149,9 +171,9 @@ def test_a_public_log(api: Api, tenant: Tenant) -> None:
         assert stranger.get("/log/tile/0/000.p/1").headers["Cache-Control"] == "public, max-age=60"
         assert stranger.get("/log/proof/consistency?from=1").status_code == 200
         assert stranger.get("/log/tile/entries/000.p/1").status_code == 401
-        while size < 256:
-            tenant.new(tenant.client("service"))
-            size = services.ledger.log.position()
+        recorder, some = services.ledger.recorder, Fact(AuditRead(what="search", file=None))
+        if size < 256:
+            recorder.append(ROOT, recorder.drafts(ROOT, "audit:root", SYSTEM_WORKSPACE, [some] * 256))
         log.bring_up(services)
         assert stranger.get("/log/tile/0/000").headers["Cache-Control"] == f"public, {FOR_EVER}"
         for auditor, path in ((public.client("auditor"), "entries/000"), (api.client("auditor"), "0/000")):
@@ -232,6 +254,8 @@ def test_one_key_follows_another(tmp_path: Path) -> None:
         expected = [LogKeysChanged(origin=services.log_keys.origin, keys=keys) for keys in (old, both, both[1:])]
         assert [event.data for event in events] == expected
         assert [event.actor.id for event in events] == ["provenstore", "root", "root"]
+        with pytest.raises(Misconfigured, match=r"other\.example"):
+            services.log_keeping.record_keys(ROOT, "other.example", both)
     with fresh(tmp_path) as services:
         assert services.log_keys.verifiers() == both[1:]
 
@@ -263,15 +287,16 @@ def test_keys_from_the_settings(tmp_path: Path) -> None:
 
 def test_what_stands_in_the_way_shows_and_goes(tmp_path: Path) -> None:
     """An alarm makes the server unready until it is cleared, with a reason; then it signs on without a restart."""
-    with fresh(tmp_path) as services:
+    with fresh(tmp_path) as services, fresh(tmp_path) as other:
         services.ledger.create_workspace(ROOT, CreateWorkspace(id="acme"))
         until(lambda: services.proofs.newest() is not None)
         last, signed = services.log_keys.last, services.log_keys.last.read()
         with last.held():
             last.write(replace(last.read(), head=TreeHead(10**6, bytes(32))))
         until(lambda: last.read().alarm is not None)
-        with pytest.raises(LogRewound, match="1,000,000 were signed"):
-            services.checks["log"]()
+        for one in (services, other):
+            with pytest.raises(LogRewound, match="1,000,000 were signed"):
+                one.checks["log"]()
         with pytest.raises(LogRewound):
             log.clear_alarm(services, ROOT, "because I say so")
         assert LogAlarmCleared not in event_types(services)
@@ -304,3 +329,39 @@ def test_an_event_that_was_altered_before_it_was_hashed_shows(tmp_path: Path) ->
         until(lambda: not healthy(services))
         with pytest.raises(IntegrityViolated, match="before position 1: "):
             services.checks["log"]()
+
+
+def test_each_checkpoint_is_published(tmp_path: Path) -> None:
+    """Under the prefix of the settings, by itself; a server without one publishes nothing."""
+    with fresh(tmp_path) as services:
+        until(lambda: services.proofs.newest() is not None)
+        assert services.ledger.store.list("public/").objects == ()
+    with fresh(tmp_path, log_prefix="public/log") as services:
+        services.ledger.create_workspace(ROOT, CreateWorkspace(id="acme"))
+        position = services.ledger.log.position()
+        until(lambda: published_size(services) >= position)
+    with pytest.raises(Misconfigured, match="PROVENSTORE_LOG_PREFIX"), fresh(tmp_path, log_prefix="/x"):
+        pass
+
+
+def published_size(services: Services) -> int:
+    try:
+        with services.ledger.store.get("public/log/checkpoint") as reader:
+            note = b"".join(reader)
+    except ObjectNotFound:
+        return 0
+    return open_checkpoint(note, [Ed25519Verifier.parse(one) for one in services.log_keys.verifiers()]).size
+
+
+def test_another_process_goes_on_signing(tmp_path: Path) -> None:
+    """One of two signs; when its session is cut off, one of them does within seconds, and nothing is signed twice."""
+    with fresh(tmp_path) as one, fresh(tmp_path) as other, superuser(one) as operator:
+        for number in range(3):
+            one.ledger.create_workspace(ROOT, CreateWorkspace(id=f"acme-{number}"))
+            position = one.ledger.log.position()
+            until(lambda: (newest := other.proofs.newest()) is not None and newest.size >= position)  # noqa: B023
+            operator.execute("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'")
+        sizes = [found.size for found in one.proofs.checkpoints()]
+        assert sizes == sorted(set(sizes))
+        assert all(one.proofs.root(found.size) == found.root for found in one.proofs.checkpoints())
+        until(lambda: healthy(one) and healthy(other))

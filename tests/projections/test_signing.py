@@ -80,6 +80,17 @@ def test_what_is_new_is_signed(
         proofs.covering(11)
 
 
+def test_a_clock_that_goes_back(
+    super_: Connection, connection: Connection, heads: HeadsOnRecord, last: LastSignedFile, runner_pool: Pool
+) -> None:
+    """Changes nothing: checkpoints go by size, and nothing that is hashed or signed has their time."""
+    grown(super_, connection, 3)
+    sign_next(heads, last, [LOG])
+    tamper(super_, "update provenstore.checkpoint set time = now() + interval '1 year'")
+    grown(super_, connection, 5)
+    assert sign_next(heads, last, [LOG]) == shown(Proofs(runner_pool)) == Checkpoint(ORIGIN, 5, PLAIN.root(5))
+
+
 def test_two_keys_sign_both(
     super_: Connection, connection: Connection, heads: HeadsOnRecord, last: LastSignedFile, runner_pool: Pool
 ) -> None:
@@ -207,6 +218,7 @@ DEEDS = {
     "an altered tile": "update provenstore.tile set hashes = sha256('x') || substr(hashes, 33)",
     "another root on record": "update provenstore.checkpoint set root = sha256('x')",
     "a truncated log": "delete from provenstore.event where position > 4",
+    "a log shorter than its tree": "delete from provenstore.event where position > 7",
     "a tree cut short": "update provenstore.tree set size = 3",
     "a tile cut short": "update provenstore.tile set hashes = substr(hashes, 1, 32)",
     "no tiles": "delete from provenstore.tile",

@@ -102,7 +102,7 @@ def test_a_crash_at_any_write(store: ObjectStore, method: str, times: int, when:
         frail = Interposed(store)
         frail.interrupt(method, when, raising(Crash), nth=nth)
         try:
-            Publisher(frail, PREFIX, ONE).publish(ONE.note(260))  # type: ignore[arg-type]  # stands before a store
+            Publisher(frail, PREFIX, ONE).publish(ONE.note(260))
         except Crash:
             assert checked(store) in {200, 260}
         else:

@@ -1,0 +1,103 @@
+"""`provenstore log` and `keys rotate-signing`: both ways in, and what they leave behind."""
+
+from pathlib import Path
+
+import pytest
+
+from offline import verify
+from provenstore.adapters.local_folder import LocalFolder
+from provenstore.adapters.local_urls import LocalUrlSigner
+from provenstore.adapters.signing_key import Ed25519Verifier
+from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
+from provenstore.domain.merkle import Frontier, leaf_hash
+from tests.api.cli.conftest import Provenstore, Served
+
+
+def opened(note: bytes, cli: Provenstore) -> Checkpoint:
+    keys = cli("log", "keys").text.splitlines()
+    return open_checkpoint(note, [Ed25519Verifier.parse(key) for key in keys])
+
+
+@pytest.fixture(autouse=True)
+def signed(served: Served) -> None:
+    """Have a checkpoint, as a command on the data directory makes one at once."""
+    served.direct("log", "checkpoint")
+
+
+def test_checkpoint_and_keys(both: Provenstore) -> None:
+    """As text they are the exact bytes; believed by the keys of the log."""
+    shown = both("log", "checkpoint")
+    found = opened(shown.out, both)
+    assert found.size > 0
+    assert both("log", "checkpoint", "--json").json["checkpoint"].startswith(f"{found.origin}\n")
+    assert both("log", "keys", "--json").json["keys"] == both("log", "keys").text.splitlines()
+
+
+def test_status(both: Provenstore) -> None:
+    """How far everything has come, without an alarm."""
+    found = both("log", "status", "--json").json
+    assert found["checkpoint"] <= found["tree"] <= found["position"]
+    assert (found["alarm"], found["parked_position"], found["signed"] >= found["checkpoint"]) == (None, None, True)
+    assert found["origin"] in both("log", "status").text
+
+
+def test_export(both: Provenstore, tmp_path: Path) -> None:
+    """Every event on a line; their root is that of the checkpoint beside them. Nothing is overwritten."""
+    file = tmp_path / "log.ndjson"
+    exported = both("log", "export", str(file), "--json").json
+    tree = Frontier()
+    for line in file.read_bytes().removesuffix(b"\n").split(b"\n"):
+        tree.append(leaf_hash(line))
+    found = opened((tmp_path / "log.ndjson.checkpoint").read_bytes(), both)
+    assert (tree.size, tree.root()) == (found.size, found.root)
+    assert exported == {"file": str(file), "size": found.size, "origin": found.origin}
+    verified = verify("log", file, "--checkpoint", f"{file}.checkpoint", key=both("log", "keys").text.strip())
+    assert (verified.code, verified.document["first"]) == (0, None)
+    before = file.read_bytes()
+    both("log", "export", str(file), code=1)
+    assert file.read_bytes() == before
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["log.ndjson", "log.ndjson.checkpoint"]
+
+
+def test_publish(tmp_path: Path) -> None:
+    """Into the object store, once; nowhere unless a prefix is named."""
+    cli = Provenstore({"PROVENSTORE_DATA_DIR": str(tmp_path / "data")})
+    cli("workspace", "create", "acme")
+    cli("log", "publish", code=3)
+    for written in (True, False):
+        found = cli("log", "publish", "public/log", "--json").json
+        assert found == {"prefix": "public/log", "size": found["size"], "written": written}
+    store = LocalFolder(tmp_path / "data" / "objects", urls=LocalUrlSigner(bytes(32)))
+    with store.get("public/log/checkpoint") as published:
+        assert opened(b"".join(published), cli).size == found["size"]
+    folder = tmp_path / "data" / "objects" / "public" / "log"
+    verified = verify("log", folder, key=cli("log", "keys").text.strip())
+    assert (verified.code, verified.document["first"]) == (0, None)
+    assert "published under public/log" in cli("log", "publish", "public/log", "--all").err
+
+
+def test_an_alarm_that_there_is_not(served: Served) -> None:
+    """Is not cleared; a reason is needed."""
+    served.direct("log", "clear-alarm", "--reason", "x", code=1)
+    served.direct("log", "clear-alarm", code=2)
+
+
+def test_rotation(tmp_path: Path) -> None:
+    """A second key, then it alone; each time it is shown which."""
+    cli = Provenstore({"PROVENSTORE_DATA_DIR": str(tmp_path / "data")})
+    cli("workspace", "create", "acme")
+    old = cli("log", "keys").text.splitlines()
+    cli("keys", "rotate-signing", "--retire", code=1)
+    both = cli("keys", "rotate-signing").text.splitlines()
+    assert (both[:1], len(both)) == (old, 2)
+    cli("keys", "rotate-signing", code=1)
+    assert cli("keys", "rotate-signing", "--retire", "--json").json == {"keys": both[1:]}
+    assert opened(cli("log", "checkpoint").out, cli).size > 0
+
+
+@pytest.mark.parametrize("arguments", [("log", "publish", "x"), ("keys", "rotate-signing"), ("log", "checkpoint")])
+def test_a_directory_that_is_not_there(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """Is not made: nothing of it could be signed or published."""
+    cli = Provenstore({"PROVENSTORE_DATA_DIR": str(tmp_path / "data")})
+    cli(*arguments, code=3)
+    assert not (tmp_path / "data").exists()
