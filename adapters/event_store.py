@@ -267,7 +267,7 @@ class PostgresEventLog:
     def numbered(self, workspace: str, *, after: int, upto: int, limit: int) -> Sequence[Event]:
         """Return up to `limit` events of a workspace, numbers above `after`; IntegrityViolated where one is missing."""
         parameters = {"workspace": workspace, "after": after, "upto": upto, "limit": limit}
-        events = [to_event(row, remember=False) for row in self._recorder.rows("numbered", parameters)]
+        events = [to_event(row) for row in self._recorder.rows("numbered", parameters)]
         for number, event in enumerate(events, start=after + 1):
             if event.number != number:
                 raise IntegrityViolated("an event is missing from the workspace", workspace=workspace, number=number)

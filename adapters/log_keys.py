@@ -100,7 +100,7 @@ class LogKeys:
 
 def known_log_keys(folder: Path, *, given: SecretStr | None = None) -> LogKeys | None:
     """Return the keys of the log that has begun in `folder`, None if none has: for those who only look."""
-    if not LastSignedFile(folder / LAST_SIGNED).exists() or not (given or (folder / KEY).exists()):
+    if not (folder / LAST_SIGNED).exists() or not (given or (folder / KEY).exists()):
         return None
     return LogKeys(folder, given=given)
 

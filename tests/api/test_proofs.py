@@ -128,6 +128,23 @@ def test_event_of_another_tenant_is_as_a_missing_one(api: Api, tenant: Tenant) -
         assert foreign.headers.keys() == missing.headers.keys()
 
 
+def test_foreign_files_and_workspaces_are_as_missing_ones(api: Api, tenant: Tenant) -> None:
+    """Receipt, history and list answer a stranger as if there were none, and the attempt on a file is recorded."""
+    file_id, home = tenant.stored(tenant.client("service")), f"t-{uuid4().hex[:20]}"
+    log.bring_up(api.services)
+    api.client().post("/v1/workspaces", json={"id": home})
+    stranger = api.client("admin", home)
+    for path, mine, nobodys in (
+        ("/v1/files/{}/receipt", file_id, str(uuid4())),
+        ("/v1/files/{}/history?proof=full", file_id, str(uuid4())),
+        ("/v1/workspaces/{}/proof", tenant.id, "never-made"),
+    ):
+        foreign, missing = (stranger.get(path.format(name)) for name in (mine, nobodys))
+        assert (foreign.status_code, missing.status_code) == (404, 404), path
+        assert {**foreign.json(), "request_id": None} == {**missing.json(), "request_id": None}
+    assert tenant.types(file_id)[-1] == "access_denied"
+
+
 def test_ledger_audit_needs_its_role(api: Api, tenant: Tenant) -> None:
     """Events that belong to no file are for those who search the audit, ranges for auditors of the whole ledger."""
     log.bring_up(api.services)
