@@ -7,7 +7,6 @@ that was signed; what lies beyond the newest one is to be asked for again.
 from collections.abc import Iterator
 from uuid import UUID
 
-from provenstore.api.log import checkpoint
 from provenstore.api.services import Services
 from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json, canonical
@@ -27,6 +26,13 @@ MAX_PAGE = 1_000
 """Events of one page of a list, and of one range."""
 
 _UNSIGNED = "no checkpoint has been signed over these events yet; try again in a moment"
+
+
+def _newest(services: Services) -> SignedCheckpoint:
+    newest = services.proofs.newest()
+    if newest is None:
+        raise Unavailable(_UNSIGNED)
+    return newest
 
 
 def receipt(services: Services, shown: Provable) -> Receipt:
@@ -53,7 +59,7 @@ def history(services: Services, caller: Caller, file_id: UUID) -> Iterator[bytes
     """
     proving = services.ledger.proving
     proving.open_history(caller, file_id)
-    newest = checkpoint(services)
+    newest = _newest(services)
     if next(proving.history(caller, file_stream(file_id), newest.size), None) is None:
         raise Unavailable(_UNSIGNED)
     return _history(services, caller, file_id, newest)
@@ -97,7 +103,7 @@ def workspace_page(
     By default as far as the newest checkpoint. Forbidden, NotFound, InvalidInput; Unavailable until it is signed.
     """
     services.ledger.proving.open_list(caller, workspace)
-    log, newest = services.ledger.log, checkpoint(services)
+    log, newest = services.ledger.log, _newest(services)
     signed = log.last_number(workspace, upto=newest.size)
     known = log.last_number(workspace, upto=MAX_SIZE)
     if through is not None and (known is None or through > known[0]):
@@ -142,7 +148,7 @@ def log_range(services: Services, caller: Caller, begin: int, end: int | None) -
     By default as far as the newest checkpoint. Forbidden; InvalidInput beyond it, and for more than MAX_PAGE entries.
     """
     services.ledger.proving.open_log(caller)
-    newest = checkpoint(services)
+    newest = _newest(services)
     end = min(newest.size, begin + MAX_PAGE) if end is None else end
     if end > newest.size:
         raise InvalidInput("to", f"is not at most {newest.size:,}, the size of the newest checkpoint")
