@@ -38,8 +38,7 @@ def _newest(services: Services) -> SignedCheckpoint:
 def receipt(services: Services, shown: Provable) -> Receipt:
     """Return the receipt of an event; Unavailable until a checkpoint has been signed over it."""
     event = shown.event
-    newest = services.proofs.covering(event.position)
-    hashes = services.proofs.inclusion(event.position - 1, newest.size)
+    newest, hashes = services.proofs.under_newest(event.position)
     return Receipt(event.state, event.position - 1, tuple(hashes), newest.note, shown.disclosures)
 
 

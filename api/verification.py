@@ -18,7 +18,14 @@ from provenstore.api.settings import Settings
 from provenstore.api.wiring import open_log, open_services
 from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.envelope import Event
-from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof, NotFound
+from provenstore.domain.errors import (
+    IntegrityViolated,
+    InvalidInput,
+    InvalidProof,
+    Misconfigured,
+    NotFound,
+    Unavailable,
+)
 from provenstore.domain.event_log import EventLog, StoredRow
 from provenstore.domain.file_events import Stored
 from provenstore.domain.history_proof import HistoryProof, verify_history
@@ -176,8 +183,9 @@ class Keys:
 
 
 def verify_objects(settings: Settings, found: Checked, on_progress: Progress) -> Checked:
-    """Read every object that the log says is stored, and add what is wrong with it."""
+    """Read every object that the log says is stored, and add what is wrong with it, or why some could not be read."""
     findings: list[Finding] = []
+    unread: dict[UUID, str] = {}
     with open_services(settings, sweep=False, make=False) as services:
         log, store = services.ledger.log, services.ledger.store
         stored = list(_stored_files(log))
@@ -186,9 +194,13 @@ def verify_objects(settings: Settings, found: Checked, on_progress: Progress) ->
                 finding = check_object(log, store, file_id)
             except IntegrityViolated as exc:
                 finding = Finding(OBJECTS, position, f"file:{file_id}", "", f"cannot be compared: {exc.message}")
+            except (Misconfigured, Unavailable) as exc:
+                finding, unread[file_id] = None, exc.message
             findings += [finding] if finding is not None else []
             on_progress(done, len(stored))
     unchecked = {step: why for step, why in found.unchecked.items() if step != OBJECTS}
+    if unread:
+        unchecked[OBJECTS] = f"{len(unread):,} of {len(stored):,} could not be read: {next(iter(unread.values()))}"
     return replace(found, findings=(*found.findings, *findings), unchecked=unchecked)
 
 

@@ -7,6 +7,7 @@ whoever gets it can check it, and should.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from provenstore.domain import merkle
 from provenstore.domain.errors import IntegrityViolated, NotFound, Unavailable
@@ -99,12 +100,18 @@ class Proofs:
             row = connection.execute(queries("proofs")["newest"]).fetchone()
         return None if row is None else SignedCheckpoint(*row)
 
-    def covering(self, position: int) -> SignedCheckpoint:
-        """Return the newest checkpoint if the event at `position` lies under it; Unavailable until one does."""
-        newest = self.newest()
-        if newest is None or newest.size < position:
-            raise Unavailable("no checkpoint has been signed over this event yet; try again in a moment")
-        return newest
+    def under_newest(self, position: int) -> tuple[SignedCheckpoint, list[bytes]]:
+        """Return the newest checkpoint and the proof that the event at `position` lies under it, in one exchange.
+
+        Unavailable until it does.
+        """
+        with reading(self._pool) as connection:
+            row = connection.execute(queries("proofs")["newest"]).fetchone()
+            if row is None or row[0] < position:
+                raise Unavailable("no checkpoint has been signed over this event yet; try again in a moment")
+            newest = SignedCheckpoint(*row)
+            read = read_through(partial(fetch_tiles, connection))
+            return newest, merkle.inclusion_proof(position - 1, newest.size, read)
 
     def heads(self, upto: int) -> Iterator[RecordedHead]:
         """Walk the heads on record up to a size, in order, signed or not; a page at a time."""

@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from custody import ADMIN
 from kept_ledger import KeptLedger, Row, kept_ledger
 from provenstore.adapters.published_logs import LogFolder
 from provenstore.adapters.publishing import Publisher
 from provenstore.adapters.signing_key import SigningKey, draw_signing_key
+from provenstore.api.proofs import workspace_page
 from provenstore.api.verification import Asked, verify_elsewhere, verify_objects
 from provenstore.domain.checkpoint import Checkpoint, sign_checkpoint
-from provenstore.domain.errors import InvalidInput, InvalidProof
+from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof, Misconfigured
 from provenstore.domain.published_log import Checked
 from provenstore.domain.tree_check import EXTENDS, LEAVES, OBJECTS, ROOTS, SIGNATURES, TILES
 
@@ -223,6 +226,15 @@ def test_private_values_are_not_looked_at_where_not_wanted(ledger: KeptLedger) -
     assert ledger.verify(values=False).unchecked[7] == "not wanted"
 
 
+def test_a_list_with_a_hole_is_not_handed_out(ledger: KeptLedger) -> None:
+    """A workspace whose event is gone has no proof any more, not a shorter one."""
+    page = partial(workspace_page, ledger.services, ADMIN, "acme", through=None, after=0, limit=1_000)
+    assert page()["next"] is None
+    ledger.tamper(f"delete from provenstore.event where position = {AT}")
+    with pytest.raises(IntegrityViolated, match="missing from the workspace"):
+        page()
+
+
 # -- objects -------------------------------------------------------------------------------------------------
 
 
@@ -243,6 +255,18 @@ def test_an_object_was_swapped(ledger: KeptLedger, content: bytes | None, proble
     assert problem in found.findings[0].problem
     assert OBJECTS not in found.unchecked
     assert verify_objects(ledger.settings, ledger.verify(), nothing).findings == ()
+
+
+def test_an_object_that_is_kept_elsewhere(ledger: KeptLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be read is no finding, and said to be unread."""
+
+    def elsewhere(*_: object) -> None:
+        raise Misconfigured("the object is kept in another store")
+
+    monkeypatch.setattr("provenstore.domain.object_check.require_store", elsewhere)
+    found = verify_objects(ledger.settings, ledger.verify(), nothing)
+    assert found.findings == ()
+    assert found.unchecked[OBJECTS] == "91 of 91 could not be read: the object is kept in another store"
 
 
 # -- what is published ---------------------------------------------------------------------------------------
