@@ -16,7 +16,7 @@ from provenstore.adapters.log_keys import LAST_SIGNED, LogKeys, known_log_keys
 from provenstore.adapters.signing_key import Ed25519Verifier
 from provenstore.api.settings import Settings
 from provenstore.api.wiring import open_log, open_services
-from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
+from provenstore.domain.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import (
     IntegrityViolated,
@@ -31,7 +31,7 @@ from provenstore.domain.file_events import Stored
 from provenstore.domain.history_proof import HistoryProof, verify_history
 from provenstore.domain.log_events import LogKeysChanged
 from provenstore.domain.merkle import leaf_hash
-from provenstore.domain.note import NoteVerifier
+from provenstore.domain.note import NoteVerifier, parse_note
 from provenstore.domain.object_check import check_object
 from provenstore.domain.proof_document import members_of
 from provenstore.domain.published_log import Checked, LogSource, verify_published
@@ -75,13 +75,25 @@ def verifiers(settings: Settings, given: Iterable[str]) -> tuple[Ed25519Verifier
     return tuple(Ed25519Verifier.parse(key) for key in keys)
 
 
-def given_heads(asked: Asked, keys: Sequence[NoteVerifier]) -> list[Head]:
-    """Return the heads of checkpoints that were given; InvalidProof or InvalidInput for one that is not signed."""
+def given_heads(asked: Asked) -> list[Head]:
+    """Return the heads that were given, in order of their sizes, not yet believed; InvalidInput for what is none."""
     heads = []
     for name, note in asked.checkpoints:
-        found = open_checkpoint(note, keys)
+        try:
+            found = parse_checkpoint(parse_note(note).text)
+        except InvalidInput as exc:
+            raise InvalidInput(name, exc.message) from exc
         heads.append(Head(found.size, found.root, f"the checkpoint in {name}", EXTENDS))
     return sorted(heads, key=lambda head: head.size)
+
+
+def require_signed(asked: Asked, keys: Sequence[NoteVerifier]) -> None:
+    """Refuse with InvalidProof a checkpoint that was given and that no key of the log has signed."""
+    for name, note in asked.checkpoints:
+        try:
+            open_checkpoint(note, keys)
+        except InvalidProof as exc:
+            raise InvalidProof(name, exc.message) from exc
 
 
 # -- a database ----------------------------------------------------------------------------------------------
@@ -101,7 +113,7 @@ def verify_database(settings: Settings, asked: Asked, on_progress: Progress) -> 
         extends, largest, size = _last_signed(own), proofs.largest_head(), proofs.state().size
         signed = newest.size if (newest := proofs.newest()) is not None else 0
         unchecked.update(_not_yet(size, signed))
-        extends += given_heads(asked, verifiers(settings, asked.keys))
+        extends += given_heads(asked)
         on_record = (Head(one.head.size, one.head.root, "the checkpoint") for one in proofs.heads(largest))
         known = Keys(verifiers(settings, asked.keys))
         tree = TreeCheck(_tiles_of(proofs), size, in_order(on_record, sorted(extends, key=lambda head: head.size)))
@@ -111,6 +123,7 @@ def verify_database(settings: Settings, asked: Asked, on_progress: Progress) -> 
             known.see(row)
 
         report = verify_log(log, on_progress, values=asked.values, also=also)
+        require_signed(asked, known.keys)
         signatures = known.check(proofs.heads(largest), own.origin if own is not None else None)
         if not known.keys:
             unchecked[SIGNATURES] = "no key of the log is known: --key"
@@ -227,7 +240,8 @@ def _file_of(stream: str) -> UUID | None:
 def verify_elsewhere(settings: Settings, source: LogSource, asked: Asked, on_progress: Progress) -> Checked:
     """Check a log as it is published; Misconfigured without a key to believe."""
     keys = _required(settings, asked)
-    found = verify_published(source, keys, given_heads(asked, keys), on_progress=on_progress)
+    require_signed(asked, keys)
+    found = verify_published(source, keys, given_heads(asked), on_progress=on_progress)
     unchecked = {**found.unchecked, OBJECTS: "what is published has no objects"}
     if not asked.checkpoints:
         unchecked[EXTENDS] = "no earlier checkpoint was given: --checkpoint"

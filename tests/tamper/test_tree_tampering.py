@@ -15,7 +15,7 @@ from provenstore.adapters.signing_key import SigningKey, draw_signing_key
 from provenstore.api.proofs import workspace_page
 from provenstore.api.verification import Asked, verify_elsewhere, verify_objects
 from provenstore.domain.checkpoint import Checkpoint, sign_checkpoint
-from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof, Misconfigured
+from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof
 from provenstore.domain.published_log import Checked
 from provenstore.domain.tree_check import EXTENDS, LEAVES, OBJECTS, ROOTS, SIGNATURES, TILES
 
@@ -165,8 +165,17 @@ def test_forked_for_two_clients(ledger: KeptLedger) -> None:
     found = ledger.findings(checkpoints=(("theirs.txt", shown),))
     assert (found[EXTENDS].position, set(found)) == (ledger.heads[0] + 1, {EXTENDS})
     forged = sign_checkpoint(Checkpoint(origin, 5, bytes(32)), [SigningKey(draw_signing_key(origin))])
-    with pytest.raises(InvalidProof):
+    with pytest.raises(InvalidProof, match=r"forged\.txt"):
         ledger.findings(checkpoints=(("forged.txt", forged),))
+    with pytest.raises(InvalidInput, match=r"none\.txt"):
+        ledger.findings(checkpoints=(("none.txt", b"nothing"),))
+
+
+def test_a_checkpoint_by_a_key_that_is_gone(ledger: KeptLedger) -> None:
+    """The log itself says which keys there were: what was signed before a change of keys counts on."""
+    kept = ledger.services.proofs.checkpoints(limit=1)[0].note
+    stranger = str(SigningKey(draw_signing_key(ledger.services.log_keys.origin)).verifier)
+    assert ledger.findings(checkpoints=(("kept.txt", kept),), keys=(stranger,)) == {}
 
 
 @pytest.mark.parametrize(
@@ -257,16 +266,16 @@ def test_an_object_was_swapped(ledger: KeptLedger, content: bytes | None, proble
     assert verify_objects(ledger.settings, ledger.verify(), nothing).findings == ()
 
 
-def test_an_object_that_is_kept_elsewhere(ledger: KeptLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_that_is_kept_elsewhere(ledger: KeptLedger) -> None:
     """What cannot be read is no finding, and said to be unread."""
 
-    def elsewhere(*_: object) -> None:
-        raise Misconfigured("the object is kept in another store")
+    def move(rows: list[Row]) -> None:
+        next(row for row in rows if row["type"] == "file.upload_initiated.v1")["data"]["provider"] = "elsewhere"
 
-    monkeypatch.setattr("provenstore.domain.object_check.require_store", elsewhere)
-    found = verify_objects(ledger.settings, ledger.verify(), nothing)
+    ledger.rewrite(move)
+    found = verify_objects(ledger.settings, Checked(0, (), {}), nothing)
     assert found.findings == ()
-    assert found.unchecked[OBJECTS] == "91 of 91 could not be read: the object is kept in another store"
+    assert found.unchecked[OBJECTS].startswith("1 of 91 could not be read: the file's object is kept in elsewhere")
 
 
 # -- what is published ---------------------------------------------------------------------------------------
