@@ -4,7 +4,6 @@ The checks are the domain's; here stands where each gets what it reads. It chang
 begun, nothing is recorded.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -16,7 +15,7 @@ from provenstore.adapters.log_keys import LAST_SIGNED, LogKeys, known_log_keys
 from provenstore.adapters.signing_key import Ed25519Verifier
 from provenstore.api.settings import Settings
 from provenstore.api.wiring import open_log, open_services
-from provenstore.domain.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
+from provenstore.domain.checkpoint import open_checkpoint, parse_checkpoint
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import (
     IntegrityViolated,
@@ -28,21 +27,15 @@ from provenstore.domain.errors import (
 )
 from provenstore.domain.event_log import EventLog, StoredRow
 from provenstore.domain.file_events import Stored
-from provenstore.domain.history_proof import HistoryProof, verify_history
 from provenstore.domain.log_events import LogKeysChanged
 from provenstore.domain.merkle import leaf_hash
 from provenstore.domain.note import NoteVerifier, parse_note
 from provenstore.domain.object_check import check_object
-from provenstore.domain.proof_document import members_of
 from provenstore.domain.published_log import Checked, LogSource, verify_published
-from provenstore.domain.range_document import RangeProof, verify_range_document
-from provenstore.domain.receipt import Receipt, VerifiedReceipt, verify_receipt
 from provenstore.domain.signing import RecordedHead
 from provenstore.domain.tile import Tile
-from provenstore.domain.tlog_proof import FORMAT, TlogProof
 from provenstore.domain.tree_check import EXTENDS, LEAVES, OBJECTS, ROOTS, SIGNATURES, TILES, Head, TreeCheck, in_order
 from provenstore.domain.verification import Finding, verify_log
-from provenstore.domain.workspace_proof import WorkspaceProof, verify_workspace
 from provenstore.projections.proofs import Proofs
 
 Progress = Callable[[int, int], None]
@@ -238,8 +231,8 @@ def _file_of(stream: str) -> UUID | None:
 
 
 def verify_elsewhere(settings: Settings, source: LogSource, asked: Asked, on_progress: Progress) -> Checked:
-    """Check a log as it is published; Misconfigured without a key to believe."""
-    keys = _required(settings, asked)
+    """Check a log as it is published; InvalidInput without a key to believe."""
+    keys = required_keys(settings, asked)
     require_signed(asked, keys)
     found = verify_published(source, keys, given_heads(asked), on_progress=on_progress)
     unchecked = {**found.unchecked, OBJECTS: "what is published has no objects"}
@@ -248,59 +241,9 @@ def verify_elsewhere(settings: Settings, source: LogSource, asked: Asked, on_pro
     return replace(found, unchecked=unchecked)
 
 
-def _required(settings: Settings, asked: Asked) -> tuple[Ed25519Verifier, ...]:
+def required_keys(settings: Settings, asked: Asked) -> tuple[Ed25519Verifier, ...]:
+    """Return the keys to believe; InvalidInput where there is none."""
     keys = verifiers(settings, asked.keys)
     if not keys:
         raise InvalidInput("--key", "is missing: a log is believed by a key that comes from elsewhere")
     return keys
-
-
-# -- documents -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Proven:
-    """What a document proves, in a sentence, and under which checkpoint."""
-
-    what: str
-    checkpoint: Checkpoint
-    disclosed: int
-
-
-def verify_document(settings: Settings, raw: bytes, asked: Asked) -> Proven:
-    """Check a receipt or a proof, whichever it is; InvalidProof where it does not show what it claims.
-
-    InvalidInput for what is none, and without a key to believe.
-    """
-    keys = _required(settings, asked)
-    if raw.startswith(FORMAT.encode()):
-        return _proven_event(verify_receipt(Receipt.from_tlog_proof(TlogProof.parse(raw)), keys))
-    members = members_of("document", _json(raw))
-    if "event" in members:
-        return _proven_event(verify_receipt(Receipt.parse(raw), keys))
-    if "file" in members:
-        history = verify_history(HistoryProof.parse(raw), keys)
-        counts = ", ".join(f"{len(events):,} of {kind}" for kind, events in history.events.items())
-        shown = sum(map(len, history.disclosed.values()))
-        return Proven(f"the history of file {history.file} is whole: {counts}", history.checkpoint, shown)
-    if "workspace" in members:
-        listed = verify_workspace(WorkspaceProof.parse(raw), keys)
-        return Proven(f"events 1 to {listed.through:,} of workspace {listed.workspace}", listed.checkpoint, 0)
-    if "from" in members:
-        stretch = verify_range_document(RangeProof.parse(raw), keys)
-        first, last = stretch.events[0].position, stretch.events[-1].position
-        return Proven(f"positions {first:,} to {last:,} of the log", stretch.checkpoint, 0)
-    raise InvalidInput("document", "is neither a receipt nor a proof")
-
-
-def _proven_event(found: VerifiedReceipt) -> Proven:
-    event = found.event
-    what = f"{event.type} of {event.stream} at position {event.position:,}, event {event.id}"
-    return Proven(what, found.checkpoint, len(found.disclosed))
-
-
-def _json(raw: bytes) -> object:
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
-        raise InvalidInput("document", "is neither a receipt nor a proof") from None

@@ -140,7 +140,7 @@ def _source(settings: "Settings", what: str) -> "Iterator[LogSource]":
 
 
 def _document(session: Session, settings: "Settings", path: Path, asked: "Asked") -> None:
-    from provenstore.api.verification import verify_document
+    from provenstore.api.proven_documents import verify_document
 
     with path.open("rb") as file:
         proven = verify_document(settings, file.read(MAX_DOCUMENT_BYTES + 1), asked)
