@@ -264,6 +264,20 @@ class PostgresEventLog:
             for row in self._recorder.rows("log", {"after": after, "limit": limit})
         ]
 
+    def numbered(self, workspace: str, *, after: int, upto: int, limit: int) -> Sequence[Event]:
+        """Return up to `limit` events of a workspace, numbers above `after`; IntegrityViolated where one is missing."""
+        parameters = {"workspace": workspace, "after": after, "upto": upto, "limit": limit}
+        events = [to_event(row) for row in self._recorder.rows("numbered", parameters)]
+        for number, event in enumerate(events, start=after + 1):
+            if event.number != number:
+                raise IntegrityViolated("an event is missing from the workspace", workspace=workspace, number=number)
+        return events
+
+    def last_number(self, workspace: str, *, upto: int) -> tuple[int, int] | None:
+        """Return number and position of a workspace's newest event at a position up to `upto`."""
+        row = self._row("last_number", {"workspace": workspace, "upto": upto})
+        return None if row is None else (row[0], row[1])
+
     def find(self, event_id: UUID) -> Event:
         """Return one event by id, or raise NotFound."""
         rows = self._recorder.rows("by_id", {"id": event_id})

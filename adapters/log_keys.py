@@ -98,6 +98,13 @@ class LogKeys:
         return SigningKey.parse(SecretStr(load_or_create(path, str))).name if path.exists() else None
 
 
+def known_log_keys(folder: Path, *, given: SecretStr | None = None) -> LogKeys | None:
+    """Return the keys of the log that has begun in `folder`, None if none has: for those who only look."""
+    if not (folder / LAST_SIGNED).exists() or not (given or (folder / KEY).exists()):
+        return None
+    return LogKeys(folder, given=given)
+
+
 def _given(setting: SecretStr | None) -> tuple[SigningKey, ...]:
     parts = setting.get_secret_value().split() if setting is not None else []
     return tuple(SigningKey.parse(SecretStr(part)) for part in parts)

@@ -194,6 +194,12 @@ class EventLog(Protocol):
     def rows(self, after: int, limit: int) -> Sequence[StoredRow]:
         """Return up to `limit` rows above `after` as they are stored, whatever is wrong with them."""
 
+    def numbered(self, workspace: str, *, after: int, upto: int, limit: int) -> Sequence[Event]:
+        """Return up to `limit` events of a workspace in order, numbers above `after`, positions up to `upto`."""
+
+    def last_number(self, workspace: str, *, upto: int) -> tuple[int, int] | None:
+        """Return number and position of a workspace's newest event at a position up to `upto`."""
+
     def find(self, event_id: UUID) -> Event:
         """Return one event by id, or raise NotFound."""
 

@@ -27,6 +27,7 @@ from provenstore.domain.initiating import Initiating
 from provenstore.domain.linking import Linking
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.part_uploading import PartUploading
+from provenstore.domain.proving import Proving
 from provenstore.domain.purging import Purging
 from provenstore.domain.reading import Reading
 from provenstore.domain.recorder import Recorder, erasures
@@ -62,6 +63,7 @@ class Ledger:
         self.clearing = Clearing(self.recorder, store, self.part_uploading, self.verifying)
         self.purging = Purging(self.recorder, store)
         self.reading = Reading(self.recorder, store)
+        self.proving = Proving(self.recorder, self.reading)
         self.linking = Linking(self.recorder, store, self.reading, self.administration)
         # One method per command, each in the room where its way is described.
         self.create_workspace = self.administration.create_workspace
@@ -89,8 +91,7 @@ class Ledger:
         self.withdraw_purge = self.purging.withdraw
         self.content = self.reading.content
         self.readable = self.reading.readable
-        self.history = self.reading.history
-        self.lifecycle = self.reading.lifecycle
+        self.history, self.lifecycle = self.reading.history, self.reading.lifecycle
         self.accesses = self.reading.accesses
         self.listable = self.reading.listable
         self.searchable = self.reading.searchable

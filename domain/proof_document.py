@@ -83,11 +83,11 @@ def index_of(place: str, value: object) -> int:
     return value
 
 
-def hashes_of(place: str, value: object) -> tuple[bytes, ...]:
+def hashes_of(place: str, value: object, most: int = MAX_PROOF_HASHES) -> tuple[bytes, ...]:
     """Return the hashes of a proof, each in base64."""
     found = items_of(place, value)
-    if len(found) > MAX_PROOF_HASHES:
-        raise InvalidInput(place, f"has more than {MAX_PROOF_HASHES} hashes", limit=MAX_PROOF_HASHES)
+    if len(found) > most:
+        raise InvalidInput(place, f"has more than {most} hashes", limit=most)
     places = [f"{place}[{at}]" for at in range(len(found))]
     return tuple(require_base64(at, text_of(at, one), HASH_BYTES) for at, one in zip(places, found, strict=True))
 

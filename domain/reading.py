@@ -149,11 +149,11 @@ class Reading:
     def history(self, caller: Caller, file_id: UUID, *, after: int = 0, limit: int = 1000) -> History:
         """Return a page of all events of a file; that it was read is itself recorded first."""
         file = self._recorder.authorised_file(caller, "file.history", file_id)
-        self._record_audit_read(caller, file.workspace, what="history", file=str(file.id))
+        self.record_audit_read(caller, file.workspace, what="history", file=str(file.id))
         log = self._recorder.log
         found = log.events(_streams(file_id), after=after, limit=limit + 1)
         events = found[:limit]
-        disclosures = _visible(caller, log.disclosures([event.id for event in events]))
+        disclosures = visible(caller, log.disclosures([event.id for event in events]))
         return History(events, disclosures, events[-1].position if len(found) > limit else None)
 
     def lifecycle(self, caller: Caller, file_id: UUID) -> History:
@@ -161,7 +161,7 @@ class Reading:
         # Whom a file exists for never changes, so that may be remembered; what is answered is read now.
         self._recorder.authorised_file(caller, "file.get", file_id, recent=True)
         events, disclosures = self._recorder.log.told(file_stream(file_id))
-        return History(events, _visible(caller, disclosures), None)
+        return History(events, visible(caller, disclosures), None)
 
     def accesses(self, caller: Caller, file_id: UUID) -> Iterator[Event]:
         """Walk a file's accesses and refusals in log order, a page at a time; reading the counters is no event."""
@@ -197,7 +197,7 @@ class Reading:
         file = self._recorder.authorised_file(caller, "file.certificate", file_id)
         events = self._recorder.log.events([file_stream(file_id)])
         content = certificate(file, events)
-        self._record_audit_read(caller, file.workspace, what="certificate", file=str(file.id))
+        self.record_audit_read(caller, file.workspace, what="certificate", file=str(file.id))
         return content
 
     def searchable(self, caller: Caller, workspace: str | None) -> str | None:
@@ -216,16 +216,17 @@ class Reading:
         place = workspace if workspace is not None else SYSTEM_WORKSPACE
         within = self._workspace_of(file) if file is not None else None
         if within is None or workspace not in (None, within):
-            self._record_audit_read(caller, place, what="search", file=None, by=tuple(by))
+            self.record_audit_read(caller, place, what="search", file=None, by=tuple(by))
         else:
-            self._record_audit_read(caller, within, what="search", file=str(file), by=tuple(by))
+            self.record_audit_read(caller, within, what="search", file=str(file), by=tuple(by))
 
     def _workspace_of(self, file_id: UUID) -> str | None:
         """Return a file's workspace, None if there is no such file."""
         found = self._recorder.find(file_stream(file_id), project)
         return None if found is None else found.workspace
 
-    def _record_audit_read(self, caller: Caller, workspace: str, **read: Any) -> None:
+    def record_audit_read(self, caller: Caller, workspace: str, **read: Any) -> None:
+        """Record that the audit of `workspace` is read, before any of it is shown; the fields are AuditRead's."""
         data = we.AuditRead.model_validate(read)
         stream = f"audit:{caller.principal}"
         drafts = self._recorder.drafts(caller, stream, workspace, [Fact(data)])
@@ -252,7 +253,8 @@ def sees_all(caller: Caller) -> bool:
     return bool(caller.roles & _SEES_ALL_DISCLOSURES) or caller.actor.kind == "system"
 
 
-def _visible(caller: Caller, disclosures: Disclosures) -> Disclosures:
+def visible(caller: Caller, disclosures: Disclosures) -> Disclosures:
+    """Return those of the private values that the caller may see."""
     if sees_all(caller):
         return disclosures
     return {

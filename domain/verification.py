@@ -45,6 +45,8 @@ class Finding:
     stream: str
     event_id: str
     problem: str
+    tile: str = ""
+    """The path of the tile in which it shows, where one does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,17 +208,26 @@ class Verifier:
             self._findings.append(Finding(step, row.position, row.stream, str(row.id), problem))
 
 
-def verify_log(log: EventLog, on_progress: Callable[[int, int], None] | None = None, *, page: int = 1000) -> Report:
-    """Check a whole log up to its position now, with private values and counters, a page at a time.
+def verify_log(
+    log: EventLog,
+    on_progress: Callable[[int, int], None] | None = None,
+    *,
+    page: int = 1000,
+    values: bool = True,
+    also: Callable[[StoredRow], None] | None = None,
+) -> Report:
+    """Check a whole log up to its position now, with counters and, unless not wanted, private values, in pages.
 
-    `on_progress` hears how many positions are done, and of how many.
+    `on_progress` hears how many positions are done, and of how many; `also` is shown every row.
     """
     verifier, after = Verifier(), _BEFORE_ALL
     newest, counters = log.counters()
     while rows := [row for row in log.rows(after, page) if row.position <= newest]:
-        disclosed = log.disclosures([row.id for row in rows])
+        disclosed = log.disclosures([row.id for row in rows]) if values else None
         for row in rows:
             verifier.take(row, disclosed)
+            if also is not None:
+                also(row)
         after = rows[-1].position
         if on_progress is not None:
             on_progress(after, newest)

@@ -45,7 +45,7 @@ class Verifying:
     def just_verified(self, caller: Caller, file_id: UUID) -> File | None:
         """Return the file if its object was read whole and found right within the last minute, else None."""
         file = self._recorder.authorised_file(caller, "file.verify", file_id)
-        if not _has_content(file) or file.damage is not None or file.verified_at is None:
+        if not has_content(file) or file.damage is not None or file.verified_at is None:
             return None
         return file if self._recorder.clock.now() - file.verified_at < ENOUGH_FOR else None
 
@@ -57,14 +57,14 @@ class Verifying:
         """
         file = self._recorder.authorised_file(caller, "file.verify", file_id)
         stored = file.stored
-        if stored is None or not _has_content(file):
+        if stored is None or not has_content(file):
             raise WrongState(f"the file is {file.status.replace('_', ' ')}; there is no content", status=file.status)
         info = self.compare(caller, file)
         if info is None:
             return self._recorder.file(file_id)
         try:
             with self._store.get(file.path, version=stored.version_id) as reader:
-                found = _read(reader, file.initiated.part_size, progress)
+                found = read_whole(reader, file.initiated.part_size, progress)
         except ObjectNotFound:
             return self._missing(caller, file_id)
         except IntegrityViolated:
@@ -123,13 +123,13 @@ class Verifying:
         )
 
 
-def _has_content(file: File) -> bool:
+def has_content(file: File) -> bool:
     """Whether there is an object, and it is not being destroyed."""
     destroyed = file.status == "purged" or (file.purge is not None and file.purge.started is not None)
     return file.stored is not None and not destroyed
 
 
-def _read(reader: ObjectReader, part_size: int | None, progress: Callable[[int], None] | None) -> Reading:
+def read_whole(reader: ObjectReader, part_size: int | None, progress: Callable[[int], None] | None) -> Reading:
     """Read to the end and compute every digest that can be compared."""
     sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     parts = None if part_size is None else PartsEtag(part_size)

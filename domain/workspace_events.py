@@ -119,6 +119,6 @@ class AuditRead(EventData):
 
     TYPE: ClassVar[str] = "audit.read.v1"
 
-    what: Literal["history", "certificate", "search"]
-    file: str | None  # None: a search that was not for one file
+    what: Literal["history", "certificate", "search", "receipt", "proof"]
+    file: str | None  # None: not of one file
     by: tuple[str, ...] = ()  # of a search: which conditions were asked, never what for, which may name a person

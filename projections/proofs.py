@@ -4,18 +4,24 @@ What is handed out lies under a signed checkpoint where that is said; what lies 
 whoever gets it can check it, and should.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from provenstore.domain import merkle
 from provenstore.domain.errors import IntegrityViolated, NotFound, Unavailable
 from provenstore.domain.merkle import HASH_BYTES
+from provenstore.domain.range_proof import range_proof
+from provenstore.domain.signing import RecordedHead, TreeHead
 from provenstore.domain.tile import EntryBundle, Tile, TileKey
 from provenstore.domain.tiled_tree import read_through
 from provenstore.projections.database import Pool, reading
 from provenstore.projections.queries import queries
 from provenstore.projections.tree import TreeState, fetch_tiles, tree_state
+
+_PAGE = 1_000
+"""Heads of one read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,10 @@ class Proofs:
         """Return the proof that the tree of `new` leaves begins with that of `old`; InvalidInput."""
         return merkle.consistency_proof(old, new, read_through(self._tiles))
 
+    def range(self, begin: int, end: int, size: int) -> list[bytes]:
+        """Return the hashes beside the leaves from `begin` up to `end` of the tree of `size`; InvalidInput."""
+        return range_proof(begin, end, size, read_through(self._tiles))
+
     def tile(self, tile: Tile) -> bytes:
         """Return the hashes of a tile, of exactly its width; NotFound where the tree does not have them all."""
         hashes = self._tiles([tile.key]).get(tile.key, b"")
@@ -90,12 +100,37 @@ class Proofs:
             row = connection.execute(queries("proofs")["newest"]).fetchone()
         return None if row is None else SignedCheckpoint(*row)
 
-    def covering(self, position: int) -> SignedCheckpoint:
-        """Return the newest checkpoint if the event at `position` lies under it; Unavailable until one does."""
-        newest = self.newest()
-        if newest is None or newest.size < position:
-            raise Unavailable("no checkpoint has been signed over this event yet; try again in a moment")
-        return newest
+    def under_newest(self, position: int) -> tuple[SignedCheckpoint, list[bytes]]:
+        """Return the newest checkpoint and the proof that the event at `position` lies under it, in one exchange.
+
+        Unavailable until it does.
+        """
+        with reading(self._pool) as connection:
+            row = connection.execute(queries("proofs")["newest"]).fetchone()
+            if row is None or row[0] < position:
+                raise Unavailable("no checkpoint has been signed over this event yet; try again in a moment")
+            newest = SignedCheckpoint(*row)
+            read = read_through(partial(fetch_tiles, connection))
+            return newest, merkle.inclusion_proof(position - 1, newest.size, read)
+
+    def heads(self, upto: int) -> Iterator[RecordedHead]:
+        """Walk the heads on record up to a size, in order, signed or not; a page at a time."""
+        after = 0
+        while True:
+            with reading(self._pool) as connection:
+                values = {"after": after, "upto": upto, "limit": _PAGE}
+                rows = connection.execute(queries("proofs")["heads"], values).fetchall()
+            for size, root, note in rows:
+                yield RecordedHead(TreeHead(size, root), note)
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1][0]
+
+    def largest_head(self) -> int:
+        """Return the size of the largest head on record, 0 without any."""
+        with reading(self._pool) as connection:
+            row = connection.execute(queries("proofs")["largest_head"]).fetchone()
+        return row[0] if row is not None else 0
 
     def checkpoints(self, *, after: int = 0, limit: int = 100) -> tuple[SignedCheckpoint, ...]:
         """Return up to `limit` checkpoints of sizes above `after`, in order."""

@@ -92,6 +92,18 @@ order by position limit %(limit)s;
 select position, id, stream, version, workspace, number, type, greatest('0001-01-02', least('9999-12-30', time)) as time, leaf, state
 from provenstore.event where id = %(id)s;
 
+-- name: numbered
+-- A workspace's events by their numbers, as far as a position.
+select position, id, stream, version, workspace, number, type, greatest('0001-01-02', least('9999-12-30', time)) as time, leaf, state
+from provenstore.event
+where workspace = %(workspace)s and number > %(after)s and position <= %(upto)s
+order by number limit %(limit)s;
+
+-- name: last_number
+-- A workspace's newest event as far as a position: few lie beyond it, and the index is read backwards past those.
+select number, position from provenstore.event
+where workspace = %(workspace)s and position <= %(upto)s order by number desc limit 1;
+
 -- name: head
 -- A stream's newest version and leaf.
 select version, leaf from provenstore.event where stream = %(stream)s order by version desc limit 1;

@@ -19,9 +19,11 @@ from provenstore.api.cli import (
     maintenance,
     operations,
     projections,
+    prove,
     put,
     serve,
     usage,
+    verify,
     verify_content,
 )
 
@@ -65,6 +67,7 @@ for part in (
     change,
     keeping,
     administration,
+    verify,
     maintenance,
     verify_content,
     audit,
@@ -73,6 +76,7 @@ for part in (
     operations,
     projections,
     log,
+    prove,
     bucket,
 ):
     part.register(app)

@@ -55,6 +55,18 @@ class Custody(Protocol):
     def history(self, file_id: str, *, after: int, limit: int) -> Document:
         """Answer a page {"events", "next"}."""
 
+    def receipt(self, file_id: str | None, *, event_id: str | None = None, tlog_proof: bool = False) -> bytes:
+        """Return the receipt of a file's newest lifecycle event, or of any event."""
+
+    def history_proof(self, file_id: str) -> bytes:
+        """Return the proof of a file's whole history."""
+
+    def workspace_proof(self, workspace: str, *, through: int | None, after: int) -> Document:
+        """Answer a page of the proof that a workspace's list is whole."""
+
+    def range_proof(self, begin: int, end: int | None) -> bytes:
+        """Return the proof of a range of the log."""
+
     def soft_delete(self, file_id: str, reason: str | None) -> Document:
         """Take the content out of reach; answers File."""
 

@@ -20,7 +20,7 @@ import structlog
 from pydantic import ValidationError
 
 from provenstore.adapters.request_ids import REQUEST
-from provenstore.api import audit, jobs, log, operations, projections, usage, views
+from provenstore.api import audit, jobs, log, operations, projections, proofs, usage, views
 from provenstore.api.cli.custody import Decision, Document, ProjectionAct
 from provenstore.api.http import bodies
 from provenstore.api.services import Services
@@ -148,6 +148,38 @@ class Direct:
     def history(self, file_id: str, *, after: int, limit: int) -> Document:
         """Read the file's events."""
         return views.history_json(self._ledger.history(self._caller, UUID(file_id), after=after, limit=limit))
+
+    # -- proofs --------------------------------------------------------------------------------------------
+
+    def receipt(self, file_id: str | None, *, event_id: str | None = None, tlog_proof: bool = False) -> bytes:
+        """Return a receipt under a checkpoint that is signed here and now if there is none yet."""
+        proving = self._ledger.proving
+        if event_id is None:
+            shown = proving.newest(self._caller, UUID(str(file_id)))
+        else:
+            shown = proving.event(self._caller, UUID(event_id))
+        if not proofs.is_covered(self._services, shown):
+            log.bring_up(self._services)
+        found = proofs.receipt(self._services, shown)
+        return found.to_tlog_proof().encode() if tlog_proof else found.encode()
+
+    def history_proof(self, file_id: str) -> bytes:
+        """Return the proof of all that is recorded of a file by now."""
+        log.bring_up(self._services)
+        return b"".join(proofs.history(self._services, self._caller, UUID(file_id)))
+
+    def workspace_proof(self, workspace: str, *, through: int | None, after: int) -> Document:
+        """Read a page; the first one signs all that is recorded by now."""
+        if through is None:
+            log.bring_up(self._services)
+        return proofs.workspace_page(
+            self._services, self._caller, workspace, through=through, after=after, limit=proofs.MAX_PAGE
+        )
+
+    def range_proof(self, begin: int, end: int | None) -> bytes:
+        """Return the proof of a range."""
+        log.bring_up(self._services)
+        return proofs.log_range(self._services, self._caller, begin, end).encode()
 
     # -- custody -------------------------------------------------------------------------------------------
 

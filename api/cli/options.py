@@ -57,6 +57,16 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what
 Workspace = Annotated[str, typer.Option(help="The workspace (tenant).")]
 
 
+def event_id(option: str, value: str) -> str:
+    """Return an event's id; a usage error for what is none."""
+    try:
+        return str(UUID(value))
+    except ValueError:
+        raise typer.BadParameter(
+            "is not the id of an event, as `provenstore history --json` shows them", param_hint=option
+        ) from None
+
+
 def instant(option: str, value: str | None) -> str | None:
     """Return an RFC 3339 time, or a date (its first moment in UTC), as the contract writes it; a usage error else."""
     from provenstore.domain.event_types import format_time

@@ -15,6 +15,7 @@ from provenstore.api.cli.text import safe
 from provenstore.domain.errors import ProvenstoreError
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
     from rich.table import Table
 
 Advance = Callable[[int], None]
@@ -96,24 +97,40 @@ class Output:
     @contextmanager
     def progress(self, label: str, total: int | None, *, unit: str = "bytes") -> Iterator[Advance]:
         """Show a bar while something of `total` lasts, on a terminal only."""
-        if not sys.stderr.isatty():
-            yield lambda _: None
-            return
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-        )
+        with _bar(label, total, unit) as bar:
+            yield (lambda _: None) if bar is None else lambda done: bar[0].advance(bar[1], done)
 
-        amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), amount, TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(safe(label), total=total)
-            yield lambda done: bar.advance(task, done)
+    @contextmanager
+    def steps(self, label: str, *, unit: str) -> Iterator[Callable[[int, int], None]]:
+        """Show a bar, on a terminal only, that is told how much is done and of how much, which is known late."""
+        with _bar(label, None, unit) as bar:
+            if bar is None:
+                yield lambda _done, _total: None
+            else:
+                progress, task = bar
+                yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@contextmanager
+def _bar(label: str, total: int | None, unit: str) -> "Iterator[tuple[Progress, TaskID] | None]":
+    """Lend a bar and its task; None where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), amount, TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield bar, bar.add_task(safe(label), total=total)
 
 
 def _layout(columns: Sequence[str], widths: Sequence[int], spare: Sequence[str], width: int) -> tuple[list[int], bool]:

@@ -18,6 +18,9 @@ from provenstore.api.client.transport import WORK_TIMEOUT, Document, Transport
 Decision = Literal["withdraw", "approve", "reject"]
 ProjectionAct = Literal["pause", "park", "resume", "retry"]
 
+CHECKPOINT_WAIT = 10
+"""Seconds to wait for a checkpoint in one request; they come every few."""
+
 
 class Client:
     """A Provenstore server. A context manager; safe to share between threads."""
@@ -109,6 +112,31 @@ class Client:
     def history(self, file_id: str, *, after: int, limit: int) -> Document:
         """Answer a page {"events", "next"} of everything that happened to a file."""
         return self._http.get(_file(file_id, "history"), {"after": after, "limit": limit})
+
+    # -- proofs --------------------------------------------------------------------------------------------
+
+    def receipt(self, file_id: str | None, *, event_id: str | None = None, tlog_proof: bool = False) -> bytes:
+        """Return the receipt of a file's newest lifecycle event, or of any event, as JSON or as a tlog-proof.
+
+        Waits for a checkpoint over it; Unavailable if that takes long.
+        """
+        of = _file(str(file_id)) if event_id is None else f"/v1/events/{_segment(event_id)}"
+        accept = "text/plain" if tlog_proof else "application/json"
+        return self._http.content(f"{of}/receipt?wait={CHECKPOINT_WAIT}", accept=accept)
+
+    def history_proof(self, file_id: str) -> bytes:
+        """Return the proof of a file's whole history, a JSON document."""
+        return self._http.content(_file(file_id, "history") + "?proof=full", accept="application/json")
+
+    def workspace_proof(self, workspace: str, *, through: int | None, after: int) -> Document:
+        """Answer a page {"events", "next", "through", …} of the proof that a workspace's list is whole."""
+        asked = {"after": after} if through is None else {"through": through, "after": after}
+        return self._http.get(f"/v1/workspaces/{_segment(workspace)}/proof", asked)
+
+    def range_proof(self, begin: int, end: int | None) -> bytes:
+        """Return the proof of the entries that the log of `end` has and that of `begin` had not, a JSON document."""
+        ending = "" if end is None else f"&to={end}"
+        return self._http.content(f"/log/proof/range?from={begin}{ending}", accept="application/json")
 
     # -- custody -------------------------------------------------------------------------------------------
 

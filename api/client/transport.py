@@ -198,14 +198,14 @@ class Transport:
         with self._translated(), self.exchange("PUT", path, **request) as response:
             return _document(response)
 
-    def content(self, path: str) -> bytes:
-        """Read what is small and is no JSON; repeated where the server is busy or the connection breaks."""
+    def content(self, path: str, *, accept: str = "*/*") -> bytes:
+        """Read what is wanted as it is; repeated where the server is busy or the connection breaks."""
 
         def again(error: Exception) -> bool | float:
             return _again(error, repeatable=True)
 
         for attempt in stamina.retry_context(on=again, attempts=ATTEMPTS, timeout=None):
-            with attempt, self._translated(), self.exchange("GET", path, headers={"Accept": "*/*"}) as response:
+            with attempt, self._translated(), self.exchange("GET", path, headers={"Accept": accept}) as response:
                 return response.read()
         raise Unavailable  # unreachable: the last attempt returns or raises
 

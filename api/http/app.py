@@ -28,6 +28,7 @@ from provenstore.api.http.routes import (
     operations,
     parts,
     projections,
+    proofs,
     purges,
     signed,
     usage,
@@ -70,7 +71,7 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
     add_problem_handlers(app)
     app.add_middleware(Envelope, new_id=SystemEntropy().event_id, stall_timeout=settings.stall_timeout)
     of_files = (files, content, parts, signed, verification, links, custody, purges)
-    for routes in (*of_files, workspaces, usage, audit, jobs, operations, projections, log, health):
+    for routes in (*of_files, workspaces, usage, audit, jobs, operations, projections, log, proofs, health):
         app.include_router(routes.router)
     return app
 

@@ -437,6 +437,23 @@ class ConsistencyQuery(Body):
     new: Annotated[int | None, Field(alias="to", ge=0, le=MAX_SIZE)] = None
 
 
+class RangeQuery(Body):
+    """Says between which sizes of the log; without `to`, as far as one answer goes."""
+
+    model_config = ConfigDict(validate_by_alias=True, validate_by_name=False)
+
+    begin: Annotated[int, Field(alias="from", ge=0, le=MAX_SIZE)]
+    end: Annotated[int | None, Field(alias="to", ge=1, le=MAX_SIZE)] = None
+
+
+class ListProofQuery(Body):
+    """Says up to which number, by default as far as is signed, and which page."""
+
+    through: Annotated[int | None, Field(ge=1, le=MAX_INTEGER)] = None
+    after: Annotated[int, Field(ge=0, le=MAX_INTEGER)] = 0
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 1_000
+
+
 class RunBody(Body):
     """Says where to do a round; without a workspace, wherever the key reaches."""
 

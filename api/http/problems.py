@@ -32,6 +32,7 @@ class LengthMissing(e.Refused):
 STATUSES: Mapping[type[e.ProvenstoreError], int] = {
     e.Refused: 409,
     e.InvalidInput: 422,
+    e.InvalidProof: 422,
     e.NotFound: 404,
     e.Unauthenticated: 401,
     e.Forbidden: 403,

@@ -176,6 +176,40 @@ class History(Shape):
     next: int | None
 
 
+class Shown(Shape):
+    """A private value and the salt that commits to it."""
+
+    salt: str
+    value: Any
+
+
+class Receipt(Shape):
+    """An exact event, its index, the hashes in base64 that lead to the root (the leaf's sibling first), the note."""
+
+    event: str
+    index: int
+    proof: list[str]
+    checkpoint: str
+    disclosures: dict[str, Shown]
+
+
+class StreamProof(Shape):
+    """All exact events of a stream, and the proof of the last."""
+
+    events: list[str]
+    index: int
+    proof: list[str]
+
+
+class HistoryProof(Shape):
+    """A file's streams (file, parts, access), private values by event id, and the note they are proven under."""
+
+    file: UUID
+    streams: dict[str, StreamProof]
+    disclosures: dict[str, dict[str, Shown]]
+    checkpoint: str
+
+
 class Hold(Shape):
     """A legal hold just placed."""
 
@@ -311,6 +345,11 @@ BINARY_BODY: Final[dict[str, Any]] = {
 def ok(shape: type[Shape]) -> Responses:
     """Return the answers of a route that answers 200 or a problem."""
     return {200: {"model": shape}, **PROBLEM}
+
+
+def either(shape: type[Shape], other: type[Shape]) -> Responses:
+    """Return the answers of a route that answers one of two documents, or a problem."""
+    return {200: {"model": shape | other}, **PROBLEM}
 
 
 def created(shape: type[Shape]) -> Responses:

@@ -35,6 +35,15 @@ SELECT size, root, time, note FROM provenstore.checkpoint WHERE note IS NOT NULL
 SELECT size, root, time, note FROM provenstore.checkpoint
 WHERE note IS NOT NULL AND size > %(after)s ORDER BY size LIMIT %(limit)s;
 
+-- name: heads
+-- Heads on record between two sizes, in order, whether or not they were signed.
+SELECT size, root, note FROM provenstore.checkpoint
+WHERE size > %(after)s AND size <= %(upto)s ORDER BY size LIMIT %(limit)s;
+
+-- name: largest_head
+-- The size of the largest head on record.
+SELECT coalesce(max(size), 0) FROM provenstore.checkpoint;
+
 -- name: bundle
 -- Exact bytes of a stretch of the log.
 SELECT position, state FROM provenstore.event

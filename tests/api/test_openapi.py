@@ -16,6 +16,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from provenstore.api import log
 from provenstore.api.http.description import described
 from tests.api.conftest import Api, Tenant
 
@@ -49,6 +50,7 @@ def test_api_does_as_described(api: Api, tenant: Tenant, path: str, method: str)
     """Whatever is sent, the answer has a described status, type and form, and is no failure of ours."""
     client = api.client("admin", tenant.id)
     file_id = tenant.stored(client)
+    log.bring_up(api.services)
     schema = schemathesis.openapi.from_url(f"{api.url}/openapi.json")
     known = {"file_id": file_id, "workspace": tenant.id}
 

@@ -66,7 +66,7 @@ def test_what_is_new_is_signed(
     proofs = Proofs(runner_pool)
     assert sign_next(heads, last, [LOG]) is None
     with pytest.raises(Unavailable):
-        proofs.covering(1)
+        proofs.under_newest(1)
     for upto in (3, 10):
         grown(super_, connection, upto)
         expected = Checkpoint(ORIGIN, upto, PLAIN.root(upto))
@@ -75,9 +75,9 @@ def test_what_is_new_is_signed(
         assert last.read() == Signed(ORIGIN, TreeHead(upto, expected.root))
     assert [one.size for one in proofs.checkpoints()] == [3, 10]
     assert [one.size for one in proofs.checkpoints(after=3)] == [10]
-    assert proofs.covering(10).size == 10
+    assert proofs.under_newest(10)[0].size == 10
     with pytest.raises(Unavailable):
-        proofs.covering(11)
+        proofs.under_newest(11)
 
 
 def test_a_clock_that_goes_back(

@@ -1,13 +1,13 @@
 """Files: initiate, describe, list, change, delete, restore, give up, read the history, erase personal data."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from provenstore.api import projections, views
+from provenstore.api import projections, proofs, views
 from provenstore.api.http import bodies, shapes
 from provenstore.api.http.answers import begun_answer, file_answer, file_view
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
@@ -121,15 +121,22 @@ def abort_upload(file_id: UUID, services: ServicesIn, caller: CallerIn, reason: 
     return file_answer(services, caller, file_id)
 
 
-@router.get("/v1/files/{file_id}/history", responses=shapes.ok(shapes.History))
+@router.get("/v1/files/{file_id}/history", responses=shapes.either(shapes.History, shapes.HistoryProof))
 def get_history(
+    *,
     file_id: UUID,
     services: ServicesIn,
     caller: CallerIn,
     after: Annotated[int, Query(ge=0, le=bodies.MAX_INTEGER)] = 0,
     limit: Annotated[int, Query(ge=1, le=MAX_HISTORY)] = 100,
+    proof: Annotated[Literal["full"] | None, Query(description="The whole history, and that it is whole")] = None,
 ) -> Response:
-    """Return every event of a file in log order, a page at a time; reading it is itself recorded."""
+    """Return every event of a file in log order, a page at a time; reading it is itself recorded.
+
+    With `proof=full` all of it as far as the newest checkpoint, as a document that verifies by itself.
+    """
+    if proof is not None:
+        return StreamingResponse(proofs.history(services, caller, file_id), media_type="application/json")
     return JSONResponse(views.history_json(services.ledger.history(caller, file_id, after=after, limit=limit)))
 
 

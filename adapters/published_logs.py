@@ -1,0 +1,129 @@
+"""Where a published log is read from: a folder, a prefix of an object store, a URL. `LogSource` of the domain.
+
+What is there is somebody else's: no answer is longer than its kind can be, none is waited for without end, and no
+redirect is followed. Nothing here believes what it reads.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import httpx
+from pydantic import SecretStr
+
+from provenstore.adapters.publishing import CHECKPOINT, check_prefix
+from provenstore.domain.errors import Forbidden, InvalidInput, NotFound, Unavailable
+from provenstore.domain.merkle import HASH_BYTES
+from provenstore.domain.note import MAX_NOTE_BYTES
+from provenstore.domain.object_store import ObjectStore
+from provenstore.domain.objects import ObjectNotFound
+from provenstore.domain.tile import MAX_ENTRY_BYTES, EntryBundle, Tile
+
+CONNECT_TIMEOUT: Final = 10.0
+SILENCE: Final = 30.0
+"""Seconds."""
+
+ATTEMPTS: Final = 3
+
+_REFUSED: Final = frozenset({401, 403})
+_URL: Final = re.compile(r"https?://[^/?#@\s]+(?:/[^?#\s]*)?")
+
+
+class PublishedLog:
+    """A log in the paths of C2SP tlog-tiles; where the bytes come from is for who inherits."""
+
+    def checkpoint(self) -> bytes:
+        """Return the newest checkpoint; NotFound where there is none."""
+        found = self._read(CHECKPOINT, MAX_NOTE_BYTES)
+        if found is None:
+            raise NotFound("there is no checkpoint, and so no log")
+        return found
+
+    def tile(self, tile: Tile) -> bytes | None:
+        """Return the bytes of a tile."""
+        return self._read(tile.path, tile.width * HASH_BYTES)
+
+    def entries(self, bundle: EntryBundle) -> bytes | None:
+        """Return the bytes of a bundle; Forbidden where they may not be read."""
+        return self._read(bundle.path, bundle.width * (2 + MAX_ENTRY_BYTES))
+
+    def _read(self, path: str, most: int) -> bytes | None:
+        """Return what stands at a path, of at most `most` bytes and one more; None where there is nothing."""
+        raise NotImplementedError
+
+
+class LogFolder(PublishedLog):
+    """A log in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read below `folder`."""
+        self._folder = folder
+
+    def _read(self, path: str, most: int) -> bytes | None:
+        try:
+            with (self._folder / path).open("rb") as file:
+                return file.read(most + 1)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+
+
+class LogInStore(PublishedLog):
+    """A log under a prefix of an object store."""
+
+    def __init__(self, store: ObjectStore, prefix: str) -> None:
+        """Read below `prefix`."""
+        self._store, self._prefix = store, check_prefix(prefix)
+
+    def _read(self, path: str, most: int) -> bytes | None:
+        try:
+            with self._store.get(f"{self._prefix}/{path}") as reader:
+                return b"".join(reader) if reader.length <= most else bytes(most + 1)
+        except ObjectNotFound:
+            return None
+
+
+class LogAtUrl(PublishedLog):
+    """A log behind a URL, of whatever server."""
+
+    def __init__(self, url: str, client: httpx.Client) -> None:
+        """Read below `url`."""
+        self._url, self._client = url.rstrip("/"), client
+
+    def _read(self, path: str, most: int) -> bytes | None:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._ask(path, most)
+            except httpx.TransportError as exc:
+                if attempt == ATTEMPTS:
+                    raise Unavailable(f"{self._url} does not answer") from exc
+        raise Unavailable  # unreachable: the last attempt returns or raises
+
+    def _ask(self, path: str, most: int) -> bytes | None:
+        with self._client.stream("GET", f"{self._url}/{path}") as answer:
+            if answer.status_code in _REFUSED:
+                raise Forbidden(f"{self._url} does not show {path} without a key that may see it")
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                return None
+            if answer.status_code != httpx.codes.OK:
+                raise Unavailable(f"{self._url} answers {answer.status_code} for {path}")
+            content = b""
+            for chunk in answer.iter_raw():
+                content += chunk
+                if len(content) > most:
+                    break
+            return content
+
+
+@contextmanager
+def log_at(url: str, key: SecretStr | None = None) -> Iterator[LogAtUrl]:
+    """Lend the log at a URL, with a key to show; InvalidInput for what is none, or holds a password."""
+    if not _URL.fullmatch(url):
+        raise InvalidInput("URL", "is not http:// or https:// with a host, and without a password or a query")
+    headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "provenstore-verify"}
+    if key is not None:
+        headers["Authorization"] = f"Bearer {key.get_secret_value()}"
+    timeout = httpx.Timeout(SILENCE, connect=CONNECT_TIMEOUT)
+    with httpx.Client(headers=headers, timeout=timeout, follow_redirects=False) as client:
+        yield LogAtUrl(url, client)

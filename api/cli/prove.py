@@ -1,0 +1,106 @@
+"""`receipt` and `prove`: documents that somebody keeps, and checks without this ledger.
+
+They leave as they are, in a file or as JSON on stdout; checking them is `verify`, or `provenstore-verify` elsewhere.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from provenstore.api.cli.custody import Document
+from provenstore.api.cli.options import FileId, event_id
+from provenstore.api.cli.session import Session, command
+
+Into = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Into this file, which must not be there.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    _register_receipt(app)
+    prove = typer.Typer(no_args_is_help=True)
+    app.add_typer(prove, name="prove", help="Proofs that nothing is missing, for whoever checks them elsewhere.")
+    _register_proofs(prove)
+
+
+def _register_receipt(app: typer.Typer) -> None:
+    @command(app, "receipt")
+    def receipt(
+        session: Session,
+        file_id: FileId,
+        *,
+        event: Annotated[
+            str | None, typer.Option(metavar="ID", help="Of this event of the file, by default its newest.")
+        ] = None,
+        output: Into = None,
+        tlog_proof: Annotated[
+            bool, typer.Option("--tlog-proof", help="In the format c2sp.org/tlog-proof@v1, without private values.")
+        ] = False,
+    ) -> None:
+        """Prove that an event is in the log, under a signed checkpoint; it verifies for ever, without this ledger."""
+        wanted = None if event is None else event_id("--event", event)
+        found = session.custody.receipt(str(file_id), event_id=wanted, tlog_proof=tlog_proof)
+        if output is not None or not tlog_proof:
+            _answer(session, found, output)
+        elif session.out.as_json:
+            session.out.document({"tlog_proof": found.decode()})
+        else:
+            for line in found.decode().removesuffix("\n").split("\n"):
+                session.out.line(line)
+
+
+def _register_proofs(prove: typer.Typer) -> None:
+    @command(prove, "history")
+    def history(session: Session, file_id: FileId, output: Into = None) -> None:
+        """Prove a file's whole history: lifecycle, parts and accesses, as far as the newest checkpoint. Recorded."""
+        _answer(session, session.custody.history_proof(str(file_id)), output)
+
+    @command(prove, "workspace")
+    def workspace(
+        session: Session,
+        workspace: Annotated[str, typer.Argument(metavar="WORKSPACE", show_default=False)],
+        *,
+        through: Annotated[int | None, typer.Option(min=1, help="Up to this number of its events.")] = None,
+        output: Into = None,
+    ) -> None:
+        """Prove that a workspace's list of events is whole, as far as the newest checkpoint. Recorded."""
+        from provenstore.api.proofs import whole_list
+
+        _answer(session, whole_list(_pages(session, workspace, through)), output)
+
+    @command(prove, "range")
+    def log_range(
+        session: Session,
+        begin: Annotated[int, typer.Argument(metavar="FROM", min=0, help="Events before it.", show_default=False)],
+        end: Annotated[
+            int | None, typer.Argument(metavar="TO", min=1, help="The last position; 1,000 above FROM at most.")
+        ] = None,
+        *,
+        output: Into = None,
+    ) -> None:
+        """Prove that positions FROM + 1 up to TO of the log are whole. Takes an auditor's key for the whole ledger."""
+        _answer(session, session.custody.range_proof(begin, end), output)
+
+
+def _pages(session: Session, workspace: str, through: int | None) -> Iterator[Document]:
+    after: int | None = 0
+    while after is not None:
+        page = session.custody.workspace_proof(workspace, through=through, after=after)
+        yield page
+        through, after = page["through"], page["next"]
+
+
+def _answer(session: Session, document: bytes, output: Path | None) -> None:
+    if output is None:
+        session.out.document(json.loads(document))
+        return
+    with output.open("xb") as file:
+        file.write(document)
+    if session.out.as_json:
+        session.out.document({"file": str(output), "size": len(document)})
+    else:
+        session.out.say(f"{len(document):,} bytes in {output}; `provenstore verify {output}` checks them")

@@ -1,0 +1,217 @@
+"""`verify`: whether a ledger, a published log, a receipt or a proof is what was sealed.
+
+It says step by step what was checked and what could not be, and names the first place that is wrong. It decides nothing
+about what is right, and changes nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from provenstore.api.cli import exits
+from provenstore.api.cli.session import Session, local_command
+from provenstore.domain.errors import InvalidInput, InvalidProof, NotFound
+
+if TYPE_CHECKING:
+    from provenstore.api.settings import Settings
+    from provenstore.api.verification import Asked
+    from provenstore.domain.published_log import Checked, LogSource
+    from provenstore.domain.verification import Finding
+
+BUCKET = "bucket:"
+MAX_KEYS_BYTES = 64 * 1024
+MAX_DOCUMENT_BYTES = 512 * 1024 * 1024
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @local_command(app, "verify")
+    def verify(
+        session: Session,
+        what: Annotated[
+            str | None,
+            typer.Argument(
+                help="A receipt or proof, a folder or http(s) URL with a published log, or bucket:PREFIX; "
+                "by default the ledger itself.",
+                show_default=False,
+            ),
+        ] = None,
+        *,
+        key: Annotated[
+            list[str] | None,
+            typer.Option(metavar="KEY", help="A verifier key of the log, or a file of them; may be repeated."),
+        ] = None,
+        checkpoint: Annotated[
+            list[Path] | None, typer.Option(metavar="FILE", help="A checkpoint kept from earlier; may be repeated.")
+        ] = None,
+        objects: Annotated[
+            bool, typer.Option("--objects", help="Read every stored object, and compare size and SHA-256.")
+        ] = False,
+        commitments: Annotated[
+            bool, typer.Option("--commitments/--no-commitments", help="Compare every private value.")
+        ] = True,
+    ) -> None:
+        """Check that everything is as it was sealed; exit code 7 and the first bad place if it is not.
+
+        Without a WHAT it reads the database itself, and so runs where the data directory is, or with
+        PROVENSTORE_DATABASE_URL.
+        """
+        from provenstore.api.settings import load_settings
+        from provenstore.api.verification import Asked
+
+        settings = load_settings(data_dir=session.data_dir)
+        if what is not None and objects:
+            raise typer.BadParameter("only a ledger has objects", param_hint="--objects")
+        notes = tuple((str(path), path.read_bytes()) for path in checkpoint or ())
+        asked = Asked(tuple(_keys(key or ())), notes, values=commitments)
+        try:
+            if what is not None and Path(what).is_file():
+                _document(session, settings, Path(what), asked)
+                return
+            found = _check(session, settings, what, asked, objects=objects)
+        except InvalidProof as exc:
+            session.out.problem(exc)
+            raise typer.Exit(exits.INTEGRITY) from exc
+        except InvalidInput as exc:
+            session.out.problem(exc)
+            raise typer.Exit(exits.USAGE) from exc
+        _show(session, found)
+        if found.findings:
+            raise typer.Exit(exits.INTEGRITY)
+
+
+def _keys(given: "Iterator[str] | list[str] | tuple[str, ...]") -> Iterator[str]:
+    """Yield keys in text form; what names a file is read from it, a key a line."""
+    for one in given:
+        path = Path(one)
+        if "+" in one and not path.exists():
+            yield one
+            continue
+        with path.open("rb") as file:
+            lines = file.read(MAX_KEYS_BYTES).decode(errors="replace").splitlines()
+        yield from (line.strip() for line in lines if line.strip())
+
+
+def _check(session: Session, settings: "Settings", what: str | None, asked: "Asked", *, objects: bool) -> "Checked":
+    from provenstore.api.verification import verify_database, verify_elsewhere, verify_objects
+
+    if what is None:
+        with _progress(session, "verifying", "events") as advance:
+            found = verify_database(settings, asked, advance)
+        if objects:
+            with _progress(session, "reading", "objects") as advance:
+                found = verify_objects(settings, found, advance)
+        return found
+    with _source(settings, what) as source, _progress(session, "verifying", "events") as advance:
+        return verify_elsewhere(settings, source, asked, advance)
+
+
+@contextmanager
+def _progress(session: Session, label: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar that is told how much is done, and of how much."""
+    with session.out.steps(label, unit=unit) as tell:
+        yield tell
+
+
+@contextmanager
+def _source(settings: "Settings", what: str) -> "Iterator[LogSource]":
+    from provenstore.adapters.published_logs import LogFolder, LogInStore, log_at
+    from provenstore.api.client.connection import client_settings
+
+    if what.startswith(("http://", "https://")):
+        client = client_settings()
+        # The key of the environment is for the server of the environment, and for nobody else.
+        ours = client.url is not None and what.startswith(f"{client.url.rstrip('/')}/")
+        with log_at(what, client.key if ours else None) as source:
+            yield source
+    elif what.startswith(BUCKET):
+        from provenstore.api.wiring import open_services
+
+        with open_services(settings, sweep=False, make=False) as services:
+            yield LogInStore(services.ledger.store, what.removeprefix(BUCKET).rstrip("/"))
+    elif Path(what).is_dir():
+        yield LogFolder(Path(what))
+    else:
+        raise NotFound(f"there is no {what}")
+
+
+def _document(session: Session, settings: "Settings", path: Path, asked: "Asked") -> None:
+    from provenstore.api.proven_documents import verify_document
+
+    with path.open("rb") as file:
+        proven = verify_document(settings, file.read(MAX_DOCUMENT_BYTES + 1), asked)
+    under = proven.checkpoint
+    if session.out.as_json:
+        said = {"ok": True, "proven": proven.what, "origin": under.origin, "size": under.size}
+        session.out.document({**said, "private_values": proven.disclosed})
+        return
+    session.out.line("ok  1 the checkpoint is signed by a key of the log")
+    session.out.line("ok  2 what it shows is in the log, unaltered and without a gap")
+    session.out.line(f"ok  3 {proven.disclosed:,} private values are those that were committed to")
+    session.out.line(f"proven: {proven.what}")
+    session.out.line(f"under the checkpoint of {under.size:,} entries of {under.origin}")
+
+
+# -- what was found ------------------------------------------------------------------------------------------
+
+
+def _show(session: Session, found: "Checked") -> None:
+    from provenstore.domain.tree_check import ALL_STEPS
+
+    if session.out.as_json:
+        session.out.document(_as_json(found))
+    else:
+        broken = {finding.step for finding in found.findings}
+        for number, step in enumerate(ALL_STEPS, start=1):
+            if number in broken:
+                session.out.line(f"BAD {step}")
+            elif number in found.unchecked:
+                session.out.line(f"--  {step}: not checked, {found.unchecked[number]}")
+            else:
+                session.out.line(f"ok  {step}")
+    first = found.first
+    if first is None:
+        if not session.out.as_json:
+            later = f"; the newest {found.unsigned:,} are under no checkpoint yet" if found.unsigned else ""
+            session.out.line(f"checked {found.checked:,} events: everything is as it was sealed{later}")
+        return
+    if not session.out.as_json:
+        for finding in _sorted(found):
+            place = (finding.stream, finding.event_id, finding.tile)
+            session.out.line(finding.position, *place, finding.problem)
+    session.out.say(
+        f"integrity violated: first at position {first.position}, stream {first.stream or '-'}, "
+        f"event {first.event_id or '-'}, tile {first.tile or '-'}: {first.problem}"
+    )
+
+
+def _as_json(found: "Checked") -> dict[str, Any]:
+    from provenstore.domain.tree_check import ALL_STEPS
+
+    findings = [
+        {
+            "step": one.step,
+            "position": one.position,
+            "stream": one.stream,
+            "event": one.event_id,
+            "tile": one.tile,
+            "problem": one.problem,
+        }
+        for one in _sorted(found)
+    ]
+    return {
+        "ok": not found.findings,
+        "checked": found.checked,
+        "unsigned": found.unsigned,
+        "steps": list(ALL_STEPS),
+        "unchecked": {str(step): why for step, why in sorted(found.unchecked.items())},
+        "findings": findings,
+    }
+
+
+def _sorted(found: "Checked") -> "list[Finding]":
+    return sorted(found.findings, key=lambda one: (one.position, one.step))

@@ -1,0 +1,249 @@
+"""Verifying everything that there is to verify, for the CLI: a database with its tree, what is published, documents.
+
+The checks are the domain's; here stands where each gets what it reads. It changes nothing: no key is made, no log is
+begun, nothing is recorded.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+from uuid import UUID
+
+from provenstore.adapters.data_directory import DataDirectory
+from provenstore.adapters.event_store import PostgresEventLog
+from provenstore.adapters.log_keys import LAST_SIGNED, LogKeys, known_log_keys
+from provenstore.adapters.signing_key import Ed25519Verifier
+from provenstore.api.settings import Settings
+from provenstore.api.wiring import open_log, open_services
+from provenstore.domain.checkpoint import open_checkpoint, parse_checkpoint
+from provenstore.domain.envelope import Event
+from provenstore.domain.errors import (
+    IntegrityViolated,
+    InvalidInput,
+    InvalidProof,
+    Misconfigured,
+    NotFound,
+    Unavailable,
+)
+from provenstore.domain.event_log import EventLog, StoredRow
+from provenstore.domain.file_events import Stored
+from provenstore.domain.log_events import LogKeysChanged
+from provenstore.domain.merkle import leaf_hash
+from provenstore.domain.note import NoteVerifier, parse_note
+from provenstore.domain.object_check import check_object
+from provenstore.domain.published_log import Checked, LogSource, verify_published
+from provenstore.domain.signing import RecordedHead
+from provenstore.domain.tile import Tile
+from provenstore.domain.tree_check import EXTENDS, LEAVES, OBJECTS, ROOTS, SIGNATURES, TILES, Head, TreeCheck, in_order
+from provenstore.domain.verification import Finding, verify_log
+from provenstore.projections.proofs import Proofs
+
+Progress = Callable[[int, int], None]
+"""Told how much is done, and of how much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be checked beyond what always is; `keys` in text form, `checkpoints` as signed notes by name."""
+
+    keys: tuple[str, ...] = ()
+    checkpoints: tuple[tuple[str, bytes], ...] = ()
+    values: bool = True
+
+
+_PAGE: Final = 1_000
+
+
+def own_keys(settings: Settings) -> LogKeys | None:
+    """Return the keys of the log in the data directory, if one has begun there."""
+    return known_log_keys(DataDirectory(settings.data_dir).keys, given=settings.signing_key)
+
+
+def verifiers(settings: Settings, given: Iterable[str]) -> tuple[Ed25519Verifier, ...]:
+    """Return the keys that were given, otherwise those of the log in the data directory, if there is one."""
+    keys = tuple(given)
+    if not keys:
+        found = own_keys(settings)
+        keys = () if found is None else found.verifiers()
+    return tuple(Ed25519Verifier.parse(key) for key in keys)
+
+
+def given_heads(asked: Asked) -> list[Head]:
+    """Return the heads that were given, in order of their sizes, not yet believed; InvalidInput for what is none."""
+    heads = []
+    for name, note in asked.checkpoints:
+        try:
+            found = parse_checkpoint(parse_note(note).text)
+        except InvalidInput as exc:
+            raise InvalidInput(name, exc.message) from exc
+        heads.append(Head(found.size, found.root, f"the checkpoint in {name}", EXTENDS))
+    return sorted(heads, key=lambda head: head.size)
+
+
+def require_signed(asked: Asked, keys: Sequence[NoteVerifier]) -> None:
+    """Refuse with InvalidProof a checkpoint that was given and that no key of the log has signed."""
+    for name, note in asked.checkpoints:
+        try:
+            open_checkpoint(note, keys)
+        except InvalidProof as exc:
+            raise InvalidProof(name, exc.message) from exc
+
+
+# -- a database ----------------------------------------------------------------------------------------------
+
+
+def verify_database(settings: Settings, asked: Asked, on_progress: Progress) -> Checked:
+    """Check log, private values, counters, tree, tiles, checkpoints and signatures of a database as it is stored."""
+    own = own_keys(settings)
+    unchecked = {OBJECTS: "not asked for: --objects"}
+    if not asked.values:
+        unchecked[7] = "not wanted"
+    if own is None:
+        unchecked[EXTENDS] = f"there is no {LAST_SIGNED} here"
+    with open_log(settings) as database:
+        log, proofs = PostgresEventLog(database), Proofs(database)
+        # Read before the log's end is: what is signed meanwhile is for the next time.
+        extends, largest, size = _last_signed(own), proofs.largest_head(), proofs.state().size
+        signed = newest.size if (newest := proofs.newest()) is not None else 0
+        unchecked.update(_not_yet(size, signed))
+        extends += given_heads(asked)
+        on_record = (Head(one.head.size, one.head.root, "the checkpoint") for one in proofs.heads(largest))
+        known = Keys(verifiers(settings, asked.keys))
+        tree = TreeCheck(_tiles_of(proofs), size, in_order(on_record, sorted(extends, key=lambda head: head.size)))
+
+        def also(row: StoredRow) -> None:
+            tree.take(row.position, leaf_hash(row.state), row.stream)
+            known.see(row)
+
+        report = verify_log(log, on_progress, values=asked.values, also=also)
+        require_signed(asked, known.keys)
+        signatures = known.check(proofs.heads(largest), own.origin if own is not None else None)
+        if not known.keys:
+            unchecked[SIGNATURES] = "no key of the log is known: --key"
+        findings = (*report.findings, *tree.finish(), *signatures)
+        return Checked(report.checked, findings, unchecked, unsigned=max(0, report.checked - signed))
+
+
+def _not_yet(size: int, signed: int) -> dict[int, str]:
+    """Return what cannot be checked while a log is new."""
+    steps = [] if size else [(LEAVES, "no event is in the tree yet"), (TILES, "no event is in the tree yet")]
+    if not signed:
+        steps += [(step, "no checkpoint has been signed yet") for step in (ROOTS, SIGNATURES)]
+    return dict(steps)
+
+
+def _tiles_of(proofs: Proofs) -> Callable[[Tile], bytes | None]:
+    def fetch(tile: Tile) -> bytes | None:
+        try:
+            return proofs.tile(tile)
+        except NotFound:
+            return None
+
+    return fetch
+
+
+def _last_signed(own: LogKeys | None) -> list[Head]:
+    if own is None:
+        return []
+    head = own.last.read().head
+    return [Head(head.size, head.root, "what the key last signed", EXTENDS)]
+
+
+class Keys:
+    """The keys by which checkpoints on record are believed: those handed in, and all that the log has named.
+
+    An old checkpoint is signed by a key that may be gone. Whoever slips a key into the log gains nothing by it: what a
+    key from elsewhere has signed shows the tree to be another one.
+    """
+
+    def __init__(self, keys: Sequence[Ed25519Verifier]) -> None:
+        """Believe `keys`, and whatever is seen."""
+        self.keys = list(keys)
+
+    def see(self, row: StoredRow) -> None:
+        """Take the keys that a row names; one that is no event is found elsewhere."""
+        if row.type != LogKeysChanged.TYPE:
+            return
+        try:
+            data = Event.parse(row.position, row.state).data
+            named = data.keys if isinstance(data, LogKeysChanged) else ()
+            self.keys += [key for key in map(Ed25519Verifier.parse, named) if key not in self.keys]
+        except (IntegrityViolated, InvalidInput):
+            return
+
+    def check(self, heads: Iterable[RecordedHead], origin: str | None) -> Iterator[Finding]:
+        """Yield what is wrong with the notes of heads on record; those that a crash left without one have none."""
+        for one in heads if self.keys else ():
+            if one.note is None:
+                continue
+            try:
+                found = open_checkpoint(one.note, self.keys)
+            except (InvalidInput, InvalidProof) as exc:
+                yield Finding(SIGNATURES, one.head.size, "", "", f"the checkpoint of {one.head.size:,}: {exc.message}")
+                continue
+            if (found.size, found.root) != (one.head.size, one.head.root) or origin not in (None, found.origin):
+                yield Finding(SIGNATURES, one.head.size, "", "", f"the note of {one.head.size:,} says something else")
+
+
+# -- objects -------------------------------------------------------------------------------------------------
+
+
+def verify_objects(settings: Settings, found: Checked, on_progress: Progress) -> Checked:
+    """Read every object that the log says is stored, and add what is wrong with it, or why some could not be read."""
+    findings: list[Finding] = []
+    unread: dict[UUID, str] = {}
+    with open_services(settings, sweep=False, make=False) as services:
+        log, store = services.ledger.log, services.ledger.store
+        stored = list(_stored_files(log))
+        for done, (position, file_id) in enumerate(stored, start=1):
+            try:
+                finding = check_object(log, store, file_id)
+            except IntegrityViolated as exc:
+                finding = Finding(OBJECTS, position, f"file:{file_id}", "", f"cannot be compared: {exc.message}")
+            except (Misconfigured, Unavailable) as exc:
+                finding, unread[file_id] = None, exc.message
+            findings += [finding] if finding is not None else []
+            on_progress(done, len(stored))
+    unchecked = {step: why for step, why in found.unchecked.items() if step != OBJECTS}
+    if unread:
+        unchecked[OBJECTS] = f"{len(unread):,} of {len(stored):,} could not be read: {next(iter(unread.values()))}"
+    return replace(found, findings=(*found.findings, *findings), unchecked=unchecked)
+
+
+def _stored_files(log: EventLog) -> Iterator[tuple[int, UUID]]:
+    after = 0
+    while rows := log.rows(after, _PAGE):
+        for row in rows:
+            if row.type == Stored.TYPE and (found := _file_of(row.stream)) is not None:
+                yield row.position, found
+        after = rows[-1].position
+
+
+def _file_of(stream: str) -> UUID | None:
+    """Return the file of a stream; None for what no event of ours stands on, which is found elsewhere."""
+    try:
+        return UUID(stream.removeprefix("file:"))
+    except ValueError:
+        return None
+
+
+# -- what is published ---------------------------------------------------------------------------------------
+
+
+def verify_elsewhere(settings: Settings, source: LogSource, asked: Asked, on_progress: Progress) -> Checked:
+    """Check a log as it is published; InvalidInput without a key to believe."""
+    keys = required_keys(settings, asked)
+    require_signed(asked, keys)
+    found = verify_published(source, keys, given_heads(asked), on_progress=on_progress)
+    unchecked = {**found.unchecked, OBJECTS: "what is published has no objects"}
+    if not asked.checkpoints:
+        unchecked[EXTENDS] = "no earlier checkpoint was given: --checkpoint"
+    return replace(found, unchecked=unchecked)
+
+
+def required_keys(settings: Settings, asked: Asked) -> tuple[Ed25519Verifier, ...]:
+    """Return the keys to believe; InvalidInput where there is none."""
+    keys = verifiers(settings, asked.keys)
+    if not keys:
+        raise InvalidInput("--key", "is missing: a log is believed by a key that comes from elsewhere")
+    return keys

@@ -1,0 +1,106 @@
+"""Which events a caller may have proven, and what of their private values goes with them.
+
+Nothing is proven here: positions go to whoever has the tree. A lifecycle event says no more than the description of the
+file, so that its receipt leaves no trace; whatever else is handed out is audit, and that it was read is recorded first.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from provenstore.domain.caller import Caller
+from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event, PrivateValue
+from provenstore.domain.errors import NotFound
+from provenstore.domain.event_log import Disclosures
+from provenstore.domain.file import file_stream
+from provenstore.domain.history_proof import STREAMS
+from provenstore.domain.reading import Reading, visible
+from provenstore.domain.recorder import Recorder
+
+PAGE = 1_000
+"""Events read at a time, so that a proof of a long history takes no more memory than a short one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provable:
+    """An event, and the private values of it that the caller may see."""
+
+    event: Event
+    disclosures: tuple[PrivateValue, ...]
+
+
+class Proving:
+    """Opens events, histories and lists for those who have them proven."""
+
+    def __init__(self, recorder: Recorder, reading: Reading) -> None:
+        """Ask and record with `recorder`."""
+        self._recorder = recorder
+        self._reading = reading
+
+    def newest(self, caller: Caller, file_id: UUID) -> Provable:
+        """Return a file's newest lifecycle event; Forbidden, NotFound."""
+        self._recorder.authorised_file(caller, "file.history", file_id)
+        return self._shown(caller, self._recorder.log.events([file_stream(file_id)])[-1])
+
+    def event(self, caller: Caller, event_id: UUID) -> Provable:
+        """Return one event: a file's for those who may read its history, any other for those who may search the audit.
+
+        Forbidden; NotFound, in the same words for one that the caller does not reach.
+        """
+        recorder = self._recorder
+        try:
+            event = recorder.log.find(event_id)
+            kind, _, name = event.stream.partition(":")
+            file_id = UUID(name) if kind in STREAMS else None
+            if file_id is not None:
+                recorder.authorised_file(caller, "file.history", file_id)
+            else:
+                recorder.require(caller, "audit.search", event.workspace)
+        except NotFound:
+            raise NotFound("there is no such event") from None
+        if kind != "file":
+            file = None if file_id is None else str(file_id)
+            self._reading.record_audit_read(caller, event.workspace, what="receipt", file=file)
+        return self._shown(caller, event)
+
+    def _shown(self, caller: Caller, event: Event) -> Provable:
+        found = visible(caller, self._recorder.log.disclosures([event.id]))
+        return Provable(event, private_values(found, event.id))
+
+    def open_history(self, caller: Caller, file_id: UUID) -> None:
+        """Let a caller have a file's whole history proven; that it is read is recorded. Forbidden, NotFound."""
+        file = self._recorder.authorised_file(caller, "file.history", file_id)
+        self._reading.record_audit_read(caller, file.workspace, what="proof", file=str(file_id))
+
+    def history(self, caller: Caller, stream: str, upto: int) -> Iterator[tuple[Sequence[Event], Disclosures]]:
+        """Walk one stream of a history that was opened, as far as a position, a page at a time."""
+        log, after = self._recorder.log, 0
+        while found := log.events([stream], after=after, limit=PAGE):
+            page = [event for event in found if event.position <= upto]
+            if page:
+                yield page, visible(caller, log.disclosures([event.id for event in page]))
+            if len(page) < len(found):
+                return
+            after = found[-1].position
+
+    def open_list(self, caller: Caller, workspace: str) -> None:
+        """Let a caller have all events of a workspace; that they are read is recorded. Forbidden, NotFound."""
+        self._recorder.require(caller, "audit.search", workspace)
+        if workspace != SYSTEM_WORKSPACE:
+            self._recorder.workspace(workspace)
+        self._reading.record_audit_read(caller, workspace, what="proof", file=None)
+
+    def open_log(self, caller: Caller) -> None:
+        """Let a caller have a range of the whole ledger; that it is read is recorded. Forbidden."""
+        self._recorder.require(caller, "log.entries", None)
+        self._reading.record_audit_read(caller, SYSTEM_WORKSPACE, what="proof", file=None)
+
+
+def private_values(disclosures: Disclosures, event_id: UUID) -> tuple[PrivateValue, ...]:
+    """Return the values of an event that have not been erased."""
+    found = disclosures.get(event_id, {})
+    return tuple(
+        PrivateValue(name, one.salt, one.value)
+        for name, one in sorted(found.items())
+        if one.salt is not None and one.value is not None
+    )

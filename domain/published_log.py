@@ -1,0 +1,155 @@
+"""Checking a log as it is published, whoever keeps it: checkpoint, tiles, and entries where they may be read.
+
+One verification over one small port, whether what is published lies in a folder, in a bucket or behind a URL. Nothing
+is believed but the keys that were handed in.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
+from provenstore.domain.envelope import Event
+from provenstore.domain.errors import Forbidden, IntegrityViolated, InvalidInput, InvalidProof
+from provenstore.domain.event_log import StoredRow
+from provenstore.domain.merkle import HASH_BYTES, leaf_hash
+from provenstore.domain.note import NoteVerifier
+from provenstore.domain.tile import EntryBundle, Tile, bundles_between, parse_entries
+from provenstore.domain.tree_check import SIGNATURES, Head, TreeCheck, in_order
+from provenstore.domain.verification import Finding, Verifier
+
+
+class LogSource(Protocol):
+    """Where a log is published, in the paths of C2SP tlog-tiles. Unavailable where it does not answer."""
+
+    def checkpoint(self) -> bytes:
+        """Return the newest checkpoint, a signed note; NotFound where there is none."""
+
+    def tile(self, tile: Tile) -> bytes | None:
+        """Return the bytes of a tile, or None where it is missing."""
+
+    def entries(self, bundle: EntryBundle) -> bytes | None:
+        """Return the bytes of a bundle, or None where it is missing; Forbidden where they may not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How much was checked, what was found, and by number the steps that were not taken, and why."""
+
+    checked: int
+    findings: tuple[Finding, ...]
+    unchecked: dict[int, str]
+    checkpoint: Checkpoint | None = None
+    unsigned: int = 0
+    """Events behind the newest checkpoint: that nothing is wrong with them is vouched for by nothing but themselves."""
+
+    @property
+    def first(self) -> Finding | None:
+        """The finding at the lowest position."""
+        return min(self.findings, key=lambda finding: (finding.position, finding.step), default=None)
+
+
+def verify_published(
+    source: LogSource,
+    verifiers: Sequence[NoteVerifier],
+    given: Sequence[Head] = (),
+    *,
+    entries: bool = True,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Checked:
+    """Check a published log up to its checkpoint, a bundle at a time; `given` are heads known from elsewhere.
+
+    Without `entries`, and where they may not be read, tiles and root alone.
+    """
+    unchecked = {
+        3: "what is published has no columns",
+        7: "what is published has no private values",
+        8: "what is published has no counters",
+    }
+    # 1. The checkpoint, signed by a key that was handed in: without it nothing else is worth looking at.
+    try:
+        checkpoint = open_checkpoint(source.checkpoint(), verifiers)
+    except (InvalidInput, InvalidProof) as exc:
+        nothing = dict.fromkeys(range(1, 14), "the checkpoint cannot be believed")
+        del nothing[SIGNATURES]
+        return Checked(0, (Finding(SIGNATURES, 0, "", "", exc.message, "checkpoint"),), nothing)
+    # 2. The leaves: hashes of the entries or, where those may not be read, as the lowest tiles have them.
+    own = Head(checkpoint.size, checkpoint.root, "the checkpoint")
+    tree = TreeCheck(source.tile, checkpoint.size, in_order([own], sorted(given, key=lambda head: head.size)))
+    walk = _Walk(source, tree)
+    for bundle in bundles_between(0, checkpoint.size):
+        if not (entries and walk.entries(bundle)):
+            entries = False
+            walk.leaves(bundle)
+        if on_progress is not None:
+            on_progress(bundle.begin + bundle.width, checkpoint.size)
+    if not entries:
+        unchecked.update(dict.fromkeys((1, 2, 4, 5, 6, 9), "the entries were not read"))
+    # 3. Tiles and roots, recomputed from them; the events among themselves.
+    findings = (*walk.findings, *tree.finish(), *(walk.events.finish().findings if entries else ()))
+    return Checked(checkpoint.size, findings, unchecked, checkpoint)
+
+
+class _Walk:
+    """Feeds what is published to the two checks."""
+
+    def __init__(self, source: LogSource, tree: TreeCheck) -> None:
+        self._source, self._tree = source, tree
+        self.events = Verifier()
+        self.findings: list[Finding] = []
+
+    def entries(self, bundle: EntryBundle) -> bool:
+        """Take a bundle of entries; False where none may be read."""
+        try:
+            found = self._source.entries(bundle)
+        except Forbidden:
+            return False
+        if found is None:
+            self._find(bundle, "the entries are missing")
+            self.leaves(bundle)
+            return True
+        try:
+            states = parse_entries(found, bundle.width)
+        except InvalidInput as exc:
+            self._find(bundle, exc.message)
+            self.leaves(bundle)
+            return True
+        for position, state in enumerate(states, start=bundle.begin + 1):
+            leaf = leaf_hash(state)
+            event = self._event(bundle, position, state)
+            self._tree.take(position, leaf, event.stream if event else "")
+            if event is not None:
+                self.events.take(_row(event, leaf))
+        return True
+
+    def leaves(self, bundle: EntryBundle) -> None:
+        """Take the leaves of a bundle from its tile."""
+        hashes = self._source.tile(Tile(0, bundle.number, bundle.width)) or b""
+        for at in range(0, len(hashes) - HASH_BYTES + 1, HASH_BYTES):
+            self._tree.take(bundle.begin + at // HASH_BYTES + 1, hashes[at : at + HASH_BYTES])
+
+    def _event(self, bundle: EntryBundle, position: int, state: bytes) -> Event | None:
+        try:
+            return Event.parse(position, state)
+        except IntegrityViolated as exc:
+            self.findings.append(Finding(2, position, "", "", exc.message, bundle.path))
+            return None
+
+    def _find(self, bundle: EntryBundle, problem: str) -> None:
+        self.findings.append(Finding(1, bundle.begin + 1, "", "", problem, bundle.path))
+
+
+def _row(event: Event, leaf: bytes) -> StoredRow:
+    """Return an event as the database would have it; its columns are its own."""
+    return StoredRow(
+        position=event.position,
+        state=event.state,
+        leaf=leaf,
+        id=event.id,
+        type=event.type,
+        stream=event.stream,
+        version=event.version,
+        workspace=event.workspace,
+        number=event.number,
+        time=event.time,
+    )

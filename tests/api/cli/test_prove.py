@@ -1,0 +1,122 @@
+"""`receipt`, `prove` and `verify`: both ways in, and what is handed out is checked by both verifiers."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from offline import verify as verify_offline
+from provenstore.domain.tlog_proof import FORMAT
+from tests.api.cli.conftest import Provenstore, Served
+
+
+@pytest.fixture
+def file_id(both: Provenstore, served: Served, tmp_path: Path) -> str:
+    """A file that was just stored, and signed: what a command on the data directory does at once."""
+    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.7")
+    found: str = both("put", tmp_path / "a.pdf", "--json").json["id"]
+    served.direct("log", "checkpoint")
+    return found
+
+
+def key(cli: Provenstore) -> str:
+    return cli("log", "keys").text.splitlines()[0]
+
+
+def documents(cli: Provenstore, file_id: str, folder: Path) -> dict[str, Path]:
+    """Write one document of every kind."""
+    commands = {
+        "receipt": ("receipt", file_id),
+        "tlog-proof": ("receipt", file_id, "--tlog-proof"),
+        "history": ("prove", "history", file_id),
+        "workspace": ("prove", "workspace", "default"),
+        "range": ("prove", "range", "0", "2"),
+    }
+    paths = {name: folder / name for name in commands}
+    for name, command in commands.items():
+        cli(*command, "-o", paths[name])
+    return paths
+
+
+def test_documents_verify_here_and_elsewhere(both: Provenstore, file_id: str, served: Served, tmp_path: Path) -> None:
+    """With the key that an operator shows, and by a program that shares nothing with this one."""
+    elsewhere = Provenstore({"PROVENSTORE_DATA_DIR": str(tmp_path / "none")})
+    shown = {"receipt": "file.stored.v1", "history": file_id, "workspace": "default", "range": "positions 1 to 2"}
+    for name, path in documents(both, file_id, tmp_path).items():
+        said = elsewhere("verify", path, "--key", key(both), "--json").json
+        assert (said["ok"], shown.get(name, "file.stored.v1") in said["proven"]) == (True, True)
+        assert served.direct("verify", path).text.startswith("ok  1 ")
+        if name == "range":
+            continue  # which the other one does not know
+        kind = {"tlog-proof": "receipt"}.get(name, name)
+        assert verify_offline(kind, path, key=key(both)).code == 0, name
+
+
+def test_on_stdout(both: Provenstore, file_id: str) -> None:
+    """As one JSON document, or as lines of the other format."""
+    assert both("receipt", file_id).json["index"] == both("receipt", file_id, "--json").json["index"]
+    lines = both("receipt", file_id, "--tlog-proof").text.splitlines()
+    assert lines[0] == FORMAT
+    assert both("receipt", file_id, "--tlog-proof", "--json").json["tlog_proof"].splitlines() == lines
+    first = both("history", file_id, "--json").json["events"][0]["event"]["id"]
+    assert json.loads(both("receipt", file_id, "--event", first).json["event"])["id"] == first
+    both("receipt", file_id, "--event", "first", code=2)
+
+
+def test_altered_documents(both: Provenstore, file_id: str, tmp_path: Path) -> None:
+    """Exit code 7 where something is not what it claims, 2 where it is nothing that could be checked."""
+    paths = documents(both, file_id, tmp_path)
+    given = ("--key", key(both))
+    for name in ("receipt", "history", "workspace", "range"):
+        content = paths[name].read_text()
+        paths[name].write_text(content.replace('\\"outcome\\":\\"ok\\"', '\\"outcome\\":\\"no\\"'))
+        assert paths[name].read_text() != content
+        ran = Provenstore({})("verify", paths[name], *given, code=7)
+        assert (ran.out, ran.err.startswith("provenstore: ")) == (b"", True)
+    paths["receipt"].write_text("{}")
+    Provenstore({})("verify", paths["receipt"], *given, code=2)
+    Provenstore({"PROVENSTORE_DATA_DIR": str(tmp_path / "none")})("verify", paths["history"], code=2)
+    Provenstore({})("verify", tmp_path / "nothing", *given, code=1)
+
+
+def test_output_is_never_overwritten(both: Provenstore, file_id: str, tmp_path: Path) -> None:
+    """A receipt that is there stays."""
+    (tmp_path / "r").write_text("precious")
+    both("receipt", file_id, "-o", tmp_path / "r", code=1)
+    assert (tmp_path / "r").read_text() == "precious"
+
+
+def test_a_running_ledger(served: Served, file_id: str, tmp_path: Path) -> None:
+    """Steps, objects, a checkpoint kept from earlier; another log's checkpoint is none of this one."""
+    kept = tmp_path / "kept"
+    kept.write_bytes(served.direct("log", "checkpoint").out)
+    said = served.direct("verify", "--objects", "--checkpoint", kept)
+    lines = said.text.splitlines()
+    assert [line.split()[:2] for line in lines[:14]] == [["ok", str(number)] for number in range(1, 15)]
+    assert lines[14].startswith("checked ")
+    report = served.direct("verify", "--no-commitments", "--json").json
+    assert (report["ok"], set(report["unchecked"])) == (True, {"7", "14"})
+    kept.write_text("other.example\n1\nAAAA\n")
+    assert served.direct("verify", "--checkpoint", kept, code=2).out == b""
+    served.direct("verify", tmp_path, "--objects", code=2)
+    assert file_id
+
+
+def test_what_is_published(served: Served, file_id: str, tmp_path: Path) -> None:
+    """In a folder, in the object store, at a URL: sound, then altered, with and without a key that sees entries."""
+    served.direct("log", "publish", tmp_path.name)
+    folder, at = served.data_dir / "objects" / tmp_path.name, f"{served.url}/log"
+    for where in (folder, f"bucket:{tmp_path.name}"):
+        found = served.direct("verify", where, "--json").json
+        assert (found["ok"], set(found["unchecked"])) == (True, {"3", "7", "8", "13", "14"})
+    given = ("--key", key(served.server))
+    assert set(served.server("verify", at, *given, "--json").json["unchecked"]) == {"3", "7", "8", "13", "14"}
+    # The key of the environment is shown to the server of the environment alone, and without one hashes are not shown.
+    other = Provenstore({**served.server.env, "PROVENSTORE_URL": "http://127.0.0.1:9"})
+    other("verify", at, *given, code=1)
+    partial = next(path for path in (folder / "tile" / "0").rglob("*") if path.is_file())
+    partial.chmod(0o600)
+    partial.write_bytes(bytes(len(partial.read_bytes())))
+    ran = served.direct("verify", folder, code=7)
+    assert f"tile {partial.relative_to(folder)}" in ran.err
+    assert file_id
