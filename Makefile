@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JUDGES := .venv-proofs
-# Two workers: the suite is bound by fsync as much as by the processor.
-TEST_ARGS ?= -n 2
+# Three workers on two cores: the suite waits for fsync and for other processes as much as it computes.
+TEST_ARGS ?= -n 3
 
-.PHONY: setup run lint test test-spaces test-proofs test-wheel mutate-rules demo bench lock openapi clean links
+.PHONY: setup run lint test test-crash test-spaces test-proofs test-wheel mutate-rules demo bench lock openapi clean links
 
 setup: $(STAMP)
 
@@ -35,7 +35,11 @@ lint: links
 	PYTHONPATH=build/links $(BIN)/lint-imports
 
 test: $(STAMP)
-	$(BIN)/python -m pytest --quiet $(TEST_ARGS)
+	$(BIN)/python -m pytest --quiet $(TEST_ARGS) --ignore tests/crash
+
+# A server killed between each pair of steps of everything it does, on the local folder; test-spaces does so on buckets.
+test-crash: $(STAMP)
+	$(BIN)/python -m pytest --quiet $(TEST_ARGS) tests/crash
 
 # The object stores on real servers, which are installed beside the system and started on loopback.
 STORES ?= local,moto,rgw-http,rgw-https,rgw-versioned,swift
