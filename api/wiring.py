@@ -65,7 +65,7 @@ from provenstore.projections.usage import Usage
 from provenstore.projections.usage_query import Usages
 
 PROJECTIONS: Sequence[Projection[Any]] = (FileIndex(), AuditTrail(), Usage())
-"""The read models of this release."""
+"""The read models of this release; the file index first, as answers from the others show names of files."""
 
 WRITER = "provenstore_writer"
 RUNNER = "provenstore_runner"

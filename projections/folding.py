@@ -47,9 +47,13 @@ class Folding:
     def __init__(
         self, log: LogReader, projections: Mapping[str, Projection[Any]], decided: Callable[[], Skips], batch: int
     ) -> None:
-        """Fold `projections`, by name, over `log`, up to `batch` events at a time, without those `decided` to skip."""
+        """Fold `projections`, by name, over `log`, up to `batch` events at a time, without those `decided` to skip.
+
+        In that order: whoever has waited for one finds in those before it what the same events have changed.
+        """
         self._ahead = ReadAhead(log)
         self._projections = projections
+        self._order = {name: number for number, name in enumerate(projections)}
         self._batch = batch
         self._decided = decided
         self._limits: dict[str, int] = {}
@@ -76,7 +80,7 @@ class Folding:
         """
         moved: dict[str, int] = {}
         groups: defaultdict[int, list[Place]] = defaultdict(list)
-        for place in standing:
+        for place in sorted(standing, key=lambda one: self._order[one.name]):
             groups[place.position].append(place)
         for position, group in groups.items():
             limit = max(self._limits.get(place.name, self._batch) for place in group)

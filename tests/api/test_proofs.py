@@ -234,7 +234,8 @@ def test_range_of_the_log(api: Api, tenant: Tenant) -> None:
     log.bring_up(api.services)
     client = api.client("auditor")
     size = log.checkpoint(api.services).size
-    for begin, end in ((0, 1), (3, size - 1), (size - 1, size), (0, size)):
+    far = max(0, size - 1_000)  # of one answer; other tests share this log
+    for begin, end in ((0, 1), (far + 3, size - 1), (size - 1, size), (far, size)):
         answer = client.get("/log/proof/range", params={"from": begin, "to": end})
         proof = RangeProof.parse(answer.content)
         found = verify_range_document(proof, keys(api))

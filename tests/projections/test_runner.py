@@ -22,10 +22,13 @@ from provenstore.domain.event_types import RawData
 from provenstore.projections.builds import begin
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_row import FileRow
+from provenstore.projections.folding import Folding
 from provenstore.projections.listener import Listener
+from provenstore.projections.places import places
 from provenstore.projections.positions import Positions, prepare
 from provenstore.projections.queries import queries
 from provenstore.projections.runner import FEW, Runner
+from provenstore.projections.skips import no_skips
 from read_models import PATIENCE, build, building, ended, place, running, until
 from shelf import found, one_by_one, rows
 from tally import Tally
@@ -63,6 +66,18 @@ def test_events_that_come_singly_are_folded_together(connect: Connect, runner_po
             positions.wait_for("file_index", log.position(), 0.2)
         runner.wake()
         positions.wait_for("file_index", log.position(), PATIENCE)
+
+
+def test_the_order_of_the_read_models_is_kept(connect: Connect) -> None:
+    """A row of the second may show what the first has made of the same events."""
+    log, models = story(1), (Tally(), FileIndex())
+    with connect() as connection:
+        connection.autocommit = True
+        prepare(connection, models)
+        folding = Folding(log, {model.name: model for model in models}, no_skips, 10)
+        moved = folding.step(connection, places(connection))
+        folding.close()
+    assert list(moved.items()) == [("tally", log.position()), ("file_index", log.position())]
 
 
 def test_a_backlog_is_not_waited_for(connect: Connect, runner_pool: Pool) -> None:
