@@ -5,6 +5,7 @@ redirect is followed. Nothing here believes what it reads.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +32,7 @@ _REFUSED: Final = frozenset({401, 403})
 _URL: Final = re.compile(r"https?://[^/?#@\s]+(?:/[^?#\s]*)?")
 
 
-class PublishedLog:
+class PublishedLog(ABC):
     """A log in the paths of C2SP tlog-tiles; where the bytes come from is for who inherits."""
 
     def checkpoint(self) -> bytes:
@@ -49,9 +50,9 @@ class PublishedLog:
         """Return the bytes of a bundle; Forbidden where they may not be read."""
         return self._read(bundle.path, bundle.width * (2 + MAX_ENTRY_BYTES))
 
+    @abstractmethod
     def _read(self, path: str, most: int) -> bytes | None:
         """Return what stands at a path, of at most `most` bytes and one more; None where there is nothing."""
-        raise NotImplementedError
 
 
 class LogFolder(PublishedLog):
