@@ -1,13 +1,21 @@
 """Several things done at once, each by a thread, from a list that may be longer than memory.
 
 Nothing here knows what is done. Order is that of finishing.
+
+Ctrl-C is asked for, not thrown: an exception between any two instructions of this thread, while it holds a lock that
+the others need, would leave them waiting for ever. So the first one becomes a message in the queue that this thread
+reads, whose own locks a signal cannot get between; a second one is thrown, for whoever cannot wait.
 """
 
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextvars import copy_context
+import signal
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
+from contextvars import Context, copy_context
 from itertools import islice
-from threading import Event
+from queue import Empty, SimpleQueue
+from threading import Event, Thread, current_thread, main_thread
+from types import FrameType
 from typing import TypeVar
 
 AHEAD = 2
@@ -27,23 +35,92 @@ def as_finished(
     """Yield each item with its outcome as it is finished.
 
     When the caller goes, by whatever way, `stop` is set, nothing more is begun, and what is under way is waited for:
-    long work looks at `stop` and raises Interrupted.
+    long work looks at `stop` and raises Interrupted. KeyboardInterrupt after Ctrl-C.
     """
     waiting = iter(items)
-    under_way: dict[Future[Result], Item] = {}
-    with ThreadPoolExecutor(jobs, "transfer") as threads:
+    begun: SimpleQueue[tuple[Context, Item] | None] = SimpleQueue()
+    finished: SimpleQueue[tuple[Item, Future[Result]] | None] = SimpleQueue()
+    threads: list[Thread] = []
+    under_way = 0
+
+    def follow() -> None:
+        while (one := begun.get()) is not None:
+            context, item = one
+            finished.put((item, _done(context, work, item)))
+
+    with _asked_first(lambda: finished.put(None)):
         try:
             while True:
-                for item in islice(waiting, AHEAD * jobs - len(under_way)):
+                for item in islice(waiting, AHEAD * jobs - under_way):
+                    under_way += 1
+                    if len(threads) < jobs:
+                        threads.append(Thread(target=follow, name=f"transfer-{len(threads)}"))
+                        threads[-1].start()
                     # In our context: what is logged or counted there belongs to the same request.
-                    under_way[threads.submit(copy_context().run, work, item)] = item
+                    begun.put((copy_context(), item))
                 if not under_way:
                     return
-                done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-                for one in done:
-                    yield under_way.pop(one), one
+                outcome = finished.get()
+                if outcome is None:
+                    raise KeyboardInterrupt
+                under_way -= 1
+                yield outcome
         finally:
             if under_way:
                 stop.set()
-            for one in under_way:
-                one.cancel()
+                _empty(begun)
+            for _ in threads:
+                begun.put(None)
+            for thread in threads:
+                thread.join()
+
+
+def interruptible(work: Callable[[], Result], *, stop: Event) -> Result:
+    """Do one thing in a thread, so that Ctrl-C ends it as it ends several."""
+    with closing(as_finished(lambda _: work(), (None,), jobs=1, stop=stop)) as outcomes:
+        return next(outcomes)[1].result()
+
+
+def _done(context: Context, work: Callable[[Item], Result], item: Item) -> Future[Result]:
+    """Do it, and return what came of it."""
+    outcome: Future[Result] = Future()
+    try:
+        outcome.set_result(context.run(work, item))
+    except BaseException as error:  # noqa: BLE001  # it is raised where the outcome is looked at
+        outcome.set_exception(error)
+    return outcome
+
+
+def _empty(queue: SimpleQueue[tuple[Context, Item] | None]) -> None:
+    """Take out what nobody has begun."""
+    try:
+        while True:
+            queue.get_nowait()
+    except Empty:
+        return
+
+
+@contextmanager
+def _asked_first(ask: Callable[[], None]) -> Iterator[None]:
+    """Let the first Ctrl-C call `ask` and only a second one raise; elsewhere than in the main thread nothing changes.
+
+    Whoever ignores Ctrl-C, as a shell's background does, goes on ignoring it.
+    """
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is not signal.default_int_handler or current_thread() is not main_thread():
+        yield
+        return
+    asked = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            signal.default_int_handler(number, frame)
+        asked = True
+        ask()
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)

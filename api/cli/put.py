@@ -13,7 +13,7 @@ import typer
 
 from provenstore.api.cli import text
 from provenstore.api.cli.board import Board, board
-from provenstore.api.cli.crew import as_finished
+from provenstore.api.cli.crew import as_finished, interruptible
 from provenstore.api.cli.custody import Document
 from provenstore.api.cli.local_files import chunks_of, is_regular
 from provenstore.api.cli.options import AccessLevel, Jobs, Quiet, Variant, Workspace, instant, pair
@@ -58,7 +58,7 @@ def register(app: typer.Typer) -> None:
         hidden: Annotated[bool, typer.Option("--hidden", help="Also what begins with a dot, inside folders.")] = False,
         again: Annotated[bool, typer.Option("--again", help="Store anew what is stored already.")] = False,
         verify: Annotated[bool, typer.Option("--verify", help="Read each file back; an access on record.")] = False,
-        jobs: Jobs = 8,
+        jobs: Jobs = 16,
         quiet: Quiet = False,
     ) -> None:
         """Store files, and folders with all that is in them, and answer their ids.
@@ -118,7 +118,10 @@ def _put_one(session: Session, path: Path, wishes: Wishes, *, quiet: bool) -> No
     """Store one file and answer it, or fail with its error."""
     sender = Sender(session.custody, wishes, Event())
     with board("storing", quiet=quiet) as shown:
-        stored = _store(sender, Source(path), shown)
+        if path.is_file():
+            stored = interruptible(lambda: _store(sender, Source(path), shown), stop=sender.stop)
+        else:  # whoever waits for a pipe does not see that it was told to stop
+            stored = _store(sender, Source(path), shown)
     if session.out.as_json:
         session.out.document(stored.file)
         return

@@ -2,8 +2,13 @@
 
 import contextlib
 import itertools
+import random
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
-from threading import Barrier, Event
+from threading import Barrier, Event, Timer
 
 import pytest
 
@@ -74,3 +79,66 @@ def test_a_list_that_fails_ends_the_work() -> None:
 
     with pytest.raises(OSError, match="gone"):
         list(as_finished(lambda one: one, broken(), jobs=2, stop=Event()))
+
+
+INTERRUPTED = """
+import itertools, threading, time
+from provenstore.api.cli.crew import as_finished
+
+def work(one):
+    time.sleep(0.0002)
+    return one
+
+for _ in range(ROUNDS):
+    try:
+        for one, outcome in as_finished(work, itertools.count(), jobs=4, stop=threading.Event()):
+            assert outcome.result() == one
+            if one == 8:
+                print("at work", flush=True)
+    except KeyboardInterrupt:
+        print("left", flush=True)
+"""
+
+
+def test_an_interruption_ends_it_wherever_it_comes() -> None:
+    """No thread waits for a lock that the interrupted one will never give back."""
+    rounds = 300
+    command = [sys.executable, "-c", INTERRUPTED.replace("ROUNDS", str(rounds))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        giving_up = Timer(60, process.kill)
+        giving_up.start()
+        left = 0
+        for line in process.stdout:
+            if line == "left\n":
+                left += 1
+                continue
+            time.sleep(random.uniform(0, 0.002))
+            process.send_signal(signal.SIGINT)
+        giving_up.cancel()
+    assert (process.returncode, left) == (0, rounds)
+
+
+IMPATIENT = """
+import os, signal, threading
+from provenstore.api.cli.crew import as_finished
+
+def work(_):
+    os.kill(os.getpid(), signal.SIGINT)
+    stop.wait(20)
+    os.kill(os.getpid(), signal.SIGINT)
+    never.wait(20)
+
+stop, never = threading.Event(), threading.Event()
+try:
+    list(as_finished(work, range(1), jobs=1, stop=stop))
+except KeyboardInterrupt:
+    never.set()
+    print("left")
+"""
+
+
+def test_who_interrupts_twice_does_not_wait() -> None:
+    """Neither for what is under way nor for a thread that sees nothing of being told to stop."""
+    ran = subprocess.run([sys.executable, "-c", IMPATIENT], capture_output=True, timeout=10, check=False)
+    assert (ran.returncode, ran.stdout) == (0, b"left\n"), ran.stderr

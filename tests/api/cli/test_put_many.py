@@ -186,16 +186,22 @@ def _chunks(provenstore: Provenstore, file: str) -> int:
     return sum("file.chunk_uploaded.v1" in line for line in lines)
 
 
-def test_a_large_file_goes_on_part_by_part(both: Provenstore, workspace: str, tmp_path: Path) -> None:
-    """What had arrived when the process died is not sent again, and the whole is what was read here."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_large_file_goes_on_part_by_part(
+    both: Provenstore, workspace: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    """What had arrived when the process was interrupted or died is not sent again; the whole is what was read here."""
     path = tmp_path / "film.mp4"
     content = os.urandom(10 * 1024**2) * 6 + b"the end"
     path.write_bytes(content)
     command = [PROVENSTORE, "put", str(path), "--workspace", workspace]
-    with subprocess.Popen(command, env=both.whole_env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, env=both.whole_env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         while not (found := _all(both, workspace)) or not _chunks(both, found[0]["id"]):
             assert process.poll() is None, "it was stored before it could be killed"
-        process.kill()
+        process.send_signal(number)
+        said = process.communicate()[1]
+    assert process.returncode == (130 if number == signal.SIGINT else -number)
+    assert b"Traceback" not in said
     arrived = _chunks(both, found[0]["id"])
     assert 0 < arrived < 7
     stored = both("put", path, "--workspace", workspace, "--json").json
