@@ -21,7 +21,6 @@ from provenstore.projections.proofs import SignedCheckpoint
 from provenstore.projections.tree import catch_up
 
 READ: Operation = "log.read"
-ENTRIES: Operation = "log.entries"
 _CHANGE: Operation = "log.change"
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from provenstore.domain.errors import InvalidInput
+from provenstore.domain.media_types import ANY_TYPE, MEDIA_TYPES
 from provenstore.domain.text import require_slug
 from provenstore.domain.workspace_events import Limits
 
@@ -26,24 +27,6 @@ DEFAULT_EXTENSIONS = ("pdf", "epub", "txt", "mp3", "wav", "m4a", "jpg", "png", "
 UPLOAD_TTL = DAY
 """An upload not finished in 24 hours is given up."""
 
-_MEDIA_TYPES: Mapping[str, tuple[str, ...]] = {
-    "pdf": ("application/pdf",),
-    "epub": ("application/epub+zip",),
-    "txt": ("text/plain",),
-    "mp3": ("audio/mpeg", "audio/mp3"),
-    "wav": ("audio/wav", "audio/x-wav", "audio/vnd.wave"),
-    "m4a": ("audio/mp4", "audio/x-m4a", "audio/m4a"),
-    "jpg": ("image/jpeg",),
-    "png": ("image/png",),
-    "webp": ("image/webp",),
-    "mp4": ("video/mp4",),
-    "webm": ("video/webm", "audio/webm"),
-    "zip": ("application/zip", "application/x-zip-compressed"),
-}
-_ANY_TYPE = "application/octet-stream"
-_SAME_EXTENSION = {"jpeg": "jpg"}
-_COMPRESSED = frozenset({"gz", "bz2", "xz", "zst"})
-_EXTENSION = re.compile(r"[a-z0-9]{1,12}(?:\.[a-z0-9]{1,12})?")
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _SEGMENT = re.compile(r"[a-z0-9_-]+|\{[a-z_]+\}")
 
@@ -144,38 +127,11 @@ def path_for(
     return path
 
 
-def extension_of(filename: str, media_type: str) -> str:
-    """Return what follows the last dot (`tar.gz` style included), lower-cased; by media type where there is no dot.
-
-    InvalidInput where neither gives one.
-    """
-    stem, dot, last = filename.rpartition(".")
-    if dot and stem and last:
-        extension = last.lower()
-        inner = stem.rpartition(".")[2].lower()
-        if extension in _COMPRESSED and inner == "tar":
-            extension = f"tar.{extension}"
-        if not _EXTENSION.fullmatch(extension):
-            raise InvalidInput("filename", "has an extension that is not 1 to 12 letters and digits")
-        return _SAME_EXTENSION.get(extension, extension)
-    for extension, types in _MEDIA_TYPES.items():
-        if media_type in types:
-            return extension
-    raise InvalidInput("filename", "has no extension, and the media type does not tell one")
-
-
-def media_type_of(filename: str) -> str:
-    """Return the media type that goes with a name's extension, `application/octet-stream` where none is known."""
-    stem, _, last = filename.rpartition(".")
-    extension = last.lower() if stem else ""
-    return _MEDIA_TYPES.get(_SAME_EXTENSION.get(extension, extension), (_ANY_TYPE,))[0]
-
-
 def require_type(category: Category, extension: str, media_type: str) -> None:
     """Refuse an extension that the category does not take, and a media type that contradicts the extension."""
     if extension not in category.extensions:
         allowed = " ".join(category.extensions)
         raise InvalidInput("filename", f"has type {extension!r}; category {category.name} takes {allowed}")
-    known = _MEDIA_TYPES.get(extension)
-    if known and media_type != _ANY_TYPE and media_type not in known:
+    known = MEDIA_TYPES.get(extension)
+    if known and media_type != ANY_TYPE and media_type not in known:
         raise InvalidInput("media_type", f"is {media_type}, but a file of type {extension!r} is {known[0]}")

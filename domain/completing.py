@@ -36,10 +36,11 @@ from provenstore.domain.file import REMOVAL_LEASE, Completion, File
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import ObjectInfo, ObjectNotFound, PartRef, SourceChanged
 from provenstore.domain.part_uploading import PartUploading
-from provenstore.domain.parts import PART_SIZE, combined_etag
+from provenstore.domain.parts import combined_etag
 from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.text import require_hex
 from provenstore.domain.upload_decisions import require_open
+from provenstore.domain.upload_sizes import PART_SIZE
 
 
 class Completing:

@@ -15,7 +15,7 @@ from provenstore.domain import file_events as fe
 from provenstore.domain import text
 from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import MAX_INTEGER, Json
-from provenstore.domain.categories import UPLOAD_TTL, Category, extension_of, path_for, require_type
+from provenstore.domain.categories import UPLOAD_TTL, Category, path_for, require_type
 from provenstore.domain.errors import (
     Conflict,
     ContentTooLarge,
@@ -25,11 +25,12 @@ from provenstore.domain.errors import (
 from provenstore.domain.event_log import Guard, IdempotencyKey
 from provenstore.domain.file import File, file_stream
 from provenstore.domain.file_decisions import decide
+from provenstore.domain.media_types import extension_of
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import Digests, SignedUrl
 from provenstore.domain.part_uploading import WRITE_URL_TTL
-from provenstore.domain.parts import MULTIPART_ABOVE, part_size_for
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
+from provenstore.domain.upload_sizes import MULTIPART_ABOVE, part_size_for
 from provenstore.domain.workspace import workspace_stream
 
 LANDING = "temp/uploads/landing/"

@@ -6,6 +6,7 @@ file, so that its receipt leaves no trace; whatever else is handed out is audit,
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from provenstore.domain.caller import Caller
@@ -14,11 +15,14 @@ from provenstore.domain.errors import NotFound
 from provenstore.domain.event_log import Disclosures
 from provenstore.domain.file import file_stream
 from provenstore.domain.history_proof import STREAMS
+from provenstore.domain.merging import Merger
 from provenstore.domain.reading import Reading, visible
 from provenstore.domain.recorder import Recorder
 
 PAGE = 1_000
 """Events read at a time, so that a proof of a long history takes no more memory than a short one."""
+
+ENTRIES_MERGED_FOR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class Proving:
         """Ask and record with `recorder`."""
         self._recorder = recorder
         self._reading = reading
+        self._mirrored: Merger[None] = Merger(ENTRIES_MERGED_FOR)
 
     def newest(self, caller: Caller, file_id: UUID) -> Provable:
         """Return a file's newest lifecycle event; Forbidden, NotFound."""
@@ -94,6 +99,18 @@ class Proving:
         """Let a caller have a range of the whole ledger; that it is read is recorded. Forbidden."""
         self._recorder.require(caller, "log.entries", None)
         self._reading.record_audit_read(caller, SYSTEM_WORKSPACE, what="proof", file=None)
+
+    def open_entries(self, caller: Caller) -> None:
+        """Let a caller read entries of the whole ledger as they are; that somebody does is recorded. Forbidden.
+
+        Once an hour for each principal: a mirror that follows the log would otherwise follow its own traces.
+        """
+        self._recorder.require(caller, "log.entries", None)
+
+        def record() -> None:
+            self._reading.record_audit_read(caller, SYSTEM_WORKSPACE, what="entries", file=None)
+
+        self._mirrored.once(caller.principal, None, self._recorder.clock.now(), record)
 
 
 def private_values(disclosures: Disclosures, event_id: UUID) -> tuple[PrivateValue, ...]:

@@ -16,8 +16,8 @@ from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.file import File
 from provenstore.domain.initiating import Initiating, NewFile
 from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.parts import MAX_AT_HAND
 from provenstore.domain.recorder import Recorder, require_store
+from provenstore.domain.upload_sizes import MAX_AT_HAND
 from provenstore.domain.uploading import Uploading, digests_of
 
 

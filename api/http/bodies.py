@@ -24,9 +24,9 @@ from provenstore.domain.canonical import MAX_INTEGER
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.merkle import MAX_SIZE
 from provenstore.domain.objects import PartRef
-from provenstore.domain.parts import MAX_AT_HAND
 from provenstore.domain.store_call import Outcome as CallOutcome
 from provenstore.domain.store_call import StoreAct
+from provenstore.domain.upload_sizes import MAX_AT_HAND
 from provenstore.projections.audit_query import Outcome
 from provenstore.projections.jobs import Kind
 

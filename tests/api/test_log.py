@@ -4,8 +4,10 @@ import base64
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import psycopg
@@ -159,6 +161,23 @@ def test_who_sees_what(api: Api, tenant: Tenant) -> None:
     assert api.client("operator").get("/v1/log").json()["keys"] == [*api.services.log_keys.verifiers()]
     for client in (tenant.client("admin"), api.client("auditor")):
         assert client.get("/v1/log").status_code == 403
+
+
+def test_that_entries_are_read_is_recorded(api: Api) -> None:
+    """Once an hour for each who reads, so that a mirror does not follow its own traces."""
+    log.bring_up(api.services)
+    name = f"mirror-{uuid4()}"
+    mirror, officer = api.client("auditor", actor=name, kind="service"), api.client("auditor")
+
+    def reads_left(hours: int) -> int:
+        api.clock.ahead = timedelta(hours=hours)
+        for _ in range(3):
+            assert mirror.get("/log/tile/entries/000.p/1").status_code == 200
+        asked = {"actor": name, "type": "audit.read.v1", "fresh": "true"}
+        return len(officer.get("/v1/audit", params=asked).json()["entries"])
+
+    assert [reads_left(hours) for hours in (0, 1, 2)] == [1, 2, 3]
+    api.clock.ahead = timedelta()
 
 
 def test_a_public_log(api: Api, tenant: Tenant) -> None:

@@ -62,8 +62,11 @@ def get_log_keys(services: ServicesIn, _reader: ReaderIn) -> Response:
 # Before the route of tiles, which would match it too: entries show every tenant.
 @router.get("/log/tile/entries/{place:path}", responses=_AS_BYTES, response_class=Response)
 def get_entries(place: str, services: ServicesIn, caller: CallerIn) -> Response:
-    """Return 256 events, or fewer at the end of the log, each behind its length; `<N>[.p/<W>]`."""
-    services.ledger.recorder.require(caller, log.ENTRIES, None)
+    """Return 256 events, or fewer at the end of the log, each behind its length; `<N>[.p/<W>]`.
+
+    That somebody reads entries is recorded, at most once an hour for each actor.
+    """
+    services.ledger.proving.open_entries(caller)
     return _stored(services, f"tile/entries/{place}")
 
 

@@ -10,7 +10,7 @@ from custody import RECORDS, SERVICE, Custody
 from provenstore.domain.errors import ContentMismatch, IntegrityViolated, WrongState
 from provenstore.domain.file import File
 from provenstore.domain.objects import PartRef
-from provenstore.domain.parts import PART_SIZE
+from provenstore.domain.upload_sizes import PART_SIZE
 from whole_custody import check_whole
 
 CONTENT = bytes(PART_SIZE) + b"the end"

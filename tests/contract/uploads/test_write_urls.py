@@ -14,7 +14,7 @@ from provenstore.domain import file_events as e
 from provenstore.domain.errors import InvalidInput, NotFound, Refused, WrongState
 from provenstore.domain.file import File
 from provenstore.domain.objects import SignedUrl
-from provenstore.domain.parts import PART_SIZE
+from provenstore.domain.upload_sizes import PART_SIZE
 from store_servers import address
 from whole_custody import check_whole
 
