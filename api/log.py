@@ -11,9 +11,9 @@ from provenstore.api.services import Services
 from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json
 from provenstore.domain.checkpoint import Checkpoint
+from provenstore.domain.consistency_document import ConsistencyProof
 from provenstore.domain.errors import InvalidInput, Misconfigured, NotFound
 from provenstore.domain.event_types import format_time
-from provenstore.domain.proof_document import hashes_json
 from provenstore.domain.tile import FULL, EntryBundle, encode_entries, parse_path
 from provenstore.projections.checkpoints import HeadsOnRecord
 from provenstore.projections.database import translated
@@ -79,7 +79,7 @@ def consistency(services: Services, old: int, new: int | None) -> dict[str, Json
         raise InvalidInput("to", f"is not at most {newest:,}, the size of the newest checkpoint", limit=newest)
     if not 0 <= old <= new:
         raise InvalidInput("from", f"is not from 0 to {new:,}", limit=new)
-    return {"from": old, "to": new, "proof": hashes_json(services.proofs.consistency(old, new))}
+    return ConsistencyProof(old, new, tuple(services.proofs.consistency(old, new))).to_json()
 
 
 def status(services: Services, caller: Caller) -> dict[str, Json]:

@@ -218,11 +218,11 @@ def list_of(place: str, value: object) -> list[Any]:
     return value
 
 
-def hashes_of(place: str, value: object) -> list[bytes]:
+def hashes_of(place: str, value: object, most: int = MAX_HASHES) -> list[bytes]:
     """Return the hashes of a proof."""
     found = list_of(place, value)
-    if len(found) > MAX_HASHES:
-        raise Unusable(f"{place}: has more than {MAX_HASHES} hashes")
+    if len(found) > most:
+        raise Unusable(f"{place}: has more than {most} hashes")
     texts = [bytes_of(place, one).decode() for one in found]
     return [base64_of(f"{place}[{at}]", text, HASH) for at, text in enumerate(texts)]
 
@@ -301,6 +301,30 @@ def check_consistency(old: "Checkpoint", new: "Checkpoint", proof: Sequence[byte
     after = _climb(_climb(start, path[:inner], index), path[inner:], -1)
     if before != old.root or after != new.root:
         raise Violated("the newer log does not begin with the older one, or the proof is not theirs")
+
+
+def check_range(leaves: Sequence[bytes], begin: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
+    """Check that these are the leaves from `begin` on of the tree of `size`; `proof`: the nodes beside, left to right.
+
+    Upwards, level by level: what stands beside the row on the left has an even number, on the right an odd one.
+    """
+    row, low, high = list(leaves), begin, begin + len(leaves)
+    left, right = list(proof[: begin.bit_count()]), list(reversed(proof[begin.bit_count() :]))
+    try:
+        while size > 1:
+            if low & 1:
+                row.insert(0, left.pop())
+            if high & 1 and high < size:
+                row.append(right.pop())
+            pairs = range(0, len(row) - 1, 2)
+            row = [node(row[at], row[at + 1]) for at in pairs] + (row[-1:] if len(row) & 1 else [])
+            low, high, size = low >> 1, high + 1 >> 1, size + 1 >> 1
+    except IndexError:
+        raise Violated(f"the proof has only {len(proof)} hashes, which is too few for this range") from None
+    if left or right:
+        raise Violated("the proof has hashes left over")
+    if row != [root]:
+        raise Violated("the proof leads from these events to another root")
 
 
 class Tree:
@@ -646,7 +670,7 @@ def verify_receipt(raw: bytes, given: bytes | None, keys: Keys, report: Report) 
     report.not_checked += ["what happened before and after it", NEWEST, TRUTH]
 
 
-# -- 2. histories and workspaces -------------------------------------------------------------------------------
+# -- 2. histories, workspaces and ranges -----------------------------------------------------------------------
 
 
 def verify_chain(place: str, kind: str, name: str, proof: Mapping[str, Any], checkpoint: Checkpoint) -> list[Event]:
@@ -729,6 +753,30 @@ def verify_workspace(given: bytes, keys: Keys, report: Report) -> None:
     events = verify_chain("proof", "workspace", name, raw, checkpoint)
     report.step(f"workspace {name}: all of its {len(events):,} events up to position {raw['index'] + 1:,}")
     report.not_checked += ["what came after the last event", NEWEST, TRUTH]
+
+
+def verify_range(given: bytes, keys: Keys, report: Report) -> None:
+    """Check that a stretch of the log is whole."""
+    raw = document_of("proof", given, ("checkpoint", "events", "from", "proof", "to"))
+    begin, end = index_of("proof.from", raw["from"]), index_of("proof.to", raw["to"])
+    entries = [bytes_of(f"proof.events[{at}]", one) for at, one in enumerate(list_of("proof.events", raw["events"]))]
+    if begin >= end:
+        raise Unusable(f"proof: is of no events, from {begin} to {end}")
+    # 1. The log has signed the checkpoint.
+    checkpoint = open_checkpoint("checkpoint", bytes_of("proof.checkpoint", raw["checkpoint"]), keys)
+    report.step(f"the checkpoint is signed: {checkpoint}")
+    # 2. The hashes of exactly these bytes, and the nodes beside them, lead to its root.
+    if end > checkpoint.size or len(entries) != end - begin:
+        raise Violated(f"there are {len(entries)} events, not those from {begin} to {end} of {checkpoint.size}")
+    hashes = hashes_of("proof.proof", raw["proof"], most=2 * MAX_HASHES)
+    check_range([leaf_of(one) for one in entries], begin, checkpoint.size, hashes, checkpoint.root)
+    report.step(f"these are all events at positions {begin + 1:,} to {end:,} of it")
+    # 3. Each is an event; otherwise the log itself has let in something else.
+    for position, one in enumerate(entries, begin + 1):
+        if parse_event(one) is None:
+            raise Violated("the bytes are not an event in canonical form", position)
+    report.step("each of them is an event in canonical form")
+    report.not_checked += ["what happened before and after them", NEWEST, TRUTH]
 
 
 # -- 3. consistency --------------------------------------------------------------------------------------------
@@ -970,6 +1018,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     receipt.add_argument("--event", type=Path, help="the event's exact bytes, if a .tlog-proof file has not got them")
     what.add_parser("history", parents=[common], help="a file's whole history").add_argument("file", type=Path)
     what.add_parser("workspace", parents=[common], help="a workspace's whole list").add_argument("file", type=Path)
+    what.add_parser("range", parents=[common], help="a whole stretch of the log").add_argument("file", type=Path)
     consistency = what.add_parser("consistency", parents=[common], help="that one checkpoint extends another")
     for name in ("older", "newer", "proof"):
         consistency.add_argument(name, type=Path)
@@ -992,6 +1041,8 @@ def run(asked: argparse.Namespace, report: Report) -> None:
             verify_history(read_file(asked.file, MAX_PROOF), keys, report)
         case "workspace":
             verify_workspace(read_file(asked.file, MAX_PROOF), keys, report)
+        case "range":
+            verify_range(read_file(asked.file, MAX_PROOF), keys, report)
         case "consistency":
             older, newer, proof = (read_file(one, MAX_RECEIPT) for one in (asked.older, asked.newer, asked.proof))
             verify_consistency(older, newer, proof, keys, report)

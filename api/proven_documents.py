@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from provenstore.api.settings import Settings
 from provenstore.api.verification import Asked, required_keys
 from provenstore.domain.checkpoint import Checkpoint
+from provenstore.domain.consistency_document import MEMBERS, ConsistencyProof, verify_consistency_document
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.history_proof import HistoryProof, verify_history
 from provenstore.domain.proof_document import members_of
@@ -33,9 +34,15 @@ def verify_document(settings: Settings, raw: bytes, asked: Asked) -> Proven:
     InvalidInput for what is none, and without a key to believe.
     """
     keys = required_keys(settings, asked)
-    if raw.startswith(FORMAT.encode()):
+    is_text = raw.startswith(FORMAT.encode())
+    members = {} if is_text else members_of("document", _json(raw))
+    if members.keys() == MEMBERS:
+        newer = verify_consistency_document(proof := ConsistencyProof.parse(raw), asked.checkpoints, keys)
+        return Proven(f"the log of {proof.new:,} entries begins with that of {proof.old:,}", newer, 0)
+    if asked.checkpoints:
+        raise InvalidInput("--checkpoint", "is for logs and for proofs of consistency; this document brings its own")
+    if is_text:
         return _proven_event(verify_receipt(Receipt.from_tlog_proof(TlogProof.parse(raw)), keys))
-    members = members_of("document", _json(raw))
     if "event" in members:
         return _proven_event(verify_receipt(Receipt.parse(raw), keys))
     if "file" in members:

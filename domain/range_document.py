@@ -10,7 +10,7 @@ from typing import Self
 from provenstore.domain.canonical import Json, canonical
 from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.envelope import Event
-from provenstore.domain.errors import InvalidInput
+from provenstore.domain.errors import InvalidProof
 from provenstore.domain.merkle import leaf_hash
 from provenstore.domain.note import NoteVerifier
 from provenstore.domain.proof_document import hashes_json, hashes_of, index_of, items_of, parse_document, text_of
@@ -75,7 +75,7 @@ def verify_range_document(proof: RangeProof, verifiers: tuple[NoteVerifier, ...]
     checkpoint = open_checkpoint(proof.checkpoint, verifiers)
     # 2. The hashes of exactly these entries, and the nodes beside them, recompute to its root.
     if proof.end > checkpoint.size:
-        raise InvalidInput("proof.to", f"is not in a log of {checkpoint.size}")
+        raise InvalidProof("proof.to", f"is not in a log of {checkpoint.size}")
     leaves = map(leaf_hash, proof.events)
     verify_range(leaves, proof.begin, proof.end, size=checkpoint.size, proof=proof.proof, expected=checkpoint.root)
     # 3. Each is an event: otherwise the log itself has put something else among its entries.

@@ -67,6 +67,9 @@ class Custody(Protocol):
     def range_proof(self, begin: int, end: int | None) -> bytes:
         """Return the proof of a range of the log."""
 
+    def consistency_proof(self, old: int, new: int | None) -> Document:
+        """Return the proof that the log of `new` entries begins with that of `old`."""
+
     def soft_delete(self, file_id: str, reason: str | None) -> Document:
         """Take the content out of reach; answers File."""
 

@@ -181,6 +181,11 @@ class Direct:
         log.bring_up(self._services)
         return proofs.log_range(self._services, self._caller, begin, end).encode()
 
+    def consistency_proof(self, old: int, new: int | None) -> Document:
+        """Return the proof that a log begins with another."""
+        log.bring_up(self._services)
+        return log.consistency(self._services, old, new)
+
     # -- custody -------------------------------------------------------------------------------------------
 
     def soft_delete(self, file_id: str, reason: str | None) -> Document:

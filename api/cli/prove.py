@@ -85,6 +85,20 @@ def _register_proofs(prove: typer.Typer) -> None:
         """Prove that positions FROM + 1 up to TO of the log are whole. Takes an auditor's key for the whole ledger."""
         _answer(session, session.custody.range_proof(begin, end), output)
 
+    @command(prove, "consistency")
+    def consistency(
+        session: Session,
+        old: Annotated[int, typer.Argument(metavar="FROM", min=0, help="Entries then.", show_default=False)],
+        new: Annotated[
+            int | None,
+            typer.Argument(metavar="TO", min=0, help="Entries now; by default of the newest checkpoint."),
+        ] = None,
+        *,
+        output: Into = None,
+    ) -> None:
+        """Prove that the log of TO entries begins with that of FROM; checked with the two checkpoints beside it."""
+        _answer(session, json.dumps(session.custody.consistency_proof(old, new)).encode(), output)
+
 
 def _pages(session: Session, workspace: str, through: int | None) -> Iterator[Document]:
     after: int | None = 0

@@ -24,7 +24,7 @@ sentence, or with `--json` a problem as the HTTP API answers it. Text from outsi
 |---|---|
 | 0 | done |
 | 1 | refused: as it stands the request cannot be carried out |
-| 2 | the command line is wrong |
+| 2 | the command line is wrong; of `verify`, it could not be found out |
 | 3 | unavailable: try later, or mend what the sentence says |
 | 7 | integrity violated: what is stored is not what was sealed |
 

@@ -4,7 +4,7 @@ It says step by step what was checked and what could not be, and names the first
 about what is right, and changes nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from provenstore.api.cli import exits
-from provenstore.api.cli.session import Session, local_command
-from provenstore.domain.errors import InvalidInput, InvalidProof, NotFound
+from provenstore.api.cli.session import Session, local_command, of_this_machine
+from provenstore.domain.errors import IntegrityViolated, InvalidProof, NotFound, ProvenstoreError
 
 if TYPE_CHECKING:
     from provenstore.api.settings import Settings
@@ -57,34 +57,59 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Check that everything is as it was sealed; exit code 7 and the first bad place if it is not.
 
-        Without a WHAT it reads the database itself, and so runs where the data directory is, or with
-        PROVENSTORE_DATABASE_URL.
+        Exit code 2 if it could not be found out, whatever stood in the way. A proof of consistency is checked with the
+        two checkpoints that it is for (--checkpoint). Without a WHAT the database itself is read, so that the command
+        runs where the data directory is, or with PROVENSTORE_DATABASE_URL.
         """
-        from provenstore.api.settings import load_settings
-        from provenstore.api.verification import Asked
-
-        settings = load_settings(data_dir=session.data_dir)
         if what is not None and objects:
             raise typer.BadParameter("only a ledger has objects", param_hint="--objects")
-        notes = tuple((str(path), path.read_bytes()) for path in checkpoint or ())
-        asked = Asked(tuple(_keys(key or ())), notes, values=commitments)
-        try:
-            if what is not None and Path(what).is_file():
-                _document(session, settings, Path(what), asked)
-                return
-            found = _check(session, settings, what, asked, objects=objects)
-        except InvalidProof as exc:
-            session.out.problem(exc)
-            raise typer.Exit(exits.INTEGRITY) from exc
-        except InvalidInput as exc:
-            session.out.problem(exc)
-            raise typer.Exit(exits.USAGE) from exc
+        with _failures_said(session):
+            kept = checkpoint or ()
+            found = _verify(session, what, keys=key or (), checkpoints=kept, objects=objects, values=commitments)
+        if found is None:
+            return
         _show(session, found)
         if found.findings:
             raise typer.Exit(exits.INTEGRITY)
 
 
-def _keys(given: "Iterator[str] | list[str] | tuple[str, ...]") -> Iterator[str]:
+@contextmanager
+def _failures_said(session: Session) -> Iterator[None]:
+    """Leave with 7 where something is not what it claims, with 2 where it could not be found out."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except (ProvenstoreError, OSError) as exc:
+        error = of_this_machine(exc) if isinstance(exc, OSError) else exc
+        session.out.problem(error)
+        violated = isinstance(error, InvalidProof | IntegrityViolated)
+        raise typer.Exit(exits.INTEGRITY if violated else exits.USAGE) from exc
+
+
+def _verify(
+    session: Session,
+    what: str | None,
+    *,
+    keys: Sequence[str],
+    checkpoints: Sequence[Path],
+    objects: bool,
+    values: bool,
+) -> "Checked | None":
+    """Check a log, and return what was found; a document is answered here."""
+    from provenstore.api.settings import load_settings
+    from provenstore.api.verification import Asked
+
+    settings = load_settings(data_dir=session.data_dir)
+    notes = tuple((str(path), path.read_bytes()) for path in checkpoints)
+    asked = Asked(tuple(_keys(keys)), notes, values=values)
+    if what is not None and Path(what).is_file():
+        _document(session, settings, Path(what), asked)
+        return None
+    return _check(session, settings, what, asked, objects=objects)
+
+
+def _keys(given: Sequence[str]) -> Iterator[str]:
     """Yield keys in text form; what names a file is read from it, a key a line."""
     for one in given:
         path = Path(one)

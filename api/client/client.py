@@ -138,6 +138,10 @@ class Client:
         ending = "" if end is None else f"&to={end}"
         return self._http.content(f"/log/proof/range?from={begin}{ending}", accept="application/json")
 
+    def consistency_proof(self, old: int, new: int | None) -> Document:
+        """Return the proof that the log of `new` entries, by default all that are signed, begins with that of `old`."""
+        return self._http.get("/log/proof/consistency", {"from": old} if new is None else {"from": old, "to": new})
+
     # -- custody -------------------------------------------------------------------------------------------
 
     def soft_delete(self, file_id: str, reason: str | None) -> Document:

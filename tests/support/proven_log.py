@@ -12,6 +12,8 @@ from provenstore.domain.file_commands import SoftDelete
 from provenstore.domain.file_events import Accessed, ChunkUploaded
 from provenstore.domain.history_proof import HistoryProof, StreamProof
 from provenstore.domain.note import NoteSigner
+from provenstore.domain.range_document import RangeProof
+from provenstore.domain.range_proof import range_proof
 from provenstore.domain.receipt import Receipt
 from provenstore.domain.workspace_proof import WorkspaceProof
 
@@ -61,6 +63,11 @@ class ProvenLog:
         index = events[-1].position - 1
         states = tuple(event.state for event in events)
         return WorkspaceProof(name, states, index, self._inclusion(index), self.checkpoint())
+
+    def range(self, begin: int, end: int) -> RangeProof:
+        tree, size = self.tree(), len(self.events)
+        states = tuple(event.state for event in self.events[begin:end])
+        return RangeProof(begin, end, states, tuple(range_proof(begin, end, size, tree.read)), self.checkpoint())
 
     def end(self, events: Sequence[Event]) -> StreamProof:
         """Prove these events as if they were a whole stream."""

@@ -23,7 +23,10 @@ from proven_log import NAME, ProvenLog
 from provenstore.api import offline_verifier as offline
 from provenstore.domain.canonical import canonical
 from provenstore.domain.envelope import parse_fields
+from provenstore.domain.errors import InvalidInput, InvalidProof
 from provenstore.domain.note import Signature, sign_note
+from provenstore.domain.range_document import verify_range_document
+from provenstore.domain.range_proof import range_proof
 
 LIFE = ProvenLog()
 RECEIPT, HISTORY, WORKSPACE = LIFE.receipt(0, NAME), LIFE.history(), LIFE.workspace()
@@ -460,6 +463,53 @@ def _older(state: bytes) -> bytes:
     return canonical({**json.loads(state), "time": "2026-11-20T12:00:00.000000Z"})
 
 
+def _ranges() -> st.SearchStrategy[tuple[int, int]]:
+    return st.tuples(st.integers(0, 10), st.integers(1, 11)).filter(lambda one: one[0] < one[1])
+
+
+@given(_ranges())
+def test_every_range_verifies(between: tuple[int, int]) -> None:
+    """By the two ways up the tree that there are here."""
+    proof = LIFE.range(*between)
+    assert len(verify_range_document(proof, (LOG.public,)).events) == between[1] - between[0]
+    report = offline.Report()
+    offline.verify_range(proof.encode(), offline.keys_of([KEY]), report)
+    assert f"positions {between[0] + 1} to {between[1]} of it" in report.steps[1]["says"]
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "says"),
+    [
+        *((lambda p, at=at: replace(p, events=p.events[:at] + p.events[at + 1 :]), 7, "not those") for at in range(5)),
+        (lambda p: replace(p, events=(p.events[1], p.events[0], *p.events[2:])), 7, "another root"),
+        (lambda p: replace(p, events=(*p.events, p.events[-1])), 7, "not those from 3 to 8 of 11"),
+        (lambda p: replace(p, begin=4, events=p.events[1:]), 7, "the proof"),
+        (lambda p: replace(p, begin=p.begin + 1, end=p.end + 1), 7, "the proof"),
+        (lambda p: replace(p, end=12, events=(*p.events, *p.events)[:9]), 7, "not those from 3 to 12 of 11"),
+        (lambda p: replace(p, proof=p.proof[:-1]), 7, "too few"),
+        (lambda p: replace(p, proof=p.proof[1:]), 7, "the proof"),
+        (lambda p: replace(p, proof=(*p.proof, p.proof[0])), 7, "left over"),
+        (lambda p: replace(p, checkpoint=LIFE.checkpoint(10)), 7, "the proof"),
+        (lambda p: replace(p, end=3, events=()), 2, "of no events"),
+    ],
+)
+def test_range_that_is_not_whole_is_refused(change: Change, code: int, says: str, place: Place) -> None:
+    """Whatever is left out, added, moved; and the other implementation refuses it as well."""
+    proof = change(LIFE.range(3, 8))
+    answer = verify("range", place(proof.encode()))
+    assert (answer.code, says in answer.says) == (code, True), answer.says
+    with pytest.raises((InvalidProof, InvalidInput)):
+        verify_range_document(proof, (LOG.public,))
+
+
+def test_range_with_an_entry_that_is_no_event_is_refused(place: Place) -> None:
+    """The first such is named."""
+    other = ProvenLog()
+    other.events[4] = replace(other.events[4], state=other.events[4].state.replace(b'"stream":', b'"streem":'))
+    answer = verify("range", place(other.range(3, 8).encode()))
+    assert (answer.code, answer.first[0]) == (7, 5)
+
+
 # -- events ----------------------------------------------------------------------------------------------------
 
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -573,6 +623,22 @@ def test_consistency_is_that_of_the_plain_tree(sizes: tuple[int, int], random: A
     if old < new:
         with pytest.raises(offline.Violated):
             offline.check_consistency(_point(new), _point(old), proof)
+
+
+@given(_sizes(), st.integers(0, MOST - 1), st.randoms(use_true_random=False))
+def test_range_is_that_of_the_plain_tree(between: tuple[int, int], more: int, random: Any) -> None:
+    """The proof, and none that differs from it in a hash, a length, a place."""
+    begin, end = between[0], between[1] + 1
+    size = min(MOST, end + more)
+    proof, leaves, root = range_proof(begin, end, size, TREE.read), TREE.leaves[begin:end], TREE.root(size)
+    offline.check_range(leaves, begin, size, proof, root)
+    wrong: list[tuple[list[bytes], list[bytes]]] = [([*leaves[1:], bytes(32)], proof), (leaves, [*proof, bytes(32)])]
+    if proof:
+        at = random.randrange(len(proof))
+        wrong += [(leaves, proof[:at] + proof[at + 1 :]), (leaves, [*proof[:at], bytes(32), *proof[at + 1 :]])]
+    for one, beside in wrong:
+        with pytest.raises(offline.Violated):
+            offline.check_range(one, begin, size, beside, root)
 
 
 @given(st.integers(0, MOST))

@@ -46,10 +46,36 @@ def test_documents_verify_here_and_elsewhere(both: Provenstore, file_id: str, se
         said = elsewhere("verify", path, "--key", key(both), "--json").json
         assert (said["ok"], shown.get(name, "file.stored.v1") in said["proven"]) == (True, True)
         assert served.direct("verify", path).text.startswith("ok  1 ")
-        if name == "range":
-            continue  # which the other one does not know
         kind = {"tlog-proof": "receipt"}.get(name, name)
         assert verify_offline(kind, path, key=key(both)).code == 0, name
+
+
+def test_a_log_begins_with_what_it_was(both: Provenstore, file_id: str, served: Served, tmp_path: Path) -> None:
+    """By two checkpoints that were kept, in whatever order, and the proof between them; here and elsewhere."""
+    kept = [tmp_path / "older", tmp_path / "newer"]
+    kept[0].write_bytes(served.direct("log", "checkpoint").out)
+    both("rm", file_id, "--reason", "mistake")
+    kept[1].write_bytes(served.direct("log", "checkpoint").out)
+    old, new = (one.read_text().splitlines()[1] for one in kept)
+    assert int(old) < int(new)
+    proof = tmp_path / "proof"
+    both("prove", "consistency", old, new, "-o", proof)
+    given = ("--key", key(both))
+    for one, other in (kept, reversed(kept)):
+        said = Provenstore({})("verify", proof, "--checkpoint", one, "--checkpoint", other, *given, "--json").json
+        assert (said["ok"], said["proven"]) == (
+            True,
+            f"the log of {int(new):,} entries begins with that of {int(old):,}",
+        )
+    assert verify_offline("consistency", *kept, proof, key=key(both)).code == 0
+    Provenstore({})("verify", proof, "--checkpoint", kept[0], *given, code=2)
+    document = json.loads(proof.read_text())
+    proof.write_text(json.dumps({**document, "proof": [*document["proof"], "A" * 43 + "="]}))
+    Provenstore({})("verify", proof, "--checkpoint", kept[0], "--checkpoint", kept[1], *given, code=7)
+    both("receipt", file_id, "-o", tmp_path / "receipt")
+    assert (
+        "--checkpoint" in Provenstore({})("verify", tmp_path / "receipt", "--checkpoint", kept[0], *given, code=2).err
+    )
 
 
 def test_on_stdout(both: Provenstore, file_id: str) -> None:
@@ -76,7 +102,9 @@ def test_altered_documents(both: Provenstore, file_id: str, tmp_path: Path) -> N
     paths["receipt"].write_text("{}")
     Provenstore({})("verify", paths["receipt"], *given, code=2)
     Provenstore({"PROVENSTORE_DATA_DIR": str(tmp_path / "none")})("verify", paths["history"], code=2)
-    Provenstore({})("verify", tmp_path / "nothing", *given, code=1)
+    Provenstore({})("verify", tmp_path / "nothing", *given, code=2)
+    Provenstore({})("verify", paths["history"], "--key", tmp_path / "nothing", code=2)
+    Provenstore({})("verify", "http://127.0.0.1:9/log", *given, code=2)
 
 
 def test_output_is_never_overwritten(both: Provenstore, file_id: str, tmp_path: Path) -> None:
@@ -113,7 +141,7 @@ def test_what_is_published(served: Served, file_id: str, tmp_path: Path) -> None
     assert set(served.server("verify", at, *given, "--json").json["unchecked"]) == {"3", "7", "8", "13", "14"}
     # The key of the environment is shown to the server of the environment alone, and without one hashes are not shown.
     other = Provenstore({**served.server.env, "PROVENSTORE_URL": "http://127.0.0.1:9"})
-    other("verify", at, *given, code=1)
+    other("verify", at, *given, code=2)
     partial = next(path for path in (folder / "tile" / "0").rglob("*") if path.is_file())
     partial.chmod(0o600)
     partial.write_bytes(bytes(len(partial.read_bytes())))
