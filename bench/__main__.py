@@ -21,7 +21,7 @@ GROUPS = {
     "project": ("project",),
     "rebuild": ("rebuild",),
     "query": ("query",),
-    "proofs": ("tree",),
+    "proofs": ("tree", "documents"),
 }
 """The modules of each group."""
 
