@@ -57,20 +57,24 @@ where stream = %(stream)s and version > %(after)s and version <= %(upto)s
 order by version desc limit %(limit)s;
 
 -- name: streams
--- Events of several streams merged in log order; each stream is read by its own index, never the whole log.
+-- Events of several streams merged in log order; each stream is read by its own index, never the whole log: the sum is
+-- there for a table without statistics, where the planner would also take every position above the given one.
 select e.position, e.id, e.stream, e.version, e.workspace, e.number, e.type, greatest('0001-01-02', least('9999-12-30', e.time)) as time, e.leaf, e.state
 from unnest(%(streams)s::text[]) s (stream) cross join lateral (
     select * from provenstore.event
-    where event.stream = s.stream and event.position > %(after)s
+    where event.stream = s.stream and event.position + 0 > %(after)s
     order by event.version limit %(limit)s
 ) e
 order by e.position limit %(limit)s;
 
 -- name: told
 -- A stream's events, each beside its private values, in one snapshot; one row for an event without any.
+-- Looked up event by event (offset 0): without statistics a join would read all private values that there are.
 select e.position, e.id, e.stream, e.version, e.workspace, e.number, e.type, greatest('0001-01-02', least('9999-12-30', e.time)) as time, e.leaf, e.state,
     p.field, p.salt, p.value, p.erased_by
-from provenstore.event e left join provenstore.private_value p on p.event_id = e.id
+from provenstore.event e left join lateral (
+    select v.field, v.salt, v.value, v.erased_by from provenstore.private_value v where v.event_id = e.id offset 0
+) p on true
 where e.stream = %(stream)s
 order by e.version;
 
