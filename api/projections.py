@@ -112,13 +112,9 @@ def rows(
     position = position_at(log, parse_moment(at), services.clock.now())
     skipped = skips(log).get((name, model.version), ())
     with translated(), services.pool.connection() as connection:
-        connection.autocommit = True
-        try:
-            past = rows_at(connection, log, model, position, skipped=skipped, keys=frozenset(keys) or None)
-            found: list[Json] = [{"view": view, "row": row} for view, row in islice(past, limit + 1)]
-            past.close()
-        finally:
-            connection.autocommit = False
+        past = rows_at(connection, log, model, position, skipped=skipped, keys=frozenset(keys) or None)
+        found: list[Json] = [{"view": view, "row": row} for view, row in islice(past, limit + 1)]
+        past.close()
     return {"position": position, "rows": found[:limit], "more": len(found) > limit}
 
 

@@ -196,7 +196,9 @@ def _assemble(
     with _connect(runner)() as connection:
         connection.autocommit = True
         prepare(connection, PROJECTIONS)
-    pool: ConnectionPool[Any] = ConnectionPool(runner, min_size=1, max_size=8, timeout=10, open=False)
+    pool: ConnectionPool[Any] = ConnectionPool(
+        runner, min_size=1, max_size=8, timeout=10, open=False, kwargs={"autocommit": True}
+    )
     positions = Positions(stack.enter_context(pool))
     decided = partial(skips, log)
     reader = Runner(log, _connect(runner), PROJECTIONS, decided=decided)

@@ -36,6 +36,16 @@ def translated() -> Iterator[None]:
 
 
 @contextmanager
+def glancing(pool: Pool) -> Iterator[psycopg.Connection[Any]]:
+    """Lend a connection for statements that need not belong together; errors as `translated` says.
+
+    Of a pool in autocommit: there a statement is one exchange, where a transaction would make it three.
+    """
+    with translated(), pool.connection() as connection, translated():
+        yield connection
+
+
+@contextmanager
 def reading(pool: Pool) -> Iterator[psycopg.Connection[Any]]:
     """Lend a connection with a transaction on it; errors as `translated` says, whatever the pool makes of them."""
     with translated(), pool.connection() as connection, translated(), connection.transaction():

@@ -8,7 +8,7 @@ from psycopg import Connection
 
 from provenstore.domain.errors import Misconfigured, Unavailable
 from provenstore.projections import builds, generations
-from provenstore.projections.database import NotMade, Pool, reading
+from provenstore.projections.database import NotMade, Pool, glancing
 from provenstore.projections.fold import Projection
 from provenstore.projections.jobs import prepare_attempts
 from provenstore.projections.operations import prepare_calls
@@ -33,7 +33,7 @@ class Positions:
     def all(self) -> tuple[Place, ...]:
         """Return where the read models stand, nothing before they were first made; DatabaseUnavailable."""
         try:
-            with reading(self._pool) as connection:
+            with glancing(self._pool) as connection:
                 return places(connection)
         except NotMade:
             return ()

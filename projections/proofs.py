@@ -16,7 +16,7 @@ from provenstore.domain.range_proof import range_proof
 from provenstore.domain.signing import RecordedHead, TreeHead
 from provenstore.domain.tile import EntryBundle, Tile, TileKey
 from provenstore.domain.tiled_tree import read_through
-from provenstore.projections.database import Pool, reading
+from provenstore.projections.database import Pool, glancing
 from provenstore.projections.queries import queries
 from provenstore.projections.tree import TreeState, fetch_tiles, tree_state
 
@@ -45,7 +45,7 @@ class Proofs:
 
     def state(self) -> TreeState:
         """Return how far the tree has come, and whether it stands still."""
-        with reading(self._pool) as connection:
+        with glancing(self._pool) as connection:
             return tree_state(connection)
 
     def root(self, size: int) -> bytes:
@@ -72,7 +72,7 @@ class Proofs:
         return hashes[:needed]
 
     def _tiles(self, keys: Sequence[TileKey]) -> Mapping[TileKey, bytes]:
-        with reading(self._pool) as connection:
+        with glancing(self._pool) as connection:
             return fetch_tiles(connection, keys)
 
     # -- the log -------------------------------------------------------------------------------------------
@@ -83,7 +83,7 @@ class Proofs:
         NotFound where the log does not have them all; IntegrityViolated (position) where one within it is missing.
         """
         upto = bundle.begin + bundle.width
-        with reading(self._pool) as connection, connection.cursor(binary=True) as cursor:
+        with glancing(self._pool) as connection, connection.cursor(binary=True) as cursor:
             rows = cursor.execute(queries("proofs")["bundle"], {"after": bundle.begin, "upto": upto}).fetchall()
         for expected, (position, _) in enumerate(rows, start=bundle.begin + 1):
             if position != expected:
@@ -96,7 +96,7 @@ class Proofs:
 
     def newest(self) -> SignedCheckpoint | None:
         """Return the newest checkpoint; None before the first."""
-        with reading(self._pool) as connection:
+        with glancing(self._pool) as connection:
             row = connection.execute(queries("proofs")["newest"]).fetchone()
         return None if row is None else SignedCheckpoint(*row)
 
@@ -105,7 +105,7 @@ class Proofs:
 
         Unavailable until it does.
         """
-        with reading(self._pool) as connection:
+        with glancing(self._pool) as connection:
             row = connection.execute(queries("proofs")["newest"]).fetchone()
             if row is None or row[0] < position:
                 raise Unavailable("no checkpoint has been signed over this event yet; try again in a moment")
@@ -117,7 +117,7 @@ class Proofs:
         """Walk the heads on record up to a size, in order, signed or not; a page at a time."""
         after = 0
         while True:
-            with reading(self._pool) as connection:
+            with glancing(self._pool) as connection:
                 values = {"after": after, "upto": upto, "limit": _PAGE}
                 rows = connection.execute(queries("proofs")["heads"], values).fetchall()
             for size, root, note in rows:
@@ -128,12 +128,12 @@ class Proofs:
 
     def largest_head(self) -> int:
         """Return the size of the largest head on record, 0 without any."""
-        with reading(self._pool) as connection:
+        with glancing(self._pool) as connection:
             row = connection.execute(queries("proofs")["largest_head"]).fetchone()
         return row[0] if row is not None else 0
 
     def checkpoints(self, *, after: int = 0, limit: int = 100) -> tuple[SignedCheckpoint, ...]:
         """Return up to `limit` checkpoints of sizes above `after`, in order."""
-        with reading(self._pool) as connection:
+        with glancing(self._pool) as connection:
             found = connection.execute(queries("proofs")["checkpoints"], {"after": after, "limit": limit})
             return tuple(SignedCheckpoint(*row) for row in found)
