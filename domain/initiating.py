@@ -22,7 +22,7 @@ from provenstore.domain.errors import (
     InvalidInput,
     Refused,
 )
-from provenstore.domain.event_log import Guard, IdempotencyKey
+from provenstore.domain.event_log import Appended, Guard, IdempotencyKey
 from provenstore.domain.file import File, file_stream
 from provenstore.domain.file_decisions import decide
 from provenstore.domain.media_types import extension_of
@@ -77,11 +77,20 @@ class Initiating:
 
         Bytes `at_hand` are announced in the same append, so that whoever sees the file begun may publish them.
         """
-        recorder = self._recorder
-        recorder.require(caller, "file.initiate", new.workspace)
-        if key is not None and (known := recorder.log.recall(key)) is not None:
-            return recorder.file(UUID(known.events[0].stream.partition(":")[2])), True
-        recent = True
+        self._recorder.require(caller, "file.initiate", new.workspace)
+        try:
+            return self._begun(caller, new, key, at_hand)
+        except Refused:
+            # What refuses it now may be newer than the file: whoever asks again is answered as the first time. Asked
+            # only here, since the append finds a known key itself.
+            if key is None or (known := self._recorder.log.recall(key)) is None:
+                raise
+        return self._recorder.file(_file_of(known)), True
+
+    def _begun(
+        self, caller: Caller, new: NewFile, key: IdempotencyKey | None, at_hand: Digests | None
+    ) -> tuple[File, bool]:
+        recorder, recent = self._recorder, True
         for _ in range(MAX_ATTEMPTS):
             file_id = recorder.entropy.event_id()
             now = recorder.clock.now()
@@ -112,7 +121,7 @@ class Initiating:
                 recent = False
                 continue
             if appended.replayed:
-                return recorder.file(UUID(appended.events[0].stream.partition(":")[2])), True
+                return recorder.file(_file_of(appended)), True
             return recorder.advanced(None, drafts, appended), False
         raise Conflict("the workspace keeps changing; try again")
 
@@ -225,6 +234,10 @@ def _require_size(size: int | None, category: Category) -> None:
         )
     if size == 0 and not category.allow_empty:
         raise InvalidInput("size", f"is 0, which category {category.name} does not take")
+
+
+def _file_of(begun: Appended) -> UUID:
+    return UUID(begun.events[0].stream.partition(":")[2])
 
 
 def _private(new: NewFile) -> dict[str, Json]:

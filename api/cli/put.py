@@ -58,7 +58,7 @@ def register(app: typer.Typer) -> None:
         hidden: Annotated[bool, typer.Option("--hidden", help="Also what begins with a dot, inside folders.")] = False,
         again: Annotated[bool, typer.Option("--again", help="Store anew what is stored already.")] = False,
         verify: Annotated[bool, typer.Option("--verify", help="Read each file back; an access on record.")] = False,
-        jobs: Jobs = 16,
+        jobs: Jobs = 8,
         quiet: Quiet = False,
     ) -> None:
         """Store files, and folders with all that is in them, and answer their ids.

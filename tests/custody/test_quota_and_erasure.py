@@ -6,11 +6,20 @@ from typing import Any
 import pytest
 
 from custody import ADMIN, AUDITOR, RECORDS, SERVICE, Custody, caller
-from provenstore.domain.errors import Conflict, InvalidInput, KeyReused, LegalHold, NotFound, QuotaExceeded
+from provenstore.domain.errors import (
+    Conflict,
+    ContentTooLarge,
+    InvalidInput,
+    KeyReused,
+    LegalHold,
+    NotFound,
+    QuotaExceeded,
+)
 from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.verification import verify_log
-from provenstore.domain.workspace import SetQuota
+from provenstore.domain.workspace import SetLimits, SetQuota
+from provenstore.domain.workspace_events import Limits
 
 PRIVACY = caller("dora", "privacy")
 
@@ -99,6 +108,23 @@ def test_a_repeated_request_is_done_once(custody: Custody) -> None:
     for _ in range(2):
         assert custody.ledger.soft_delete(SERVICE, file.id, None, _key("delete")).status == "soft_deleted"
     assert custody.types(file.id).count("soft_deleted") == 1
+
+
+def test_what_is_repeated_is_answered_though_it_would_be_refused_by_now(custody: Custody) -> None:
+    """A lower limit or a full quota came after the file; a known key of another request is refused."""
+    new = NewFile(workspace="acme", filename="a.pdf", media_type="application/pdf", category="book_content", size=9)
+    first = custody.ledger.initiate(SERVICE, new, _key("k"))
+    _quota(custody, 9, 1)
+    assert custody.ledger.initiate(SERVICE, new, _key("k")).id == first.id
+    limits = SetLimits(category="book_content", limits=Limits(max_size=5))
+    custody.ledger.change_workspace(ADMIN, "acme", limits)
+    before = custody.log.position()
+    assert custody.another_process().initiate(SERVICE, new, _key("k")).id == first.id
+    with pytest.raises(ContentTooLarge):
+        custody.ledger.initiate(SERVICE, new, _key("other"))
+    with pytest.raises(KeyReused):
+        custody.ledger.initiate(SERVICE, new, _key("k", b"x" * 32))
+    assert custody.log.position() == before
 
 
 def test_a_repeated_hold_has_the_same_id(custody: Custody) -> None:
