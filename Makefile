@@ -8,7 +8,7 @@ JUDGES := .venv-proofs
 # Three workers on two cores: the suite waits for fsync and for other processes as much as it computes.
 TEST_ARGS ?= -n 3
 
-.PHONY: setup run lint test test-crash test-spaces test-proofs test-wheel mutate-rules demo bench lock openapi clean links
+.PHONY: setup run lint test test-docs test-crash test-spaces test-proofs test-wheel mutate-rules demo bench lock openapi clean links
 
 setup: $(STAMP)
 
@@ -35,7 +35,11 @@ lint: links
 	PYTHONPATH=build/links $(BIN)/lint-imports
 
 test: $(STAMP)
-	$(BIN)/python -m pytest --quiet $(TEST_ARGS) --ignore tests/crash
+	$(BIN)/python -m pytest --quiet $(TEST_ARGS) --ignore tests/crash --ignore tests/docs
+
+# Every block of the README and of the pages, pasted into a shell as a reader would, and the demonstration.
+test-docs: $(STAMP)
+	$(BIN)/python -m pytest --quiet $(TEST_ARGS) tests/docs
 
 # A server killed between each pair of steps of everything it does, on the local folder; test-spaces does so on buckets.
 test-crash: $(STAMP)
