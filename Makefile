@@ -35,15 +35,16 @@ lint: links
 	PYTHONPATH=build/links $(BIN)/lint-imports
 
 test: $(STAMP)
-	$(BIN)/python -m pytest --quiet $(TEST_ARGS) --ignore tests/crash --ignore tests/docs
+	$(BIN)/python -m pytest --quiet $(TEST_ARGS) --ignore tests/crash --ignore tests/fault --ignore tests/docs
 
 # Every block of the README and of the pages, pasted into a shell as a reader would, and the demonstration.
 test-docs: $(STAMP)
 	$(BIN)/python -m pytest --quiet $(TEST_ARGS) tests/docs
 
-# A server killed between each pair of steps of everything it does, on the local folder; test-spaces does so on buckets.
+# A crash at every step of everything: in this process, at each call to database and store, and as a server that is
+# killed, on the local folder; test-spaces does so on buckets.
 test-crash: $(STAMP)
-	$(BIN)/python -m pytest --quiet $(TEST_ARGS) tests/crash
+	$(BIN)/python -m pytest --quiet $(TEST_ARGS) tests/fault tests/crash
 
 # The object stores on real servers, which are installed beside the system and started on loopback.
 STORES ?= local,moto,rgw-http,rgw-https,rgw-versioned,swift
