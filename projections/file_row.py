@@ -94,6 +94,7 @@ def to_json(row: FileRow, view: View = "default") -> dict[str, Json]:
         "path": row.path,
         "sha256": row.sha256,
         "sha256_status": row.sha256_status,
+        "damage": row.damage,
         "etag": row.etag,
         "access": row.access,
         "owner": row.owner,
@@ -115,7 +116,6 @@ def to_json(row: FileRow, view: View = "default") -> dict[str, Json]:
             "upload_method": row.upload,
             "checksums": {"sha256": row.sha256, "md5": row.md5},
             "verified_at": _time(row.verified_at),
-            "damage": row.damage,
             "download_count": row.downloads,
             "last_access": _time(row.last_access),
         }

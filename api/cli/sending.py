@@ -116,6 +116,7 @@ class Sender:
         at_hand = content if size <= AT_ONCE else None
         begun, sent = self._begin(new, name, at_hand)
         if begun["status"] == "stored":
+            _require_sound(begun)
             advance(size if sent else 0)
         elif way == "multipart":
             begun = self._send_parts(begun, file, advance)
@@ -291,6 +292,12 @@ def _storable(source: Source, name: str | None) -> str:
     except InvalidInput as exc:
         hint = "; --name stores it under another" if name is None and source.relative is None else ""
         raise InvalidInput("filename", f"{safe(filename)} {exc.message.removeprefix('filename: ')}{hint}") from None
+
+
+def _require_sound(file: Document) -> None:
+    """Refuse to call a file stored whose object is known to be gone: somebody may remove its source because of that."""
+    if file.get("damage") is not None:
+        raise IntegrityViolated(f"the object of file {file['id']} is {file['damage']}; --again stores a new file")
 
 
 def _may_pass(error: Exception) -> bool:

@@ -75,6 +75,7 @@ class File(Shape):
     path: str
     sha256: Text
     sha256_status: fe.Sha256Status
+    damage: Literal["altered", "missing"] | None
     etag: Text
     access: fe.AccessLevel
     owner: str
@@ -95,7 +96,6 @@ class File(Shape):
     download_count: int = 0
     last_access: Moment = None
     verified_at: Moment = None
-    damage: Literal["altered", "missing"] | None = None
 
 
 class Upload(Shape):

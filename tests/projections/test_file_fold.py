@@ -238,7 +238,18 @@ def test_the_file_of_the_contract_has_exactly_its_fields() -> None:
     default, full = to_json(row), to_json(row, "full")
     assert set(default) == {
         *("id", "workspace", "filename", "size", "media_type", "category", "variant", "status", "disposal", "path"),
-        *("sha256", "sha256_status", "etag", "access", "owner", "related", "subjects", "metadata", "created_at"),
+        *(
+            "sha256",
+            "sha256_status",
+            "damage",
+            "etag",
+            "access",
+            "owner",
+            "related",
+            "subjects",
+            "metadata",
+            "created_at",
+        ),
         *("stored_at", "deleted_at", "expires_at", "retention_until", "legal_holds", "version"),
     }
     assert {name: full[name] for name in full.keys() - default.keys()} == {
@@ -247,7 +258,6 @@ def test_the_file_of_the_contract_has_exactly_its_fields() -> None:
         "upload_method": "api",
         "checksums": {"sha256": "ab" * 32, "md5": "cd" * 16},
         "verified_at": None,
-        "damage": None,
         "download_count": 1,
         "last_access": format_time(at(3)),
     }

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from .conftest import PROVENSTORE, Provenstore, Ran
+from .conftest import PROVENSTORE, Provenstore, Ran, Served
 
 
 @pytest.fixture
@@ -79,6 +79,22 @@ def test_what_was_deleted_can_be_stored_again(both: Provenstore, workspace: str,
         assert both("put", path, "--workspace", workspace).text.strip() == ids[-1]
         both("rm", ids[-1], "--reason", "mistake")
     assert len(set(ids)) == 3
+
+
+def test_what_is_known_to_be_gone_is_not_called_stored(
+    both: Provenstore, served: Served, workspace: str, tmp_path: Path
+) -> None:
+    """Whoever removes the source on the strength of it would have nothing; --again stores it anew."""
+    path = tmp_path / "report.pdf"
+    path.write_bytes(b"report")
+    file = both("put", path, "--workspace", workspace).text.strip()
+    (served.data_dir / "objects" / both("show", file, "--json").json["path"]).unlink()
+    both("verify-content", file, code=7)
+    assert both("show", file, "--json").json["damage"] == "missing"
+    ran = both("put", path, "--workspace", workspace, code=7)
+    assert f"the object of file {file} is missing; --again" in ran.err
+    again = both("put", path, "--workspace", workspace, "--again").text.strip()
+    assert both("show", again, "--json").json["damage"] is None
 
 
 def test_the_failure_of_one_does_not_stop_the_others(both: Provenstore, workspace: str, tmp_path: Path) -> None:
