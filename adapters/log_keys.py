@@ -4,6 +4,7 @@ The name is taken once and kept beside the key, with what the key last signed. K
 from the settings; in neither case are they shown, logged or recorded, but for their public half.
 """
 
+import os
 import re
 import secrets
 from collections.abc import Callable
@@ -21,6 +22,9 @@ from provenstore.domain.note import require_key_name
 
 KEY: Final = "log.key"
 NEXT_KEY: Final = "log-next.key"
+RETIRED: Final = "log-retired.keys"
+"""Public halves of keys that sign no more, one a line: what they have signed stays signed by them."""
+
 LAST_SIGNED: Final = "log-signed.json"
 
 _ORIGIN: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*")
@@ -61,6 +65,11 @@ class LogKeys:
         """Return the public halves, as C2SP signed-note writes them."""
         return tuple(str(key.verifier) for key in self.signers())
 
+    def retired(self) -> tuple[str, ...]:
+        """Return the public halves of keys that were retired here, in order."""
+        path = self._folder / RETIRED
+        return tuple(dict.fromkeys(path.read_text().split())) if path.exists() else ()
+
     def rotate(self, announce: Announce) -> None:
         """Sign with a second key as well from now on; Refused while there is one, or keys come from the settings."""
         self._require_files()
@@ -79,7 +88,13 @@ class LogKeys:
             following = self._folder / NEXT_KEY
             if not following.exists():
                 raise Refused("there is no new key; rotate first")
-            announce(self.verifiers()[1:])
+            old, *others = self.verifiers()
+            announce(tuple(others))
+            # A crash behind this retires the key again, and names it twice.
+            with (self._folder / RETIRED).open("a") as file:
+                file.write(f"{old}\n")
+                file.flush()
+                os.fsync(file.fileno())
             following.replace(self._folder / KEY)
             sync_folder(self._folder)
 

@@ -60,11 +60,14 @@ def own_keys(settings: Settings) -> LogKeys | None:
 
 
 def verifiers(settings: Settings, given: Iterable[str]) -> tuple[Ed25519Verifier, ...]:
-    """Return the keys that were given, otherwise those of the log in the data directory, if there is one."""
+    """Return the keys that were given, otherwise those of the log in the data directory, if there is one.
+
+    The latter with those that were retired, whose signatures are as good as they were.
+    """
     keys = tuple(given)
     if not keys:
         found = own_keys(settings)
-        keys = () if found is None else found.verifiers()
+        keys = () if found is None else (*found.verifiers(), *found.retired())
     return tuple(Ed25519Verifier.parse(key) for key in keys)
 
 

@@ -254,7 +254,9 @@ def open_note(raw: bytes, verifiers: Sequence[NoteVerifier]) -> tuple[str, tuple
             raise InvalidProof(f"note line {line}", f"is not the signature of this text by {signature.name}")
         verified.append(signature)
     if not verified:
-        raise InvalidProof("note", "bears no signature by a key that is known")
+        # Not to be told from a forgery: an older or newer key of the same log, too, is one that is not known here.
+        signers = ", ".join(sorted({one.key_id.hex() for one in note.signatures}))
+        raise InvalidProof("note", f"bears no signature by a key that is known, only by those with the ids {signers}")
     return note.text, tuple(verified)
 
 

@@ -15,8 +15,10 @@ from provenstore.domain.event_log import StoredRow
 from provenstore.domain.merkle import HASH_BYTES, leaf_hash
 from provenstore.domain.note import NoteVerifier
 from provenstore.domain.tile import EntryBundle, Tile, bundles_between, parse_entries
-from provenstore.domain.tree_check import SIGNATURES, Head, TreeCheck, in_order
+from provenstore.domain.tree_check import EXTENDS, ROOTS, SIGNATURES, Head, TreeCheck, in_order
 from provenstore.domain.verification import Finding, Verifier
+
+_OF_STRETCHES = frozenset({ROOTS, EXTENDS})
 
 
 class LogSource(Protocol):
@@ -37,6 +39,7 @@ class Checked:
     """How much was checked, what was found, and by number the steps that were not taken, and why."""
 
     checked: int
+    """Events that were read, each by itself and in its chains."""
     findings: tuple[Finding, ...]
     unchecked: dict[int, str]
     checkpoint: Checkpoint | None = None
@@ -45,8 +48,8 @@ class Checked:
 
     @property
     def first(self) -> Finding | None:
-        """The finding at the lowest position."""
-        return min(self.findings, key=lambda finding: (finding.position, finding.step), default=None)
+        """The finding at the lowest position; one of a stretch, as roots tell it, only where there is no other."""
+        return min(self.findings, key=lambda one: (one.step in _OF_STRETCHES, one.position, one.step), default=None)
 
 
 def verify_published(
@@ -87,7 +90,7 @@ def verify_published(
         unchecked.update(dict.fromkeys((1, 2, 4, 5, 6, 9), "the entries were not read"))
     # 3. Tiles and roots, recomputed from them; the events among themselves.
     findings = (*walk.findings, *tree.finish(), *(walk.events.finish().findings if entries else ()))
-    return Checked(checkpoint.size, findings, unchecked, checkpoint)
+    return Checked(walk.read, findings, unchecked, checkpoint)
 
 
 class _Walk:
@@ -97,6 +100,7 @@ class _Walk:
         self._source, self._tree = source, tree
         self.events = Verifier()
         self.findings: list[Finding] = []
+        self.read = 0
 
     def entries(self, bundle: EntryBundle) -> bool:
         """Take a bundle of entries; False where none may be read."""
@@ -114,6 +118,7 @@ class _Walk:
             self._find(bundle, exc.message)
             self.leaves(bundle)
             return True
+        self.read += len(states)
         for position, state in enumerate(states, start=bundle.begin + 1):
             leaf = leaf_hash(state)
             event = self._event(bundle, position, state)

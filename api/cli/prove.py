@@ -97,7 +97,8 @@ def _register_proofs(prove: typer.Typer) -> None:
         output: Into = None,
     ) -> None:
         """Prove that the log of TO entries begins with that of FROM; checked with the two checkpoints beside it."""
-        _answer(session, json.dumps(session.custody.consistency_proof(old, new)).encode(), output)
+        document = json.dumps(session.custody.consistency_proof(old, new)).encode()
+        _answer(session, document, output, beside=" --checkpoint OLDER --checkpoint NEWER")
 
 
 def _pages(session: Session, workspace: str, through: int | None) -> Iterator[Document]:
@@ -108,7 +109,7 @@ def _pages(session: Session, workspace: str, through: int | None) -> Iterator[Do
         through, after = page["through"], page["next"]
 
 
-def _answer(session: Session, document: bytes, output: Path | None) -> None:
+def _answer(session: Session, document: bytes, output: Path | None, *, beside: str = "") -> None:
     if output is None:
         session.out.document(json.loads(document))
         return
@@ -117,4 +118,4 @@ def _answer(session: Session, document: bytes, output: Path | None) -> None:
     if session.out.as_json:
         session.out.document({"file": str(output), "size": len(document)})
     else:
-        session.out.say(f"{len(document):,} bytes in {output}; `provenstore verify {output}` checks them")
+        session.out.say(f"{len(document):,} bytes in {output}; `provenstore verify {output}{beside}` checks them")

@@ -27,6 +27,7 @@ sentence, or with `--json` a problem as the HTTP API answers it. Text from outsi
 | 2 | the command line is wrong; of `verify`, it could not be found out |
 | 3 | unavailable: try later, or mend what the sentence says |
 | 7 | integrity violated: what is stored is not what was sealed |
+| 130 | interrupted; the same command again goes on |
 
 `--url URL`, `--profile NAME` and `--data-dir DIRECTORY` say where a command works. The first that applies counts: one
 of these; `PROVENSTORE_PROFILE`; `PROVENSTORE_URL`; the data directory `PROVENSTORE_DATA_DIR`. On a data directory the
@@ -63,15 +64,24 @@ def _commands(command: Any, path: str) -> Iterator[str]:
         return
     shown = [parameter for parameter in command.params if parameter.name != "help"]
     arguments = [one for one in shown if one.param_type_name == "argument"]
-    usage = " ".join([path, *(one.metavar or one.name.upper() for one in arguments), "[OPTIONS]"])
+    usage = " ".join([path, *map(_argument, arguments), "[OPTIONS]"])
     yield f"\n## `{usage}`\n"
     yield command.help.strip() + "\n"
+    if said := [one for one in arguments if one.help]:
+        yield "| argument | meaning |\n|---|---|"
+        yield from (f"| `{_argument(one)}` | {one.help} |" for one in said)
+        yield ""
     options = [one for one in shown if one.param_type_name == "option"]
     if own := [one for one in options if one.name not in _SHARED]:
         yield "| option | meaning |\n|---|---|"
         yield from (_option(one) for one in own)
         yield ""
     yield "Also " + ", ".join(f"`{one.opts[0]}`" for one in options if one.name in _SHARED) + "."
+
+
+def _argument(argument: Any) -> str:
+    name: str = argument.metavar or argument.name.upper()
+    return name if argument.required else f"[{name}]"
 
 
 def _option(option: Any) -> str:
@@ -84,7 +94,7 @@ def _option(option: Any) -> str:
         facts.append("Required.")
     elif isinstance(option.default, str | int) and not isinstance(option.default, bool) and option.default != "":
         facts.append(f"Default `{option.default}`.")
-    if option.multiple:
+    if option.multiple and "repeated" not in facts[0]:
         facts.append("May be repeated.")
     return f"| {names} | {' '.join(filter(None, facts))} |"
 

@@ -200,9 +200,12 @@ class Sender:
         """
         try:
             return self.custody.initiate(new, name)
-        except NotFound:
-            if not self.wishes.makes_workspace or new["workspace"] != DEFAULT_WORKSPACE:
+        except NotFound as error:
+            if new["workspace"] != DEFAULT_WORKSPACE:
                 raise
+            if not self.wishes.makes_workspace:
+                made = f"`provenstore workspace create {DEFAULT_WORKSPACE}` makes it"
+                raise NotFound(f"{error.message}: {DEFAULT_WORKSPACE}; {made}") from error
             with contextlib.suppress(AlreadyExists):
                 self.custody.create_workspace({"id": new["workspace"]})
             return self.custody.initiate(new, name)

@@ -201,8 +201,7 @@ def _show(session: Session, found: "Checked") -> None:
     first = found.first
     if first is None:
         if not session.out.as_json:
-            later = f"; the newest {found.unsigned:,} are under no checkpoint yet" if found.unsigned else ""
-            session.out.line(f"checked {found.checked:,} events: everything is as it was sealed{later}")
+            session.out.line(_in_a_sentence(found))
         return
     if not session.out.as_json:
         for finding in _sorted(found):
@@ -212,6 +211,18 @@ def _show(session: Session, found: "Checked") -> None:
         f"integrity violated: first at position {first.position}, stream {first.stream or '-'}, "
         f"event {first.event_id or '-'}, tile {first.tile or '-'}: {first.problem}"
     )
+
+
+def _in_a_sentence(found: "Checked") -> str:
+    """Say what was checked where nothing is wrong, and no more than that."""
+    if not found.checked and found.checkpoint is not None and found.checkpoint.size:
+        return (
+            f"checked tiles and checkpoint of {found.checkpoint.size:,} entries, and none of the events: "
+            "a key that may read entries shows them (PROVENSTORE_URL and PROVENSTORE_KEY)"
+        )
+    later = f"; the newest {found.unsigned:,} are under no checkpoint yet" if found.unsigned else ""
+    ask = " (`provenstore log checkpoint` signs one)" if found.unsigned else ""
+    return f"checked {found.checked:,} events: everything is as it was sealed{later}{ask}"
 
 
 def _as_json(found: "Checked") -> dict[str, Any]:

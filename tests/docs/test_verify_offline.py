@@ -29,6 +29,7 @@ def handed_out(tmp_path: Path) -> Path:
         "receipt.tlog-proof": life.receipt(3).to_tlog_proof().encode(),
         "history.json": life.history().encode(),
         "workspace.json": life.workspace().encode(),
+        "range.json": life.range(3, 8).encode(),
         "older.checkpoint": life.checkpoint(7),
         "newer.checkpoint": life.checkpoint(11),
         "kept.checkpoint": signed(states, SIZE // 2),
@@ -39,6 +40,7 @@ def handed_out(tmp_path: Path) -> Path:
         (tmp_path / name).write_bytes(content)
     write_lines(tmp_path / "events.ndjson", states)
     write_folder(tmp_path / "log", states)
+    shutil.copy(tmp_path / "log" / "checkpoint", tmp_path / "events.ndjson.checkpoint")
     shutil.copy(offline_verifier.__file__, tmp_path / "offline_verifier.py")
     return tmp_path
 
@@ -56,7 +58,7 @@ def test_every_block_runs(handed_out: Path) -> None:
     """In one shell; the verifier agrees with openssl and the lines by hand."""
     done = _run(handed_out)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("verified: all that was checked") == 7
+    assert done.stdout.count("verified: all that was checked") == 8
     assert "Signature Verified Successfully" in done.stdout
     assert "the event is in ledger.example.com/acme at position 1 of 11" in done.stdout
     assert "filename is a.pdf" in done.stdout

@@ -83,9 +83,10 @@ def test_an_alarm_that_there_is_not(served: Served) -> None:
 
 
 def test_rotation(tmp_path: Path) -> None:
-    """A second key, then it alone; each time it is shown which."""
-    cli = Provenstore({"PROVENSTORE_DATA_DIR": str(tmp_path / "data")})
-    cli("workspace", "create", "acme")
+    """A second key, then it alone; each time it is shown which. What the first one has signed is as good as it was."""
+    cli, receipt = Provenstore({"PROVENSTORE_DATA_DIR": str(tmp_path / "data")}), tmp_path / "receipt.json"
+    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.7")
+    cli("receipt", cli("put", tmp_path / "a.pdf").text.strip(), "-o", receipt)
     old = cli("log", "keys").text.splitlines()
     cli("keys", "rotate-signing", "--retire", code=1)
     both = cli("keys", "rotate-signing").text.splitlines()
@@ -93,6 +94,9 @@ def test_rotation(tmp_path: Path) -> None:
     cli("keys", "rotate-signing", code=1)
     assert cli("keys", "rotate-signing", "--retire", "--json").json == {"keys": both[1:]}
     assert opened(cli("log", "checkpoint").out, cli).size > 0
+    assert cli("verify", receipt, "--json").json["ok"]
+    said = cli("verify", receipt, "--key", both[1], code=7).err
+    assert f"only by those with the ids {Ed25519Verifier.parse(old[0]).key_id.hex()}" in said
 
 
 @pytest.mark.parametrize("arguments", [("log", "publish", "x"), ("keys", "rotate-signing"), ("log", "checkpoint")])
