@@ -151,6 +151,12 @@ def test_what_is_published(served: Served, file_id: str, tmp_path: Path) -> None
         assert (found["ok"], set(found["unchecked"])) == (True, {"3", "7", "8", "13", "14"})
     given = ("--key", key(served.server))
     assert set(served.server("verify", at, *given, "--json").json["unchecked"]) == {"3", "7", "8", "13", "14"}
+    # A key that sees hashes and no entries: it is said that no event was read.
+    issue = ("keys", "issue", "--role", "service", "--actor", "svc", "--kind", "service", "--workspace", "default")
+    issued = served.direct(*issue, "--json").json["key"]
+    narrow = Provenstore({**served.server.env, "PROVENSTORE_KEY": issued})
+    assert ", and none of the events" in narrow("verify", at, *given).text.splitlines()[-1]
+    assert narrow("verify", at, *given, "--json").json["checked"] == 0
     # The key of the environment is shown to the server of the environment alone, and without one hashes are not shown.
     other = Provenstore({**served.server.env, "PROVENSTORE_URL": "http://127.0.0.1:9"})
     other("verify", at, *given, code=2)
