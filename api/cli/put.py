@@ -41,7 +41,9 @@ def register(app: typer.Typer) -> None:
         paths: Paths,
         *,
         workspace: Workspace = DEFAULT_WORKSPACE,
-        category: Annotated[str, typer.Option(help="What kind of file it is; decides path and limits.")] = "misc",
+        category: Annotated[
+            str, typer.Option(help="What kind of file it is (docs/reference/categories.md); decides path and limits.")
+        ] = "misc",
         name: Annotated[str | None, typer.Option(help="Store under this name instead of the file's own.")] = None,
         media_type: Annotated[str | None, typer.Option(help="By default it follows from the extension.")] = None,
         variant: Annotated[Variant, typer.Option(help="original, processed, chunk or thumbnail.")] = "original",

@@ -1,0 +1,15 @@
+"""The pages that are written from the code say what the code says."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.mark.parametrize("page", ["events", "categories"])
+def test_the_page_is_up_to_date(page: str) -> None:
+    """Run docs/<page>_reference.py after changing an event type or a category."""
+    render = runpy.run_path(str(DOCS / f"{page}_reference.py"))["render"]
+    assert render() == (DOCS / "reference" / f"{page}.md").read_text()
