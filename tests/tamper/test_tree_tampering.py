@@ -16,8 +16,10 @@ from provenstore.api.proofs import workspace_page
 from provenstore.api.verification import Asked, verify_elsewhere, verify_objects
 from provenstore.domain.checkpoint import Checkpoint, sign_checkpoint
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof
+from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.published_log import Checked
 from provenstore.domain.tree_check import EXTENDS, LEAVES, OBJECTS, ROOTS, SIGNATURES, TILES
+from provenstore.projections.tree import catch_up
 
 AT = 150
 """A position in the first tile, under an older checkpoint."""
@@ -171,11 +173,66 @@ def test_forked_for_two_clients(ledger: KeptLedger) -> None:
         ledger.findings(checkpoints=(("none.txt", b"nothing"),))
 
 
+def announce(ledger: KeptLedger, *keys: SigningKey) -> None:
+    ledger.services.log_keeping.record_keys(
+        SYSTEM, ledger.services.log_keys.origin, [str(key.verifier) for key in keys]
+    )
+
+
+def sign_by(ledger: KeptLedger, *keys: SigningKey) -> int:
+    """Sign the log as it is now by these keys, and put that on record; return its size."""
+    with ledger.services.connect() as connection:
+        connection.autocommit = True
+        size = catch_up(connection)
+    root = ledger.root(size)
+    note = sign_checkpoint(Checkpoint(ledger.services.log_keys.origin, size, root), keys)
+    ledger.operator.execute(
+        "insert into provenstore.checkpoint (size, root, note) values (%s, %s, %s)", (size, root, note)
+    )
+    return size
+
+
 def test_a_checkpoint_by_a_key_that_is_gone(ledger: KeptLedger) -> None:
-    """The log itself says which keys there were: what was signed before a change of keys counts on."""
+    """One key names the next, under a checkpoint of its own: whoever has either can check what both have signed."""
+    (old,), new = ledger.services.log_keys.signers(), SigningKey(draw_signing_key(ledger.services.log_keys.origin))
     kept = ledger.services.proofs.checkpoints(limit=1)[0].note
-    stranger = str(SigningKey(draw_signing_key(ledger.services.log_keys.origin)).verifier)
-    assert ledger.findings(checkpoints=(("kept.txt", kept),), keys=(stranger,)) == {}
+    announce(ledger, old, new)
+    sign_by(ledger, old, new)
+    announce(ledger, new)
+    sign_by(ledger, new)
+    for key in (old, new):
+        assert ledger.findings(checkpoints=(("kept.txt", kept),), keys=(str(key.verifier),)) == {}
+    assert ledger.findings() == {}
+
+
+def test_a_log_that_names_its_own_keys(ledger: KeptLedger) -> None:
+    """Written and signed anew by a key that the log itself names: nothing leads there from the key that was given."""
+    (true,), forged = ledger.services.log_keys.signers(), SigningKey(draw_signing_key(ledger.services.log_keys.origin))
+    given = {"keys": (str(true.verifier),)}
+    size = ledger.heads[-1]
+    announce(ledger, true, forged)
+    behind = sign_by(ledger, forged)
+    found = ledger.findings(**given)
+    assert (found[SIGNATURES].position, set(found)) == (behind, {SIGNATURES})
+    # The honest checkpoints, under which it was not named, are gone: no key that was given has signed anything.
+    ledger.tamper(f"delete from provenstore.checkpoint where size <= {size}")
+    assert ledger.findings(**given)[SIGNATURES].position == behind
+    note = ledger.services.proofs.newest()
+    assert note is not None
+    with pytest.raises(InvalidProof, match=r"theirs\.txt: bears no signature by a key that is believed"):
+        ledger.findings(checkpoints=(("theirs.txt", note.note),), **given)
+
+
+def test_a_log_without_a_key_from_elsewhere(ledger: KeptLedger) -> None:
+    """The keys that the log names are not believed for that alone: signatures are said not to have been checked."""
+    kept = ledger.services.proofs.checkpoints(limit=1)[0].note
+    ledger.remembered.rename(ledger.remembered.with_suffix(".away"))
+    try:
+        assert SIGNATURES in ledger.verify().unchecked
+        with pytest.raises(InvalidInput, match="--key"):
+            ledger.verify(checkpoints=(("kept.txt", kept),))
+    finally:
+        ledger.remembered.with_suffix(".away").rename(ledger.remembered)
 
 
 @pytest.mark.parametrize(
