@@ -102,9 +102,13 @@ def verify_database(settings: Settings, asked: Asked, on_progress: Progress) -> 
     with open_log(settings) as database:
         log, proofs = PostgresEventLog(database), Proofs(database)
         # Read before the log's end is: what is signed meanwhile is for the next time.
-        extends, largest, size = _last_signed(own), proofs.largest_head(), proofs.state().size
+        extends = _last_signed(own)
+        largest, grown = proofs.largest_head(), proofs.state().size
+        # A tree that was set back keeps none of its tiles from being looked at: what was signed needs them.
+        size = max(grown, largest)
         signed = newest.size if (newest := proofs.newest()) is not None else 0
         unchecked.update(_not_yet(size, signed))
+        witnesses = tuple(_on_record(proofs, extends, grown, size))
         extends += given_heads(asked)
         on_record = (Head(one.head.size, one.head.root, "the checkpoint") for one in proofs.heads(largest))
         # Whoever names a key believes that one, and not what lies beside the keys here.
@@ -123,8 +127,18 @@ def verify_database(settings: Settings, asked: Asked, on_progress: Progress) -> 
             signatures = known.check(proofs.heads(largest), asked.checkpoints, own.origin if own is not None else None)
         else:
             unchecked[SIGNATURES] = "no key of the log is known: --key"
-        findings = (*report.findings, *tree.finish(), *signatures)
+        findings = (*report.findings, *witnesses, *tree.finish(), *signatures)
         return Checked(report.checked, findings, unchecked, unsigned=max(0, report.checked - signed))
+
+
+def _on_record(proofs: Proofs, signed: Iterable[Head], grown: int, size: int) -> Iterator[Finding]:
+    """Yield what the database has forgotten of what it must have had before it was signed."""
+    if grown < size:
+        problem = f"the tree has {grown:,} leaves, and {size:,} were in it when it was signed"
+        yield Finding(TILES, max(grown, 0) + 1, "", "", problem)
+    for head in signed:
+        if head.size and proofs.root_on_record(head.size) is None:
+            yield Finding(EXTENDS, head.size, "", "", f"the checkpoint of {head.size:,}, last signed, is not on record")
 
 
 def _not_yet(size: int, signed: int) -> dict[int, str]:

@@ -130,7 +130,7 @@ def test_the_tiles_were_forged_too(ledger: KeptLedger) -> None:
     assert (found[EXTENDS].position, set(found)) == (older + 1, {EXTENDS})
     assert "what the key last signed" in found[EXTENDS].problem
     # Its memory was forged as well: whoever kept a checkpoint finds it.
-    said = {**json.loads(ledger.memory), "root": ledger.root(ledger.heads[-1]).hex()}
+    said = {**json.loads(ledger.memory), "root": ledger.root(older).hex(), "size": older}
     ledger.remembered.write_bytes(json.dumps(said, sort_keys=True, separators=(",", ":")).encode())
     assert ledger.findings() == {}
     found = ledger.findings(checkpoints=(("kept.txt", kept),))
@@ -248,6 +248,31 @@ def test_a_tile_was_altered(ledger: KeptLedger, statement: str, step: int, posit
     ledger.tamper(f"update provenstore.tile set hashes = {statement}")
     found = ledger.findings()[step]
     assert (found.position, found.tile.startswith(tile)) == (position, True)
+
+
+@pytest.mark.parametrize("size", [0, 256, -5])
+def test_the_tree_was_set_back(ledger: KeptLedger, size: int) -> None:
+    """All tiles that were signed are looked at, however large the tree says it is; that it shrank is named."""
+    ledger.tamper(
+        "alter table provenstore.tree drop constraint tree_size_check",
+        f"update provenstore.tree set size = {size}",
+        "update provenstore.tile set hashes = set_byte(hashes, 32 * 4 + 5, 1) where level = 0 and number = 1",
+    )
+    found = ledger.findings()
+    assert (found[LEAVES].position, found[LEAVES].tile) == (261, f"tile/0/001.p/{ledger.heads[-1] - 256}")
+    assert (found[TILES].position, "when it was signed" in found[TILES].problem) == (max(size, 0) + 1, True)
+    ledger.tamper(
+        "update provenstore.tree set size = 0",
+        "alter table provenstore.tree add constraint tree_size_check check (size >= 0)",
+    )
+
+
+def test_all_checkpoints_are_gone(ledger: KeptLedger) -> None:
+    """The key knows of one, so it was on record."""
+    ledger.tamper("delete from provenstore.checkpoint")
+    found = ledger.findings()
+    assert (found[EXTENDS].position, set(found)) == (ledger.heads[-1], {EXTENDS})
+    assert "last signed, is not on record" in found[EXTENDS].problem
 
 
 def test_a_note_was_altered(ledger: KeptLedger) -> None:
