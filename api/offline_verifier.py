@@ -13,6 +13,7 @@ if something is not, 2 if what was given cannot be checked at all.
 
 import argparse
 import base64
+import errno
 import hashlib
 import itertools
 import json
@@ -916,14 +917,21 @@ class Folder:
         self.files = 0  # that were read
 
     def read(self, kind: str, number: int, width: int, most: int) -> tuple[str, bytes | None, bool]:
-        """Return name and bytes of a tile, or None, and whether it is of this width: a full one has a partial one."""
+        """Return name and bytes of a tile, and whether it is of this width: a full one has a partial one.
+
+        Without bytes where there is none; a pipe or a link is none.
+        """
         name = f"tile/{kind}/{_elements(number)}"
         for exact, candidate in ((True, name if width == TILE else f"{name}.p/{width}"), (False, name)):
             try:
                 with open_regular(self.path / candidate, follow=False) as opened:
                     raw = opened.read(most + 1)
-            except (FileNotFoundError, NotADirectoryError):
+            except (FileNotFoundError, NotADirectoryError, Unusable):
                 continue
+            except OSError as exc:
+                if exc.errno == errno.ELOOP:  # a link
+                    continue
+                raise
             self.files += 1
             return candidate, raw, exact
         return name if width == TILE else f"{name}.p/{width}", None, True
