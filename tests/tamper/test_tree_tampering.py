@@ -267,6 +267,27 @@ def test_the_tree_was_set_back(ledger: KeptLedger, size: int) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("table", "column", "where", "place"),
+    [
+        ("event", "state", f"where position = {AT}", (2, AT)),
+        ("event", "leaf", f"where position = {AT}", (2, AT)),
+        ("tile", "hashes", "where level = 0 and number = 1", (TILES, 257)),
+    ],
+)
+def test_a_column_without_a_value(
+    ledger: KeptLedger, table: str, column: str, where: str, place: tuple[int, int]
+) -> None:
+    """The owner may allow it, and still is told where."""
+    column_of = f"alter table provenstore.{table} alter {column}"
+    ledger.tamper(f"{column_of} drop not null", f"update provenstore.{table} set {column} = null {where}")
+    try:
+        assert place in {(one.step, one.position) for one in ledger.verify().findings}
+    finally:
+        ledger.restore()
+        ledger.tamper(f"{column_of} set not null")
+
+
 def test_all_checkpoints_are_gone(ledger: KeptLedger) -> None:
     """The key knows of one, so it was on record."""
     ledger.tamper("delete from provenstore.checkpoint")
