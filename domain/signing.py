@@ -126,6 +126,24 @@ def sign_next(tree: TreeHeads, last: LastSigned, signers: Sequence[NoteSigner]) 
     return checkpoint
 
 
+def learn(tree: TreeHeads, last: LastSigned) -> None:
+    """Remember what another holder of the key has signed on another host: what is signed here next must extend that.
+
+    LogRewound, and the alarm, as `sign_next`. Nothing is signed.
+    """
+    with last.held():
+        signed = last.read()
+        if signed.alarm is not None:
+            raise LogRewound(signed.alarm)
+        now = tree.standing()
+        if (wrong := _not_extended(tree, now, signed)) is not None:
+            last.write(replace(signed, alarm=wrong))
+            raise LogRewound(wrong)
+        newest = now.newest
+        if newest is not None and signed.head.size < newest.head.size <= now.size:
+            last.write(replace(signed, head=newest.head))
+
+
 def clear_alarm(tree: TreeHeads, last: LastSigned, record: Callable[[Signed], None]) -> Signed:
     """Sign again from now on, and return what was signed last; `record` is called before the alarm is gone.
 
