@@ -52,6 +52,9 @@ def test_one_byte(ledger: KeptLedger) -> None:
     ledger.tamper(f"update provenstore.event set state = set_byte(state, 30, 120) where position = {AT}")
     found = ledger.findings()[LEAVES]
     assert (found.position, found.stream, found.tile) == (AT, stream, "tile/0/000")
+    first = ledger.verify().first
+    assert first is not None
+    assert (first.position, first.stream) == (AT, stream)
 
 
 def test_one_deleted(ledger: KeptLedger) -> None:
@@ -426,6 +429,15 @@ def test_published_and_altered(ledger: KeptLedger, published: Path, path: str, a
     alter(published, path, at)
     found = {(one.step, one.position): one.tile for one in check(ledger, published).findings}
     assert found[place] in {path, "tile/0/000"}
+
+
+def test_an_entry_that_was_altered_is_what_is_named_first(ledger: KeptLedger, published: Path) -> None:
+    """And not the whole stretch whose root it changes."""
+    before = sum(2 + len(state) for state in ledger.states()[: AT - 1])
+    alter(published, "tile/entries/000", before + 2 + 40)
+    first = check(ledger, published).first
+    assert first is not None
+    assert (first.position, first.tile) in {(AT, "tile/entries/000"), (AT, "tile/0/000")}
 
 
 @pytest.mark.parametrize("path", ["tile/entries/000", "tile/0/000", "tile/1/000.p/1"])
