@@ -338,19 +338,18 @@ def _well_typed(fields: dict[str, Any]) -> bool:
 
 def _well_spelled(fields: dict[str, Any]) -> bool:
     """Tell whether ids, times and hashes have the one spelling in which they are written."""
-    cause, occurred, private = fields["cause"], fields["occurred"], fields["private"]
-    return (
-        _ID.fullmatch(fields["id"]) is not None
-        and (cause is None or _ID.fullmatch(cause) is not None)
-        and _is_moment(fields["time"])
-        and (occurred is None or _is_moment(occurred))
-        and all(leaf is None or _LEAF.fullmatch(leaf) for leaf in (fields["prev"], fields["workspace_prev"]))
+    cause, occurred, private, time = fields["cause"], fields["occurred"], fields["private"], fields["time"]
+    prev, before = fields["prev"], fields["workspace_prev"]
+    # Written out, as this is asked of every event that is read.
+    return bool(
+        (prev is None or _LEAF.fullmatch(prev))
+        and (before is None or _LEAF.fullmatch(before))
+        and _ID.fullmatch(fields["id"])
+        and (_TIME.fullmatch(time) and _is_day(time[:10]))
+        and (cause is None or _ID.fullmatch(cause))
+        and (occurred is None or (_TIME.fullmatch(occurred) and _is_day(occurred[:10])))
         and (not private or (all(map(_NAME.fullmatch, private)) and all(map(_LEAF.fullmatch, private.values()))))
     )
-
-
-def _is_moment(text: str) -> bool:
-    return _TIME.fullmatch(text) is not None and _is_day(text[:10])
 
 
 @lru_cache(maxsize=1_024)
