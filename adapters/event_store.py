@@ -251,8 +251,8 @@ class PostgresEventLog:
         return [
             StoredRow(
                 position=row.id,
-                state=row.state,
-                leaf=row.leaf,
+                state=_exact(row.state),
+                leaf=_exact(row.leaf),
                 id=row.event_id,
                 type=row.topic,
                 stream=str(row.originator_id),
@@ -328,6 +328,11 @@ class PostgresEventLog:
     def _row(self, query: str, parameters: dict[str, Any]) -> Any:
         with self._database.connection() as connection:
             return connection.execute(QUERIES[query], parameters, binary=True).fetchone()
+
+
+def _exact(value: object) -> bytes:
+    """Return the bytes of a column; none for what its owner let it be instead, and that is no event's."""
+    return value if isinstance(value, bytes) else b""
 
 
 def _chained(events: Iterable[Event], version: int = 0, previous: str | None = None) -> Iterator[Event]:

@@ -1,10 +1,14 @@
 """Where a published log is read from: a folder, a prefix of an object store, a URL. `LogSource` of the domain.
 
-What is there is somebody else's: no answer is longer than its kind can be, none is waited for without end, and no
-redirect is followed. Nothing here believes what it reads.
+What is there is somebody else's: no answer is longer than its kind can be, no body and no pipe is waited for without
+end, and neither redirect nor link is followed. Nothing here believes what it reads.
 """
 
+import errno
+import os
 import re
+import stat
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +30,14 @@ CONNECT_TIMEOUT: Final = 10.0
 SILENCE: Final = 30.0
 """Seconds."""
 
+PATIENCE: Final = 300.0
+"""Seconds for the body of one answer, in which the largest there can be comes at half a megabit a second."""
+
 ATTEMPTS: Final = 3
+
+_ONLY_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_NO_FILE: Final = frozenset({errno.ELOOP, errno.ENXIO})
+"""What a link and a socket answer."""
 
 _REFUSED: Final = frozenset({401, 403})
 _URL: Final = re.compile(r"https?://[^/?#@\s]+(?:/[^?#\s]*)?")
@@ -64,10 +75,19 @@ class LogFolder(PublishedLog):
 
     def _read(self, path: str, most: int) -> bytes | None:
         try:
-            with (self._folder / path).open("rb") as file:
-                return file.read(most + 1)
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            # A pipe that nobody writes to would be waited for without end, and a link may lead to anything.
+            descriptor = os.open(self._folder / path, _ONLY_READ)
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as exc:
+            if exc.errno in _NO_FILE:
+                return None
+            raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            return None
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read(most + 1)
 
 
 class LogInStore(PublishedLog):
@@ -88,9 +108,9 @@ class LogInStore(PublishedLog):
 class LogAtUrl(PublishedLog):
     """A log behind a URL, of whatever server."""
 
-    def __init__(self, url: str, client: httpx.Client) -> None:
-        """Read below `url`."""
-        self._url, self._client = url.rstrip("/"), client
+    def __init__(self, url: str, client: httpx.Client, *, patience: float = PATIENCE) -> None:
+        """Read below `url`, waiting for no body longer than `patience` seconds."""
+        self._url, self._client, self._patience = url.rstrip("/"), client, patience
 
     def _read(self, path: str, most: int) -> bytes | None:
         for attempt in range(1, ATTEMPTS + 1):
@@ -109,12 +129,14 @@ class LogAtUrl(PublishedLog):
                 return None
             if answer.status_code != httpx.codes.OK:
                 raise Unavailable(f"{self._url} answers {answer.status_code} for {path}")
-            content = b""
+            content, until = bytearray(), time.monotonic() + self._patience
             for chunk in answer.iter_raw():
                 content += chunk
                 if len(content) > most:
                     break
-            return content
+                if time.monotonic() > until:  # each byte in time, and no end in sight
+                    raise Unavailable(f"{self._url} does not come to an end with {path}")
+            return bytes(content)
 
 
 @contextmanager

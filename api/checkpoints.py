@@ -4,6 +4,8 @@ Whatever stands in the way is said once, aloud, and looked at again the next tim
 needs no restart. It never signs by itself what was refused.
 """
 
+import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import psycopg
@@ -16,7 +18,7 @@ from provenstore.domain.checkpoint import Checkpoint
 from provenstore.domain.errors import LogRewound, Stopped, Unavailable
 from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.log_keeping import LogKeeping
-from provenstore.domain.signing import sign_next
+from provenstore.domain.signing import learn, sign_next
 from provenstore.projections.checkpoints import HeadsOnRecord
 from provenstore.projections.proofs import Proofs
 from provenstore.projections.tree import Integrator
@@ -61,20 +63,26 @@ class Signing(Worker):
 
     def work(self, connection: psycopg.Connection[Any]) -> None:
         """Lead, or wait for it; then sign."""
+        # Whoever does not lead remembers what is signed elsewhere: the leader's host may be gone when this one leads,
+        # and with it the memory of what the database had been.
+        due = 0.0
         while not win(connection, "checkpoints"):
+            if time.monotonic() >= due:
+                self._round(lambda: learn(HeadsOnRecord(connection), self._keys.last))
+                due = time.monotonic() + self._every
             if self.stopping.wait(self._takeover):
                 return
         while not self.stopping.is_set():
-            self._round(connection)
+            self._round(lambda: sign(connection, self._keys, self._keeping))
             self.stopping.wait(self._every)
 
     def ended(self) -> None:
         """Whoever leads now knows what stands in the way."""
         self.fault = None
 
-    def _round(self, connection: psycopg.Connection[Any]) -> None:
+    def _round(self, do: Callable[[], Checkpoint | None]) -> None:
         try:
-            signed = sign(connection, self._keys, self._keeping)
+            signed = do()
         except Stopped as fault:
             if self.fault is None or self.fault.message != fault.message:
                 _log.critical("log.unsigned", action="log.refuse", code=fault.code, why=fault.message)

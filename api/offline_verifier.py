@@ -13,6 +13,7 @@ if something is not, 2 if what was given cannot be checked at all.
 
 import argparse
 import base64
+import errno
 import hashlib
 import itertools
 import json
@@ -24,6 +25,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple, NoReturn, TextIO
@@ -38,7 +40,7 @@ OK, UNUSABLE, VIOLATED = 0, 2, 7
 HASH: Final = 32  # bytes of a SHA-256
 MAX_SIZE: Final = 2**63 - 1  # leaves; other verifiers read sizes as signed 64-bit integers
 MAX_INTEGER: Final = 2**53 - 1  # what every JSON reader holds exactly (RFC 7493 §2.2)
-MAX_DEPTH: Final = 16  # nesting of a value in an event; the ledger writes no deeper one
+MAX_DEPTH: Final = 16  # nesting, of an event with all that is in it and of a private value; none is written deeper
 MAX_ENTRY: Final = 65_535  # bytes; an entry's length is 16 bits (tlog-tiles)
 MAX_NOTE: Final = 256 * 1024  # bytes; room for 16 signatures of the largest kind that there is (signed-note)
 MAX_SIGNATURES: Final = 64  # lines; readers must take 16 (signed-note)
@@ -468,7 +470,7 @@ _ACTOR: Final = rf'\{{"credential":{_OPTIONAL},"id":"{_STRING}","kind":"{_STRING
 _PRIVATE: Final = r'(\{(?:"[ !#-\[\]-~]*":"[0-9a-f]{64}"(?:,(?=")|(?=\})))*+\})'
 BEFORE_DATA: Final = rf'\{{"actor":{_ACTOR},"cause":(?:null|"{_UUID}"),"data":'
 AFTER_DATA: Final = (
-    rf',"decision":{_OPTIONAL},"id":"({_UUID})","number":{_COUNT},"occurred":(?:null|"{_TIME}"),'
+    rf',"decision":{_OPTIONAL},"id":"({_UUID})","number":{_COUNT},"occurred":(?:null|"({_TIME})"),'
     rf'"on_behalf_of":{_OPTIONAL},"outcome":"{_STRING}","prev":{_LEAF},"private":{_PRIVATE},"request":{_OPTIONAL},'
     rf'"session":{_OPTIONAL},"stream":"({_STRING})","time":"({_TIME})","type":"({_STRING})","version":{_COUNT},'
     rf'"workspace":"({_STRING})","workspace_prev":{_LEAF}\}}'
@@ -493,6 +495,7 @@ class Event(NamedTuple):
     data: str
     id: str
     number: str
+    occurred: str | None
     prev: str | None
     private: str
     stream: str
@@ -520,7 +523,7 @@ def parse_event(raw: bytes) -> Event | None:
     event = _parse_nested(raw, text) if flat is None else Event(leaf_of(raw), *flat.groups())
     if event is None or (flat and not _in_order(event.data)) or not _in_order(event.private):
         return None
-    return event
+    return event if all(one is None or _is_day(one[:10]) for one in (event.time, event.occurred)) else None
 
 
 def _parse_nested(raw: bytes, text: str) -> Event | None:
@@ -534,9 +537,19 @@ def _parse_nested(raw: bytes, text: str) -> Event | None:
     except (ValueError, RecursionError):
         return None
     end = END.fullmatch(text, stop)
-    if end is None or not plain(data) or CANONICAL.encode(data) != text[start:stop]:
+    if end is None or not plain(data, depth=1) or CANONICAL.encode(data) != text[start:stop]:
         return None
     return Event(leaf_of(raw), text[start:stop], *end.groups())
+
+
+@lru_cache(maxsize=1_024)
+def _is_day(text: str) -> bool:
+    """Tell whether the calendar has such a day."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _in_order(members: str) -> bool:
@@ -904,14 +917,21 @@ class Folder:
         self.files = 0  # that were read
 
     def read(self, kind: str, number: int, width: int, most: int) -> tuple[str, bytes | None, bool]:
-        """Return name and bytes of a tile, or None, and whether it is of this width: a full one has a partial one."""
+        """Return name and bytes of a tile, and whether it is of this width: a full one has a partial one.
+
+        Without bytes where there is none; a pipe or a link is none.
+        """
         name = f"tile/{kind}/{_elements(number)}"
         for exact, candidate in ((True, name if width == TILE else f"{name}.p/{width}"), (False, name)):
             try:
                 with open_regular(self.path / candidate, follow=False) as opened:
                     raw = opened.read(most + 1)
-            except (FileNotFoundError, NotADirectoryError):
+            except (FileNotFoundError, NotADirectoryError, Unusable):
                 continue
+            except OSError as exc:
+                if exc.errno == errno.ELOOP:  # a link
+                    continue
+                raise
             self.files += 1
             return candidate, raw, exact
         return name if width == TILE else f"{name}.p/{width}", None, True

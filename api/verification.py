@@ -13,10 +13,10 @@ from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.log_keys import LAST_SIGNED, LogKeys, known_log_keys
 from provenstore.adapters.signing_key import Ed25519Verifier
+from provenstore.api.believed_keys import Keys
 from provenstore.api.settings import Settings
 from provenstore.api.wiring import open_log, open_services
 from provenstore.domain.checkpoint import open_checkpoint, parse_checkpoint
-from provenstore.domain.envelope import Event
 from provenstore.domain.errors import (
     IntegrityViolated,
     InvalidInput,
@@ -27,12 +27,10 @@ from provenstore.domain.errors import (
 )
 from provenstore.domain.event_log import EventLog, StoredRow
 from provenstore.domain.file_events import Stored
-from provenstore.domain.log_events import LogKeysChanged
 from provenstore.domain.merkle import leaf_hash
 from provenstore.domain.note import NoteVerifier, parse_note
 from provenstore.domain.object_check import check_object
 from provenstore.domain.published_log import Checked, LogSource, verify_published
-from provenstore.domain.signing import RecordedHead
 from provenstore.domain.tile import Tile
 from provenstore.domain.tree_check import EXTENDS, LEAVES, OBJECTS, ROOTS, SIGNATURES, TILES, Head, TreeCheck, in_order
 from provenstore.domain.verification import Finding, verify_log
@@ -52,6 +50,7 @@ class Asked:
 
 
 _PAGE: Final = 1_000
+_NO_KEY: Final = "is missing: a log is believed by a key that comes from elsewhere"
 
 
 def own_keys(settings: Settings) -> LogKeys | None:
@@ -106,12 +105,19 @@ def verify_database(settings: Settings, asked: Asked, on_progress: Progress) -> 
     with open_log(settings) as database:
         log, proofs = PostgresEventLog(database), Proofs(database)
         # Read before the log's end is: what is signed meanwhile is for the next time.
-        extends, largest, size = _last_signed(own), proofs.largest_head(), proofs.state().size
+        extends = _last_signed(own)
+        largest, grown = proofs.largest_head(), proofs.state().size
+        # A tree that was set back keeps none of its tiles from being looked at: what was signed needs them.
+        size = max(grown, largest)
         signed = newest.size if (newest := proofs.newest()) is not None else 0
         unchecked.update(_not_yet(size, signed))
+        witnesses = tuple(_on_record(proofs, extends, grown, size))
         extends += given_heads(asked)
         on_record = (Head(one.head.size, one.head.root, "the checkpoint") for one in proofs.heads(largest))
-        known = Keys(verifiers(settings, asked.keys))
+        # Whoever names a key believes that one, and not what lies beside the keys here.
+        known = Keys(verifiers(settings, asked.keys), 0 if asked.keys or own is None else own.last.read().head.size)
+        if asked.checkpoints and not known:
+            raise InvalidInput("--key", _NO_KEY)
         tree = TreeCheck(_tiles_of(proofs), size, in_order(on_record, sorted(extends, key=lambda head: head.size)))
 
         def also(row: StoredRow) -> None:
@@ -119,12 +125,23 @@ def verify_database(settings: Settings, asked: Asked, on_progress: Progress) -> 
             known.see(row)
 
         report = verify_log(log, on_progress, values=asked.values, also=also)
-        require_signed(asked, known.keys)
-        signatures = known.check(proofs.heads(largest), own.origin if own is not None else None)
-        if not known.keys:
+        signatures: Iterable[Finding] = ()
+        if known:
+            signatures = known.check(proofs.heads(largest), asked.checkpoints, own.origin if own is not None else None)
+        else:
             unchecked[SIGNATURES] = "no key of the log is known: --key"
-        findings = (*report.findings, *tree.finish(), *signatures)
+        findings = (*report.findings, *witnesses, *tree.finish(), *signatures)
         return Checked(report.checked, findings, unchecked, unsigned=max(0, report.checked - signed))
+
+
+def _on_record(proofs: Proofs, signed: Iterable[Head], grown: int, size: int) -> Iterator[Finding]:
+    """Yield what the database has forgotten of what it must have had before it was signed."""
+    if grown < size:
+        problem = f"the tree has {grown:,} leaves, and {size:,} were in it when it was signed"
+        yield Finding(TILES, max(grown, 0) + 1, "", "", problem)
+    for head in signed:
+        if head.size and proofs.root_on_record(head.size) is None:
+            yield Finding(EXTENDS, head.size, "", "", f"the checkpoint of {head.size:,}, last signed, is not on record")
 
 
 def _not_yet(size: int, signed: int) -> dict[int, str]:
@@ -150,42 +167,6 @@ def _last_signed(own: LogKeys | None) -> list[Head]:
         return []
     head = own.last.read().head
     return [Head(head.size, head.root, "what the key last signed", EXTENDS)]
-
-
-class Keys:
-    """The keys by which checkpoints on record are believed: those handed in, and all that the log has named.
-
-    An old checkpoint is signed by a key that may be gone. Whoever slips a key into the log gains nothing by it: what a
-    key from elsewhere has signed shows the tree to be another one.
-    """
-
-    def __init__(self, keys: Sequence[Ed25519Verifier]) -> None:
-        """Believe `keys`, and whatever is seen."""
-        self.keys = list(keys)
-
-    def see(self, row: StoredRow) -> None:
-        """Take the keys that a row names; one that is no event is found elsewhere."""
-        if row.type != LogKeysChanged.TYPE:
-            return
-        try:
-            data = Event.parse(row.position, row.state).data
-            named = data.keys if isinstance(data, LogKeysChanged) else ()
-            self.keys += [key for key in map(Ed25519Verifier.parse, named) if key not in self.keys]
-        except (IntegrityViolated, InvalidInput):
-            return
-
-    def check(self, heads: Iterable[RecordedHead], origin: str | None) -> Iterator[Finding]:
-        """Yield what is wrong with the notes of heads on record; those that a crash left without one have none."""
-        for one in heads if self.keys else ():
-            if one.note is None:
-                continue
-            try:
-                found = open_checkpoint(one.note, self.keys)
-            except (InvalidInput, InvalidProof) as exc:
-                yield Finding(SIGNATURES, one.head.size, "", "", f"the checkpoint of {one.head.size:,}: {exc.message}")
-                continue
-            if (found.size, found.root) != (one.head.size, one.head.root) or origin not in (None, found.origin):
-                yield Finding(SIGNATURES, one.head.size, "", "", f"the note of {one.head.size:,} says something else")
 
 
 # -- objects -------------------------------------------------------------------------------------------------
@@ -248,5 +229,5 @@ def required_keys(settings: Settings, asked: Asked) -> tuple[Ed25519Verifier, ..
     """Return the keys to believe; InvalidInput where there is none."""
     keys = verifiers(settings, asked.keys)
     if not keys:
-        raise InvalidInput("--key", "is missing: a log is believed by a key that comes from elsewhere")
+        raise InvalidInput("--key", _NO_KEY)
     return keys

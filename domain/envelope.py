@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Literal, cast
@@ -252,20 +252,17 @@ class Event:
         """Read exact bytes; IntegrityViolated where they are not an envelope in canonical form."""
         fields = parse_fields(state, position)
         try:
-            spelled, moment = fields["id"], fields["time"]
             fields |= {
                 "position": position,
                 "state": state,
                 "leaf": leaf_hash(state),
-                "id": UUID(spelled),
-                "time": datetime.fromisoformat(moment),
+                "id": UUID(fields["id"]),
+                "time": datetime.fromisoformat(fields["time"]),
                 "occurred": datetime.fromisoformat(fields["occurred"]) if fields["occurred"] else None,
                 "actor": _acting(**fields["actor"]),
                 "cause": UUID(fields["cause"]) if fields["cause"] else None,
                 "data": registry.read(fields["type"], fields["data"]),
             }
-            if not _ID.fullmatch(spelled) or not _TIME.fullmatch(moment):
-                raise IntegrityViolated("the id or the time is not in its one spelling", position=position)
             event = object.__new__(cls)
             # What `cls(**fields)` comes to, which would set field by field: reading the log is making these.
             vars(event).update(fields)
@@ -291,6 +288,8 @@ def parse_fields(state: bytes, position: int | None = None) -> dict[str, Any]:
         raise IntegrityViolated("the stored bytes are not an envelope", position=position)
     if not _well_typed(fields):
         raise IntegrityViolated("a field of the envelope is not of its type", position=position)
+    if not _well_spelled(fields):
+        raise IntegrityViolated("an id, a time or a hash of the envelope is not in its one spelling", position=position)
     return fields
 
 
@@ -300,13 +299,19 @@ _acting = lru_cache(maxsize=1_024)(Actor)
 """Who acted: the same object for all events of theirs."""
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3])(?::[0-9]{2}){2}\.[0-9]{6}Z")
-"""Together with being a time at all: for each there is one such text."""
+_LEAF = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"[ !#-\[\]-~]*")
+"""Of a private value: ASCII that JSON writes as it is."""
+
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}\.[0-9]{6}Z")
+"""Together with being of a day that there is: for each moment there is one such text, and earlier is smaller."""
 
 _texts = itemgetter("id", "outcome", "stream", "time", "type", "workspace")
 _texts_or_null = itemgetter(
     "cause", "decision", "occurred", "on_behalf_of", "prev", "request", "session", "workspace_prev"
 )
+_acting_texts = itemgetter("id", "kind", "via")
+_ACTOR = frozenset({"credential", "id", "kind", "via"})
 _TEXT = frozenset({str})
 _TEXT_OR_NULL = frozenset({str, type(None)})
 
@@ -325,5 +330,33 @@ def _well_typed(fields: dict[str, Any]) -> bool:
         and isinstance(private, dict)
         and _TEXT.issuperset(map(type, private.values()))
         and isinstance(actor, dict)
-        and _TEXT_OR_NULL.issuperset(map(type, actor.values()))
+        and actor.keys() == _ACTOR
+        and _TEXT.issuperset(map(type, _acting_texts(actor)))
+        and type(actor["credential"]) in _TEXT_OR_NULL
     )
+
+
+def _well_spelled(fields: dict[str, Any]) -> bool:
+    """Tell whether ids, times and hashes have the one spelling in which they are written."""
+    cause, occurred, private, time = fields["cause"], fields["occurred"], fields["private"], fields["time"]
+    prev, before = fields["prev"], fields["workspace_prev"]
+    # Written out, as this is asked of every event that is read.
+    return bool(
+        (prev is None or _LEAF.fullmatch(prev))
+        and (before is None or _LEAF.fullmatch(before))
+        and _ID.fullmatch(fields["id"])
+        and (_TIME.fullmatch(time) and _is_day(time[:10]))
+        and (cause is None or _ID.fullmatch(cause))
+        and (occurred is None or (_TIME.fullmatch(occurred) and _is_day(occurred[:10])))
+        and (not private or (all(map(_NAME.fullmatch, private)) and all(map(_LEAF.fullmatch, private.values()))))
+    )
+
+
+@lru_cache(maxsize=1_024)
+def _is_day(text: str) -> bool:
+    """Tell whether the calendar has such a day; most events are of few."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

@@ -99,14 +99,9 @@ def sign_next(tree: TreeHeads, last: LastSigned, signers: Sequence[NoteSigner]) 
     with last.held():
         # 1. What the key remembers. An alarm stays, whatever the database says by now.
         signed = last.read()
-        if signed.alarm is not None:
-            raise LogRewound(signed.alarm)
         # 2. The tree must extend what the key last signed, and the newest head on record, which another key's holder
         #    may have signed. Otherwise the alarm is written, and nothing else. A crash leaves everything as it was.
-        now = tree.standing()
-        if (wrong := _not_extended(tree, now, signed)) is not None:
-            last.write(replace(signed, alarm=wrong))
-            raise LogRewound(wrong)
+        now = _extending(tree, last, signed)
         if any(one.size > now.size for one in _signed_before(now, signed)):
             return None  # the log has it all, the tree will
         if not now.size or now.is_signed:
@@ -124,6 +119,30 @@ def sign_next(tree: TreeHeads, last: LastSigned, signers: Sequence[NoteSigner]) 
         # 6. The note. From here on others see it; a crash before is one before the signature.
         tree.attach(head.size, note)
     return checkpoint
+
+
+def learn(tree: TreeHeads, last: LastSigned) -> None:
+    """Remember what another holder of the key has signed on another host: what is signed here next must extend that.
+
+    LogRewound, and the alarm, as `sign_next`. Nothing is signed.
+    """
+    with last.held():
+        signed = last.read()
+        now = _extending(tree, last, signed)
+        newest = now.newest
+        if newest is not None and signed.head.size < newest.head.size <= now.size:
+            last.write(replace(signed, head=newest.head))
+
+
+def _extending(tree: TreeHeads, last: LastSigned, signed: Signed) -> Standing:
+    """Return how a tree stands that extends what was signed; for any other LogRewound, and the alarm is written."""
+    if signed.alarm is not None:
+        raise LogRewound(signed.alarm)
+    now = tree.standing()
+    if (wrong := _not_extended(tree, now, signed)) is not None:
+        last.write(replace(signed, alarm=wrong))
+        raise LogRewound(wrong)
+    return now
 
 
 def clear_alarm(tree: TreeHeads, last: LastSigned, record: Callable[[Signed], None]) -> Signed:

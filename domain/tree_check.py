@@ -165,7 +165,9 @@ class TreeCheck:
         # The largest that agreed and is smaller: somebody may have been shown another tree of the same size.
         first = max((size for size in self._good if size < head.size), default=0) + 1
         where = f"what was altered lies at positions {first} to {head.size}"
-        self._find(head.step, first, f"{head.said} of {head.size:,} entries has another root: {where}")
+        # A leaf that was named as wrong is the place; the root over it only repeats it.
+        named = min((bad for bad in self._bad if first <= bad <= head.size), default=first)
+        self._find(head.step, named, f"{head.said} of {head.size:,} entries has another root: {where}")
 
     def _find(self, step: int, position: int, problem: str, *, stream: str = "", tile: str = "") -> None:
         if len(self._findings) < MAX_FINDINGS:

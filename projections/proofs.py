@@ -126,6 +126,12 @@ class Proofs:
                 return
             after = rows[-1][0]
 
+    def root_on_record(self, size: int) -> bytes | None:
+        """Return the root of the head on record of a size, signed or not; None without one."""
+        with glancing(self._pool) as connection:
+            row = connection.execute(queries("proofs")["root_on_record"], {"size": size}).fetchone()
+        return None if row is None else row[0]
+
     def largest_head(self) -> int:
         """Return the size of the largest head on record, 0 without any."""
         with glancing(self._pool) as connection:

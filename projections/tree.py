@@ -109,7 +109,7 @@ def whole_tree(leaves: Iterable[bytes]) -> Iterator[tuple[TileKey, bytes]]:
 def tree_state(connection: Connection[Any]) -> TreeState:
     """Return how far the tree has come."""
     row = connection.execute(queries("tree")["tree"]).fetchone()
-    if row is None:
+    if row is None or row[0] is None:
         raise IntegrityViolated("the size of the tree is missing")
     return TreeState(*row)
 

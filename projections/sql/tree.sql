@@ -9,8 +9,8 @@ SELECT position, state, leaf FROM provenstore.event WHERE position > %(after)s O
 SELECT size, parked_position, parked_why FROM provenstore.tree;
 
 -- name: tiles
--- Tiles by level and number, each as wide as it is by now.
-SELECT t.level, t.number, t.hashes
+-- Tiles by level and number, each as wide as it is by now; one without hashes has none, whoever allowed that.
+SELECT t.level, t.number, coalesce(t.hashes, '')
 FROM unnest(%(levels)s::smallint[], %(numbers)s::bigint[]) k (level, number)
 JOIN provenstore.tile t USING (level, number);
 

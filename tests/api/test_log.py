@@ -12,12 +12,14 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
+from pydantic import SecretStr
 
 from naive_tree import NaiveTree
 from provenstore.adapters.log_keys import LogKeys
 from provenstore.adapters.running_postgres import SUPERUSER
 from provenstore.adapters.signing_key import Ed25519Verifier, draw_signing_key
 from provenstore.api import log
+from provenstore.api.checkpoints import Signing
 from provenstore.api.http.app import create_app
 from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
@@ -336,6 +338,21 @@ def healthy(services: Services) -> bool:
     except (IntegrityViolated, LogRewound):
         return False
     return True
+
+
+def test_a_host_that_waits_remembers_what_another_signs(tmp_path: Path) -> None:
+    """Should it ever sign, then nothing that does not extend that: its own memory is beside its own copy of the key."""
+    key = draw_signing_key("ledger.example.com").reveal()
+    (tmp_path / "other").mkdir()
+    keys = LogKeys(tmp_path / "other", given=SecretStr(key))
+    with fresh(tmp_path, signing_key=key) as services:
+        until(lambda: services.proofs.newest() is not None)
+        waiting = Signing(services.connect, keys, services.log_keeping, every=0.01, takeover=0.01)
+        waiting.start()
+        try:
+            until(lambda: keys.last.read().head.size == services.proofs.newest().size)
+        finally:
+            waiting.stop()
 
 
 def test_an_event_that_was_altered_before_it_was_hashed_shows(tmp_path: Path) -> None:

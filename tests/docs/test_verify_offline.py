@@ -82,3 +82,16 @@ def test_the_lines_by_hand_find_what_was_altered(handed_out: Path, was: str, say
     done = _run(handed_out)
     assert done.returncode != 0
     assert says in done.stdout + done.stderr
+
+
+def test_an_index_beyond_the_log_is_refused_by_hand(handed_out: Path) -> None:
+    """In a tree of four, the way up from its second leaf is that from a sixth, if nobody asks how many there are."""
+    life = ProvenLog()
+    del life.events[4:]
+    receipt = {**json.loads(life.receipt(1).encode()), "index": 5}
+    (handed_out / "receipt.json").write_text(json.dumps(receipt))
+    blocks = re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    (inclusion,) = (block for block in blocks if "the event is not in this log" in block)
+    (handed_out / "text").write_bytes(life.checkpoint().partition(b"\n\n")[0] + b"\n")
+    done = subprocess.run(["bash", "-euc", inclusion], cwd=handed_out, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "there is no such position in this log\n")

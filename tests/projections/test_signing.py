@@ -14,7 +14,7 @@ from provenstore.adapters.last_signed import LastSignedFile
 from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.errors import DatabaseUnavailable, IntegrityViolated, LogRewound, Refused, Unavailable
 from provenstore.domain.note import parse_note
-from provenstore.domain.signing import Signed, TreeHead, clear_alarm, sign_next
+from provenstore.domain.signing import Signed, TreeHead, clear_alarm, learn, sign_next
 from provenstore.projections.checkpoints import HeadsOnRecord
 from provenstore.projections.proofs import Proofs
 from provenstore.projections.tree import catch_up
@@ -185,6 +185,32 @@ def test_a_database_that_was_rewound_is_never_signed(  # noqa: PLR0917  # fixtur
         clear_alarm(heads, restarted, recorded.append)
     assert (recorded, shown(Proofs(runner_pool)).size) == ([], 5)
     assert restarted.read().alarm is not None
+
+
+def test_a_second_host_remembers_what_the_first_has_signed(
+    super_: Connection, connection: Connection, heads: HeadsOnRecord, last: LastSignedFile, tmp_path: Path
+) -> None:
+    """Its own memory began with nothing; the first host is gone, and the database an older one that went on."""
+    other = LastSignedFile(tmp_path / "other" / "signed.json")
+    (tmp_path / "other").mkdir()
+    other.begin(ORIGIN)
+    learn(heads, other)
+    assert other.read() == Signed(ORIGIN)
+    grown(super_, connection, 5)
+    back_up(super_)
+    grown(super_, connection, 9)
+    sign_next(heads, last, [LOG])
+    learn(heads, other)
+    assert other.read() == last.read() == Signed(ORIGIN, TreeHead(9, PLAIN.root(9)))
+    restore(super_)
+    with pytest.raises(LogRewound, match="9 were signed"):
+        learn(heads, other)
+    fill(super_, 20, length=13)
+    catch_up(connection)
+    with pytest.raises(LogRewound, match="9 were signed"):
+        learn(heads, other)
+    with pytest.raises(LogRewound, match="9 were signed"):
+        sign_next(heads, other, [LOG])
 
 
 def test_an_alarm_that_is_over_is_cleared_by_hand(

@@ -16,8 +16,10 @@ from provenstore.api.proofs import workspace_page
 from provenstore.api.verification import Asked, verify_elsewhere, verify_objects
 from provenstore.domain.checkpoint import Checkpoint, sign_checkpoint
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof
+from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.published_log import Checked
 from provenstore.domain.tree_check import EXTENDS, LEAVES, OBJECTS, ROOTS, SIGNATURES, TILES
+from provenstore.projections.tree import catch_up
 
 AT = 150
 """A position in the first tile, under an older checkpoint."""
@@ -50,6 +52,9 @@ def test_one_byte(ledger: KeptLedger) -> None:
     ledger.tamper(f"update provenstore.event set state = set_byte(state, 30, 120) where position = {AT}")
     found = ledger.findings()[LEAVES]
     assert (found.position, found.stream, found.tile) == (AT, stream, "tile/0/000")
+    first = ledger.verify().first
+    assert first is not None
+    assert (first.position, first.stream) == (AT, stream)
 
 
 def test_one_deleted(ledger: KeptLedger) -> None:
@@ -128,7 +133,7 @@ def test_the_tiles_were_forged_too(ledger: KeptLedger) -> None:
     assert (found[EXTENDS].position, set(found)) == (older + 1, {EXTENDS})
     assert "what the key last signed" in found[EXTENDS].problem
     # Its memory was forged as well: whoever kept a checkpoint finds it.
-    said = {**json.loads(ledger.memory), "root": ledger.root(ledger.heads[-1]).hex()}
+    said = {**json.loads(ledger.memory), "root": ledger.root(older).hex(), "size": older}
     ledger.remembered.write_bytes(json.dumps(said, sort_keys=True, separators=(",", ":")).encode())
     assert ledger.findings() == {}
     found = ledger.findings(checkpoints=(("kept.txt", kept),))
@@ -171,11 +176,66 @@ def test_forked_for_two_clients(ledger: KeptLedger) -> None:
         ledger.findings(checkpoints=(("none.txt", b"nothing"),))
 
 
+def announce(ledger: KeptLedger, *keys: SigningKey) -> None:
+    ledger.services.log_keeping.record_keys(
+        SYSTEM, ledger.services.log_keys.origin, [str(key.verifier) for key in keys]
+    )
+
+
+def sign_by(ledger: KeptLedger, *keys: SigningKey) -> int:
+    """Sign the log as it is now by these keys, and put that on record; return its size."""
+    with ledger.services.connect() as connection:
+        connection.autocommit = True
+        size = catch_up(connection)
+    root = ledger.root(size)
+    note = sign_checkpoint(Checkpoint(ledger.services.log_keys.origin, size, root), keys)
+    ledger.operator.execute(
+        "insert into provenstore.checkpoint (size, root, note) values (%s, %s, %s)", (size, root, note)
+    )
+    return size
+
+
 def test_a_checkpoint_by_a_key_that_is_gone(ledger: KeptLedger) -> None:
-    """The log itself says which keys there were: what was signed before a change of keys counts on."""
+    """One key names the next, under a checkpoint of its own: whoever has either can check what both have signed."""
+    (old,), new = ledger.services.log_keys.signers(), SigningKey(draw_signing_key(ledger.services.log_keys.origin))
     kept = ledger.services.proofs.checkpoints(limit=1)[0].note
-    stranger = str(SigningKey(draw_signing_key(ledger.services.log_keys.origin)).verifier)
-    assert ledger.findings(checkpoints=(("kept.txt", kept),), keys=(stranger,)) == {}
+    announce(ledger, old, new)
+    sign_by(ledger, old, new)
+    announce(ledger, new)
+    sign_by(ledger, new)
+    for key in (old, new):
+        assert ledger.findings(checkpoints=(("kept.txt", kept),), keys=(str(key.verifier),)) == {}
+    assert ledger.findings() == {}
+
+
+def test_a_log_that_names_its_own_keys(ledger: KeptLedger) -> None:
+    """Written and signed anew by a key that the log itself names: nothing leads there from the key that was given."""
+    (true,), forged = ledger.services.log_keys.signers(), SigningKey(draw_signing_key(ledger.services.log_keys.origin))
+    given = {"keys": (str(true.verifier),)}
+    size = ledger.heads[-1]
+    announce(ledger, true, forged)
+    behind = sign_by(ledger, forged)
+    found = ledger.findings(**given)
+    assert (found[SIGNATURES].position, set(found)) == (behind, {SIGNATURES})
+    # The honest checkpoints, under which it was not named, are gone: no key that was given has signed anything.
+    ledger.tamper(f"delete from provenstore.checkpoint where size <= {size}")
+    assert ledger.findings(**given)[SIGNATURES].position == behind
+    note = ledger.services.proofs.newest()
+    assert note is not None
+    with pytest.raises(InvalidProof, match=r"theirs\.txt: bears no signature by a key that is believed"):
+        ledger.findings(checkpoints=(("theirs.txt", note.note),), **given)
+
+
+def test_a_log_without_a_key_from_elsewhere(ledger: KeptLedger) -> None:
+    """The keys that the log names are not believed for that alone: signatures are said not to have been checked."""
+    kept = ledger.services.proofs.checkpoints(limit=1)[0].note
+    ledger.remembered.rename(ledger.remembered.with_suffix(".away"))
+    try:
+        assert SIGNATURES in ledger.verify().unchecked
+        with pytest.raises(InvalidInput, match="--key"):
+            ledger.verify(checkpoints=(("kept.txt", kept),))
+    finally:
+        ledger.remembered.with_suffix(".away").rename(ledger.remembered)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +251,52 @@ def test_a_tile_was_altered(ledger: KeptLedger, statement: str, step: int, posit
     ledger.tamper(f"update provenstore.tile set hashes = {statement}")
     found = ledger.findings()[step]
     assert (found.position, found.tile.startswith(tile)) == (position, True)
+
+
+@pytest.mark.parametrize("size", [0, 256, -5])
+def test_the_tree_was_set_back(ledger: KeptLedger, size: int) -> None:
+    """All tiles that were signed are looked at, however large the tree says it is; that it shrank is named."""
+    ledger.tamper(
+        "alter table provenstore.tree drop constraint tree_size_check",
+        f"update provenstore.tree set size = {size}",
+        "update provenstore.tile set hashes = set_byte(hashes, 32 * 4 + 5, 1) where level = 0 and number = 1",
+    )
+    found = ledger.findings()
+    assert (found[LEAVES].position, found[LEAVES].tile) == (261, f"tile/0/001.p/{ledger.heads[-1] - 256}")
+    assert (found[TILES].position, "when it was signed" in found[TILES].problem) == (max(size, 0) + 1, True)
+    ledger.tamper(
+        "update provenstore.tree set size = 0",
+        "alter table provenstore.tree add constraint tree_size_check check (size >= 0)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "where", "place"),
+    [
+        ("event", "state", f"where position = {AT}", (2, AT)),
+        ("event", "leaf", f"where position = {AT}", (2, AT)),
+        ("tile", "hashes", "where level = 0 and number = 1", (TILES, 257)),
+    ],
+)
+def test_a_column_without_a_value(
+    ledger: KeptLedger, table: str, column: str, where: str, place: tuple[int, int]
+) -> None:
+    """The owner may allow it, and still is told where."""
+    column_of = f"alter table provenstore.{table} alter {column}"
+    ledger.tamper(f"{column_of} drop not null", f"update provenstore.{table} set {column} = null {where}")
+    try:
+        assert place in {(one.step, one.position) for one in ledger.verify().findings}
+    finally:
+        ledger.restore()
+        ledger.tamper(f"{column_of} set not null")
+
+
+def test_all_checkpoints_are_gone(ledger: KeptLedger) -> None:
+    """The key knows of one, so it was on record."""
+    ledger.tamper("delete from provenstore.checkpoint")
+    found = ledger.findings()
+    assert (found[EXTENDS].position, set(found)) == (ledger.heads[-1], {EXTENDS})
+    assert "last signed, is not on record" in found[EXTENDS].problem
 
 
 def test_a_note_was_altered(ledger: KeptLedger) -> None:
@@ -323,6 +429,15 @@ def test_published_and_altered(ledger: KeptLedger, published: Path, path: str, a
     alter(published, path, at)
     found = {(one.step, one.position): one.tile for one in check(ledger, published).findings}
     assert found[place] in {path, "tile/0/000"}
+
+
+def test_an_entry_that_was_altered_is_what_is_named_first(ledger: KeptLedger, published: Path) -> None:
+    """And not the whole stretch whose root it changes."""
+    before = sum(2 + len(state) for state in ledger.states()[: AT - 1])
+    alter(published, "tile/entries/000", before + 2 + 40)
+    first = check(ledger, published).first
+    assert first is not None
+    assert (first.position, first.tile) in {(AT, "tile/entries/000"), (AT, "tile/0/000")}
 
 
 @pytest.mark.parametrize("path", ["tile/entries/000", "tile/0/000", "tile/1/000.p/1"])

@@ -250,7 +250,22 @@ def test_missing_short_or_long_tile_is_named(folder: Path, tile: str) -> None:
     assert verify("log", folder).first[2] == f"tile/{tile}"
     (folder.parent / "elsewhere").write_bytes(raw)
     path.symlink_to(folder.parent / "elsewhere")
-    assert verify("log", folder).code == 2
+    assert (verify("log", folder).code, verify("log", folder).first[2]) == (7, f"tile/{tile}")
+
+
+@pytest.mark.parametrize("what", ["pipe", "link", "folder"])
+def test_what_is_no_file_in_place_of_a_tile_is_named(folder: Path, what: str) -> None:
+    """Whoever owns the folder gets no "cannot be checked" by it."""
+    place = folder / "tile/0/001"
+    place.rename(folder / "elsewhere")
+    make: dict[str, Callable[[Path], object]] = {
+        "pipe": os.mkfifo,
+        "link": lambda at: at.symlink_to(folder / "elsewhere"),
+        "folder": Path.mkdir,
+    }
+    make[what](place)
+    answer = verify("log", folder)
+    assert (answer.code, answer.first) == (7, (257, None, "tile/0/001"))
 
 
 def test_full_tile_stands_for_a_partial_one(tmp_path: Path) -> None:

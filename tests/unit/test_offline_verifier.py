@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import contextlib
 import hashlib
 import json
 import shutil
@@ -22,8 +23,8 @@ from offline import KEY, Answer, verify
 from proven_log import NAME, ProvenLog
 from provenstore.api import offline_verifier as offline
 from provenstore.domain.canonical import canonical
-from provenstore.domain.envelope import parse_fields
-from provenstore.domain.errors import InvalidInput, InvalidProof
+from provenstore.domain.envelope import Event, parse_fields
+from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof
 from provenstore.domain.note import Signature, sign_note
 from provenstore.domain.range_document import verify_range_document
 from provenstore.domain.range_proof import range_proof
@@ -576,6 +577,50 @@ def test_event_has_one_spelling(change: Callable[[bytes], bytes]) -> None:
     assert offline.parse_event(FIRST) is not None
     assert change(FIRST) != FIRST
     assert offline.parse_event(change(FIRST)) is None
+
+
+_UNKNOWN = {**json.loads(FIRST), "type": "of.tomorrow.v1"}
+"""An event whose data is for neither implementation to judge."""
+
+
+def _nested(levels: int) -> Any:
+    return [_nested(levels - 1)] if levels else 0
+
+
+@pytest.mark.parametrize(
+    ("change", "fits"),
+    [
+        ({"data": {"a": _nested(14)}}, True),
+        ({"data": {"a": _nested(15)}}, False),
+        *[
+            ({field: time}, fits)
+            for field in ("time", "occurred")
+            for time, fits in [
+                ("2028-02-29T23:59:59.999999Z", True),
+                ("2026-02-29T00:00:00.000000Z", False),
+                ("0000-01-01T00:00:00.000000Z", False),
+                ("2026-01-01T24:00:00.000000Z", False),
+                ("2026-01-01T23:59:60.000000Z", False),
+                ("2026-01-01T00:00:00.000000+00:00", False),
+                ("", False),
+            ]
+        ],
+        *[({field: text}, False) for field in ("prev", "workspace_prev") for text in ("", "ab", "A" * 64, "a" * 65)],
+        *[({"private": {"a": text}}, False) for text in ("", "ab", "A" * 64)],
+        *[({"private": {name: "a" * 64}}, fits) for name, fits in [("a b", True), ('"', False), ("\x7f", False)]],
+        ({"cause": "01990000-0000-7000-8000-000000000001"}, True),
+        *[({"cause": text}, False) for text in ("", "01990000000070008000000000000001", "{}")],
+        *[({"actor": {**_UNKNOWN["actor"], name: None}}, name == "credential") for name in _UNKNOWN["actor"]],
+        ({"actor": {**_UNKNOWN["actor"], "more": "x"}}, False),
+    ],
+)
+def test_both_implementations_have_one_idea_of_an_event(change: dict[str, Any], fits: bool) -> None:
+    """What one of them lets pass, the other does, too, whoever has signed it."""
+    state = json.dumps({**_UNKNOWN, **change}, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    assert (offline.parse_event(state) is not None) is fits
+    for parse in (parse_fields, lambda raw: Event.parse(1, raw)):
+        with contextlib.nullcontext() if fits else pytest.raises(IntegrityViolated):
+            parse(state)
 
 
 # -- the tree ---------------------------------------------------------------------------------------------------

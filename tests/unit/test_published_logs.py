@@ -1,13 +1,16 @@
 """Reading a log from a server that is not ours: no answer is believed in length or kind, nor waited for without end."""
 
+import os
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
 from provenstore.adapters import published_logs
-from provenstore.adapters.published_logs import LogAtUrl, log_at
+from provenstore.adapters.published_logs import LogAtUrl, LogFolder, log_at
 from provenstore.domain.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from provenstore.domain.note import MAX_NOTE_BYTES
 from provenstore.domain.tile import EntryBundle, Tile
@@ -47,6 +50,39 @@ def test_endless_answers_are_cut() -> None:
     assert len(log.checkpoint()) > MAX_NOTE_BYTES
     assert read <= MAX_NOTE_BYTES + 2 * 4_096
     assert len(log.tile(Tile(0, 0, 3)) or b"") > 3 * 32
+
+
+def test_answers_that_drip_are_given_up() -> None:
+    """A byte now and then keeps every silence short, and would keep us for years."""
+
+    class Dripping(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            for _ in range(100):
+                time.sleep(0.01)
+                yield b"x"
+
+    client = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, stream=Dripping())))
+    with pytest.raises(Unavailable, match="does not come to an end with checkpoint"):
+        LogAtUrl("http://log.example", client, patience=0.05).checkpoint()
+
+
+def test_what_is_no_file_is_missing(tmp_path: Path) -> None:
+    """Neither a pipe, which would be waited for without end, nor a link, nor a folder is a tile."""
+    tile, log = Tile(0, 0, 1), LogFolder(tmp_path)
+    place = tmp_path / tile.path
+    place.parent.mkdir(parents=True)
+    os.mkfifo(place)
+    assert log.tile(tile) is None
+    place.unlink()
+    (tmp_path / "elsewhere").write_bytes(bytes(32))
+    place.symlink_to(tmp_path / "elsewhere")
+    assert log.tile(tile) is None
+    place.unlink()
+    place.mkdir()
+    assert log.tile(tile) is None
+    place.rmdir()
+    place.write_bytes(bytes(32))
+    assert log.tile(tile) == bytes(32)
 
 
 @pytest.mark.parametrize(

@@ -82,13 +82,16 @@ def test_chain_goes_on_from_where_an_earlier_proof_ended() -> None:
         Chain("events", "workspace", "acme", 4, bytes(32)).take(PROOF.events[4])
 
 
-@pytest.mark.parametrize("time", ["2026-11-21T11:00:00.000000Z", "2027", "+026-11-21T12:00:00.000000Z"])
-def test_time_that_goes_back_is_refused(time: str) -> None:
+@pytest.mark.parametrize(
+    ("time", "says"),
+    [("2026-11-21T11:00:00.000000Z", "is older"), ("2027", "spelling"), ("+026-11-21T12:00:00.000000Z", "spelling")],
+)
+def test_time_that_goes_back_is_refused(time: str, says: str) -> None:
     """Even where the keeper of the log linked and signed it so."""
     chain = Chain("events", "workspace", "acme")
     chain.take(PROOF.events[0])
     back = canonical({**json.loads(PROOF.events[1]), "time": time})
-    with pytest.raises(InvalidProof, match=r"events\[1\]: is older"):
+    with pytest.raises(InvalidProof, match=rf"events\[1\]: .*{says}"):
         chain.take(back)
 
 

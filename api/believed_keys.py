@@ -1,0 +1,111 @@
+"""Which keys checkpoints are believed by: those handed in, and those that the log has named under their checkpoints.
+
+A log that names its own keys proves nothing by that. Nothing is believed here that no key from elsewhere leads to.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from provenstore.adapters.signing_key import Ed25519Verifier
+from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
+from provenstore.domain.envelope import Event
+from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof
+from provenstore.domain.event_log import StoredRow
+from provenstore.domain.log_events import LogKeysChanged
+from provenstore.domain.note import parse_note
+from provenstore.domain.signing import RecordedHead
+from provenstore.domain.tree_check import SIGNATURES
+from provenstore.domain.verification import Finding
+
+
+@dataclass(slots=True)
+class _Signers:
+    """Keys that have signed together: the smallest and the largest checkpoint under which they stand."""
+
+    first: int
+    last: int
+
+
+class Keys:
+    """The keys by which checkpoints are believed: those handed in, and those that the log has named under them.
+
+    An old checkpoint is signed by a key that may be gone, a new one by a key that came later. The log names both, and
+    is believed in that as far as a checkpoint that a believed key has signed; whoever names a key of theirs behind it
+    has gained nothing.
+    """
+
+    def __init__(self, keys: Sequence[Ed25519Verifier], attested: int = 0) -> None:
+        """Believe `keys`, and what the log says of others up to the size `attested`."""
+        self._given, self._attested = tuple(keys), attested
+        self._named: dict[Ed25519Verifier, int] = {}
+        self._signers: dict[frozenset[Ed25519Verifier], _Signers] = {}
+
+    def __bool__(self) -> bool:
+        """Whether there is a key to begin with."""
+        return bool(self._given)
+
+    def see(self, row: StoredRow) -> None:
+        """Take the keys that a row names; one that is no event is found elsewhere."""
+        if row.type != LogKeysChanged.TYPE:
+            return
+        try:
+            data = Event.parse(row.position, row.state).data
+            named = data.keys if isinstance(data, LogKeysChanged) else ()
+            for key in map(Ed25519Verifier.parse, named):
+                self._named.setdefault(key, row.position)
+        except (IntegrityViolated, InvalidInput):
+            return
+
+    def check(
+        self, heads: Iterable[RecordedHead], given: Iterable[tuple[str, bytes]], origin: str | None
+    ) -> Iterator[Finding]:
+        """Yield what is wrong with the notes of heads on record; those that a crash left without one have none.
+
+        `given` are notes by name, from elsewhere; InvalidProof for one that no believed key has signed.
+        """
+        shown = [(name, self._shown(name, note)) for name, note in given]
+        for one in heads:
+            if one.note is None:
+                continue
+            try:
+                found, _ = self._opened(one.note)
+            except (InvalidInput, InvalidProof) as exc:
+                yield Finding(SIGNATURES, one.head.size, "", "", f"the checkpoint of {one.head.size:,}: {exc.message}")
+                continue
+            if (found.size, found.root) != (one.head.size, one.head.root) or origin not in (None, found.origin):
+                yield Finding(SIGNATURES, one.head.size, "", "", f"the note of {one.head.size:,} says something else")
+        believed = self._believed()
+        for signers, sizes in self._signers.items():
+            if not signers & believed:
+                problem = f"the checkpoint of {sizes.first:,} is signed by no key that is believed"
+                yield Finding(SIGNATURES, sizes.first, "", "", problem)
+        for name, signers in shown:
+            if not signers & believed:
+                raise InvalidProof(name, "bears no signature by a key that is believed")
+
+    def _shown(self, name: str, note: bytes) -> frozenset[Ed25519Verifier]:
+        try:
+            return self._opened(note)[1]
+        except InvalidProof as exc:
+            raise InvalidProof(name, exc.message) from exc
+
+    def _opened(self, note: bytes) -> tuple[Checkpoint, frozenset[Ed25519Verifier]]:
+        """Return the checkpoint and who has signed it, of all keys that there are, and remember that they have."""
+        known = {(key.name, key.key_id): key for key in (*self._named, *self._given)}
+        checkpoint = open_checkpoint(note, tuple(known.values()))
+        by = (known.get((one.name, one.key_id)) for one in parse_note(note).signatures)
+        signers = frozenset(key for key in by if key is not None and key.name == checkpoint.origin)
+        sizes = self._signers.setdefault(signers, _Signers(checkpoint.size, checkpoint.size))
+        sizes.first, sizes.last = min(sizes.first, checkpoint.size), max(sizes.last, checkpoint.size)
+        return checkpoint, signers
+
+    def _believed(self) -> frozenset[Ed25519Verifier]:
+        """Return the keys handed in, all that are named under what they signed, and so on."""
+        believed, upto = frozenset(self._given), self._attested
+        while True:
+            last = (sizes.last for signers, sizes in self._signers.items() if signers & believed)
+            upto = max(upto, *last, 0)
+            named = {key for key, position in self._named.items() if position <= upto}
+            if named <= believed:
+                return believed
+            believed |= named
