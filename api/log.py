@@ -12,8 +12,9 @@ from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json
 from provenstore.domain.checkpoint import Checkpoint
 from provenstore.domain.consistency_document import ConsistencyProof
-from provenstore.domain.errors import InvalidInput, Misconfigured, NotFound
+from provenstore.domain.errors import InvalidInput, Misconfigured, NotFound, Refused
 from provenstore.domain.event_types import format_time
+from provenstore.domain.note import VerifierKey, parse_note
 from provenstore.domain.tile import FULL, EntryBundle, encode_entries, parse_path
 from provenstore.projections.checkpoints import HeadsOnRecord
 from provenstore.projections.database import translated
@@ -136,12 +137,26 @@ def publish(services: Services, caller: Caller, prefix: str | None, *, anew: boo
 def rotate(services: Services, caller: Caller, *, retire: bool) -> tuple[str, ...]:
     """Sign with a new key beside the old one, or with `retire` with the new one alone; return the verifier keys.
 
-    Recorded before. Refused where there is one already, or none, or keys come from the settings.
+    Recorded before. Refused where there is one already, or none, or keys come from the settings; and while no
+    checkpoint bears both signatures, by which whoever has the old key comes to believe the new one.
     """
     services.ledger.recorder.require(caller, _CHANGE, None)
+    if retire and len(keys(services)) > 1 and not _bears_all(services):
+        bring_up(services)
+        if not _bears_all(services):
+            raise Refused("no checkpoint bears the signature of the new key yet; try again after the next event")
 
     def announce(verifiers: tuple[str, ...]) -> None:
         services.log_keeping.record_keys(caller, services.log_keys.origin, verifiers)
 
     (services.log_keys.retire if retire else services.log_keys.rotate)(announce)
     return keys(services)
+
+
+def _bears_all(services: Services) -> bool:
+    """Tell whether every key in force has signed the newest checkpoint."""
+    newest = services.proofs.newest()
+    if newest is None:
+        return False
+    signed = {(one.name, one.key_id) for one in parse_note(newest.note).signatures}
+    return all((key.name, key.key_id) in signed for key in map(VerifierKey.parse, keys(services)))

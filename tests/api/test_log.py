@@ -332,12 +332,17 @@ def test_what_stands_in_the_way_shows_and_goes(tmp_path: Path) -> None:
             log.clear_alarm(services, ROOT, "again")
 
 
-def healthy(services: Services) -> bool:
+def unready(services: Services) -> str:
+    """Return what keeps the server from being ready, or nothing."""
     try:
         services.checks["log"]()
-    except (IntegrityViolated, LogRewound):
-        return False
-    return True
+    except IntegrityViolated as exc:
+        return exc.message
+    return ""
+
+
+def healthy(services: Services) -> bool:
+    return not unready(services)
 
 
 def test_a_host_that_waits_remembers_what_another_signs(tmp_path: Path) -> None:
@@ -362,9 +367,8 @@ def test_an_event_that_was_altered_before_it_was_hashed_shows(tmp_path: Path) ->
         deed = "update provenstore.event set state = state || ' ' where position = 1"
         tamper(operator, "update provenstore.tree set size = 0", "delete from provenstore.tile", deed)
         services.ledger.create_workspace(ROOT, CreateWorkspace(id="acme"))
-        until(lambda: not healthy(services))
-        with pytest.raises(IntegrityViolated, match="before position 1: "):
-            services.checks["log"]()
+        # Whoever signs reads the same event, and may be the first to say that something is wrong.
+        until(lambda: "before position 1: " in unready(services))
 
 
 def test_each_checkpoint_is_published(tmp_path: Path) -> None:
