@@ -10,7 +10,7 @@ reads, whose own locks a signal cannot get between; a second one is thrown, for 
 import signal
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from contextvars import Context, copy_context
 from itertools import islice
 from queue import Empty, SimpleQueue
@@ -20,6 +20,9 @@ from typing import TypeVar
 
 AHEAD = 2
 """Things taken from the list per thread: one under way, and one so that nobody waits for the next."""
+
+LOOK_UP = 0.5
+"""Seconds: a signal that comes just before a wait does not end it, and is heeded when the next one begins."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -54,13 +57,14 @@ def as_finished(
                 for item in islice(waiting, AHEAD * jobs - under_way):
                     under_way += 1
                     if len(threads) < jobs:
-                        threads.append(Thread(target=follow, name=f"transfer-{len(threads)}"))
+                        # Waited for below, but for a second Ctrl-C: who throws that leaves them where they are.
+                        threads.append(Thread(target=follow, name=f"transfer-{len(threads)}", daemon=True))
                         threads[-1].start()
                     # In our context: what is logged or counted there belongs to the same request.
                     begun.put((copy_context(), item))
                 if not under_way:
                     return
-                outcome = finished.get()
+                outcome = _awaited(finished)
                 if outcome is None:
                     raise KeyboardInterrupt
                 under_way -= 1
@@ -72,13 +76,21 @@ def as_finished(
             for _ in threads:
                 begun.put(None)
             for thread in threads:
-                thread.join()
+                while thread.is_alive():
+                    thread.join(LOOK_UP)
 
 
 def interruptible(work: Callable[[], Result], *, stop: Event) -> Result:
     """Do one thing in a thread, so that Ctrl-C ends it as it ends several."""
     with closing(as_finished(lambda _: work(), (None,), jobs=1, stop=stop)) as outcomes:
         return next(outcomes)[1].result()
+
+
+def _awaited(finished: SimpleQueue[Item]) -> Item:
+    """Return what comes next."""
+    while True:
+        with suppress(Empty):
+            return finished.get(timeout=LOOK_UP)
 
 
 def _done(context: Context, work: Callable[[Item], Result], item: Item) -> Future[Result]:

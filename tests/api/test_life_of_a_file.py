@@ -11,8 +11,9 @@ import pytest
 from tests.api.conftest import Api, Tenant
 
 FILE_FIELDS = (
-    "id workspace filename size media_type category variant status disposal path sha256 sha256_status etag access "
-    "owner related subjects metadata created_at stored_at deleted_at expires_at retention_until legal_holds version"
+    "id workspace filename size media_type category variant status disposal path sha256 sha256_status damage etag "
+    "access owner related subjects metadata created_at stored_at deleted_at expires_at retention_until legal_holds "
+    "version"
 )
 
 

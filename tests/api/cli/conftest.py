@@ -20,6 +20,13 @@ from provenstore.api.cli.app import app
 __all__ = ["unconfigured_logs"]
 
 PROVENSTORE = str(Path(sys.executable).with_name("provenstore"))
+
+# A run in the background hands on an ignored SIGINT; a terminal does not, and neither does what is run by this.
+ON_A_TERMINAL = [
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
+]
 READY = re.compile(r"Provenstore on (http://127\.0\.0\.1:\d+), data directory (.+?)(?:, \d+ workers)?\n")
 
 

@@ -14,6 +14,8 @@ import pytest
 
 from provenstore.api.cli.crew import AHEAD, as_finished
 
+from .conftest import ON_A_TERMINAL
+
 
 def test_everything_is_done_once() -> None:
     """In whatever order, each item with its own outcome."""
@@ -103,7 +105,7 @@ for _ in range(ROUNDS):
 def test_an_interruption_ends_it_wherever_it_comes() -> None:
     """No thread waits for a lock that the interrupted one will never give back."""
     rounds = 300
-    command = [sys.executable, "-c", INTERRUPTED.replace("ROUNDS", str(rounds))]
+    command = [*ON_A_TERMINAL, sys.executable, "-c", INTERRUPTED.replace("ROUNDS", str(rounds))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         giving_up = Timer(60, process.kill)
@@ -140,5 +142,6 @@ except KeyboardInterrupt:
 
 def test_who_interrupts_twice_does_not_wait() -> None:
     """Neither for what is under way nor for a thread that sees nothing of being told to stop."""
-    ran = subprocess.run([sys.executable, "-c", IMPATIENT], capture_output=True, timeout=10, check=False)
+    command = [*ON_A_TERMINAL, sys.executable, "-c", IMPATIENT]
+    ran = subprocess.run(command, capture_output=True, timeout=15, check=False)
     assert (ran.returncode, ran.stdout) == (0, b"left\n"), ran.stderr

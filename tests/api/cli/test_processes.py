@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
 from provenstore.adapters.running_postgres import SUPERUSER
 
-from .conftest import PROVENSTORE, READY, Provenstore, Served
+from .conftest import ON_A_TERMINAL, PROVENSTORE, READY, Provenstore, Served
 
 TAMPER = b"""
 alter table provenstore.event disable trigger all;
@@ -84,17 +83,9 @@ def test_a_port_in_use_is_exit_code_3(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-# A run in the background hands on an ignored SIGINT; a terminal does not, and neither does this.
-_AS_ON_A_TERMINAL = """
-import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-
-
 def _piped(command: list[str], provenstore: Provenstore) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
-    whole = [sys.executable, "-c", _AS_ON_A_TERMINAL, *command]
+    whole = [*ON_A_TERMINAL, *command]
     return subprocess.Popen(whole, env=provenstore.whole_env, stdin=pipe, stdout=pipe, stderr=pipe)
 
 

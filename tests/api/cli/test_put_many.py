@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from .conftest import PROVENSTORE, Provenstore, Ran, Served
+from .conftest import ON_A_TERMINAL, PROVENSTORE, Provenstore, Ran, Served
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def test_what_was_interrupted_is_gone_on_with(
 ) -> None:
     """By Ctrl-C or a crash: the same command again stores the rest, and no file twice."""
     folder = _folder(tmp_path, 60)
-    command = [PROVENSTORE, "put", str(folder), "--workspace", workspace, "--jobs", "4"]
+    command = [*ON_A_TERMINAL, PROVENSTORE, "put", str(folder), "--workspace", workspace, "--jobs", "4"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, env=both.whole_env, stdout=pipe, stderr=pipe) as process:
         assert process.stdout is not None
@@ -208,7 +208,7 @@ def test_a_large_file_goes_on_part_by_part(both: Provenstore, workspace: str, tm
     path = tmp_path / "film.mp4"
     content = os.urandom(10 * 1024**2) * 6 + b"the end"
     path.write_bytes(content)
-    command = [PROVENSTORE, "put", str(path), "--workspace", workspace]
+    command = [*ON_A_TERMINAL, PROVENSTORE, "put", str(path), "--workspace", workspace]
     with subprocess.Popen(command, env=both.whole_env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         while not (found := _all(both, workspace)) or not _chunks(both, found[0]["id"]):
             assert process.poll() is None, "it was stored before it could be killed"
