@@ -1,7 +1,7 @@
 """Where a published log is read from: a folder, a prefix of an object store, a URL. `LogSource` of the domain.
 
 What is there is somebody else's: no answer is longer than its kind can be, no body and no pipe is waited for without
-end, and neither redirect nor link is followed. Nothing here believes what it reads.
+end, and neither a redirect nor a link in the place of a file is followed. Nothing here believes what it reads.
 """
 
 import errno

@@ -9,7 +9,7 @@ TARGET = Path(__file__).parent / "reference" / "categories.md"
 HEAD = f"""# Categories
 
 Generated from the code. A file's category says where its object lies and what is taken: the types below, up to
-{5 * GIB // GIB} GiB each, empty files too unless it is said otherwise. The name of the object is
+{BUILT_IN["misc"].max_size // GIB} GiB each, empty files too unless it is said otherwise. The name of the object is
 `<uuid>.<extension>`, whatever the file is called.
 
 Common types: {" ".join(DEFAULT_EXTENSIONS)}.
