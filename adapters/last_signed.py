@@ -38,13 +38,16 @@ class LastSignedFile:
         """Use this path; nothing is opened yet."""
         self._path = path
 
-    def begin(self, origin: str) -> Signed:
-        """Return what is there; if there is nothing, a log of this origin begins, and is written first."""
+    def begin(self, origin: str, alarm: str | None = None) -> Signed:
+        """Return what is there; if there is nothing, a log of this origin begins, and is written first.
+
+        With an alarm where nothing is not what there should be.
+        """
         with self.held():
             try:
                 return self._load()
             except FileNotFoundError:
-                self.write(Signed(origin))
+                self.write(Signed(origin, alarm=alarm))
             except OSError as exc:
                 raise self._unusable(exc) from exc
             return self.read()

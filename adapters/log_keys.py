@@ -27,6 +27,11 @@ RETIRED: Final = "log-retired.keys"
 
 LAST_SIGNED: Final = "log-signed.json"
 
+_FORGOTTEN: Final = (
+    f"{LAST_SIGNED} is missing beside {KEY}, so nobody knows what that key has signed: restore it, or compare the log "
+    "with a checkpoint that somebody kept, and clear this alarm"
+)
+
 _ORIGIN: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*")
 
 Announce = Callable[[tuple[str, ...]], object]
@@ -46,7 +51,10 @@ class LogKeys:
         self._given = _given(given)
         self.last = LastSignedFile(folder / LAST_SIGNED)
         wanted = None if origin is None else _origin(origin)
-        self.origin = self.last.begin(wanted or self._named() or f"provenstore.local/{secrets.token_hex(8)}").origin
+        # A key never comes to be before its memory; looked for first, as another process may be making both.
+        alarm = _FORGOTTEN if not self._given and (folder / KEY).exists() else None
+        named = wanted or self._named() or f"provenstore.local/{secrets.token_hex(8)}"
+        self.origin = self.last.begin(named, alarm).origin
         if wanted not in (None, self.origin):
             raise Misconfigured(f"PROVENSTORE_LOG_ORIGIN is not {self.origin}, which this log has been from its start")
         if any(key.name != self.origin for key in self._given):

@@ -13,7 +13,6 @@ import structlog
 from psycopg import Connection
 
 from provenstore.adapters.log_keys import LogKeys
-from provenstore.adapters.signing_key import SigningKey
 from provenstore.domain.checkpoint import Checkpoint
 from provenstore.domain.errors import LogRewound, Stopped, Unavailable
 from provenstore.domain.ledger import SYSTEM
@@ -30,13 +29,11 @@ TAKEOVER: Final = 0.5
 _log = structlog.get_logger(__name__)
 
 
-def announced(keys: LogKeys, keeping: LogKeeping) -> tuple[SigningKey, ...]:
-    """Return the keys to sign with, which are on record in the log by now."""
+def announce(keys: LogKeys, keeping: LogKeeping) -> None:
+    """Put the keys to sign with on record in the log."""
     # Nobody changes keys meanwhile: between its record and its file the old keys would be recorded once more.
     with keys.last.held():
-        signers = keys.signers()
-        keeping.record_keys(SYSTEM, keys.origin, [str(key.verifier) for key in signers])
-    return signers
+        keeping.record_keys(SYSTEM, keys.origin, keys.verifiers())
 
 
 def sign(connection: Connection[Any], keys: LogKeys, keeping: LogKeeping) -> Checkpoint | None:
@@ -44,8 +41,8 @@ def sign(connection: Connection[Any], keys: LogKeys, keeping: LogKeeping) -> Che
 
     `connection` is in autocommit, of the role that owns the read models.
     """
-    signers = announced(keys, keeping)
-    return sign_next(HeadsOnRecord(connection), keys.last, signers)
+    announce(keys, keeping)  # whoever changes them from here on records it before
+    return sign_next(HeadsOnRecord(connection), keys.last, keys.signers)
 
 
 class Signing(Worker):

@@ -6,7 +6,7 @@ Nothing is shown beyond the newest checkpoint that was signed. Entries show ever
 from dataclasses import dataclass
 
 from provenstore.adapters.publishing import Publisher
-from provenstore.api.checkpoints import announced, sign
+from provenstore.api.checkpoints import announce, sign
 from provenstore.api.services import Services
 from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json
@@ -109,7 +109,7 @@ def bring_up(services: Services) -> Checkpoint | None:
     """
     with translated(), services.connect() as connection:
         connection.autocommit = True
-        announced(services.log_keys, services.log_keeping)  # first, so that it lies under this checkpoint, too
+        announce(services.log_keys, services.log_keeping)  # first, so that it lies under this checkpoint, too
         catch_up(connection)
         return sign(connection, services.log_keys, services.log_keeping)
 
@@ -146,10 +146,10 @@ def rotate(services: Services, caller: Caller, *, retire: bool) -> tuple[str, ..
         if not _bears_all(services):
             raise Refused("no checkpoint bears the signature of the new key yet; try again after the next event")
 
-    def announce(verifiers: tuple[str, ...]) -> None:
+    def record(verifiers: tuple[str, ...]) -> None:
         services.log_keeping.record_keys(caller, services.log_keys.origin, verifiers)
 
-    (services.log_keys.retire if retire else services.log_keys.rotate)(announce)
+    (services.log_keys.retire if retire else services.log_keys.rotate)(record)
     return keys(services)
 
 

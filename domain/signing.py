@@ -90,21 +90,23 @@ class LastSigned(Protocol):
         """Replace it, as a whole or not at all."""
 
 
-def sign_next(tree: TreeHeads, last: LastSigned, signers: Sequence[NoteSigner]) -> Checkpoint | None:
+def sign_next(tree: TreeHeads, last: LastSigned, signers: Callable[[], Sequence[NoteSigner]]) -> Checkpoint | None:
     """Sign the tree as it stands, unless that has been signed; None where there is nothing to sign.
 
-    LogRewound where the tree does not extend what was signed, and from then on until the alarm is cleared. Safe to
-    race: of one key by `last.held()`, of one database because heads on record stand for ever.
+    `signers` is asked while nobody can change the keys: one that was retired a moment ago must not sign. LogRewound
+    where the tree does not extend what was signed, and from then on until the alarm is cleared. Safe to race: of one
+    key by `last.held()`, of one database because heads on record stand for ever.
     """
     with last.held():
         # 1. What the key remembers. An alarm stays, whatever the database says by now.
-        signed = last.read()
+        signed, keys = last.read(), signers()
         # 2. The tree must extend what the key last signed, and the newest head on record, which another key's holder
         #    may have signed. Otherwise the alarm is written, and nothing else. A crash leaves everything as it was.
         now = _extending(tree, last, signed)
         if any(one.size > now.size for one in _signed_before(now, signed)):
             return None  # the log has it all, the tree will
         if not now.size or now.is_signed:
+            _remember(now, last, signed)
             return None
         head = TreeHead(now.size, tree.root(now.size))
         checkpoint = Checkpoint(signed.origin, head.size, head.root)
@@ -115,7 +117,7 @@ def sign_next(tree: TreeHeads, last: LastSigned, signers: Sequence[NoteSigner]) 
         #    comes must extend it, and it does, as it is on record.
         last.write(replace(signed, head=head))
         # 5. Only now the signature, which exists in memory alone; a crash is one before it. The same bytes each time.
-        note = sign_checkpoint(checkpoint, signers)
+        note = sign_checkpoint(checkpoint, keys)
         # 6. The note. From here on others see it; a crash before is one before the signature.
         tree.attach(head.size, note)
     return checkpoint
@@ -128,10 +130,13 @@ def learn(tree: TreeHeads, last: LastSigned) -> None:
     """
     with last.held():
         signed = last.read()
-        now = _extending(tree, last, signed)
-        newest = now.newest
-        if newest is not None and signed.head.size < newest.head.size <= now.size:
-            last.write(replace(signed, head=newest.head))
+        _remember(_extending(tree, last, signed), last, signed)
+
+
+def _remember(now: Standing, last: LastSigned, signed: Signed) -> None:
+    newest = now.newest
+    if newest is not None and signed.head.size < newest.head.size <= now.size:
+        last.write(replace(signed, head=newest.head))
 
 
 def _extending(tree: TreeHeads, last: LastSigned, signed: Signed) -> Standing:

@@ -332,6 +332,22 @@ def test_what_stands_in_the_way_shows_and_goes(tmp_path: Path) -> None:
             log.clear_alarm(services, ROOT, "again")
 
 
+def test_a_key_without_its_memory_signs_nothing(tmp_path: Path) -> None:
+    """Until an operator has said why; then it remembers at once what is on record, though there is nothing to sign."""
+    with fresh(tmp_path) as services:
+        until(lambda: services.proofs.newest() is not None)
+        last, name = services.log_keys.last, services.log_keys.origin
+    (tmp_path / "data" / "keys" / "log-signed.json").unlink()
+    with fresh(tmp_path) as services:
+        assert "is missing beside log.key" in unready(services)
+        assert services.log_keys.origin == name
+        log.clear_alarm(services, ROOT, "compared with the auditor's checkpoint")
+        until(lambda: healthy(services))
+        position = services.ledger.log.position()
+        until(lambda: services.proofs.newest().size >= position)
+        assert last.read().head.size >= position
+
+
 def unready(services: Services) -> str:
     """Return what keeps the server from being ready, or nothing."""
     try:

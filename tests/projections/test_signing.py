@@ -1,6 +1,6 @@
 """Checkpoints come to be in an order that no crash breaks, and nothing is signed that does not extend what was."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,11 @@ import pytest
 from interposed import Crash, Interposed, raising
 from naive_tree import NaiveTree
 from note_keys import LOG, LOG_NEXT, ORIGIN
+from provenstore.adapters.file_lock import FileLock
 from provenstore.adapters.last_signed import LastSignedFile
 from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.errors import DatabaseUnavailable, IntegrityViolated, LogRewound, Refused, Unavailable
-from provenstore.domain.note import parse_note
+from provenstore.domain.note import NoteSigner, parse_note
 from provenstore.domain.signing import Signed, TreeHead, clear_alarm, learn, sign_next
 from provenstore.projections.checkpoints import HeadsOnRecord
 from provenstore.projections.proofs import Proofs
@@ -51,6 +52,10 @@ def grown(super_: Connection, connection: Connection, upto: int) -> None:
     catch_up(connection)
 
 
+def by(*keys: NoteSigner) -> Callable[[], Sequence[NoteSigner]]:
+    return lambda: keys
+
+
 def shown(proofs: Proofs) -> Checkpoint:
     newest = proofs.newest()
     assert newest is not None
@@ -64,14 +69,14 @@ def test_what_is_new_is_signed(
 ) -> None:
     """Once, over the root of exactly the events so far; the empty log is not."""
     proofs = Proofs(runner_pool)
-    assert sign_next(heads, last, [LOG]) is None
+    assert sign_next(heads, last, by(LOG)) is None
     with pytest.raises(Unavailable):
         proofs.under_newest(1)
     for upto in (3, 10):
         grown(super_, connection, upto)
         expected = Checkpoint(ORIGIN, upto, PLAIN.root(upto))
-        assert sign_next(heads, last, [LOG]) == shown(proofs) == expected
-        assert sign_next(heads, last, [LOG]) is None
+        assert sign_next(heads, last, by(LOG)) == shown(proofs) == expected
+        assert sign_next(heads, last, by(LOG)) is None
         assert last.read() == Signed(ORIGIN, TreeHead(upto, expected.root))
     assert [one.size for one in proofs.checkpoints()] == [3, 10]
     assert [one.size for one in proofs.checkpoints(after=3)] == [10]
@@ -85,10 +90,10 @@ def test_a_clock_that_goes_back(
 ) -> None:
     """Changes nothing: checkpoints go by size, and nothing that is hashed or signed has their time."""
     grown(super_, connection, 3)
-    sign_next(heads, last, [LOG])
+    sign_next(heads, last, by(LOG))
     tamper(super_, "update provenstore.checkpoint set time = now() + interval '1 year'")
     grown(super_, connection, 5)
-    assert sign_next(heads, last, [LOG]) == shown(Proofs(runner_pool)) == Checkpoint(ORIGIN, 5, PLAIN.root(5))
+    assert sign_next(heads, last, by(LOG)) == shown(Proofs(runner_pool)) == Checkpoint(ORIGIN, 5, PLAIN.root(5))
 
 
 def test_two_keys_sign_both(
@@ -96,7 +101,7 @@ def test_two_keys_sign_both(
 ) -> None:
     """While one follows the other."""
     grown(super_, connection, 3)
-    sign_next(heads, last, [LOG, LOG_NEXT])
+    sign_next(heads, last, by(LOG, LOG_NEXT))
     newest = Proofs(runner_pool).newest()
     assert newest is not None
     assert [one.key_id for one in parse_note(newest.note).signatures] == [LOG.key_id, LOG_NEXT.key_id]
@@ -121,17 +126,17 @@ def test_a_crash_anywhere_is_followed_by_a_checkpoint(  # noqa: PLR0917  # fixtu
     """Whether the log grew meanwhile or not; no note ever stands over what is not beside the key."""
     heads, proofs = HeadsOnRecord(connection), Proofs(runner_pool)
     grown(super_, connection, 5)
-    sign_next(heads, last, [LOG])
+    sign_next(heads, last, by(LOG))
     grown(super_, connection, 10)
     ports: dict[str, Any] = {"tree": Interposed(heads), "last": Interposed(last), "key": Interposed(LOG)}
     ports[port].interrupt(method, when, raising(Crash))
     with pytest.raises(Crash):
-        sign_next(ports["tree"], ports["last"], [ports["key"]])
+        sign_next(ports["tree"], ports["last"], by(ports["key"]))
     assert not ports[port].armed
     assert shown(proofs).size <= last.read().head.size
     if grows:
         grown(super_, connection, 12)
-    sign_next(heads, last, [LOG])
+    sign_next(heads, last, by(LOG))
     upto = 12 if grows else 10
     assert shown(proofs) == Checkpoint(ORIGIN, upto, PLAIN.root(upto))
     assert last.read() == Signed(ORIGIN, TreeHead(upto, PLAIN.root(upto)))
@@ -143,7 +148,7 @@ def test_the_order_of_writes(super_: Connection, connection: Connection, last: L
     tree, remembered, key = Interposed(HeadsOnRecord(connection)), Interposed(last), Interposed(LOG)
     tree.calls = remembered.calls = key.calls = calls
     grown(super_, connection, 5)
-    sign_next(tree, remembered, [key])
+    sign_next(tree, remembered, by(key))
     writes = [one for one in calls if one in {"record", "write", "sign", "attach"}]
     assert writes == ["record", "write", "sign", "attach"]
 
@@ -152,10 +157,10 @@ def rewound(super_: Connection, connection: Connection, last: LastSignedFile) ->
     """Sign 5 and 10 events, then restore the backup from between."""
     heads = HeadsOnRecord(connection)
     grown(super_, connection, 5)
-    sign_next(heads, last, [LOG])
+    sign_next(heads, last, by(LOG))
     back_up(super_)
     grown(super_, connection, 10)
-    sign_next(heads, last, [LOG])
+    sign_next(heads, last, by(LOG))
     restore(super_)
     return heads
 
@@ -175,11 +180,11 @@ def test_a_database_that_was_rewound_is_never_signed(  # noqa: PLR0917  # fixtur
     catch_up(connection)
     for _ in range(2):
         with pytest.raises(LogRewound, match=r"were signed|not the one that was signed"):
-            sign_next(heads, last, [LOG])
+            sign_next(heads, last, by(LOG))
     restarted = LastSignedFile(tmp_path / "signed.json")
     assert restarted.begin(ORIGIN).alarm == last.read().alarm
     with pytest.raises(LogRewound):
-        sign_next(heads, restarted, [LOG])
+        sign_next(heads, restarted, by(LOG))
     recorded: list[Signed] = []
     with pytest.raises(LogRewound):
         clear_alarm(heads, restarted, recorded.append)
@@ -199,7 +204,7 @@ def test_a_second_host_remembers_what_the_first_has_signed(
     grown(super_, connection, 5)
     back_up(super_)
     grown(super_, connection, 9)
-    sign_next(heads, last, [LOG])
+    sign_next(heads, last, by(LOG))
     learn(heads, other)
     assert other.read() == last.read() == Signed(ORIGIN, TreeHead(9, PLAIN.root(9)))
     restore(super_)
@@ -210,7 +215,7 @@ def test_a_second_host_remembers_what_the_first_has_signed(
     with pytest.raises(LogRewound, match="9 were signed"):
         learn(heads, other)
     with pytest.raises(LogRewound, match="9 were signed"):
-        sign_next(heads, other, [LOG])
+        sign_next(heads, other, by(LOG))
 
 
 def test_an_alarm_that_is_over_is_cleared_by_hand(
@@ -219,10 +224,10 @@ def test_an_alarm_that_is_over_is_cleared_by_hand(
     """The right database is back; still nothing is signed before somebody says so."""
     heads = rewound(super_, connection, last)
     with pytest.raises(LogRewound):
-        sign_next(heads, last, [LOG])
+        sign_next(heads, last, by(LOG))
     grown(super_, connection, 12)  # the very events that were lost, and two more
     with pytest.raises(LogRewound):
-        sign_next(heads, last, [LOG])
+        sign_next(heads, last, by(LOG))
     recorded: list[Signed] = []
     with pytest.raises(RuntimeError, match="died"):
         clear_alarm(heads, last, lambda _: raising_died())
@@ -230,7 +235,7 @@ def test_an_alarm_that_is_over_is_cleared_by_hand(
     cleared = clear_alarm(heads, last, recorded.append)
     assert (cleared, recorded[0].alarm is not None) == (last.read(), True)
     assert cleared.alarm is None
-    signed = sign_next(heads, last, [LOG])
+    signed = sign_next(heads, last, by(LOG))
     assert signed == Checkpoint(ORIGIN, 12, PLAIN.root(12))
     with pytest.raises(Refused, match="there is no alarm"):
         clear_alarm(heads, last, recorded.append)
@@ -257,14 +262,14 @@ def test_what_was_altered_is_not_signed(
 ) -> None:
     """In tiles, heads, tree or log; the log has grown since, so that there would be something to sign."""
     grown(super_, connection, 5)
-    sign_next(heads, last, [LOG])
+    sign_next(heads, last, by(LOG))
     grown(super_, connection, 9)
     tamper(super_, DEEDS[deed])
     if deed == "a tree cut short":
-        assert sign_next(heads, last, [LOG]) is None  # it may have fallen behind; nothing is signed
+        assert sign_next(heads, last, by(LOG)) is None  # it may have fallen behind; nothing is signed
     else:
         with pytest.raises(IntegrityViolated):
-            sign_next(heads, last, [LOG])
+            sign_next(heads, last, by(LOG))
     assert last.read().head == TreeHead(5, PLAIN.root(5))
 
 
@@ -276,10 +281,37 @@ def test_another_key_holder_s_head_counts(
     for one in (elsewhere, here):
         one.begin(ORIGIN)
     grown(super_, connection, 5)
-    sign_next(heads, elsewhere, [LOG])
+    sign_next(heads, elsewhere, by(LOG))
     tamper(super_, "update provenstore.tile set hashes = sha256('x') || substr(hashes, 33)")
     with pytest.raises(LogRewound):
-        sign_next(heads, here, [LOG])
+        sign_next(heads, here, by(LOG))
+
+
+def test_keys_are_asked_for_while_nobody_can_change_them(
+    super_: Connection, connection: Connection, heads: HeadsOnRecord, last: LastSignedFile, tmp_path: Path
+) -> None:
+    """A key that is retired meanwhile would sign once more, and alone."""
+    grown(super_, connection, 5)
+
+    def keys() -> Sequence[NoteSigner]:
+        lock = FileLock(tmp_path / "signed.lock")
+        assert not lock.acquire(seconds=0)
+        lock.close()
+        return [LOG]
+
+    assert sign_next(heads, last, keys) is not None
+
+
+def test_a_memory_that_is_behind_learns_from_what_is_on_record(
+    super_: Connection, connection: Connection, heads: HeadsOnRecord, last: LastSignedFile
+) -> None:
+    """Though there is nothing to sign; a database that is rewound next would otherwise be one that extends it."""
+    grown(super_, connection, 5)
+    sign_next(heads, last, by(LOG))
+    signed = last.read()
+    last.write(Signed(ORIGIN))
+    assert sign_next(heads, last, by(LOG)) is None
+    assert last.read() == signed
 
 
 def test_a_head_on_record_stands(super_: Connection, connection: Connection, heads: HeadsOnRecord) -> None:
@@ -302,7 +334,7 @@ def test_a_database_that_is_away_raises_no_alarm(connection: Connection, last: L
     heads = HeadsOnRecord(connection)
     connection.close()
     with pytest.raises(DatabaseUnavailable):
-        sign_next(heads, last, [LOG])
+        sign_next(heads, last, by(LOG))
     assert last.read().alarm is None
 
 
@@ -319,13 +351,13 @@ def test_a_damaged_memory_signs_nothing(
     last.begin(ORIGIN)
     grown(super_, connection, 2)
     path.write_bytes(content)
-    for act in (lambda: sign_next(heads, last, [LOG]), lambda: last.begin(ORIGIN)):
+    for act in (lambda: sign_next(heads, last, by(LOG)), lambda: last.begin(ORIGIN)):
         with pytest.raises(IntegrityViolated, match=r"signed\.json"):
             act()
     assert path.read_bytes() == content
     path.unlink()
     with pytest.raises(IntegrityViolated, match=r"signed\.json"):
-        sign_next(heads, last, [LOG])
+        sign_next(heads, last, by(LOG))
 
 
 def test_the_memory_is_whole_and_ours(tmp_path: Path) -> None:
