@@ -1,19 +1,20 @@
 """Where a published log is read from: a folder, a prefix of an object store, a URL. `LogSource` of the domain.
 
-What is there is somebody else's: no answer is longer than its kind can be, no body and no pipe is waited for without
+What is there is somebody else's: no answer is longer than its kind can be, no server and no pipe is waited for without
 end, and neither a redirect nor a link in the place of a file is followed. Nothing here believes what it reads.
 """
 
 import errno
 import os
 import re
+import socket
 import stat
-import time
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 from pydantic import SecretStr
@@ -31,7 +32,7 @@ SILENCE: Final = 30.0
 """Seconds."""
 
 PATIENCE: Final = 300.0
-"""Seconds for the body of one answer, in which the largest there can be comes at half a megabit a second."""
+"""Seconds for one answer, in which the largest there can be comes at half a megabit a second."""
 
 ATTEMPTS: Final = 3
 
@@ -40,6 +41,9 @@ _NO_FILE: Final = frozenset({errno.ELOOP, errno.ENXIO})
 """What a link and a socket answer."""
 
 _REFUSED: Final = frozenset({401, 403})
+_CONNECTED: Final = frozenset({"connection.connect_tcp.complete", "connection.start_tls.complete"})
+"""What httpcore calls the events that bring the socket."""
+
 _URL: Final = re.compile(r"https?://[^/?#@\s]+(?:/[^?#\s]*)?")
 
 
@@ -106,37 +110,67 @@ class LogInStore(PublishedLog):
 
 
 class LogAtUrl(PublishedLog):
-    """A log behind a URL, of whatever server."""
+    """A log behind a URL, of whatever server; for one thread."""
 
     def __init__(self, url: str, client: httpx.Client, *, patience: float = PATIENCE) -> None:
-        """Read below `url`, waiting for no body longer than `patience` seconds."""
+        """Read below `url`, waiting for no answer longer than `patience` seconds."""
         self._url, self._client, self._patience = url.rstrip("/"), client, patience
+        self._socket: socket.socket | None = None
 
     def _read(self, path: str, most: int) -> bytes | None:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._ask(path, most)
+                with self._cut_off() as is_over:
+                    return self._ask(path, most)
             except httpx.TransportError as exc:
+                if is_over.is_set():
+                    raise Unavailable(f"{self._url} does not come to an end with {path}") from exc
                 if attempt == ATTEMPTS:
                     raise Unavailable(f"{self._url} does not answer") from exc
         raise Unavailable  # unreachable: the last attempt returns or raises
 
     def _ask(self, path: str, most: int) -> bytes | None:
-        with self._client.stream("GET", f"{self._url}/{path}") as answer:
+        asked = self._client.stream("GET", f"{self._url}/{path}", extensions={"trace": self._connected})
+        with asked as answer:
             if answer.status_code in _REFUSED:
                 raise Forbidden(f"{self._url} does not show {path} without a key that may see it")
             if answer.status_code == httpx.codes.NOT_FOUND:
                 return None
             if answer.status_code != httpx.codes.OK:
                 raise Unavailable(f"{self._url} answers {answer.status_code} for {path}")
-            content, until = bytearray(), time.monotonic() + self._patience
+            content = bytearray()
             for chunk in answer.iter_raw():
                 content += chunk
                 if len(content) > most:
                     break
-                if time.monotonic() > until:  # each byte in time, and no end in sight
-                    raise Unavailable(f"{self._url} does not come to an end with {path}")
             return bytes(content)
+
+    @contextmanager
+    def _cut_off(self) -> Iterator[threading.Event]:
+        """End the connection under an answer that takes too long, and say so.
+
+        Each byte may come in time and no end be in sight, be it of the body, of a header or of interim answers, so
+        that no timeout of a single read ever comes.
+        """
+        is_over = threading.Event()
+
+        def cut() -> None:
+            is_over.set()
+            if self._socket is not None:
+                with suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_RDWR)
+
+        timer = threading.Timer(self._patience, cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield is_over
+        finally:
+            timer.cancel()
+
+    def _connected(self, event: str, about: Mapping[str, Any]) -> None:
+        if event in _CONNECTED:
+            self._socket = about["return_value"].get_extra_info("socket")
 
 
 @contextmanager

@@ -1,8 +1,11 @@
 """Reading a log from a server that is not ours: no answer is believed in length or kind, nor waited for without end."""
 
 import os
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -52,18 +55,31 @@ def test_endless_answers_are_cut() -> None:
     assert len(log.tile(Tile(0, 0, 3)) or b"") > 3 * 32
 
 
-def test_answers_that_drip_are_given_up() -> None:
-    """A byte now and then keeps every silence short, and would keep us for years."""
+@pytest.mark.parametrize(
+    ("begins", "goes_on"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\n", b"X-Again: again\r\n"),
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+    ],
+)
+def test_answers_that_drip_are_given_up(begins: bytes, goes_on: bytes) -> None:
+    """A little now and then keeps every silence short, and would keep us for years."""
 
-    class Dripping(httpx.SyncByteStream):
-        def __iter__(self) -> Iterator[bytes]:
-            for _ in range(100):
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            connection.sendall(begins)
+            for _ in range(400):
                 time.sleep(0.01)
-                yield b"x"
+                connection.sendall(goes_on)
 
-    client = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, stream=Dripping())))
-    with pytest.raises(Unavailable, match="does not come to an end with checkpoint"):
-        LogAtUrl("http://log.example", client, patience=0.05).checkpoint()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        dripping = threading.Thread(target=drip, args=(server,))
+        dripping.start()
+        with httpx.Client(timeout=10) as client, pytest.raises(Unavailable, match="to an end with checkpoint"):
+            LogAtUrl(f"http://127.0.0.1:{server.getsockname()[1]}", client, patience=0.2).checkpoint()
+        dripping.join()
 
 
 def test_what_is_no_file_is_missing(tmp_path: Path) -> None:
