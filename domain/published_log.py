@@ -57,12 +57,11 @@ def verify_published(
     verifiers: Sequence[NoteVerifier],
     given: Sequence[Head] = (),
     *,
-    entries: bool = True,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Checked:
     """Check a published log up to its checkpoint, a bundle at a time; `given` are heads known from elsewhere.
 
-    Without `entries`, and where they may not be read, tiles and root alone.
+    From where on entries may not be read, tiles and root alone.
     """
     unchecked = {
         3: "what is published has no columns",
@@ -79,17 +78,19 @@ def verify_published(
     # 2. The leaves: hashes of the entries or, where those may not be read, as the lowest tiles have them.
     own = Head(checkpoint.size, checkpoint.root, "the checkpoint")
     tree = TreeCheck(source.tile, checkpoint.size, in_order([own], sorted(given, key=lambda head: head.size)))
-    walk = _Walk(source, tree)
+    walk, shut_from = _Walk(source, tree), None
     for bundle in bundles_between(0, checkpoint.size):
-        if not (entries and walk.entries(bundle)):
-            entries = False
+        if shut_from is None and not walk.entries(bundle):
+            shut_from = bundle.begin + 1
+        if shut_from is not None:
             walk.leaves(bundle)
         if on_progress is not None:
             on_progress(bundle.begin + bundle.width, checkpoint.size)
-    if not entries:
-        unchecked.update(dict.fromkeys((1, 2, 4, 5, 6, 9), "the entries were not read"))
-    # 3. Tiles and roots, recomputed from them; the events among themselves.
-    findings = (*walk.findings, *tree.finish(), *(walk.events.finish().findings if entries else ()))
+    if shut_from is not None:
+        why = "may not be read" if shut_from == 1 else f"may not be read from position {shut_from:,} on"
+        unchecked.update(dict.fromkeys((1, 2, 4, 5, 6, 9), f"the entries {why}"))
+    # 3. Tiles and roots, recomputed from them; the events among themselves, as far as they were read.
+    findings = (*walk.findings, *tree.finish(), *walk.events.finish().findings)
     return Checked(walk.read, findings, unchecked, checkpoint)
 
 

@@ -27,12 +27,12 @@ SELECT root FROM provenstore.checkpoint WHERE size = %(size)s;
 UPDATE provenstore.checkpoint SET note = %(note)s WHERE size = %(size)s AND note IS NULL;
 
 -- name: newest
--- The newest checkpoint.
-SELECT size, root, time, note FROM provenstore.checkpoint WHERE note IS NOT NULL ORDER BY size DESC LIMIT 1;
+-- The newest checkpoint. Here and below: a time that only tampering can write is read as one that no checkpoint has.
+SELECT size, root, greatest('0001-01-02', least('9999-12-30', time)) as time, note FROM provenstore.checkpoint WHERE note IS NOT NULL ORDER BY size DESC LIMIT 1;
 
 -- name: checkpoints
 -- Checkpoints above a size, in order.
-SELECT size, root, time, note FROM provenstore.checkpoint
+SELECT size, root, greatest('0001-01-02', least('9999-12-30', time)) as time, note FROM provenstore.checkpoint
 WHERE note IS NOT NULL AND size > %(after)s ORDER BY size LIMIT %(limit)s;
 
 -- name: heads

@@ -15,10 +15,12 @@ from provenstore.adapters.signing_key import SigningKey, draw_signing_key
 from provenstore.api.proofs import workspace_page
 from provenstore.api.verification import Asked, verify_elsewhere, verify_objects
 from provenstore.api.wiring import open_services
+from provenstore.domain.canonical import canonical
 from provenstore.domain.checkpoint import Checkpoint, sign_checkpoint
-from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof
+from provenstore.domain.errors import Forbidden, IntegrityViolated, InvalidInput, InvalidProof
 from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.published_log import Checked
+from provenstore.domain.tile import EntryBundle, encode_entries
 from provenstore.domain.tree_check import EXTENDS, LEAVES, OBJECTS, ROOTS, SIGNATURES, TILES
 from provenstore.projections.tree import catch_up
 
@@ -313,6 +315,13 @@ def test_a_note_was_altered(ledger: KeptLedger) -> None:
     assert ledger.findings()[SIGNATURES].position == one
 
 
+def test_a_time_that_is_none(ledger: KeptLedger) -> None:
+    """No checkpoint says when it was signed, so nothing is wrong with the log; and everything can still be read."""
+    ledger.tamper("update provenstore.checkpoint set time = 'infinity'")
+    assert ledger.verify().findings == ()
+    assert len(ledger.services.proofs.checkpoints()) == len(ledger.heads)
+
+
 def test_what_is_new_is_said_to_be(ledger: KeptLedger) -> None:
     """Events behind the newest checkpoint are counted, and steps that cannot be taken named."""
     assert ledger.verify().unsigned == 0
@@ -448,6 +457,25 @@ def test_published_and_missing(ledger: KeptLedger, published: Path, path: str) -
     found = check(ledger, published).first
     assert found is not None
     assert (found.position, found.tile) == (1, path)
+
+
+def test_published_and_shut_midway(ledger: KeptLedger, published: Path) -> None:
+    """What the entries showed before their publisher shows no more of them counts."""
+
+    class Shutting(LogFolder):
+        def entries(self, bundle: EntryBundle) -> bytes | None:
+            if bundle.number:
+                raise Forbidden
+            return super().entries(bundle)
+
+    states = ledger.states()
+    row = json.loads(states[AT - 1])
+    states[AT - 1] = canonical({**row, "version": row["version"] + 1})
+    (published / "tile/entries/000").chmod(0o600)
+    (published / "tile/entries/000").write_bytes(encode_entries(states[:256]))
+    found = verify_elsewhere(ledger.settings, Shutting(published), Asked(), nothing)
+    assert {(LEAVES, AT), (4, AT)} <= {(one.step, one.position) for one in found.findings}
+    assert found.unchecked[4] == "the entries may not be read from position 257 on"
 
 
 def test_published_otherwise_than_before(ledger: KeptLedger, published: Path) -> None:
