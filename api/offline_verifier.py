@@ -391,6 +391,14 @@ def keys_of(texts: Sequence[str]) -> Keys:
     return keys
 
 
+def keys_in(given: str) -> list[str]:
+    """Return the keys that an option gives: one in text form, or those in a file, one a line."""
+    if "+" in given and not Path(given).exists():
+        return [given]
+    lines = read_file(Path(given), MAX_KEYS).decode().splitlines()
+    return [line.strip() for line in lines if line.strip()]
+
+
 class Checkpoint(NamedTuple):
     """The log named `origin` has `size` entries under `root`."""
 
@@ -1028,8 +1036,8 @@ def _with_progress(entries: Iterator[bytes], total: int) -> Iterator[bytes]:
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return what the command line asks for."""
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--key", action="append", default=[], help="a key of the log, <name>+<id>+<base64>; repeatable")
-    common.add_argument("--keys", type=Path, help="a file with one such key per line")
+    said = "a key of the log, <name>+<id>+<base64>, or a file with one such key per line; repeatable"
+    common.add_argument("--key", "--keys", action="append", default=[], help=said)
     common.add_argument("--json", action="store_true", help="answer one JSON document")
     parser = argparse.ArgumentParser(prog="provenstore-verify", description="Check what Provenstore proves, offline.")
     what = parser.add_subparsers(dest="what", required=True)
@@ -1051,8 +1059,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def run(asked: argparse.Namespace, report: Report) -> None:
     """Check what was asked for; Violated or Unusable where it is not as it should be."""
-    lines = read_file(asked.keys, MAX_KEYS).decode().split("\n") if asked.keys else []
-    keys = keys_of([*asked.key, *filter(None, lines)])
+    keys = keys_of([key for one in asked.key for key in keys_in(one)])
     match asked.what:
         case "receipt":
             event = read_file(asked.event, MAX_ENTRY + 1).removesuffix(b"\n") if asked.event else None

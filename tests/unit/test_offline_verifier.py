@@ -242,11 +242,15 @@ def test_key_that_is_none_is_refused(key: str, place: Place) -> None:
 
 def test_keys_come_from_a_file(place: Place) -> None:
     """One per line, while the log changes its key; without any nothing is believed."""
-    both = place(f"{WITNESS.public}\n{LOG.public}\n".encode(), "keys")
-    receipt = place(RECEIPT.encode(), "receipt")
-    assert offline.main(["receipt", str(receipt), "--keys", str(both)]) == 0
-    assert offline.main(["receipt", str(receipt)]) == 2
-    assert offline.main(["receipt", str(receipt), "--keys", str(place(b"\xff", "keys"))]) == 2
+    receipt = str(place(RECEIPT.encode(), "receipt"))
+    for content in (f"{WITNESS.public}\n{LOG.public}\n", f"\r\n {LOG.public}\r\n"):
+        both = str(place(content.encode(), "keys"))
+        for option in ("--keys", "--key"):
+            assert offline.main(["receipt", receipt, option, both]) == 0
+    assert offline.main(["receipt", receipt, "--key", str(WITNESS.public), "--key", both]) == 0
+    assert offline.main(["receipt", receipt]) == 2
+    for none in (b"\xff", b"", b"nonsense"):
+        assert offline.main(["receipt", receipt, "--key", str(place(none, "keys"))]) == 2
 
 
 def _note(change: Change) -> bytes:
@@ -740,7 +744,7 @@ def test_proof_that_is_none_is_refused(place: Place) -> None:
     other = sign_note(f"{WITNESS.name}\n" + new.decode().split("\n", 1)[1].partition("\n\n")[0] + "\n", [WITNESS])
     proof = [base64.b64encode(one).decode() for one in LIFE.tree().consistency(7, 11)]
     document = place(json.dumps({"from": 7, "to": 11, "proof": proof}).encode(), "proof")
-    answer = verify("consistency", place(old, "old"), place(other, "new"), document, "--key", str(WITNESS.public))
+    answer = verify("consistency", place(old, "old"), place(other, "new"), document, "--key", f"{WITNESS.public}")
     assert (answer.code, "two logs" in answer.says) == (7, True)
 
 
