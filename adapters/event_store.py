@@ -220,7 +220,10 @@ class PostgresEventLog:
         return [to_event(row) for row in self._recorder.rows("streams", parameters)]
 
     def told(self, stream: str) -> tuple[Sequence[Event], Disclosures]:
-        """Return the events of a stream with their private values, in one exchange and one snapshot."""
+        """Return a stream's events with their private values, in one exchange and one snapshot; none without a stream.
+
+        IntegrityViolated where the stream's chain is broken.
+        """
         events: dict[int, Event] = {}
         found: dict[UUID, dict[str, Disclosure]] = {}
         with self._database.connection() as connection:
@@ -231,7 +234,7 @@ class PostgresEventLog:
                 events[row.id] = to_event(row)
             if field is not None:
                 found.setdefault(row.event_id, {})[field] = Disclosure(salt, value, erased_by)
-        return list(events.values()), found
+        return list(_chained(events.values())), found
 
     def head(self, stream: str) -> tuple[int, bytes] | None:
         """Return the version and leaf hash of a stream's newest event."""

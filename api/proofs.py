@@ -10,7 +10,7 @@ from uuid import UUID
 from provenstore.api.services import Services
 from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json, canonical
-from provenstore.domain.errors import InvalidInput, Unavailable
+from provenstore.domain.errors import InvalidInput, Unsigned
 from provenstore.domain.file import file_stream
 from provenstore.domain.history_proof import STREAMS
 from provenstore.domain.merkle import MAX_SIZE
@@ -25,27 +25,19 @@ from provenstore.projections.proofs import SignedCheckpoint
 MAX_PAGE = 1_000
 """Events of one page of a list, and of one range."""
 
-_UNSIGNED = "no checkpoint has been signed over these events yet; try again in a moment"
-
 
 def _newest(services: Services) -> SignedCheckpoint:
     newest = services.proofs.newest()
     if newest is None:
-        raise Unavailable(_UNSIGNED)
+        raise Unsigned
     return newest
 
 
 def receipt(services: Services, shown: Provable) -> Receipt:
-    """Return the receipt of an event; Unavailable until a checkpoint has been signed over it."""
+    """Return the receipt of an event; Unsigned until a checkpoint has been signed over it."""
     event = shown.event
     newest, hashes = services.proofs.under_newest(event.position)
     return Receipt(event.state, event.position - 1, tuple(hashes), newest.note, shown.disclosures)
-
-
-def is_covered(services: Services, shown: Provable) -> bool:
-    """Tell whether a checkpoint has been signed over an event."""
-    newest = services.proofs.newest()
-    return newest is not None and newest.size >= shown.event.position
 
 
 # -- a file's history ----------------------------------------------------------------------------------------
@@ -54,13 +46,13 @@ def is_covered(services: Services, shown: Provable) -> bool:
 def history(services: Services, caller: Caller, file_id: UUID) -> Iterator[bytes]:
     """Return the proof of a file's whole history as a JSON document, piece by piece: it may be of any length.
 
-    Forbidden, NotFound; Unavailable until a checkpoint has been signed over its first event.
+    Forbidden, NotFound; Unsigned until a checkpoint has been signed over its first event.
     """
     proving = services.ledger.proving
     proving.open_history(caller, file_id)
     newest = _newest(services)
     if next(proving.history(caller, file_stream(file_id), newest.size), None) is None:
-        raise Unavailable(_UNSIGNED)
+        raise Unsigned
     return _history(services, caller, file_id, newest)
 
 
@@ -99,7 +91,7 @@ def workspace_page(
 ) -> dict[str, Json]:
     """Return events `after` + 1 on of a workspace, up to number `through`, with the proof of that one behind the last.
 
-    By default as far as the newest checkpoint. Forbidden, NotFound, InvalidInput; Unavailable until it is signed.
+    By default as far as the newest checkpoint. Forbidden, NotFound, InvalidInput; Unsigned until it is signed.
     """
     services.ledger.proving.open_list(caller, workspace)
     log, newest = services.ledger.log, _newest(services)
@@ -108,7 +100,7 @@ def workspace_page(
     if through is not None and (known is None or through > known[0]):
         raise InvalidInput("through", "is more events than the workspace has")
     if signed is None or (through is not None and through > signed[0]):
-        raise Unavailable(_UNSIGNED)
+        raise Unsigned
     through = signed[0] if through is None else through
     if after >= through:
         raise InvalidInput("after", f"is not below {through:,}, with which the list ends")

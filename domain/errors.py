@@ -202,6 +202,10 @@ class SecondPersonRequired(Refused):
 # -- retry later -------------------------------------------------------------------------------------------
 
 
+class Unsigned(Unavailable):
+    """No checkpoint has been signed over this yet; try again in a moment."""
+
+
 class StoreUnavailable(Unavailable):
     """The object store does not answer, or refuses for now."""
 

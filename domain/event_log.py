@@ -180,7 +180,7 @@ class EventLog(Protocol):
         """Return the events of these streams merged in log order, positions above `after`."""
 
     def told(self, stream: str) -> tuple[Sequence[Event], Disclosures]:
-        """Return the events of a stream with their private values, as both were at one moment."""
+        """Return the events of a stream with their private values, as both were at one moment; none for no stream."""
 
     def workspaces(self, *, after: str = "", limit: int = 1000) -> Sequence[str]:
         """Return the ids of up to `limit` workspaces that were created, in order of their bytes, above `after`."""

@@ -13,7 +13,6 @@ from provenstore.domain.caller import Caller
 from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event, PrivateValue
 from provenstore.domain.errors import NotFound
 from provenstore.domain.event_log import Disclosures
-from provenstore.domain.file import file_stream
 from provenstore.domain.history_proof import STREAMS
 from provenstore.domain.merging import Merger
 from provenstore.domain.reading import Reading, visible
@@ -44,9 +43,7 @@ class Proving:
 
     def newest(self, caller: Caller, file_id: UUID) -> Provable:
         """Return a file's newest lifecycle event; Forbidden, NotFound."""
-        # Whom a file exists for never changes, so that may be remembered; what is answered is read now.
-        self._recorder.authorised_file(caller, "file.history", file_id, recent=True)
-        events, found = self._recorder.log.told(file_stream(file_id))
+        events, found = self._recorder.told_file(caller, "file.history", file_id)
         return Provable(events[-1], private_values(visible(caller, found), events[-1].id))
 
     def event(self, caller: Caller, event_id: UUID) -> Provable:

@@ -158,9 +158,7 @@ class Reading:
 
     def lifecycle(self, caller: Caller, file_id: UUID) -> History:
         """Return the lifecycle events of a file with its private values: what the present state is folded from."""
-        # Whom a file exists for never changes, so that may be remembered; what is answered is read now.
-        self._recorder.authorised_file(caller, "file.get", file_id, recent=True)
-        events, disclosures = self._recorder.log.told(file_stream(file_id))
+        events, disclosures = self._recorder.told_file(caller, "file.get", file_id)
         return History(events, visible(caller, disclosures), None)
 
     def accesses(self, caller: Caller, file_id: UUID) -> Iterator[Event]:

@@ -33,7 +33,7 @@ from provenstore.domain.errors import (
     SecondPersonRequired,
     WrongState,
 )
-from provenstore.domain.event_log import Append, Appended, Erasure, EventLog, Guard, IdempotencyKey
+from provenstore.domain.event_log import Append, Appended, Disclosures, Erasure, EventLog, Guard, IdempotencyKey
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File, access_stream, file_stream, project
 from provenstore.domain.file_commands import FileCommand
@@ -65,6 +65,10 @@ class _Denial:
     refusal: Refused
 
 
+_NO_SUCH_FILE = "there is no such file"
+"""The very words for a file that is not there and for a foreign one."""
+
+
 class Recorder:
     """Turns decisions into recorded events. Holds ports only; safe to share between threads."""
 
@@ -86,7 +90,7 @@ class Recorder:
         try:
             return (self.log.recent if recent else self.log.load)(file_stream(file_id), project)
         except NotFound:
-            raise NotFound("there is no such file") from None
+            raise NotFound(_NO_SUCH_FILE) from None
 
     def workspace(self, workspace_id: str, *, recent: bool = False) -> workspace.Workspace:
         """Return a workspace's state, or raise NotFound in the very words that a foreign workspace gets."""
@@ -124,10 +128,24 @@ class Recorder:
 
         `recent` as in `file`: what it permits depends on nothing that ever changes about a file.
         """
-        file = self.file(file_id, recent=recent)
+        return self._authorised(caller, operation, self.file(file_id, recent=recent))
+
+    def told_file(self, caller: Caller, operation: Operation, file_id: UUID) -> tuple[Sequence[Event], Disclosures]:
+        """Return a file's lifecycle events, all private values with them, if the caller may do this to files.
+
+        In one exchange; refusals as `authorised_file`. What of the values the caller may see is not decided here.
+        """
+        events, disclosures = self.log.told(file_stream(file_id))
+        file = project(None, events)
+        if file is None:
+            raise NotFound(_NO_SUCH_FILE)
+        self._authorised(caller, operation, file)
+        return events, disclosures
+
+    def _authorised(self, caller: Caller, operation: Operation, file: File) -> File:
         if not caller.reaches(file.workspace):
             self.deny(caller, file, operation, NotFound())
-            raise NotFound("there is no such file")
+            raise NotFound(_NO_SUCH_FILE)
         if not self.permitted(caller, operation):
             refusal = Forbidden(f"none of your roles allows {operation}", operation=operation)
             self.deny(caller, file, operation, refusal)

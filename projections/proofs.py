@@ -7,10 +7,9 @@ whoever gets it can check it, and should.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 from provenstore.domain import merkle
-from provenstore.domain.errors import IntegrityViolated, NotFound, Unavailable
+from provenstore.domain.errors import IntegrityViolated, NotFound, Unsigned
 from provenstore.domain.merkle import HASH_BYTES
 from provenstore.domain.range_proof import range_proof
 from provenstore.domain.signing import RecordedHead, TreeHead
@@ -103,15 +102,19 @@ class Proofs:
     def under_newest(self, position: int) -> tuple[SignedCheckpoint, list[bytes]]:
         """Return the newest checkpoint and the proof that the event at `position` lies under it, in one exchange.
 
-        Unavailable until it does.
+        Unsigned until it does.
         """
-        with glancing(self._pool) as connection:
-            row = connection.execute(queries("proofs")["newest"]).fetchone()
-            if row is None or row[0] < position:
-                raise Unavailable("no checkpoint has been signed over this event yet; try again in a moment")
-            newest = SignedCheckpoint(*row)
-            read = read_through(partial(fetch_tiles, connection))
-            return newest, merkle.inclusion_proof(position - 1, newest.size, read)
+        with glancing(self._pool) as connection, connection.cursor(binary=True) as cursor:
+            rows = cursor.execute(queries("proofs")["under_newest"], {"index": position - 1}).fetchall()
+            if not rows or rows[0][0] < position:
+                raise Unsigned
+            newest = SignedCheckpoint(*rows[0][:4])
+            tiles = {TileKey(level, number): hashes for *_, level, number, hashes in rows if level is not None}
+
+            def found(keys: Sequence[TileKey]) -> Mapping[TileKey, bytes]:
+                return tiles if tiles.keys() >= set(keys) else fetch_tiles(connection, keys)
+
+            return newest, merkle.inclusion_proof(position - 1, newest.size, read_through(found))
 
     def heads(self, upto: int) -> Iterator[RecordedHead]:
         """Walk the heads on record up to a size, in order, signed or not; a page at a time."""

@@ -29,7 +29,7 @@ from provenstore.api.wiring import open_services
 from provenstore.domain import workspace as ws
 from provenstore.domain.caller import Caller
 from provenstore.domain.envelope import Actor
-from provenstore.domain.errors import InvalidInput, PreconditionFailed
+from provenstore.domain.errors import InvalidInput, PreconditionFailed, Unsigned
 from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.file import File
 from provenstore.projections.file_fold import fold_file
@@ -158,9 +158,11 @@ class Direct:
             shown = proving.newest(self._caller, UUID(str(file_id)))
         else:
             shown = proving.event(self._caller, UUID(event_id))
-        if not proofs.is_covered(self._services, shown):
+        try:
+            found = proofs.receipt(self._services, shown)
+        except Unsigned:
             log.bring_up(self._services)
-        found = proofs.receipt(self._services, shown)
+            found = proofs.receipt(self._services, shown)
         return found.to_tlog_proof().encode() if tlog_proof else found.encode()
 
     def history_proof(self, file_id: str) -> bytes:

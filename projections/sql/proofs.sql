@@ -30,6 +30,26 @@ UPDATE provenstore.checkpoint SET note = %(note)s WHERE size = %(size)s AND note
 -- The newest checkpoint. Here and below: a time that only tampering can write is read as one that no checkpoint has.
 SELECT size, root, greatest('0001-01-02', least('9999-12-30', time)) as time, note FROM provenstore.checkpoint WHERE note IS NOT NULL ORDER BY size DESC LIMIT 1;
 
+-- name: under_newest
+-- The newest checkpoint, and the tiles of which the path of leaf `index` under it is made: over the leaf, and at the
+-- edge. Levels that nobody's log will reach are left out, as their shift would go around.
+SELECT c.size, c.root, c.time, c.note, t.level, t.number, coalesce(t.hashes, '')
+FROM (
+    SELECT size, root, greatest('0001-01-02', least('9999-12-30', time)) as time, note
+    FROM provenstore.checkpoint WHERE note IS NOT NULL ORDER BY size DESC LIMIT 1
+) c
+LEFT JOIN LATERAL (
+    SELECT k.level, k.number, t.hashes
+    FROM (
+        SELECT l.level, %(index)s::bigint >> (8 * (l.level + 1)) AS number
+        FROM (VALUES (0), (1), (2), (3), (4), (5), (6)) l (level)
+        UNION
+        SELECT l.level, c.size >> (8 * (l.level + 1))
+        FROM (VALUES (0), (1), (2), (3), (4), (5), (6)) l (level)
+    ) k
+    JOIN provenstore.tile t ON t.level = k.level::smallint AND t.number = k.number
+) t ON true;
+
 -- name: checkpoints
 -- Checkpoints above a size, in order.
 SELECT size, root, greatest('0001-01-02', least('9999-12-30', time)) as time, note FROM provenstore.checkpoint

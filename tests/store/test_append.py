@@ -110,3 +110,5 @@ def test_a_missing_event_is_found(log: PostgresEventLog, database: ScratchDataba
     assert caught.value.details["position"] == 2
     with pytest.raises(IntegrityViolated):
         log.load("file:1", lambda _, events: list(events) or None)
+    with pytest.raises(IntegrityViolated):
+        log.told("file:1")

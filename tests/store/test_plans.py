@@ -6,6 +6,7 @@ import pytest
 
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.recorder import QUERIES
+from provenstore.projections.queries import queries
 from store_commands import command, happened
 from store_database import ScratchDatabase
 
@@ -33,3 +34,19 @@ def test_streams_are_read_by_their_index(log: PostgresEventLog, database: Scratc
     assert "event_stream_version_key" in plan
     assert "Seq Scan" not in plan
     assert "event_pkey" not in plan, plan
+
+
+def test_a_path_is_read_by_the_index_of_tiles(database: ScratchDatabase) -> None:
+    """Of the tiles, one for each level over the leaf and at the edge."""
+    explain: LiteralString = "explain "
+    with database.connect() as owner:
+        owner.execute("alter table provenstore.tile set (autovacuum_enabled = false)")
+        owner.execute("insert into provenstore.tile select 0, n, sha256('') from generate_series(0, 20000) n")
+        owner.execute("insert into provenstore.checkpoint (size, root, note) values (5000000, sha256(''), '')")
+        for statistics in (False, True):
+            if statistics:
+                owner.execute("analyze provenstore.tile")
+            rows = owner.execute(explain + queries("proofs")["under_newest"], {"index": 77_777}).fetchall()
+            plan = "\n".join(line for (line,) in rows)
+            assert "tile_pkey" in plan
+            assert "Seq Scan" not in plan, plan
