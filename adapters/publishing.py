@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 from provenstore.domain.checkpoint import Checkpoint, parse_checkpoint
-from provenstore.domain.errors import IntegrityViolated, InvalidInput, LogRewound, Misconfigured, Refused
+from provenstore.domain.errors import IntegrityViolated, InvalidInput, LogRewound, Refused
 from provenstore.domain.note import MAX_NOTE_BYTES, parse_note
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import ObjectNotFound, check_key
@@ -34,11 +34,11 @@ class Source(Protocol):
 
 
 def check_prefix(prefix: str) -> str:
-    """Return the prefix under which a log may be published; Misconfigured where no key can begin with it."""
+    """Return the prefix under which a log may be published; InvalidInput where no key can begin with it."""
     try:
         check_key(f"{prefix}/{CHECKPOINT}")
     except InvalidInput as exc:
-        raise Misconfigured(f"PROVENSTORE_LOG_PREFIX cannot begin the key of an object: {exc.message}") from exc
+        raise InvalidInput("prefix", f"{prefix!r} cannot begin the key of an object: {exc.message}") from exc
     return prefix
 
 

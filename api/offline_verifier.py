@@ -747,7 +747,7 @@ def verify_history(given: bytes, keys: Keys, report: Report) -> None:
         if event_id not in by_id:
             raise Violated(f"disclosures.{event_id} is of no event of this history")
         shown += len(check_disclosures(f"disclosures.{event_id}", by_id[event_id], values))
-    report.step(f"its events committed to the {shown} private values shown")
+    report.step(f"its events committed to the private values shown: {shown}")
     report.not_checked += ["what came after the last event of each stream", NEWEST, TRUTH]
 
 

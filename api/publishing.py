@@ -10,7 +10,7 @@ import structlog
 
 from provenstore.adapters.publishing import Publisher
 from provenstore.api.services import Services
-from provenstore.domain.errors import DatabaseUnavailable, ProvenstoreError
+from provenstore.domain.errors import DatabaseUnavailable, InvalidInput, Misconfigured, ProvenstoreError
 from provenstore.projections.queries import queries
 from provenstore.projections.worker import Worker, win
 
@@ -30,7 +30,10 @@ class Publishing(Worker):
         """Look every so many seconds whether there is a new checkpoint; Misconfigured for a prefix that is none."""
         super().__init__("publishing", services.connect)
         self._proofs = services.proofs
-        self._publisher = Publisher(services.ledger.store, prefix, services.proofs)
+        try:
+            self._publisher = Publisher(services.ledger.store, prefix, services.proofs)
+        except InvalidInput as exc:
+            raise Misconfigured(f"PROVENSTORE_LOG_PREFIX: {exc.message}") from exc
         self._every = every
         self._published = 0
         self._told = ""

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from provenstore.api.cli import text
 from provenstore.api.cli.output import Advance
-from provenstore.api.cli.text import safe
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -35,7 +35,7 @@ class Board:
             yield lambda _: None
             return
         bars, everything = self._bars, self._all
-        own = bars.add_task(safe(label), total=size) if size is None or size >= LARGE else None
+        own = bars.add_task(text.safe(label), total=size) if size is None or size >= LARGE else None
 
         def advance(done: int) -> None:
             bars.advance(everything, done)
@@ -52,7 +52,7 @@ class Board:
         """Note that one more file is done."""
         self._files += 1
         if self._bars is not None and self._all is not None:
-            self._bars.update(self._all, description=f"{self._label} {self._files:,} files")
+            self._bars.update(self._all, description=f"{self._label} {text.counted(self._files, 'file')}")
 
 
 @contextmanager

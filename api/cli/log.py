@@ -68,11 +68,14 @@ def _register_reading(log: typer.Typer) -> None:
 
         Takes an auditor's key for the whole ledger. `provenstore-verify log` checks it, offline.
         """
+        if str(file) == "-":
+            raise typer.BadParameter("name a file: two are written, this one and its checkpoint", param_hint="FILE")
         found = _export(session, file)
         if session.out.as_json:
             session.out.document({"file": str(file), "size": found.size, "origin": found.origin})
         else:
-            session.out.say(f"{found.size:,} events of {found.origin} in {file}, their checkpoint in {file}.checkpoint")
+            events = text.counted(found.size, "event")
+            session.out.say(f"{events} of {found.origin} in {file}, the checkpoint in {file}.checkpoint")
 
 
 def _register_keeping(log: typer.Typer) -> None:
@@ -100,7 +103,8 @@ def _register_keeping(log: typer.Typer) -> None:
         if session.out.as_json:
             session.out.document(found)
         else:
-            session.out.say(f"cleared: the log extends the {found['size']:,} entries that were signed")
+            entries = text.counted(found["size"], "entry", "entries")
+            session.out.say(f"cleared: the log extends the {entries} that were signed")
 
 
 def register_rotation(keys: typer.Typer) -> None:

@@ -2,6 +2,7 @@
 
 import typer
 
+from provenstore.api.cli import text
 from provenstore.api.cli.session import Session, local_command
 
 
@@ -20,4 +21,4 @@ def register(app: typer.Typer) -> None:
         if session.out.as_json:
             session.out.document({"migrations": done})
         else:
-            session.out.say(f"{done} migrations done" if done else "the schema is up to date")
+            session.out.say(f"{text.counted(done, 'migration')} done" if done else "the schema is up to date")

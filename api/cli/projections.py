@@ -187,7 +187,10 @@ def _show(session: Session, found: Document) -> None:
         return
     lag, build, event = found["lag"], found["build"], found["event"]
     fields = {name: value for name, value in found.items() if name not in {"lag", "build", "event", "since"}}
-    fields |= {"since": text.moment(found["since"]), "behind": f"{lag['events']} events, {lag['seconds']} seconds"}
+    fields |= {
+        "since": text.moment(found["since"]),
+        "behind": f"{text.counted(lag['events'], 'event')}, {text.counted(lag['seconds'], 'second')}",
+    }
     fields |= {f"build {name}": value for name, value in (build or {}).items()}
     fields |= {f"event {name}": value for name, value in (event or {}).items()}
     session.out.fields(fields)

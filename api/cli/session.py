@@ -10,9 +10,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Concatenate, NoReturn, ParamSpec, cast
+from typing import Annotated, Any, Concatenate, NoReturn, ParamSpec, cast, get_args
+from uuid import UUID
 
 import typer
+from typer.models import OptionInfo
 
 from provenstore.api.cli import exits
 from provenstore.api.cli.custody import Custody
@@ -22,6 +24,8 @@ from provenstore.domain.errors import ProvenstoreError, Refused, StorageFull
 P = ParamSpec("P")
 
 _DISK_FULL = frozenset({28, 122})  # ENOSPC, EDQUOT
+
+_KINDS = {int: "NUMBER", Path: "PATH", UUID: "ID", str: "TEXT"}
 
 
 def _folder(value: str) -> Path:
@@ -124,6 +128,8 @@ def _register(
             session = Session(Output(as_json=given.pop("as_json")), makes=makes, **given)
             _run(session, lambda: cast(Any, body)(session, **arguments))
 
+        for one in (*own, *more):
+            _name_kind(one.annotation)
         cast(Any, run).__signature__ = inspect.Signature([*own, *more])
         run.__annotations__ = {one.name: one.annotation for one in (*own, *more)}
         run.__name__, run.__doc__ = body.__name__, body.__doc__
@@ -131,6 +137,15 @@ def _register(
         return run
 
     return register
+
+
+def _name_kind(annotation: Any) -> None:
+    """Name the kind of value of an option that does not do so itself: help would show Python's types."""
+    values, *said = get_args(annotation)
+    kinds = {found for one in (values, *get_args(values)) for found in (one, *get_args(one))}
+    for one in said:
+        if isinstance(one, OptionInfo) and one.metavar is None:
+            one.metavar = next((name for kind, name in _KINDS.items() if kind in kinds), None)
 
 
 def _run(session: Session, body: Callable[[], None]) -> None:

@@ -85,7 +85,7 @@ class Tally:
     def _sentence(self) -> str:
         seconds = max(time.monotonic() - self._began, 1e-3)
         done = self._results[self._done]
-        parts = [f"{self._done} {done:,} files, {text.size(self._bytes)} in {seconds:.1f} s"]
+        parts = [f"{self._done} {text.counted(done, 'file')}, {text.size(self._bytes)} in {seconds:.1f} s"]
         if done:
             parts[0] += f" ({done / seconds:.0f} files/s, {text.size(int(self._bytes / seconds))}/s)"
         if unchanged := self._results["unchanged"]:

@@ -31,6 +31,11 @@ def size(count: int | None) -> str:
     return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
 
 
+def counted(number: int, one: str, several: str | None = None) -> str:
+    """Return how many there are, e.g. `1 file` and `2,000 files`."""
+    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
+
+
 def moment(value: str | None) -> str:
     """Return an RFC 3339 time to the second, in UTC as it is recorded."""
     return "-" if value is None else safe(value[:19].replace("T", " ") + "Z")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from provenstore.api.cli import exits
+from provenstore.api.cli import exits, text
 from provenstore.api.cli.session import Session, local_command, of_this_machine
 from provenstore.domain.errors import IntegrityViolated, InvalidProof, NotFound, ProvenstoreError
 
@@ -176,9 +176,9 @@ def _document(session: Session, settings: "Settings", path: Path, asked: "Asked"
         return
     session.out.line("ok  1 the checkpoint is signed by a key of the log")
     session.out.line("ok  2 what it shows is in the log, unaltered and without a gap")
-    session.out.line(f"ok  3 {proven.disclosed:,} private values are those that were committed to")
+    session.out.line(f"ok  3 private values are those that were committed to: {proven.disclosed:,}")
     session.out.line(f"proven: {proven.what}")
-    session.out.line(f"under the checkpoint of {under.size:,} entries of {under.origin}")
+    session.out.line(f"under the checkpoint of {text.counted(under.size, 'entry', 'entries')} of {under.origin}")
 
 
 # -- what was found ------------------------------------------------------------------------------------------
@@ -217,12 +217,12 @@ def _in_a_sentence(found: "Checked") -> str:
     """Say what was checked where nothing is wrong, and no more than that."""
     if not found.checked and found.checkpoint is not None and found.checkpoint.size:
         return (
-            f"checked tiles and checkpoint of {found.checkpoint.size:,} entries, and none of the events: "
+            f"checked tiles and checkpoint of {found.checkpoint.size:,}, and none of the events: "
             "a key that may read entries shows them (PROVENSTORE_URL and PROVENSTORE_KEY)"
         )
     later = f"; the newest {found.unsigned:,} are under no checkpoint yet" if found.unsigned else ""
     ask = " (`provenstore log checkpoint` signs one)" if found.unsigned else ""
-    return f"checked {found.checked:,} events: everything is as it was sealed{later}{ask}"
+    return f"checked {text.counted(found.checked, 'event')}: everything is as it was sealed{later}{ask}"
 
 
 def _as_json(found: "Checked") -> dict[str, Any]:

@@ -383,7 +383,7 @@ def test_history_verifies(place: Place) -> None:
     says = " ".join(step["says"] for step in answer.document["steps"])
     assert "all of its 4 events" in says
     assert "sealed 2 heads" in says
-    assert "the 1 private values" in says
+    assert "the private values shown: 1" in says
 
 
 def _shortened(kind: str, kept: int) -> bytes:

@@ -64,7 +64,7 @@ def test_what_is_stored_is_not_stored_again(both: Provenstore, workspace: str, t
     assert "4 unchanged" in again.err
     os.utime(folder / "empty.txt")
     (folder / "2026" / "0.jpg").write_bytes(b"retouched")
-    assert "stored 1 files" in both("put", folder, "--workspace", workspace).err
+    assert "stored 1 file," in both("put", folder, "--workspace", workspace).err
     assert "stored 4 files" in both("put", folder, "--workspace", workspace, "--again").err
     assert len(_all(both, workspace)) == 9
 

@@ -10,7 +10,7 @@ from naive_tree import NaiveTree
 from note_keys import LOG, ORIGIN, NoteKey
 from provenstore.adapters.publishing import Publisher, check_prefix
 from provenstore.domain.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from provenstore.domain.errors import IntegrityViolated, LogRewound, Misconfigured, Refused
+from provenstore.domain.errors import IntegrityViolated, InvalidInput, LogRewound, Refused
 from provenstore.domain.merkle import Subtree, leaf_hash
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.tile import EntryBundle, Tile, bundles_between, parse_entries, tiles_between
@@ -141,5 +141,5 @@ def test_what_is_there_is_not_replaced(store: ObjectStore) -> None:
 @pytest.mark.parametrize("prefix", ["", "/a", "a/", "a//b", "..", "a\n"])
 def test_prefixes_that_are_none(prefix: str) -> None:
     """No key can begin with them."""
-    with pytest.raises(Misconfigured, match="PROVENSTORE_LOG_PREFIX"):
+    with pytest.raises(InvalidInput, match="cannot begin the key of an object"):
         check_prefix(prefix)
