@@ -10,13 +10,13 @@ import os
 import stat
 from pathlib import Path
 
+from provenstore.adapters.whole_file import PART, write_whole
 from provenstore.domain.errors import Misconfigured, ProvenstoreError, StorageFull
 
 LAYOUT_VERSION = "1"
 FOLDER_MODE = 0o700
 # What a fresh file system or our own interrupted first start leaves in a folder that is otherwise empty.
 _HARMLESS = ("lost+found",)
-_PART = ".part"
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -85,32 +85,19 @@ class DataDirectory:
         try:
             found = self.version_file.read_text(encoding="ascii", errors="replace").strip()
         except FileNotFoundError:
-            foreign = sorted(name for name in entries if name not in _HARMLESS and not name.endswith(_PART))
+            foreign = sorted(name for name in entries if name not in _HARMLESS and not name.endswith(PART))
             if foreign:
                 raise Misconfigured(
                     f"The folder {self.path} is not a data directory: it has no VERSION but holds {foreign[0]!r}."
                 ) from None
-            self._write_version()
+            # Two first starts write the same content, and the last rename wins.
+            write_whole(self.version_file, f"{LAYOUT_VERSION}\n".encode("ascii"))
             return
         if found != LAYOUT_VERSION:
             raise Misconfigured(
                 f"The data directory {self.path} has layout version {found[:20]!r}; "
                 f"this release reads version {LAYOUT_VERSION!r}."
             )
-
-    def _write_version(self) -> None:
-        # Named by process: two first starts write the same content and the last rename wins.
-        part = self.path / f"VERSION.{os.getpid()}{_PART}"
-        try:
-            with part.open("w", encoding="ascii") as file:
-                file.write(LAYOUT_VERSION + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self.version_file)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
-        sync_folder(self.path)
 
     def _check_folder(self, folder: Path) -> None:
         found = folder.lstat()
@@ -125,12 +112,3 @@ class DataDirectory:
     def _check_writable(folder: Path) -> None:
         if not os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
             raise OSError(errno.EACCES, "Read-only for this system user", str(folder))
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames and new names in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

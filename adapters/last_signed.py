@@ -5,15 +5,14 @@ an error and never taken for a fresh one; only where there is none at all does a
 """
 
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from provenstore.adapters.data_directory import sync_folder
 from provenstore.adapters.file_lock import FileLock
+from provenstore.adapters.whole_file import write_whole
 from provenstore.domain.canonical import Json, canonical, parse_canonical
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, Misconfigured, StorageFull, Unavailable
 from provenstore.domain.merkle import HASH_BYTES, MAX_SIZE
@@ -27,7 +26,6 @@ PATIENCE: Final = 10.0
 """Seconds to wait for another process, which holds the file for as long as it signs once."""
 
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MEMBERS: Final = {"alarm", "origin", "root", "size"}
 
 
@@ -43,13 +41,13 @@ class LastSignedFile:
 
         With an alarm where nothing is not what there should be.
         """
+        # What is there is whole at any moment; whoever only looks need not be able to write.
+        with suppress(FileNotFoundError):
+            return self._load()
         with self.held():
-            try:
+            with suppress(FileNotFoundError):
                 return self._load()
-            except FileNotFoundError:
-                self.write(Signed(origin, alarm=alarm))
-            except OSError as exc:
-                raise self._unusable(exc) from exc
+            self.write(Signed(origin, alarm=alarm))
             return self.read()
 
     @contextmanager
@@ -67,11 +65,11 @@ class LastSignedFile:
             lock.close()
 
     def read(self) -> Signed:
-        """Return what was last written; IntegrityViolated where it is missing or damaged."""
+        """Return what was last written; IntegrityViolated where it is missing or damaged, Misconfigured unreadable."""
         try:
             return self._load()
-        except OSError as exc:
-            raise self._unusable(exc) from exc
+        except FileNotFoundError:
+            raise IntegrityViolated(f"{self._path.name}, which says what was last signed, is missing") from None
 
     def write(self, signed: Signed) -> None:
         """Replace it, durably; StorageFull where there is no room, and then it is as it was."""
@@ -81,29 +79,19 @@ class LastSignedFile:
             "root": signed.head.root.hex(),
             "size": signed.head.size,
         }
-        passing = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}")
         try:
-            descriptor = os.open(passing, _CREATE, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(canonical(content))
-                file.flush()
-                os.fsync(file.fileno())
-            passing.replace(self._path)
-            sync_folder(self._path.parent)
+            write_whole(self._path, canonical(content))
         except OSError as exc:
-            with suppress(OSError):
-                passing.unlink(missing_ok=True)
             raise StorageFull(f"{self._path.name} cannot be written: {exc.strerror}") from exc
 
     def _load(self) -> Signed:
-        descriptor = os.open(self._path, _READ)
+        """As `read`, but FileNotFoundError where it is missing."""
         try:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-                raise Misconfigured(f"{self._path.name} must be a regular file that only this user can write.")
-            content = os.read(descriptor, MAX_BYTES)
-        finally:
-            os.close(descriptor)
+            content = self._content()
+        except FileNotFoundError:
+            raise
+        except OSError as exc:
+            raise self._unusable(exc) from exc
         try:
             return _parse(content)
         except (InvalidInput, IntegrityViolated, LookupError, TypeError, ValueError) as exc:
@@ -111,8 +99,18 @@ class LastSignedFile:
                 f"{self._path.name}, which says what was last signed, is damaged: restore it, never remove it"
             ) from exc
 
-    def _unusable(self, exc: OSError) -> IntegrityViolated:
-        return IntegrityViolated(f"{self._path.name}, which says what was last signed, cannot be read: {exc.strerror}")
+    def _content(self) -> bytes:
+        descriptor = os.open(self._path, _READ)
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+                raise Misconfigured(f"{self._path.name} must be a regular file that only this user can write.")
+            return os.read(descriptor, MAX_BYTES)
+        finally:
+            os.close(descriptor)
+
+    def _unusable(self, exc: OSError) -> Misconfigured:
+        return Misconfigured(f"{self._path.name}, which says what was last signed, cannot be used: {exc.strerror}")
 
 
 def _parse(content: bytes) -> Signed:

@@ -4,7 +4,6 @@ The name is taken once and kept beside the key, with what the key last signed. K
 from the settings; in neither case are they shown, logged or recorded, but for their public half.
 """
 
-import os
 import re
 import secrets
 from collections.abc import Callable
@@ -13,10 +12,10 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from provenstore.adapters.data_directory import sync_folder
 from provenstore.adapters.key_file import load_or_create
 from provenstore.adapters.last_signed import LastSignedFile
 from provenstore.adapters.signing_key import SigningKey, draw_signing_key, load_or_create_signing_key
+from provenstore.adapters.whole_file import sync_folder, write_whole
 from provenstore.domain.errors import InvalidInput, Misconfigured, Refused
 from provenstore.domain.note import require_key_name
 
@@ -76,7 +75,7 @@ class LogKeys:
     def retired(self) -> tuple[str, ...]:
         """Return the public halves of keys that were retired here, in order."""
         path = self._folder / RETIRED
-        return tuple(dict.fromkeys(path.read_text().split())) if path.exists() else ()
+        return tuple(path.read_text().split()) if path.exists() else ()
 
     def rotate(self, announce: Announce) -> None:
         """Sign with a second key as well from now on; Refused while there is one, or keys come from the settings."""
@@ -98,11 +97,10 @@ class LogKeys:
                 raise Refused("there is no new key; rotate first")
             old, *others = self.verifiers()
             announce(tuple(others))
-            # A crash behind this retires the key again, and names it twice.
-            with (self._folder / RETIRED).open("a") as file:
-                file.write(f"{old}\n")
-                file.flush()
-                os.fsync(file.fileno())
+            # A crash behind this retires the key again; it is named once.
+            write_whole(
+                self._folder / RETIRED, "".join(f"{key}\n" for key in dict.fromkeys((*self.retired(), old))).encode()
+            )
             following.replace(self._folder / KEY)
             sync_folder(self._folder)
 

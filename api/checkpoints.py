@@ -14,7 +14,7 @@ from psycopg import Connection
 
 from provenstore.adapters.log_keys import LogKeys
 from provenstore.domain.checkpoint import Checkpoint
-from provenstore.domain.errors import LogRewound, Stopped, Unavailable
+from provenstore.domain.errors import LogRewound, Stopped, StorageFull, Unavailable
 from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.log_keeping import LogKeeping
 from provenstore.domain.signing import learn, sign_next
@@ -55,7 +55,7 @@ class Signing(Worker):
         super().__init__("checkpoints", connect)
         self._keys, self._keeping = keys, keeping
         self._every, self._takeover = every, takeover
-        self.fault: Stopped | None = None
+        self.fault: Stopped | StorageFull | None = None
         """Why nothing is signed, as far as this process knows."""
 
     def work(self, connection: psycopg.Connection[Any]) -> None:
@@ -80,7 +80,7 @@ class Signing(Worker):
     def _round(self, do: Callable[[], Checkpoint | None]) -> None:
         try:
             signed = do()
-        except Stopped as fault:
+        except (Stopped, StorageFull) as fault:
             if self.fault is None or self.fault.message != fault.message:
                 _log.critical("log.unsigned", action="log.refuse", code=fault.code, why=fault.message)
             self.fault = fault

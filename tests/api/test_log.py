@@ -1,6 +1,7 @@
 """The log over HTTP: what a stranger downloads is enough to check it, and no more than they may see."""
 
 import base64
+import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -26,7 +27,7 @@ from provenstore.api.settings import load_settings
 from provenstore.api.wiring import open_services
 from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.envelope import SYSTEM_WORKSPACE
-from provenstore.domain.errors import IntegrityViolated, LogRewound, Misconfigured, Refused
+from provenstore.domain.errors import IntegrityViolated, LogRewound, Misconfigured, Refused, StorageFull
 from provenstore.domain.event_types import Fact
 from provenstore.domain.log_events import LOG, LogAlarmCleared, LogKeysChanged
 from provenstore.domain.merkle import HASH_BYTES, verify_consistency
@@ -348,11 +349,30 @@ def test_a_key_without_its_memory_signs_nothing(tmp_path: Path) -> None:
         assert last.read().head.size >= position
 
 
+def test_a_disk_without_room_beside_the_key_shows_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is signed that could not be remembered; once there is room, it is, without a restart."""
+    with fresh(tmp_path) as services:
+        until(lambda: services.proofs.newest() is not None)
+        before = services.proofs.newest().size
+        with monkeypatch.context() as full:
+            full.setattr("os.fsync", no_room)
+            services.ledger.create_workspace(ROOT, CreateWorkspace(id="acme"))
+            until(lambda: "log-signed.json cannot be written: No space left" in unready(services))
+            assert services.proofs.newest().size == before
+        position = services.ledger.log.position()
+        until(lambda: services.proofs.newest().size >= position)
+        until(lambda: healthy(services))
+
+
+def no_room(_descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def unready(services: Services) -> str:
     """Return what keeps the server from being ready, or nothing."""
     try:
         services.checks["log"]()
-    except IntegrityViolated as exc:
+    except (IntegrityViolated, StorageFull) as exc:
         return exc.message
     return ""
 

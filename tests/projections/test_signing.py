@@ -13,7 +13,14 @@ from note_keys import LOG, LOG_NEXT, ORIGIN
 from provenstore.adapters.file_lock import FileLock
 from provenstore.adapters.last_signed import LastSignedFile
 from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
-from provenstore.domain.errors import DatabaseUnavailable, IntegrityViolated, LogRewound, Refused, Unavailable
+from provenstore.domain.errors import (
+    DatabaseUnavailable,
+    IntegrityViolated,
+    LogRewound,
+    Misconfigured,
+    Refused,
+    Unavailable,
+)
 from provenstore.domain.note import NoteSigner, parse_note
 from provenstore.domain.signing import Signed, TreeHead, clear_alarm, learn, sign_next
 from provenstore.projections.checkpoints import HeadsOnRecord
@@ -358,6 +365,23 @@ def test_a_damaged_memory_signs_nothing(
     path.unlink()
     with pytest.raises(IntegrityViolated, match=r"signed\.json"):
         sign_next(heads, last, by(LOG))
+
+
+def test_whoever_only_looks_need_not_be_able_to_write(tmp_path: Path) -> None:
+    """As on a read-only copy of the data directory; a link in its place is neither followed nor replaced."""
+    path = tmp_path / "signed.json"
+    LastSignedFile(path).begin(ORIGIN)
+    (tmp_path / "signed.lock").unlink()
+    (tmp_path / "signed.lock").mkdir()  # what nobody can open to write, not even root
+    last = LastSignedFile(path)
+    assert last.begin("other.example") == last.read() == Signed(ORIGIN)
+    with pytest.raises(Misconfigured, match=r"signed\.json.* cannot be used"), last.held():
+        pass
+    path.unlink()
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Misconfigured, match=r"signed\.json.* cannot be used"):
+        last.begin(ORIGIN)
+    assert path.is_symlink()
 
 
 def test_the_memory_is_whole_and_ours(tmp_path: Path) -> None:
