@@ -66,9 +66,16 @@ def run(scale: Scale) -> Iterator[Result]:
             yield Result("proofs", f"longest proof of {len(files):,} receipts", longest, "hashes")
             (data.parent / "keys").write_text(_said(environment, "log", "keys"))
             _said(environment, "log", "export", str(log))
-        seconds, peak = _verified(log, data.parent / "keys")
+        peaks: list[float] = []
+
+        def verify() -> float:
+            seconds, peak = _verified(log, data.parent / "keys")
+            peaks.append(peak)
+            return seconds
+
+        seconds = alternate({"offline verification": verify}, scale.rounds)["offline verification"]
         yield Result("proofs", f"offline verification of {scale.events:,} events", seconds, "s")
-        yield Result("proofs", "peak resident memory of that", peak, "MiB")
+        yield Result("proofs", "peak resident memory of that", max(peaks), "MiB")
 
 
 class Asked:
@@ -139,7 +146,8 @@ def _verified(log: Path, keys: Path) -> tuple[float, float]:
         str(keys),
     ]
     begun = time.perf_counter()
-    child = os.posix_spawn(sys.executable, command, os.environ)
+    quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    child = os.posix_spawn(sys.executable, command, os.environ, file_actions=quiet)
     _, status, used = os.wait4(child, 0)
     if status:
         raise SystemExit("the log that was measured does not verify")
