@@ -3,7 +3,20 @@
 It never shows or logs a key, and repeats only what is safe to repeat.
 """
 
-from provenstore.api.client.client import Client
+from typing import TYPE_CHECKING, Any
+
 from provenstore.api.client.connection import Connection
 
+if TYPE_CHECKING:
+    from provenstore.api.client.client import Client
+
 __all__ = ["Client", "Connection"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the client when it is asked for: a command on a data directory needs the settings alone (PEP 562)."""
+    if name != "Client":
+        raise AttributeError(name)
+    from provenstore.api.client.client import Client
+
+    return Client
