@@ -2,7 +2,8 @@
 
 import base64
 import errno
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
@@ -347,6 +348,55 @@ def test_a_key_without_its_memory_signs_nothing(tmp_path: Path) -> None:
         position = services.ledger.log.position()
         until(lambda: services.proofs.newest().size >= position)
         assert last.read().head.size >= position
+
+
+def test_a_key_that_is_lost_is_not_replaced(tmp_path: Path) -> None:
+    """By one that nobody was given, whoever asks first; the right one signs on without a restart."""
+    with fresh(tmp_path) as services:
+        until(lambda: services.proofs.newest() is not None)
+        key, kept = tmp_path / "data" / "keys" / "log.key", tmp_path / "log.key"
+        known, before = services.log_keys.verifiers(), services.proofs.newest().size
+        key.rename(kept)
+        services.ledger.create_workspace(ROOT, CreateWorkspace(id="acme"))
+        for ask in (services.log_keys.verifiers, services.checks["log"]):
+            until(lambda ask=ask: "log.key is missing" in refusal(ask))
+        assert (key.exists(), services.proofs.newest().size) == (False, before)
+        kept.rename(key)
+        position = services.ledger.log.position()
+        until(lambda: services.proofs.newest().size >= position)
+        until(lambda: healthy(services))
+        assert event_types(services) == [LogKeysChanged]
+        assert services.log_keys.verifiers() == known
+
+
+def refusal(ask: Callable[[], object]) -> str:
+    """Return what is said against it, or nothing."""
+    try:
+        ask()
+    except Misconfigured as found:
+        return found.message
+    return ""
+
+
+def test_keys_are_whole_while_one_follows_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads them while the old one is retired gets keys that there are, and makes none."""
+    keys = LogKeys(tmp_path)
+    old = keys.verifiers()
+    keys.rotate(lambda _: None)
+    both, read = keys.verifiers(), os.open
+
+    def retired_meanwhile(path: Any, *args: Any, **more: Any) -> int:
+        if Path(path).name in {"log.key", "log-next.key"}:
+            monkeypatch.undo()
+            descriptor = read(path, *args, **more)
+            LogKeys(tmp_path).retire(lambda _: None)
+            return descriptor
+        return read(path, *args, **more)
+
+    monkeypatch.setattr("os.open", retired_meanwhile)
+    assert keys.verifiers() == both[1:]
+    assert keys.verifiers() == both[1:]
+    assert (keys.retired(), sorted(one.name for one in tmp_path.glob("*.key"))) == (old, ["log.key"])
 
 
 def test_a_disk_without_room_beside_the_key_shows_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
