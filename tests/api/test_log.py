@@ -16,13 +16,16 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
+from interposed import Interposed
 from naive_tree import NaiveTree
 from provenstore.adapters.log_keys import LogKeys
+from provenstore.adapters.publishing import Publisher
 from provenstore.adapters.running_postgres import SUPERUSER
 from provenstore.adapters.signing_key import Ed25519Verifier, draw_signing_key
 from provenstore.api import log
 from provenstore.api.checkpoints import Signing
 from provenstore.api.http.app import create_app
+from provenstore.api.publishing import publish_newest
 from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
 from provenstore.api.wiring import open_services
@@ -468,6 +471,25 @@ def test_each_checkpoint_is_published(tmp_path: Path) -> None:
         until(lambda: published_size(services) >= position)
     with pytest.raises(Misconfigured, match="PROVENSTORE_LOG_PREFIX"), fresh(tmp_path, log_prefix="/x"):
         pass
+
+
+def test_two_publishers_are_no_alarm(tmp_path: Path) -> None:
+    """One looks for the newest checkpoint, then the other publishes one that is newer still."""
+    with fresh(tmp_path) as services:
+        store = Interposed(services.ledger.store)
+        publisher = Publisher(store, "public/log", services.proofs)
+        until(lambda: services.proofs.newest() is not None)
+
+        def overtake() -> None:
+            services.ledger.create_workspace(ROOT, CreateWorkspace(id="acme"))
+            position = services.ledger.log.position()
+            until(lambda: services.proofs.newest().size >= position)
+            log.publish(services, ROOT, "public/log", anew=False)
+
+        store.interrupt("get", "before", overtake)
+        newest, _ = publish_newest(publisher, services.proofs)
+        assert not store.armed
+        assert newest.size == published_size(services)
 
 
 def published_size(services: Services) -> int:
