@@ -14,7 +14,7 @@ from provenstore.domain.checkpoint import Checkpoint, open_checkpoint, sign_chec
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, LogRewound, Refused
 from provenstore.domain.merkle import Subtree, leaf_hash
 from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.published_log import LogSource, verify_published
+from provenstore.domain.published_log import LogSource
 from provenstore.domain.tile import EntryBundle, Tile, bundles_between, parse_entries, tiles_between
 from provenstore.domain.tiled_tree import Edge
 from raw_log import entries
