@@ -93,7 +93,7 @@ def test_on_stdout(both: Provenstore, file_id: str) -> None:
 def test_a_key_longer_than_the_name_of_a_file(both: Provenstore, file_id: str, tmp_path: Path) -> None:
     """Is a key, and never looked for as a file."""
     both("receipt", file_id, "-o", tmp_path / "receipt")
-    keys = ("--key", key(both), "--key", NoteKey("a" * 220).public)
+    keys = ("--key", key(both), "--key", str(NoteKey("a" * 220).public))
     assert Provenstore({})("verify", tmp_path / "receipt", *keys, "--json").json["ok"]
 
 
