@@ -23,6 +23,7 @@ from provenstore.adapters.signing_key import (
 from provenstore.adapters.whole_file import sync_folder, write_whole
 from provenstore.domain.errors import InvalidInput, Misconfigured, Refused
 from provenstore.domain.note import require_key_name
+from provenstore.domain.signing import Signed
 
 KEY: Final = "log.key"
 NEXT_KEY: Final = "log-next.key"
@@ -137,6 +138,11 @@ def known_log_keys(folder: Path, *, given: SecretStr | None = None) -> LogKeys |
     if not (folder / LAST_SIGNED).exists() or not (given or (folder / KEY).exists()):
         return None
     return LogKeys(folder, given=given)
+
+
+def known_last_signed(folder: Path) -> Signed | None:
+    """Return what was last signed by a key in `folder`, which may be gone since; None where nothing says so."""
+    return LastSignedFile(folder / LAST_SIGNED).read() if (folder / LAST_SIGNED).exists() else None
 
 
 def _given(setting: SecretStr | None) -> tuple[SigningKey, ...]:
