@@ -42,6 +42,16 @@ def load_or_create(path: Path, draw: Callable[[], str]) -> str:
         raise Misconfigured(f"The key file {path.name} cannot be used: {exc.strerror}.") from exc
 
 
+def load(path: Path) -> str | None:
+    """Return the one line of text in the file at `path`, None if there is no such file; Misconfigured as above."""
+    try:
+        return _load(path)
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise Misconfigured(f"The key file {path.name} cannot be used: {exc.strerror}.") from exc
+
+
 def _load(path: Path) -> str:
     descriptor = os.open(path, _READ)
     try:

@@ -14,10 +14,16 @@ from pydantic import SecretStr
 
 from provenstore.adapters.key_file import load_or_create
 from provenstore.adapters.last_signed import LastSignedFile
-from provenstore.adapters.signing_key import SigningKey, draw_signing_key, load_or_create_signing_key
+from provenstore.adapters.signing_key import (
+    SigningKey,
+    draw_signing_key,
+    load_or_create_signing_key,
+    load_signing_key,
+)
 from provenstore.adapters.whole_file import sync_folder, write_whole
 from provenstore.domain.errors import InvalidInput, Misconfigured, Refused
 from provenstore.domain.note import require_key_name
+from provenstore.domain.signing import Signed
 
 KEY: Final = "log.key"
 NEXT_KEY: Final = "log-next.key"
@@ -64,9 +70,17 @@ class LogKeys:
         """Return the keys to sign with, the one that will stay last; Misconfigured where one cannot be used."""
         if self._given:
             return self._given
-        first = load_or_create_signing_key(self._folder / KEY, self.origin)
-        following = self._folder / NEXT_KEY
-        return (first, load_or_create_signing_key(following, self.origin)) if following.exists() else (first,)
+        # In this order, and nothing drawn that `rotate` did not: another process may be putting the second key in the
+        # place of the first, which is then both.
+        following = load_signing_key(self._folder / NEXT_KEY, self.origin)
+        first = load_signing_key(self._folder / KEY, self.origin) or self._first()
+        return (first,) if following is None or following.key_id == first.key_id else (first, following)
+
+    def _first(self) -> SigningKey:
+        """Draw the key with which a log begins; Misconfigured for one that was signed: its key is lost, not new."""
+        if size := self.last.read().head.size:
+            raise Misconfigured(f"{KEY} is missing, though {size:,} entries were signed here: restore it")
+        return load_or_create_signing_key(self._folder / KEY, self.origin)
 
     def verifiers(self) -> tuple[str, ...]:
         """Return the public halves, as C2SP signed-note writes them."""
@@ -124,6 +138,11 @@ def known_log_keys(folder: Path, *, given: SecretStr | None = None) -> LogKeys |
     if not (folder / LAST_SIGNED).exists() or not (given or (folder / KEY).exists()):
         return None
     return LogKeys(folder, given=given)
+
+
+def known_last_signed(folder: Path) -> Signed | None:
+    """Return what was last signed by a key in `folder`, which may be gone since; None where nothing says so."""
+    return LastSignedFile(folder / LAST_SIGNED).read() if (folder / LAST_SIGNED).exists() else None
 
 
 def _given(setting: SecretStr | None) -> tuple[SigningKey, ...]:

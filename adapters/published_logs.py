@@ -25,7 +25,7 @@ from provenstore.domain.merkle import HASH_BYTES
 from provenstore.domain.note import MAX_NOTE_BYTES
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import ObjectNotFound
-from provenstore.domain.tile import MAX_ENTRY_BYTES, EntryBundle, Tile
+from provenstore.domain.tile import FULL, MAX_ENTRY_BYTES, EntryBundle, Tile, first_entries
 
 CONNECT_TIMEOUT: Final = 10.0
 SILENCE: Final = 30.0
@@ -35,6 +35,9 @@ PATIENCE: Final = 300.0
 """Seconds for one answer, in which the largest there can be comes at half a megabit a second."""
 
 ATTEMPTS: Final = 3
+
+_LONGEST: Final = 2 + MAX_ENTRY_BYTES
+"""Bytes of an entry in a bundle."""
 
 _ONLY_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _NO_FILE: Final = frozenset({errno.ELOOP, errno.ENXIO})
@@ -57,13 +60,24 @@ class PublishedLog(ABC):
             raise NotFound("there is no checkpoint, and so no log")
         return found
 
+    # What is partial under the checkpoint that was read may have grown full since: then, and only once the full one is
+    # there, a publisher may take it away (tlog-tiles).
+
     def tile(self, tile: Tile) -> bytes | None:
-        """Return the bytes of a tile."""
-        return self._read(tile.path, tile.width * HASH_BYTES)
+        """Return the bytes of a tile, from the full one where a partial one is missing."""
+        found = self._read(tile.path, tile.width * HASH_BYTES)
+        if found is None and tile.width < FULL:
+            found = self._read(Tile(tile.level, tile.number).path, FULL * HASH_BYTES)
+            return None if found is None else found[: tile.width * HASH_BYTES]
+        return found
 
     def entries(self, bundle: EntryBundle) -> bytes | None:
-        """Return the bytes of a bundle; Forbidden where they may not be read."""
-        return self._read(bundle.path, bundle.width * (2 + MAX_ENTRY_BYTES))
+        """Return the bytes of a bundle, from the full one where a partial one is missing; Forbidden if hidden."""
+        found = self._read(bundle.path, bundle.width * _LONGEST)
+        if found is None and bundle.width < FULL:
+            found = self._read(EntryBundle(bundle.number).path, FULL * _LONGEST)
+            return None if found is None else first_entries(found, bundle.width)
+        return found
 
     @abstractmethod
     def _read(self, path: str, most: int) -> bytes | None:

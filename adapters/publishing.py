@@ -52,7 +52,7 @@ class Publisher:
     def publish(
         self, note: bytes, *, anew: bool = False, going: Callable[[], bool] = lambda: True
     ) -> Checkpoint | None:
-        """Publish up to a signed checkpoint, and return it; None where that was published already, or `going` ended.
+        """Publish up to a signed checkpoint, and return it; None where others were as fast, or `going` ended.
 
         `anew` writes everything, whatever is there. Refused where another log is published there, LogRewound where it
         is another past of this one, or a longer one.
@@ -60,6 +60,8 @@ class Publisher:
         wanted = parse_checkpoint(parse_note(note).text)
         # 1. What is there says where to go on; it is believed only where our own tree has that root.
         published = self._published(wanted)
+        if published is not None and published.size > wanted.size:
+            raise LogRewound(f"{published.size:,} entries are published, more than the {wanted.size:,} that are signed")
         before = 0 if anew or published is None else published.size
         if published is not None and published.size == wanted.size and not anew:
             return None
@@ -69,7 +71,11 @@ class Publisher:
             if not going():
                 return None
             self._put(key, content, _BYTES)
-        # 3. The checkpoint, which needs all of them. From here on readers see it.
+        # 3. The checkpoint, which needs all of them. From here on readers see it. Looked at once more before: another
+        #    publisher may have come further meanwhile, and what readers have seen is not taken back.
+        published = self._published(wanted)
+        if published is not None and published.size > wanted.size:
+            return None
         self._put(CHECKPOINT, note, _TEXT)
         # 4. Partial tiles of what has become full: readers take the full one instead. A crash leaves some behind.
         for path in _outgrown(before, wanted.size):
@@ -82,9 +88,7 @@ class Publisher:
             return None
         if found.origin != wanted.origin:
             raise Refused(f"the log {found.origin} is published there")
-        if found.size > wanted.size:
-            raise LogRewound(f"{found.size:,} entries are published, more than the {wanted.size:,} that are signed")
-        if self._source.root(found.size) != found.root:
+        if found.size <= wanted.size and self._source.root(found.size) != found.root:
             raise LogRewound(f"another tree of {found.size:,} is published there")
         return found
 

@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import SecretStr
 
-from provenstore.adapters.key_file import load_or_create
+from provenstore.adapters.key_file import load, load_or_create
 from provenstore.domain.errors import InvalidInput, Misconfigured
 from provenstore.domain.note import SignerKey, VerifierKey, key_id
 
@@ -78,7 +78,17 @@ def load_or_create_signing_key(path: Path, name: str) -> SigningKey:
     Misconfigured where `key_file.load_or_create` refuses, where the file holds no key, and where its key has another
     name: a log that changes its name is another log.
     """
-    key = SigningKey.parse(SecretStr(load_or_create(path, lambda: draw_signing_key(name).reveal())))
+    return _parse(path, name, load_or_create(path, lambda: draw_signing_key(name).reveal()))
+
+
+def load_signing_key(path: Path, name: str) -> SigningKey | None:
+    """As `load_or_create_signing_key`, but None if there is no such file."""
+    text = load(path)
+    return None if text is None else _parse(path, name, text)
+
+
+def _parse(path: Path, name: str, text: str) -> SigningKey:
+    key = SigningKey.parse(SecretStr(text))
     if key.name != name:
         raise Misconfigured(f"The signing key in {path.name} is named {key.name}, the log {name}.")
     return key

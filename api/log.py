@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from provenstore.adapters.publishing import Publisher
 from provenstore.api.checkpoints import announce, sign
+from provenstore.api.publishing import publish_newest
 from provenstore.api.services import Services
 from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json
@@ -129,9 +130,9 @@ def publish(services: Services, caller: Caller, prefix: str | None, *, anew: boo
     under = services.settings.log_prefix if prefix is None else prefix
     if under is None:
         raise Misconfigured("name a prefix of the object store, or set PROVENSTORE_LOG_PREFIX")
-    newest = checkpoint(services)
-    published = Publisher(services.ledger.store, under, services.proofs).publish(newest.note, anew=anew)
-    return {"prefix": under, "size": newest.size, "written": published is not None}
+    publisher = Publisher(services.ledger.store, under, services.proofs)
+    newest, written = publish_newest(publisher, services.proofs, anew=anew)
+    return {"prefix": under, "size": newest.size, "written": written}
 
 
 def rotate(services: Services, caller: Caller, *, retire: bool) -> tuple[str, ...]:

@@ -395,7 +395,11 @@ def keys_of(texts: Sequence[str]) -> Keys:
 
 def keys_in(given: str) -> list[str]:
     """Return the keys that an option gives: one in text form, or those in a file, one a line."""
-    if "+" in given and not Path(given).exists():
+    try:
+        named = Path(given).exists()
+    except OSError:  # longer than a file's name can be, which a key may be
+        named = False
+    if "+" in given and not named:
         return [given]
     lines = read_file(Path(given), MAX_KEYS).decode().splitlines()
     return [line.strip() for line in lines if line.strip()]

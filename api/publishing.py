@@ -3,6 +3,7 @@
 Whatever stands in the way is said once and tried again; it keeps nothing from being recorded or signed.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import psycopg
@@ -10,7 +11,15 @@ import structlog
 
 from provenstore.adapters.publishing import Publisher
 from provenstore.api.services import Services
-from provenstore.domain.errors import DatabaseUnavailable, InvalidInput, Misconfigured, ProvenstoreError
+from provenstore.domain.errors import (
+    DatabaseUnavailable,
+    InvalidInput,
+    LogRewound,
+    Misconfigured,
+    NotFound,
+    ProvenstoreError,
+)
+from provenstore.projections.proofs import Proofs, SignedCheckpoint
 from provenstore.projections.queries import queries
 from provenstore.projections.worker import Worker, win
 
@@ -21,6 +30,26 @@ PAUSE: Final = 30.0
 """Seconds after something stood in the way."""
 
 _log = structlog.get_logger(__name__)
+
+
+def publish_newest(
+    publisher: Publisher, proofs: Proofs, *, anew: bool = False, going: Callable[[], bool] = lambda: True
+) -> tuple[SignedCheckpoint, bool]:
+    """Publish up to the newest checkpoint; return it, and whether it was written. As `Publisher.publish`.
+
+    NotFound where nothing has been signed yet.
+    """
+    newest = proofs.newest()
+    if newest is None:
+        raise NotFound("no checkpoint has been signed yet")
+    while True:
+        try:
+            return newest, publisher.publish(newest.note, anew=anew, going=going) is not None
+        except LogRewound:
+            # Another publisher may have come further since we looked: what is longer than the log by now was rewound.
+            before, newest = newest, proofs.newest() or newest
+            if newest.size <= before.size:
+                raise
 
 
 class Publishing(Worker):
@@ -53,7 +82,7 @@ class Publishing(Worker):
         try:
             newest = self._proofs.newest()
             if newest is not None and newest.size != self._published:
-                self._publisher.publish(newest.note, going=lambda: not self.stopping.is_set())
+                newest, _ = publish_newest(self._publisher, self._proofs, going=lambda: not self.stopping.is_set())
                 self._published = newest.size
         except DatabaseUnavailable:
             raise

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.log_keys import LAST_SIGNED, LogKeys, known_log_keys
+from provenstore.adapters.log_keys import LAST_SIGNED, LogKeys, known_last_signed, known_log_keys
 from provenstore.adapters.signing_key import Ed25519Verifier
 from provenstore.api.believed_keys import Keys
 from provenstore.api.settings import Settings
@@ -100,12 +100,12 @@ def verify_database(settings: Settings, asked: Asked, on_progress: Progress) -> 
     unchecked = {OBJECTS: "not asked for: --objects"}
     if not asked.values:
         unchecked[7] = "not wanted"
-    if own is None:
+    if known_last_signed(DataDirectory(settings.data_dir).keys) is None:
         unchecked[EXTENDS] = f"there is no {LAST_SIGNED} here"
     with open_log(settings) as database:
         log, proofs = PostgresEventLog(database), Proofs(database)
         # Read before the log's end is: what is signed meanwhile is for the next time.
-        extends = _last_signed(own)
+        extends = _last_signed(settings)
         largest, grown = proofs.largest_head(), proofs.state().size
         # A tree that was set back keeps none of its tiles from being looked at: what was signed needs them.
         size = max(grown, largest)
@@ -162,11 +162,10 @@ def _tiles_of(proofs: Proofs) -> Callable[[Tile], bytes | None]:
     return fetch
 
 
-def _last_signed(own: LogKeys | None) -> list[Head]:
-    if own is None:
-        return []
-    head = own.last.read().head
-    return [Head(head.size, head.root, "what the key last signed", EXTENDS)]
+def _last_signed(settings: Settings) -> list[Head]:
+    """Return what was last signed here: that the key is gone makes it no less true."""
+    signed = known_last_signed(DataDirectory(settings.data_dir).keys)
+    return [] if signed is None else [Head(signed.head.size, signed.head.root, "what the key last signed", EXTENDS)]
 
 
 # -- objects -------------------------------------------------------------------------------------------------

@@ -183,3 +183,11 @@ def parse_entries(bundle: bytes, width: int) -> list[bytes]:
     if at != len(bundle):
         raise InvalidInput("bundle", f"goes on for {len(bundle) - at:,} bytes behind its {width} entries")
     return entries
+
+
+def first_entries(bundle: bytes, width: int) -> bytes:
+    """Return the bundle of the first `width` entries of a wider one; one that has not so many is returned whole."""
+    at = 0
+    for _ in range(width):
+        at += 2 + int.from_bytes(bundle[at : at + 2], "big")
+    return bundle[:at]

@@ -113,12 +113,19 @@ def _keys(given: Sequence[str]) -> Iterator[str]:
     """Yield keys in text form; what names a file is read from it, a key a line."""
     for one in given:
         path = Path(one)
-        if "+" in one and not path.exists():
+        if "+" in one and not _is_there(path):
             yield one
             continue
         with path.open("rb") as file:
             lines = file.read(MAX_KEYS_BYTES).decode(errors="replace").splitlines()
         yield from (line.strip() for line in lines if line.strip())
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # longer than a file's name can be, which a key may be
+        return False
 
 
 def _check(session: Session, settings: "Settings", what: str | None, asked: "Asked", *, objects: bool) -> "Checked":

@@ -2,7 +2,8 @@
 
 import base64
 import errno
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
@@ -15,13 +16,16 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
+from interposed import Interposed
 from naive_tree import NaiveTree
 from provenstore.adapters.log_keys import LogKeys
+from provenstore.adapters.publishing import Publisher
 from provenstore.adapters.running_postgres import SUPERUSER
 from provenstore.adapters.signing_key import Ed25519Verifier, draw_signing_key
 from provenstore.api import log
 from provenstore.api.checkpoints import Signing
 from provenstore.api.http.app import create_app
+from provenstore.api.publishing import publish_newest
 from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
 from provenstore.api.wiring import open_services
@@ -349,6 +353,55 @@ def test_a_key_without_its_memory_signs_nothing(tmp_path: Path) -> None:
         assert last.read().head.size >= position
 
 
+def test_a_key_that_is_lost_is_not_replaced(tmp_path: Path) -> None:
+    """By one that nobody was given, whoever asks first; the right one signs on without a restart."""
+    with fresh(tmp_path) as services:
+        until(lambda: services.proofs.newest() is not None)
+        key, kept = tmp_path / "data" / "keys" / "log.key", tmp_path / "log.key"
+        known, before = services.log_keys.verifiers(), services.proofs.newest().size
+        key.rename(kept)
+        services.ledger.create_workspace(ROOT, CreateWorkspace(id="acme"))
+        assert "log.key is missing" in refusal(services.log_keys.verifiers)
+        until(lambda: "log.key is missing" in refusal(services.checks["log"]))
+        assert (key.exists(), services.proofs.newest().size) == (False, before)
+        kept.rename(key)
+        position = services.ledger.log.position()
+        until(lambda: services.proofs.newest().size >= position)
+        until(lambda: healthy(services))
+        assert event_types(services) == [LogKeysChanged]
+        assert services.log_keys.verifiers() == known
+
+
+def refusal(ask: Callable[[], object]) -> str:
+    """Return what is said against it, or nothing."""
+    try:
+        ask()
+    except Misconfigured as found:
+        return found.message
+    return ""
+
+
+def test_keys_are_whole_while_one_follows_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads them while the old one is retired gets keys that there are, and makes none."""
+    keys = LogKeys(tmp_path)
+    old = keys.verifiers()
+    keys.rotate(lambda _: None)
+    both, read = keys.verifiers(), os.open
+
+    def retired_meanwhile(path: Any, *args: Any, **more: Any) -> int:
+        if Path(path).name in {"log.key", "log-next.key"}:
+            monkeypatch.undo()
+            descriptor = read(path, *args, **more)
+            LogKeys(tmp_path).retire(lambda _: None)
+            return descriptor
+        return read(path, *args, **more)
+
+    monkeypatch.setattr("os.open", retired_meanwhile)
+    assert keys.verifiers() == both[1:]
+    assert keys.verifiers() == both[1:]
+    assert (keys.retired(), sorted(one.name for one in tmp_path.glob("*.key"))) == (old, ["log.key"])
+
+
 def test_a_disk_without_room_beside_the_key_shows_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is signed that could not be remembered; once there is room, it is, without a restart."""
     with fresh(tmp_path) as services:
@@ -418,6 +471,25 @@ def test_each_checkpoint_is_published(tmp_path: Path) -> None:
         until(lambda: published_size(services) >= position)
     with pytest.raises(Misconfigured, match="PROVENSTORE_LOG_PREFIX"), fresh(tmp_path, log_prefix="/x"):
         pass
+
+
+def test_two_publishers_are_no_alarm(tmp_path: Path) -> None:
+    """One looks for the newest checkpoint, then the other publishes one that is newer still."""
+    with fresh(tmp_path) as services:
+        store = Interposed(services.ledger.store)
+        publisher = Publisher(store, "public/log", services.proofs)
+        until(lambda: services.proofs.newest() is not None)
+
+        def overtake() -> None:
+            services.ledger.create_workspace(ROOT, CreateWorkspace(id="acme"))
+            position = services.ledger.log.position()
+            until(lambda: services.proofs.newest().size >= position)
+            log.publish(services, ROOT, "public/log", anew=False)
+
+        store.interrupt("get", "before", overtake)
+        newest, _ = publish_newest(publisher, services.proofs)
+        assert not store.armed
+        assert newest.size == published_size(services)
 
 
 def published_size(services: Services) -> int:

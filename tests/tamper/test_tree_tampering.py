@@ -152,15 +152,23 @@ def test_the_tail_was_cut(ledger: KeptLedger) -> None:
     assert "its end is gone" in found[TILES].problem
 
 
-def test_rewound_to_an_older_backup(ledger: KeptLedger) -> None:
-    """Everything in the database agrees; the key has signed more than there is."""
+@pytest.mark.parametrize("lost", [False, True])
+def test_rewound_to_an_older_backup(ledger: KeptLedger, lost: bool) -> None:
+    """Everything in the database agrees; the key has signed more than there is, be it lost since or not."""
     size = ledger.heads[1]
     ledger.tamper(
         f"delete from provenstore.event where position > {size}",
         f"delete from provenstore.checkpoint where size > {size}",
     )
     ledger.retile()
-    found = ledger.findings()
+    key, away = (ledger.remembered.with_name(name) for name in ("log.key", "log.away"))
+    if lost:
+        key.rename(away)
+    try:
+        found = ledger.findings()
+    finally:
+        if lost:
+            away.rename(key)
     assert found[EXTENDS].position == size + 1
     assert not found.keys() & {LEAVES, TILES, ROOTS, SIGNATURES}
 

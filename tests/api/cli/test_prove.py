@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from note_keys import NoteKey
 from offline import verify as verify_offline
 from provenstore.domain.tlog_proof import FORMAT
 from tests.api.cli.conftest import Provenstore, Served
@@ -87,6 +88,13 @@ def test_on_stdout(both: Provenstore, file_id: str) -> None:
     first = both("history", file_id, "--json").json["events"][0]["event"]["id"]
     assert json.loads(both("receipt", file_id, "--event", first).json["event"])["id"] == first
     both("receipt", file_id, "--event", "first", code=2)
+
+
+def test_a_key_longer_than_the_name_of_a_file(both: Provenstore, file_id: str, tmp_path: Path) -> None:
+    """Is a key, and never looked for as a file."""
+    both("receipt", file_id, "-o", tmp_path / "receipt")
+    keys = ("--key", key(both), "--key", str(NoteKey("a" * 220).public))
+    assert Provenstore({})("verify", tmp_path / "receipt", *keys, "--json").json["ok"]
 
 
 def test_altered_documents(both: Provenstore, file_id: str, tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ import pytest
 from interposed import Crash, Interposed, raising
 from naive_tree import NaiveTree
 from note_keys import LOG, ORIGIN, NoteKey
+from provenstore.adapters.published_logs import LogInStore
 from provenstore.adapters.publishing import Publisher, check_prefix
 from provenstore.domain.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, LogRewound, Refused
 from provenstore.domain.merkle import Subtree, leaf_hash
 from provenstore.domain.object_store import ObjectStore
+from provenstore.domain.published_log import LogSource
 from provenstore.domain.tile import EntryBundle, Tile, bundles_between, parse_entries, tiles_between
 from provenstore.domain.tiled_tree import Edge
 from raw_log import entries
@@ -136,6 +138,29 @@ def test_what_is_there_is_not_replaced(store: ObjectStore) -> None:
         store.put(f"{PREFIX}/checkpoint", (damaged,), media_type="text/plain", max_size=len(damaged), if_absent=False)
         with pytest.raises(IntegrityViolated, match="is none"):
             Publisher(store, PREFIX, ONE).publish(ONE.note(310))
+
+
+def test_whoever_reads_meanwhile_finds_all_of_it(store: ObjectStore) -> None:
+    """Under the checkpoint that they have read, though partial tiles have become full and are gone since."""
+    Publisher(store, PREFIX, ONE).publish(ONE.note(200))
+    log: LogSource = LogInStore(store, PREFIX)
+    Publisher(store, PREFIX, ONE).publish(ONE.note(300))
+    assert not [path for path in keys(store) if path.startswith(("tile/0/000.p/", "tile/entries/000.p/"))]
+    for width in (1, 200, 255, 256):
+        assert log.tile(Tile(0, 0, width)) == ONE.tile(Tile(0, 0, width))
+        assert parse_entries(log.entries(EntryBundle(0, width)) or b"", width) == ONE.all[:width]
+    assert (log.tile(Tile(0, 1, 45)), log.entries(EntryBundle(1, 45))) == (None, None)
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_slow_publisher_takes_nothing_back(store: ObjectStore, nth: int) -> None:
+    """Another one comes further before any of its writes; readers never see the log become shorter."""
+    Publisher(store, PREFIX, ONE).publish(ONE.note(10))
+    slow = Interposed(store)
+    slow.interrupt("put", "before", lambda: Publisher(store, PREFIX, ONE).publish(ONE.note(30)), nth=nth)
+    Publisher(slow, PREFIX, ONE).publish(ONE.note(20))
+    assert not slow.armed
+    assert checked(store) == 30
 
 
 @pytest.mark.parametrize("prefix", ["", "/a", "a/", "a//b", "..", "a\n"])
