@@ -8,8 +8,8 @@ import pytest
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("page", ["events", "categories"])
+@pytest.mark.parametrize("page", ["events", "categories", "http"])
 def test_the_page_is_up_to_date(page: str) -> None:
-    """Run docs/<page>_reference.py after changing an event type or a category."""
+    """Run docs/<page>_reference.py after changing an event type, a category, a role, a code or a limit."""
     render = runpy.run_path(str(DOCS / f"{page}_reference.py"))["render"]
     assert render() == (DOCS / "reference" / f"{page}.md").read_text()
