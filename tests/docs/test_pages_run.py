@@ -83,7 +83,7 @@ def test_every_block_runs(page: str, said: list[str], tmp_path: Path, port: int,
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder,
-        env=environment,
+        env={**environment, "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=120,
