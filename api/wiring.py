@@ -155,8 +155,17 @@ def _database(settings: Settings, directory: DataDirectory, *, make: bool) -> It
     ):
         with database.connection() as connection:
             check_server(connection)
+            _require_role(connection, WRITER, "PROVENSTORE_DATABASE_URL")
             migrations.check(connection)
         yield database, runner
+
+
+def _require_role(connection: psycopg.Connection[Any], role: str, setting: str) -> None:
+    """Raise Misconfigured where a connection has not the rights of a role, as when two settings were swapped."""
+    # Before the migrations nobody has them, which is said elsewhere.
+    found = connection.execute("SELECT pg_has_role(oid, 'USAGE') FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
+    if found == (False,):
+        raise Misconfigured(f"{setting} does not connect as the role {role}, nor as one that has its rights")
 
 
 def migrate(settings: Settings) -> int:
@@ -195,6 +204,7 @@ def _assemble(
     store, answers = _objects(settings, directory, signer, providers)
     with _connect(runner)() as connection:
         connection.autocommit = True
+        _require_role(connection, RUNNER, "PROVENSTORE_DATABASE_RUNNER_URL")
         prepare(connection, PROJECTIONS)
     pool: ConnectionPool[Any] = ConnectionPool(
         runner, min_size=1, max_size=8, timeout=10, open=False, kwargs={"autocommit": True}
