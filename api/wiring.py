@@ -30,7 +30,7 @@ from provenstore.adapters.log_keys import LogKeys
 from provenstore.adapters.notifier import Notifier
 from provenstore.adapters.observed_store import ObservedStore
 from provenstore.adapters.running_postgres import OWNER
-from provenstore.api.checkpoints import LogWork, Signing
+from provenstore.api.checkpoints import PATIENCE, LogWork, Signing
 from provenstore.api.permissions import permits
 from provenstore.api.publishing import Publishing
 from provenstore.api.services import Services
@@ -253,7 +253,8 @@ def _log_work(services: Services) -> LogWork:
     signing = Signing(
         services.connect, services.log_keys, services.log_keeping, every=services.settings.checkpoint_interval
     )
-    return LogWork(Integrator(services.connect), signing, services.proofs, services.log_keys)
+    patience = PATIENCE + 3 * services.settings.checkpoint_interval
+    return LogWork(Integrator(services.connect), signing, services.proofs, services.log_keys, patience=patience)
 
 
 def _connect(conninfo: str) -> Callable[[], psycopg.Connection[Any]]:
