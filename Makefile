@@ -56,7 +56,7 @@ test-spaces: $(STAMP)
 
 # Proofs, judged by tools that were not written here, in an environment of their own; a missing one fails.
 test-proofs: $(STAMP) $(JUDGES)/.installed
-	PROVENSTORE_PROOF_JUDGES=$(CURDIR)/$(JUDGES) $(BIN)/python -m pytest --quiet $(TEST_ARGS) tests/proofs
+	PROOF_JUDGES=$(CURDIR)/$(JUDGES) $(BIN)/python -m pytest --quiet $(TEST_ARGS) tests/proofs
 
 $(JUDGES)/.installed: requirements-proofs.txt tests/proofs/judges/install.sh tests/proofs/judges/judge.go
 	$(PYTHON) -m venv $(JUDGES)

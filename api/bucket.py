@@ -6,9 +6,11 @@ log until another bucket, another way of trying or a change of versioning makes 
 
 import re
 import ssl
+import threading
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -42,6 +44,33 @@ def open_bucket(settings: Settings, providers: Providers, caller: Caller) -> Spa
         known = _try(client, bucket)
         providers.record(caller, PROVIDER, known)
     return Spaces(client, bucket.name, known.capabilities, name=PROVIDER)
+
+
+class BucketWhenAsked:
+    """The bucket, opened by whoever first needs it, so that what needs none works while the store is away. Thread safe.
+
+    All of `ObjectStore`; what `open_bucket` raises comes from the first call, and from the next until it opens.
+    """
+
+    name = PROVIDER
+
+    def __init__(self, settings: Settings, providers: Providers, caller: Caller) -> None:
+        """Open as `open_bucket` does; Misconfigured at once for settings that cannot be right."""
+        bucket_of(settings)
+        self._open = partial(open_bucket, settings, providers, caller)
+        self._turn = threading.Lock()
+        self._opened: Spaces | None = None
+
+    def opened(self) -> Spaces:
+        """Return the bucket, opened now if it is not yet."""
+        with self._turn:
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the opened store has of this name."""
+        return getattr(self.opened(), name)
 
 
 def probe_bucket(settings: Settings, providers: Providers, caller: Caller) -> tuple[Probed, bool]:

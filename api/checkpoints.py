@@ -26,6 +26,9 @@ from provenstore.projections.worker import Connect, Worker, win
 TAKEOVER: Final = 0.5
 """Seconds between two attempts of a process that does not sign to become the one that does."""
 
+PATIENCE: Final = 60.0
+"""Seconds that events may lie under no checkpoint, beyond three intervals, before the server says so."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -93,10 +96,14 @@ class Signing(Worker):
 class LogWork:
     """What keeps the log checkable, for as long as the process serves: the tree, and checkpoints of it."""
 
-    def __init__(self, integrator: Integrator, signing: Signing, proofs: Proofs, keys: LogKeys) -> None:
-        """Own both workers."""
+    def __init__(
+        self, integrator: Integrator, signing: Signing, proofs: Proofs, keys: LogKeys, *, patience: float = PATIENCE
+    ) -> None:
+        """Own both workers; events may lie under no checkpoint for so many seconds."""
         self.integrator, self.signing = integrator, signing
         self._proofs, self._keys = proofs, keys
+        self._patience = patience
+        self._behind: tuple[int, float] | None = None
 
     def start(self) -> None:
         """Start both."""
@@ -118,3 +125,17 @@ class LogWork:
             raise LogRewound(alarm)
         if self.signing.fault is not None:
             raise self.signing.fault
+        self._require_progress()
+
+    def _require_progress(self) -> None:
+        """Raise Unavailable where nothing is signed, whoever should: one that was stopped still holds the lead."""
+        newest = self._proofs.newest()
+        size = 0 if newest is None else newest.size
+        if self._proofs.position() <= size:
+            self._behind = None
+        elif self._behind is None or self._behind[0] != size:
+            self._behind = (size, time.monotonic())
+        elif (seconds := time.monotonic() - self._behind[1]) > self._patience:
+            raise Unavailable(
+                f"events have waited {seconds:.0f} seconds for a checkpoint; is a process that signs hung?"
+            )

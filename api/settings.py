@@ -8,9 +8,20 @@ import os
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from provenstore.domain.errors import Misconfigured
@@ -33,6 +44,15 @@ class Price(BaseModel):
 
 LIST_PRICES: Mapping[str, Price] = {"spaces": Price(stored=Decimal("0.02"), served=Decimal("0.01"))}
 """DigitalOcean Spaces beyond what its subscription includes; see docs/how-to/usage.md."""
+
+
+MAX_WORKERS: Final = 64
+"""Processes on one data directory: each takes a hundred megabytes and up to 24 connections."""
+
+OF_THE_CLIENT: Final = frozenset({"PROVENSTORE_URL", "PROVENSTORE_KEY", "PROVENSTORE_PROFILE", "PROVENSTORE_TIMEOUT"})
+"""What `api.client.connection` reads."""
+
+_BASE_URL: Final = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[^?#\s]*)?")
 
 
 class Settings(BaseSettings):
@@ -61,9 +81,9 @@ class Settings(BaseSettings):
     spaces_ca_file: Path | None = None  # PEM file of the authorities that the endpoint's certificate may be from
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65_535)
-    workers: PositiveInt = 1
+    workers: int = Field(default=1, ge=1, le=MAX_WORKERS)
     public_url: str | None = None  # how clients reach us; the request's host without it
-    threads: PositiveInt = 64  # commands run in this many threads; fewer would cap the batch
+    threads: int = Field(default=64, ge=1, le=1_024)  # commands run in this many threads; fewer would cap the batch
     stall_timeout: PositiveFloat = 30.0  # seconds without a byte after which an upload is given up
     rebuild_rate: PositiveInt | None = None  # events a second that rebuilds take at most; without it all they can
     log_origin: str | None = None  # scheme-less URL prefix by which the log and its keys go; taken at the first start
@@ -75,6 +95,13 @@ class Settings(BaseSettings):
     operations_days: int = Field(default=30, ge=1, le=3_650)  # for which calls to the object store are kept
     prices: Mapping[str, Price] = LIST_PRICES  # by the provider's name; one that is not here costs nothing
 
+    @field_validator("public_url")
+    @classmethod
+    def _is_base_url(cls, value: str | None) -> str | None:
+        if value is not None and not _BASE_URL.fullmatch(value):
+            raise ValueError("is not http:// or https:// with a host, and without a password or a query")
+        return value
+
     @property
     def names_a_bucket(self) -> bool:
         """Say whether any of the bucket's settings is there; one without the others is a mistake to report."""
@@ -83,15 +110,39 @@ class Settings(BaseSettings):
 
 def load_settings(**overrides: object) -> Settings:
     """Return the settings of this process; Misconfigured names the setting that is wrong, never its value."""
+    _refuse_unknown()
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # checked by pydantic
+        found = Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # checked by pydantic
     except SettingsError as exc:
         # One that is no JSON; its words name the field, and no value.
         named = re.search(r'field "(\w+)"', str(exc))
         raise Misconfigured(f"this setting is not valid JSON: {_variable(named[1]) if named else exc}") from None
     except ValidationError as exc:
-        names = ", ".join(_variable("_".join(map(str, error["loc"]))) for error in exc.errors())
-        raise Misconfigured(f"these settings are not valid: {names}") from None
+        wrong = "; ".join(_wrong(error["loc"], error["msg"]) for error in exc.errors())
+        raise Misconfigured(f"these settings are not valid: {wrong}") from None
+    # Otherwise the embedded database would be used, or made, where another one was meant.
+    for name in ("database_owner_url", "database_runner_url"):
+        if getattr(found, name) is not None and found.database_url is None:
+            raise Misconfigured(f"{_variable(name)} is set, and PROVENSTORE_DATABASE_URL is not: set both")
+    return found
+
+
+def _refuse_unknown() -> None:
+    """Refuse a variable that is no setting: a misspelt one would be as if it were not there."""
+    own = {_variable(str(field.validation_alias or name)) for name, field in Settings.model_fields.items()}
+    known = own | OF_THE_CLIENT
+    for name, value in sorted(os.environ.items()):
+        if name.startswith("PROVENSTORE_") and value and name not in known:
+            near = get_close_matches(name, sorted(known), n=1)
+            raise Misconfigured(f"{name} is no setting{f'; did you mean {near[0]}?' if near else ''}")
+
+
+def _wrong(location: tuple[int | str, ...], words: str) -> str:
+    """Name a setting and what is wrong with it; pydantic's words hold no value of these types."""
+    first, *within = map(str, location)
+    where = f" at {'.'.join(within)}" if within else ""
+    words = words.removeprefix("Value error, ")
+    return f"{_variable(first)}{where}: {words[:1].lower()}{words[1:]}"
 
 
 def _variable(location: str) -> str:

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from psycopg_pool import ConnectionPool
@@ -30,7 +30,7 @@ from provenstore.adapters.log_keys import LogKeys
 from provenstore.adapters.notifier import Notifier
 from provenstore.adapters.observed_store import ObservedStore
 from provenstore.adapters.running_postgres import OWNER
-from provenstore.api.checkpoints import LogWork, Signing
+from provenstore.api.checkpoints import PATIENCE, LogWork, Signing
 from provenstore.api.permissions import permits
 from provenstore.api.publishing import Publishing
 from provenstore.api.services import Services
@@ -81,13 +81,14 @@ Endpoints = tuple[str, str]
 
 @contextmanager
 def open_services(
-    settings: Settings, *, sweep: bool = True, make: bool = True, clock: Clock | None = None
+    settings: Settings, *, sweep: bool = True, make: bool = True, store: bool = True, clock: Clock | None = None
 ) -> Iterator[Services]:
     """Open everything, and close it in order at the end.
 
     Misconfigured where a start would not be safe, with the sentence that says what to do; Unavailable where it may
     work later. `sweep` also runs the background work that the read models call due. Without `make` an embedded
-    database has to be there already. `clock` is for tests; by default it is the machine's.
+    database has to be there already; without `store` a bucket is opened by whatever first needs it. `clock` is for
+    tests; by default it is the machine's.
     """
     with ExitStack() as stack:
         directory = DataDirectory(settings.data_dir)
@@ -95,7 +96,9 @@ def open_services(
         notifier = stack.enter_context(Notifier(runner))
         log = PostgresEventLog(database, announce=notifier.announce)
         stack.callback(log.close)
-        services = _assemble(settings, directory, log, runner=runner, clock=clock or SystemClock(), stack=stack)
+        services = _assemble(
+            settings, directory, log, runner=runner, clock=clock or SystemClock(), store=store, stack=stack
+        )
         # Counts of merged refusals are recorded once nobody adds to them.
         stack.callback(_flush, services.ledger)
         wakes = [services.runner.hint]
@@ -155,8 +158,17 @@ def _database(settings: Settings, directory: DataDirectory, *, make: bool) -> It
     ):
         with database.connection() as connection:
             check_server(connection)
+            _require_role(connection, WRITER, "PROVENSTORE_DATABASE_URL")
             migrations.check(connection)
         yield database, runner
+
+
+def _require_role(connection: psycopg.Connection[Any], role: str, setting: str) -> None:
+    """Raise Misconfigured where a connection has not the rights of a role, as when two settings were swapped."""
+    # Before the migrations nobody has them, which is said elsewhere.
+    found = connection.execute("SELECT pg_has_role(oid, 'USAGE') FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
+    if found == (False,):
+        raise Misconfigured(f"{setting} does not connect as the role {role}, nor as one that has its rights")
 
 
 def migrate(settings: Settings) -> int:
@@ -186,15 +198,23 @@ def _endpoints(settings: Settings, directory: DataDirectory) -> Iterator[Endpoin
 
 
 def _assemble(
-    settings: Settings, directory: DataDirectory, log: EventLog, *, runner: str, clock: Clock, stack: ExitStack
+    settings: Settings,
+    directory: DataDirectory,
+    log: EventLog,
+    *,
+    runner: str,
+    clock: Clock,
+    store: bool,
+    stack: ExitStack,
 ) -> Services:
     """Put the parts together around the log; pools are opened on `stack`."""
     signer = LocalUrlSigner(load_or_create_key(directory.keys / URL_KEY))
     entropy = SystemEntropy()
     providers = Providers(Recorder(log, clock, entropy, permits))
-    store, answers = _objects(settings, directory, signer, providers)
+    objects, answers = _objects(settings, directory, signer, providers, at_once=store)
     with _connect(runner)() as connection:
         connection.autocommit = True
+        _require_role(connection, RUNNER, "PROVENSTORE_DATABASE_RUNNER_URL")
         prepare(connection, PROJECTIONS)
     pool: ConnectionPool[Any] = ConnectionPool(
         runner, min_size=1, max_size=8, timeout=10, open=False, kwargs={"autocommit": True}
@@ -205,7 +225,7 @@ def _assemble(
     calls = CallWriter(_connect(runner), clock)
     calls.start()
     stack.callback(calls.stop)
-    ledger = Ledger(log, ObservedStore(store, calls.take, clock), clock=clock, entropy=entropy, permits=permits)
+    ledger = Ledger(log, ObservedStore(objects, calls.take, clock), clock=clock, entropy=entropy, permits=permits)
     return Services(
         ledger=ledger,
         files=Files(pool),
@@ -233,7 +253,8 @@ def _log_work(services: Services) -> LogWork:
     signing = Signing(
         services.connect, services.log_keys, services.log_keeping, every=services.settings.checkpoint_interval
     )
-    return LogWork(Integrator(services.connect), signing, services.proofs, services.log_keys)
+    patience = PATIENCE + 3 * services.settings.checkpoint_interval
+    return LogWork(Integrator(services.connect), signing, services.proofs, services.log_keys, patience=patience)
 
 
 def _connect(conninfo: str) -> Callable[[], psycopg.Connection[Any]]:
@@ -253,15 +274,16 @@ def _flush(ledger: Ledger) -> None:
 
 
 def _objects(
-    settings: Settings, directory: DataDirectory, signer: LocalUrlSigner, providers: Providers
+    settings: Settings, directory: DataDirectory, signer: LocalUrlSigner, providers: Providers, *, at_once: bool
 ) -> tuple[ObjectStore, Callable[[], None]]:
-    """Open the bucket if one is set, otherwise the folder; return also how to ask whether it answers."""
+    """Open the bucket if one is set, at once or when asked, or the folder; return also how to ask if it answers."""
     if not settings.names_a_bucket:
         return LocalFolder(directory.objects, urls=signer), _writable(directory.objects)
     # Loading boto3 costs half a second, which a start without a bucket need not wait for.
-    from provenstore.api.bucket import open_bucket
+    from provenstore.api.bucket import BucketWhenAsked
 
-    bucket = open_bucket(settings, providers, SYSTEM)
+    when_asked = BucketWhenAsked(settings, providers, SYSTEM)
+    bucket: ObjectStore = when_asked.opened() if at_once else cast(ObjectStore, when_asked)
 
     def answers() -> None:
         bucket.list("", limit=1)

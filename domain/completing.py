@@ -73,7 +73,7 @@ class Completing:
             return self._again(file, parts, sha256)
         if file.completion is not None and file.completion.etag is not None:
             self._require_same(file.completion, parts)
-            return self._settled(caller, file_id)
+            return self._settled(caller, file_id, sha256)
         try:
             require_open(file)
         except WrongState as refusal:
@@ -90,13 +90,14 @@ class Completing:
         except (ContentMismatch, ContentTooLarge) as refusal:
             self.record_failure(caller, file_id, "arriving", refusal)
             raise
-        return self._settled(caller, file_id)
+        return self._settled(caller, file_id, sha256)
 
-    def _settled(self, caller: Caller, file_id: UUID) -> File:
+    def _settled(self, caller: Caller, file_id: UUID, sha256: str | None) -> File:
         file = self.finish(caller, file_id)
         if file.stored is None:
+            check = "etag" if sha256 is None else "sha256"
             raise ContentMismatch(
-                "what was announced could not be put in its place; send the bytes again", check="etag"
+                "what arrived is not what was announced, and was removed; send the bytes again", check=check
             )
         return file
 

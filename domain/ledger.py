@@ -103,12 +103,23 @@ class Ledger:
         self.authenticate_link = self.linking.authenticate
 
     def soft_delete(
-        self, caller: Caller, file_id: UUID, reason: str | None = None, key: IdempotencyKey | None = None
+        self,
+        caller: Caller,
+        file_id: UUID,
+        reason: str | None = None,
+        key: IdempotencyKey | None = None,
+        *,
+        if_version: int | None = None,
     ) -> File:
-        """Take the content out of reach; LegalHold, WrongState."""
+        """Take the content out of reach; LegalHold, WrongState. PreconditionFailed unless it is at `if_version`."""
         reason = _reason(reason)
-        return self._change(
-            caller, "file.soft_delete", file_id, key, lambda now: c.SoftDelete(by=caller.actor, now=now, reason=reason)
+        return self.recorder.change(
+            caller,
+            "file.soft_delete",
+            file_id,
+            lambda _, now: c.SoftDelete(by=caller.actor, now=now, reason=reason),
+            if_version=if_version,
+            key=key,
         )
 
     def restore(

@@ -47,6 +47,12 @@ class Proofs:
         with glancing(self._pool) as connection:
             return tree_state(connection)
 
+    def position(self) -> int:
+        """Return how many events the log has."""
+        with glancing(self._pool) as connection:
+            row = connection.execute(queries("proofs")["position"]).fetchone()
+        return row[0] if row is not None else 0
+
     def root(self, size: int) -> bytes:
         """Return the root of the first `size` leaves; IntegrityViolated where the tree does not have them."""
         return merkle.root(size, read_through(self._tiles))

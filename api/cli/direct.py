@@ -49,7 +49,7 @@ def open_direct(data_dir: Path | None, *, make: bool) -> Iterator["Direct"]:
     # No sweeping: background work belongs to `serve`, and a command should not do other people's deletions.
     caller = system_user()
     with (
-        open_services(settings, sweep=False, make=make) as services,
+        open_services(settings, sweep=False, make=make, store=False) as services,
         structlog.contextvars.bound_contextvars(**{REQUEST: caller.request}),
     ):
         yield Direct(services, caller)

@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
         port: Annotated[
             int | None, typer.Option(min=0, max=65_535, help="Listen on this port; 8080 by default, 0 is any free one.")
         ] = None,
-        workers: Annotated[int | None, typer.Option(min=1, help="Processes on the one data directory.")] = None,
+        workers: Annotated[int | None, typer.Option(min=1, max=64, help="Processes on the one data directory.")] = None,
     ) -> None:
         """Serve the HTTP API until SIGTERM or Ctrl-C."""
         from provenstore.api.log_output import log_to_stderr

@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from provenstore.adapters.entropy import SystemEntropy
+from provenstore.api.http.conditions import refuse_unheeded
 from provenstore.api.http.envelope import Envelope
 from provenstore.api.http.problems import add_problem_handlers
 from provenstore.api.http.readings import Readings
@@ -47,6 +48,9 @@ DESCRIPTION = "A provable chain of custody for every file. Refusals are problems
 MAX_TRANSFERS = 256
 """Uploads at once in a process. They have threads of their own: slow clients must not keep commands waiting."""
 
+MAX_CHECKS = 16
+"""Checks of readiness at once in a process; where the store hangs each takes a thread for as long as it does."""
+
 Opening = Callable[[], AbstractContextManager[Services]]
 
 
@@ -59,6 +63,7 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
         to_thread.current_default_thread_limiter().total_tokens = settings.threads
         app.state.transfers = CapacityLimiter(MAX_TRANSFERS)
         app.state.readings = Readings()
+        app.state.readiness = CapacityLimiter(MAX_CHECKS)
         # Opening and closing wait for processes and threads; the loop must not.
         app.state.services = await to_thread.run_sync(services.__enter__)
         try:
@@ -72,7 +77,7 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
     app.add_middleware(Envelope, new_id=SystemEntropy().event_id, stall_timeout=settings.stall_timeout)
     of_files = (files, content, parts, signed, verification, links, custody, purges)
     for routes in (*of_files, workspaces, usage, audit, jobs, operations, projections, log, proofs, health):
-        app.include_router(routes.router)
+        app.include_router(routes.router, dependencies=[Depends(refuse_unheeded)])
     return app
 
 

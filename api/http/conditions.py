@@ -4,6 +4,8 @@ import re
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 
+from fastapi import Request
+
 from provenstore.domain.errors import InvalidInput, RangeNotSatisfiable
 
 _RANGE = re.compile(r"bytes=\s*(\d{0,19})-(\d{0,19})\s*")
@@ -33,6 +35,14 @@ def required_version(header: str | None) -> int | None:
     if found is None:
         raise InvalidInput("If-Match", 'is not one version such as "v3"')
     return int(found[1])
+
+
+async def refuse_unheeded(request: Request) -> None:
+    """Refuse If-Match with InvalidInput where it would not be heeded: nothing may be done in spite of a condition."""
+    if request.method in {"GET", "HEAD"} or "if-match" not in request.headers:
+        return
+    if not any(one.alias == "if-match" for one in request.scope["route"].dependant.header_params):
+        raise InvalidInput("If-Match", "is taken by PATCH and DELETE of a file alone")
 
 
 def byte_range(header: str | None, size: int) -> tuple[int, int | None] | None:

@@ -64,6 +64,10 @@ WHERE size > %(after)s AND size <= %(upto)s ORDER BY size LIMIT %(limit)s;
 -- The size of the largest head on record.
 SELECT coalesce(max(size), 0) FROM provenstore.checkpoint;
 
+-- name: position
+-- How many events the log has.
+SELECT coalesce(max(position), 0) FROM provenstore.event;
+
 -- name: bundle
 -- Exact bytes of a stretch of the log.
 SELECT position, state FROM provenstore.event

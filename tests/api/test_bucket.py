@@ -22,6 +22,7 @@ from provenstore.api.wiring import open_providers, open_services
 from provenstore.domain.errors import Forbidden, Misconfigured
 from provenstore.domain.objects import SourceChanged
 from provenstore.domain.provider_events import ProviderProbed
+from provenstore.domain.workspace import CreateWorkspace
 from store_servers import address
 
 SECRET = "the-secret-key-itself"
@@ -135,6 +136,22 @@ def test_a_bucket_that_is_not_there_stops_the_start(tmp_path: Path, monkeypatch:
         open_services(_settings(tmp_path), sweep=False),
     ):
         pass
+
+
+@pytest.mark.usefixtures("bucket")
+def test_what_needs_no_bucket_does_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the start does not wait for it: whoever looks for the cause can, and the bucket opens once it is there."""
+    monkeypatch.setenv("DO_SPACES_BUCKET", name := f"later-{uuid4()}")
+    with open_services(_settings(tmp_path), sweep=False, store=False) as services:
+        services.ledger.create_workspace(system_user(), CreateWorkspace(id="acme"))
+        assert services.ledger.list_workspaces(system_user()) == ["acme"]
+        for act in (services.checks["store"], lambda: services.ledger.store.list("")):
+            with pytest.raises(Misconfigured, match="check DO_SPACES_BUCKET"):
+                act()
+        _client(name).create_bucket(Bucket=name)
+        services.checks["store"]()
+        assert services.ledger.store.list("").objects == ()
+        assert len(_probes(services)) == 1
 
 
 @pytest.mark.parametrize(

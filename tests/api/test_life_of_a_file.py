@@ -110,6 +110,15 @@ def test_change_bound_to_a_version(tenant: Tenant) -> None:
     etag = service.get(f"/v1/files/{file_id}").headers["ETag"]
     assert service.patch(f"/v1/files/{file_id}", json={}, headers={"If-Match": etag}).status_code == 200
     assert service.get(f"/v1/files/{file_id}").json()["filename"] == "report.pdf"
+    stale = service.delete(f"/v1/files/{file_id}", headers={"If-Match": '"v1"'})
+    assert (stale.status_code, stale.json()["code"]) == (412, "precondition-failed")
+    # Where it would not be heeded it is refused: nothing is done in spite of a condition.
+    for act in ("delete", "restore", "complete"):
+        unheeded = service.post(f"/v1/files/{file_id}/{act}", json={}, headers={"If-Match": etag})
+        assert (unheeded.status_code, unheeded.json()["field"]) == (422, "If-Match")
+    assert service.get(f"/v1/files/{file_id}", headers={"If-Match": '"v1"'}).json()["status"] == "stored"
+    etag = service.get(f"/v1/files/{file_id}").headers["ETag"]
+    assert service.delete(f"/v1/files/{file_id}", headers={"If-Match": etag}).json()["status"] == "soft_deleted"
 
 
 @pytest.mark.parametrize("by_post", [False, True])

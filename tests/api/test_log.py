@@ -23,7 +23,7 @@ from provenstore.adapters.publishing import Publisher
 from provenstore.adapters.running_postgres import SUPERUSER
 from provenstore.adapters.signing_key import Ed25519Verifier, draw_signing_key
 from provenstore.api import log
-from provenstore.api.checkpoints import Signing
+from provenstore.api.checkpoints import LogWork, Signing
 from provenstore.api.http.app import create_app
 from provenstore.api.publishing import publish_newest
 from provenstore.api.services import Services
@@ -31,7 +31,7 @@ from provenstore.api.settings import load_settings
 from provenstore.api.wiring import open_services
 from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.envelope import SYSTEM_WORKSPACE
-from provenstore.domain.errors import IntegrityViolated, LogRewound, Misconfigured, Refused, StorageFull
+from provenstore.domain.errors import IntegrityViolated, LogRewound, Misconfigured, Refused, StorageFull, Unavailable
 from provenstore.domain.event_types import Fact
 from provenstore.domain.log_events import LOG, LogAlarmCleared, LogKeysChanged
 from provenstore.domain.merkle import HASH_BYTES, verify_consistency
@@ -41,7 +41,8 @@ from provenstore.domain.signing import TreeHead
 from provenstore.domain.tile import bundles_between, parse_entries, tiles_between
 from provenstore.domain.workspace import CreateWorkspace
 from provenstore.domain.workspace_events import AuditRead
-from provenstore.projections.tree import catch_up
+from provenstore.projections.tree import Integrator, catch_up
+from provenstore.projections.worker import win
 from raw_log import tamper
 from read_models import until
 from tests.api.conftest import ROOT, Api, MovableClock, Tenant, serving
@@ -415,6 +416,32 @@ def test_a_disk_without_room_beside_the_key_shows_and_goes(tmp_path: Path, monke
         position = services.ledger.log.position()
         until(lambda: services.proofs.newest().size >= position)
         until(lambda: healthy(services))
+
+
+def test_a_process_that_hangs_and_signs_nothing_shows(tmp_path: Path) -> None:
+    """It keeps the lead for as long as its session lives; whoever waits for it says so."""
+    settings = load_settings(data_dir=tmp_path / "data")
+    with open_services(settings, sweep=False) as services, services.connect() as hung:
+        hung.autocommit = True
+        assert win(hung, "checkpoints")
+        services.ledger.create_workspace(ROOT, CreateWorkspace(id="acme"))
+        signing = Signing(services.connect, services.log_keys, services.log_keeping, every=0.01, takeover=0.01)
+        work = LogWork(Integrator(services.connect), signing, services.proofs, services.log_keys, patience=0.2)
+        work.start()
+        try:
+            until(lambda: said(work) == "unavailable")
+            hung.close()
+            until(lambda: said(work) == "")
+        finally:
+            work.stop()
+
+
+def said(work: LogWork) -> str:
+    try:
+        work.check()
+    except Unavailable as exc:
+        return exc.code
+    return ""
 
 
 def no_room(_descriptor: int) -> None:

@@ -169,6 +169,19 @@ def test_completing_again(tenant: Tenant) -> None:
     assert tenant.types(upload.id).count("stored") == 1
 
 
+def test_a_whole_that_has_another_sha256_than_announced(tenant: Tenant) -> None:
+    """Where the store computes it the whole is refused and may come again; where it does not it stays a claim."""
+    upload = Uploading(tenant).whole()
+    done = upload.complete(sha256="0" * 64)
+    if _on_bucket(tenant):
+        assert (done.status_code, done.json()["sha256_status"]) == (200, "claimed")
+        return
+    assert _code(done) == (422, "content-mismatch")
+    assert done.json()["check"] == "sha256"
+    assert _code(upload.put(1, FIRST)) == (409, "wrong-state")  # its parts went with what they made: opened anew
+    assert upload.whole().complete(sha256=SHA256).json()["sha256_status"] == "verified"
+
+
 @pytest.mark.parametrize(
     ("said", "status", "code"),
     [

@@ -1,6 +1,8 @@
 """The composition root: what it refuses to start with, what two processes share, and what logs must not say."""
 
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from uuid import uuid4
 
 import pytest
@@ -11,6 +13,7 @@ from provenstore.adapters.embedded_postgres import EmbeddedPostgres
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.running_postgres import OWNER, SUPERUSER
 from provenstore.api import wiring
+from provenstore.api.http.routes import health
 from provenstore.api.settings import load_settings
 from provenstore.domain.errors import Misconfigured
 from provenstore.domain.workspace import CreateWorkspace
@@ -47,6 +50,18 @@ def test_external_database_needs_both_roles(tmp_path: Path) -> None:
         wiring.migrate(settings)
 
 
+def test_urls_that_were_swapped(api: Api, tmp_path: Path) -> None:
+    """Each is named whose role is not the one that it is for."""
+    roles = {"database_url": wiring.WRITER, "database_runner_url": wiring.RUNNER}
+    with EmbeddedPostgres(DataDirectory(api.services.settings.data_dir)) as running:
+        for (name, role), other in zip(roles.items(), reversed(roles.values()), strict=True):
+            urls = {one: running.conninfo(wrong) for one, wrong in {**roles, name: other}.items()}
+            settings = load_settings(data_dir=tmp_path / "data", **urls)
+            says = f"PROVENSTORE_{name.upper()} does not connect as the role {role}"
+            with pytest.raises(Misconfigured, match=says), wiring.open_services(settings):
+                pass
+
+
 def test_second_process_joins_the_same_database(api: Api) -> None:
     """Services opened again on a data directory see what the first ones record, at once."""
     name = f"t-{uuid4().hex[:20]}"
@@ -66,6 +81,28 @@ def test_object_folder_that_cannot_be_written(tenant: Tenant) -> None:
         moved.rename(objects)
     assert (answer.status_code, answer.json()["checks"]["store"]) == (503, "storage-full")
     assert tenant.api.anonymous().get("/readyz").status_code == 200
+
+
+def test_a_check_that_hangs(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks hears in time that it does, and what the others say; also again and again."""
+    released = Event()
+    services = tenant.api.services
+
+    def hang() -> None:
+        released.wait()
+
+    monkeypatch.setattr(health, "PATIENCE", 0.3)
+    tenant.api.app.state.services = replace(services, checks={**services.checks, "store": hang})
+    try:
+        for _ in range(20):
+            answer = tenant.api.anonymous().get("/readyz", timeout=3)
+            found = answer.json()["checks"]
+            assert (answer.status_code, found["store"]) == (503, "timeout")
+            assert found["database"] in {"ok", "timeout"}
+        assert tenant.client("service").get("/v1/files").status_code == 200
+    finally:
+        released.set()
+        tenant.api.app.state.services = services
 
 
 def test_logs_hold_no_permission(tenant: Tenant) -> None:

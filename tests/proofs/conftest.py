@@ -11,7 +11,7 @@ import pytest
 
 from proof_judges import Judge, judges
 
-_ENVIRONMENT = os.environ.get("PROVENSTORE_PROOF_JUDGES")
+_ENVIRONMENT = os.environ.get("PROOF_JUDGES")
 
 collect_ignore_glob = [] if _ENVIRONMENT else ["test_*.py"]
 

@@ -12,7 +12,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/bucket.sh"
 
-packages=${PROVENSTORE_TEST_SERVERS:-$HOME/.cache/provenstore/servers}/rgw
+packages=${TEST_SERVERS:-$HOME/.cache/provenstore/servers}/rgw
 access_key=TESTACCESSKEY
 secret_key=testsecretkey0123456789
 other_access_key=OTHERACCESSKEY

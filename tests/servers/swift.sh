@@ -10,7 +10,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/bucket.sh"
 
-environment=${PROVENSTORE_TEST_SERVERS:-$HOME/.cache/provenstore/servers}/swift
+environment=${TEST_SERVERS:-$HOME/.cache/provenstore/servers}/swift
 access_key=test:tester
 secret_key=testing
 port=${SWIFT_PORT:-8085}

@@ -21,7 +21,7 @@ import pytest
 
 STORES = ("local", "moto", "rgw-http", "rgw-https", "rgw-versioned", "swift")
 SERVERS = Path(__file__).parent.parent / "servers"
-ADDRESSES = "PROVENSTORE_TEST_ADDRESSES"  # environment variable by which the workers learn them
+ADDRESSES = "TEST_ADDRESSES"  # environment variable by which the workers learn them
 PROPERTY = "store"
 OTHER_KEY, OTHER_SECRET = "OTHERACCESSKEY", "othersecretkey0123456789"  # of RGW's second user, a stranger to the first
 _STACK = pytest.StashKey[ExitStack]()

@@ -90,9 +90,17 @@ def change_file(
 
 
 @router.delete("/v1/files/{file_id}", responses=shapes.ok(shapes.File))
-def delete_file(file_id: UUID, services: ServicesIn, caller: CallerIn, key: KeyIn, reason: ReasonIn = None) -> Response:
-    """Take the content out of reach, keeping its bytes; refused under a legal hold."""
-    services.ledger.soft_delete(caller, file_id, reason, key)
+def delete_file(
+    *,
+    file_id: UUID,
+    services: ServicesIn,
+    caller: CallerIn,
+    key: KeyIn,
+    reason: ReasonIn = None,
+    if_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Take the content out of reach, keeping its bytes; refused under a legal hold. If-Match binds it to a version."""
+    services.ledger.soft_delete(caller, file_id, reason, key, if_version=required_version(if_match))
     return file_answer(services, caller, file_id)
 
 

@@ -1,6 +1,10 @@
 """Health: whether the process lives, and whether it should get requests. Open to all, so it says little."""
 
-from fastapi import APIRouter
+from collections.abc import Callable
+from typing import Final
+
+from anyio import create_task_group, move_on_after, to_thread
+from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from provenstore.api.http import shapes
@@ -8,6 +12,9 @@ from provenstore.api.http.auth import ServicesIn
 from provenstore.domain.errors import ProvenstoreError
 
 router = APIRouter(tags=["health"])
+
+PATIENCE: Final = 5.0
+"""Seconds for each check; whoever asks, a balancer, has not more."""
 
 
 @router.get("/healthz", responses=shapes.ok(shapes.Health))
@@ -17,13 +24,21 @@ async def healthz() -> Response:
 
 
 @router.get("/readyz", responses={**shapes.ok(shapes.Readiness), 503: {"model": shapes.Readiness}})
-def readyz(services: ServicesIn) -> Response:
-    """Ask database, object store and read models; 503 while one of them does not answer."""
-    checks = dict.fromkeys(services.checks, "ok")
-    for name, check in services.checks.items():
-        try:
-            check()
-        except ProvenstoreError as exc:
-            checks[name] = exc.code
+async def readyz(request: Request, services: ServicesIn) -> Response:
+    """Ask database, object store and read models; 503 while one of them does not answer, or not within 5 seconds."""
+    checks = dict.fromkeys(services.checks, "timeout")
+
+    async def ask(name: str, check: Callable[[], None]) -> None:
+        # In threads of their own, which are left behind where they hang: commands must not wait for them.
+        with move_on_after(PATIENCE):
+            try:
+                await to_thread.run_sync(check, abandon_on_cancel=True, limiter=request.app.state.readiness)
+                checks[name] = "ok"
+            except ProvenstoreError as exc:
+                checks[name] = exc.code
+
+    async with create_task_group() as asking:
+        for name, check in services.checks.items():
+            asking.start_soon(ask, name, check)
     ready = all(answer == "ok" for answer in checks.values())
     return JSONResponse({"status": "ok" if ready else "unavailable", "checks": checks}, 200 if ready else 503)
