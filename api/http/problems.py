@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from provenstore.api.http.access_log import note_error
 from provenstore.api.views import error_json
 from provenstore.domain import errors as e
 from provenstore.domain import objects as o
@@ -121,20 +122,26 @@ def request_id_of(request: Request) -> str | None:
     return found
 
 
+def _answered(request: Request, error: e.ProvenstoreError, **how: Any) -> Response:
+    """Return the answer to an error of this request, which the access log tells of as well."""
+    note_error(request.scope, error)
+    return problem(error, request_id_of(request), **how)
+
+
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, e.ProvenstoreError)  # noqa: S101  # registered for nothing else
     if isinstance(error, e.Stopped):
         _log.error("request.stopped", action="request.stop", code=error.code, request=request_id_of(request))
-    return problem(error, request_id_of(request))
+    return _answered(request, error)
 
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for nothing else
     first = error.errors()[0]
     if first["type"] == "json_invalid":
-        return problem(Malformed("the body is not JSON"), request_id_of(request), status=HTTPStatus.BAD_REQUEST)
+        return _answered(request, Malformed("the body is not JSON"), status=HTTPStatus.BAD_REQUEST)
     place = [str(part) for part in first["loc"] if part not in {"body", "query", "path", "header"}]
-    return problem(e.InvalidInput(".".join(place)[:200] or "body", _sentence(first)), request_id_of(request))
+    return _answered(request, e.InvalidInput(".".join(place)[:200] or "body", _sentence(first)))
 
 
 def _sentence(error: Mapping[str, Any]) -> str:
@@ -162,7 +169,7 @@ def _http(request: Request, error: Exception) -> Response:
             known = Unsupported()
         case _:
             known = Malformed()
-    return problem(known, request_id_of(request), status=error.status_code, headers=error.headers)
+    return _answered(request, known, status=error.status_code, headers=error.headers)
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
