@@ -10,10 +10,13 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from provenstore.api.http.access_log import note_error
+from provenstore.api.http.wording import finding
 from provenstore.api.views import error_json
 from provenstore.domain import errors as e
 from provenstore.domain import objects as o
@@ -71,6 +74,12 @@ class Malformed(e.Refused):
     """The request is not HTTP or JSON as this API takes it."""
 
     code = "malformed-request"
+
+
+class UnsupportedMediaType(e.Refused):
+    """The body is not declared as JSON; send Content-Type: application/json."""
+
+    code = "unsupported-media-type"
 
 
 class Unexpected(e.Stopped):
@@ -137,39 +146,34 @@ def _refused(request: Request, error: Exception) -> Response:
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for nothing else
-    first = error.errors()[0]
-    if first["type"] == "json_invalid":
+    found = error.errors()
+    if found[0]["type"] == "json_invalid":
         return _answered(request, Malformed("the body is not JSON"), status=HTTPStatus.BAD_REQUEST)
-    place = [str(part) for part in first["loc"] if part not in {"body", "query", "path", "header"}]
-    return _answered(request, e.InvalidInput(".".join(place)[:200] or "body", _sentence(first)))
-
-
-def _sentence(error: Mapping[str, Any]) -> str:
-    """Say what is wrong in the words of our own refusals, without the value."""
-    match error["type"]:
-        case "missing":
-            return "is missing"
-        case "extra_forbidden":
-            return "is not a field of this request"
-        case "value_error":
-            return str(error["ctx"]["error"])
-        case "string_unicode":
-            return "holds a lone surrogate, which is not a character"
-    message = str(error["msg"])
-    return message[:1].lower() + message[1:]
+    if found[0]["loc"] == ("body",) and isinstance(error.body, bytes):  # given to us unread, so by its type no JSON
+        return _answered(request, UnsupportedMediaType())
+    return _answered(request, e.InvalidInput(*finding(found)))
 
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for nothing else
     known: e.ProvenstoreError
+    headers = error.headers
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             known = e.NotFound("there is no such resource")
         case HTTPStatus.METHOD_NOT_ALLOWED:
             known = Unsupported()
+            headers = {"Allow": ", ".join(_allowed(request))}
         case _:
             known = Malformed()
-    return _answered(request, known, status=error.status_code, headers=error.headers)
+    return _answered(request, known, status=error.status_code, headers=headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return all methods that the path takes (RFC 9110 §15.5.6): each is a route of its own here."""
+    at = {**request.scope, "method": ""}
+    routes = iter_route_contexts(request.app.routes)
+    return sorted({one for route in routes if route.matches(at)[0] != Match.NONE for one in route.methods or ()})
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
