@@ -30,6 +30,7 @@ from provenstore.domain.upload_sizes import MAX_AT_HAND
 from provenstore.projections.audit_query import Outcome
 from provenstore.projections.jobs import Kind
 
+_MONTH = "[0-9]{4}-(0[1-9]|1[0-2])"
 _DIGITS = re.compile(r"[0-9]{1,16}")
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
@@ -55,6 +56,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _month(value: Any) -> Any:
+    """Say what a month is, which its pattern would only show."""
+    if not isinstance(value, str) or not re.fullmatch(_MONTH, value):
+        raise ValueError("is not a month such as 2026-11")
+    return value
+
+
 def _bytes(value: Any) -> Any:
     """Read Base64 (RFC 4648 §4) strictly: what is skipped in silence would be missing from the content."""
     if not isinstance(value, str):
@@ -70,6 +78,7 @@ def _bytes(value: Any) -> Any:
 
 
 Time = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_in_range)]
+Month = Annotated[str, Field(pattern=f"^{_MONTH}$"), BeforeValidator(_month)]
 PartNumber = Annotated[int, BeforeValidator(_plain)]
 AskedAction = Literal[
     "upload", "view", "download", "edit", "delete", "link", "hold", "retention", "purge", "verify", "refuse", "erase",
@@ -368,7 +377,7 @@ class WorkspaceUsageQuery(Body):
     """Says by what a workspace's usage is told apart."""
 
     by: Literal["owner", "category", "provider", "month"] | None = None
-    month: Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")] | None = None
+    month: Month | None = None
     after: str = ""
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
     min_position: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None

@@ -33,6 +33,12 @@ class LengthMissing(e.Refused):
     code = "length-required"
 
 
+class UnsupportedMediaType(e.Refused):
+    """The body is not declared as JSON; send Content-Type: application/json."""
+
+    code = "unsupported-media-type"
+
+
 STATUSES: Mapping[type[e.ProvenstoreError], int] = {
     e.Refused: 409,
     e.InvalidInput: 422,
@@ -49,6 +55,7 @@ STATUSES: Mapping[type[e.ProvenstoreError], int] = {
     e.EventTooLarge: 413,
     e.IncompleteBody: 400,
     LengthMissing: 411,
+    UnsupportedMediaType: 415,
     e.RangeNotSatisfiable: 416,
     e.UnknownEventType: 422,
     o.NotSupported: 422,
@@ -74,12 +81,6 @@ class Malformed(e.Refused):
     """The request is not HTTP or JSON as this API takes it."""
 
     code = "malformed-request"
-
-
-class UnsupportedMediaType(e.Refused):
-    """The body is not declared as JSON; send Content-Type: application/json."""
-
-    code = "unsupported-media-type"
 
 
 class Unexpected(e.Stopped):

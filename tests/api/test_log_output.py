@@ -52,9 +52,7 @@ def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
 
 
 @pytest.mark.usefixtures("logger")
-def test_libraries_speak_in_the_same_lines(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_libraries_speak_in_the_same_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A warning of a library is a line of JSON; of an exception it tells class and place, never the message."""
     root = logging.getLogger()
     # Without pytest's own, which raise what a log must bear.
