@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
+from provenstore.adapters.database import ConnectionLost
 from provenstore.api.http.access_log import note_error
 from provenstore.api.http.wording import finding
 from provenstore.api.views import error_json
@@ -67,6 +68,9 @@ STATUSES: Mapping[type[e.ProvenstoreError], int] = {
     e.ProvenstoreError: 500,
 }
 """By class; a class that is not here has the status of its nearest ancestor."""
+
+_SAFE = frozenset({"GET", "HEAD"})
+"""Methods that change nothing (RFC 9110 §9.2.1)."""
 
 _log = structlog.get_logger(__name__)
 
@@ -140,6 +144,8 @@ def _answered(request: Request, error: e.ProvenstoreError, **how: Any) -> Respon
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, e.ProvenstoreError)  # noqa: S101  # registered for nothing else
+    if isinstance(error, ConnectionLost) and request.method in _SAFE:
+        error = e.DatabaseUnavailable()  # there is nothing of which to know whether it was carried out
     if isinstance(error, e.Stopped):
         _log.error("request.stopped", action="request.stop", code=error.code, request=request_id_of(request))
     return _answered(request, error)
