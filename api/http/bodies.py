@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from datetime import UTC, datetime
+from ipaddress import IPv6Address, ip_address
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -63,6 +64,16 @@ def _month(value: Any) -> Any:
     return value
 
 
+def _address(value: str) -> str:
+    """Return an IP address as sockets spell it, which is how it is recorded; what is none would find nothing."""
+    try:
+        found = ip_address(value)
+    except ValueError:
+        raise ValueError("is not an IP address such as 203.0.113.7 or 2001:db8::1") from None
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return str(found) if mapped is None else f"::ffff:{mapped}"
+
+
 def _bytes(value: Any) -> Any:
     """Read Base64 (RFC 4648 §4) strictly: what is skipped in silence would be missing from the content."""
     if not isinstance(value, str):
@@ -86,6 +97,7 @@ AskedAction = Literal[
 ]  # fmt: skip
 """Actions of the audit trail that can be asked for: all but that of types which nobody knows."""
 
+Address = Annotated[str, AfterValidator(_address)]
 Count = Annotated[int, Field(strict=True, ge=0, le=MAX_INTEGER)]
 Text = Annotated[str, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
@@ -362,7 +374,7 @@ class AuditQuery(Body):
     related_id: str | None = None
     subject: str | None = None
     outcome: Outcome | None = None
-    address: str | None = None
+    address: Address | None = None
     time_from: Time | None = None
     time_before: Time | None = None
     order: Literal["newest", "oldest"] = "newest"

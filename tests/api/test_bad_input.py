@@ -125,6 +125,8 @@ def test_body_of_another_type_where_none_is_needed(tenant: Tenant) -> None:
         ("/v1/audit?file=report.pdf", "file", "is not a UUID"),
         ("/v1/audit?limit=0", "limit", "is less than 1"),
         ("/v1/audit?limit=many", "limit", "is not an integer"),
+        ("/v1/audit?address=xx", "address", "is not an IP address such as 203.0.113.7"),
+        ("/v1/audit?address=203.0.113.7%20", "address", "is not an IP address"),
         ("/v1/usage?month=2026-13", "month", "is not a month such as 2026-11"),
         ("/v1/files?held=perhaps", "held", "is neither true nor false"),
         (f"/v1/workspaces?after={'x' * 64}", "after", "is longer than 63 characters"),
