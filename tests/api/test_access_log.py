@@ -20,7 +20,7 @@ from tests.api.sites import Outage
 
 Log = Callable[[httpx.Response], dict[str, Any]]
 
-KEY = f"pvs_{uuid4().hex}_{'Ab3' * 14}x"
+KEY = f"pvs_{'0a' * 16}_{'Ab3' * 14}x"
 NAME = "top-secret-name.pdf"
 
 
