@@ -5,7 +5,9 @@ A line that cannot be written is lost. It must never fail the request, or end th
 
 import logging
 import sys
+import traceback
 from contextlib import suppress
+from typing import Any
 
 import structlog
 
@@ -22,8 +24,38 @@ class _Stderr(structlog.PrintLogger):
     debug = info = warning = error = critical = exception = msg
 
 
+class _Others(logging.Handler):
+    """Takes what libraries say (uvicorn above all) into the same lines, from warnings up.
+
+    Of an exception its class and where it was raised: its message may quote what a request held.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record as one line."""
+        with suppress(TypeError, ValueError):  # arguments that do not fit the record's text
+            # One line of it: asyncio goes on with what it has in hand.
+            said = record.getMessage().partition("\n")[0]
+            told: dict[str, Any] = {"action": "library.log", "library": record.name, "said": said}
+            if record.exc_info and (error := record.exc_info[1]) is not None:
+                told |= _raised(error)
+            say = structlog.get_logger(record.name)
+            (say.error if record.levelno >= logging.ERROR else say.warning)("library", **told)
+
+
+def _raised(error: BaseException) -> dict[str, str]:
+    """Say what was raised and where, without a message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return {
+        "error": type(error).__name__,
+        "at": " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames)),
+    }
+
+
 def log_to_stderr(level: int) -> None:
-    """Send structlog's events of `level` and above to stderr as JSON lines."""
+    """Send structlog's events of `level` and above to stderr as JSON lines, and libraries' from warnings up.
+
+    Libraries are heard unless they have handlers of their own, as uvicorn has by default (`log_config=None`).
+    """
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -37,3 +69,6 @@ def log_to_stderr(level: int) -> None:
         cache_logger_on_first_use=False,
     )
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # what it warns of, the caller gets as an error
+    root = logging.getLogger()
+    if not any(isinstance(one, _Others) for one in root.handlers):
+        root.addHandler(_Others(logging.WARNING))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from provenstore.domain import workspace_events as e
 from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Event
-from provenstore.domain.errors import Conflict, IntegrityViolated
+from provenstore.domain.errors import AlreadyExists, IntegrityViolated
 from provenstore.domain.event_types import Fact
 from provenstore.domain.text import require_id, require_text
 
@@ -39,11 +39,11 @@ def actor_stream(actor: str, scope: str | None) -> str:
 
 
 def decide(state: Actor | None, command: RegisterActor) -> tuple[Fact, ...]:
-    """Register an actor once; Conflict if the id stands for something else already, in its workspace."""
+    """Register an actor once; AlreadyExists if the id stands for something else already, in its workspace."""
     require_id("actor", command.id)
     if state is not None:
         if state.kind != command.kind:
-            raise Conflict(f"the actor is a {state.kind}, not a {command.kind}")
+            raise AlreadyExists(f"there is a {state.kind} of this id already; a {command.kind} takes another id")
         return ()
     for name, value in command.about.items():
         require_text(name, str(value), MAX_PRIVATE_BYTES)

@@ -13,7 +13,7 @@ from provenstore.domain import workspace_events as we
 from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.envelope import SYSTEM_WORKSPACE, Actor, Event
-from provenstore.domain.errors import AlreadyExists, Conflict, NotFound, Unauthenticated
+from provenstore.domain.errors import AlreadyExists, Conflict, Forbidden, NotFound, Unauthenticated
 from provenstore.domain.event_log import Guard, IdempotencyKey, QuotaUse, disclosed
 from provenstore.domain.file import file_stream, parts_stream
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
@@ -105,6 +105,9 @@ class Administration:
     ) -> cr.IssuedKey:
         """Register the actor if it is new, and issue a key for it; the key is in the answer and nowhere else."""
         recorder = self._recorder
+        if scope is None and caller.scope is not None and recorder.permitted(caller, "credential.issue"):
+            what = f"name your workspace, {caller.scope}: a key without one is for the whole ledger, and yours is not"
+            raise Forbidden(what, operation="credential.issue")
         recorder.require(caller, "credential.issue", scope)
         if scope is not None:
             recorder.workspace(scope)

@@ -114,11 +114,11 @@ def _issue(state: Credential | None, command: IssueCredential) -> tuple[Fact, ..
     if state is not None:
         raise AlreadyExists("there is a credential of this id already")
     if not command.roles:
-        raise InvalidInput("role", "is missing")
+        raise InvalidInput("roles", "are none; a key takes at least one")
     if command.kind == "system":
         raise InvalidInput("kind", "is system, which is this program itself and takes no key")
     if command.kind == "service" and "approver" in command.roles:
-        raise InvalidInput("role", "is approver, which only a person can be")
+        raise InvalidInput("roles", "hold approver, which only a person can be")
     if command.expires_at is not None and command.expires_at <= command.now:
         raise InvalidInput("expires_at", "lies in the past")
     data = e.CredentialIssued(

@@ -163,12 +163,16 @@ def erase_personal_data(file: File, command: c.ErasePersonalData) -> Facts:
     return (Fact(data, why(command.reason), decision="hold-refuses-erasure/1"),)
 
 
-def require_status(file: File, *allowed: str) -> None:
-    """Refuse unless the file is in one of these states and nothing is being destroyed."""
+def require_status(file: File, *allowed: str, stored: str | None = None) -> None:
+    """Refuse unless the file is in one of these states and nothing is being destroyed.
+
+    `stored` says what helps where a stored file is refused.
+    """
     if file.purge is not None and file.purge.started:
         raise WrongState("the file is being purged", rule="purge-started-is-final")
     if file.status not in allowed or file.stored is None:
-        raise WrongState(f"the file is {file.status.replace('_', ' ')}", status=file.status)
+        help_with = f"; {stored}" if stored is not None and file.status == "stored" else ""
+        raise WrongState(f"the file is {file.status.replace('_', ' ')}{help_with}", status=file.status)
 
 
 def require_person(by: Actor, what: str, *, rule: str) -> None:

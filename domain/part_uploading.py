@@ -168,9 +168,9 @@ class PartUploading:
                         f"part {ref.number} has another ETag than named", check="etag", expected=ref.etag, actual=None
                     )
             if missing := sorted({ref.number for ref in named} - found.keys()):
-                raise InvalidInput("parts", f"{_numbers(missing)} have not arrived; send them first")
+                raise InvalidInput("parts", f"these have not arrived: {_numbers(missing)}; send them first")
             if left := sorted(found.keys() - {ref.number for ref in named}):
-                raise InvalidInput("parts", f"{_numbers(left)} have arrived but are not named")
+                raise InvalidInput("parts", f"these have arrived but are not named: {_numbers(left)}")
         _require_whole(file, found)
         known = recorded.of(file.multipart)
         for number, chunk in found.items():
@@ -314,11 +314,11 @@ def _require_whole(file: File, found: dict[int, Chunk]) -> None:
     total, part_size = file.initiated.declared_size, _part_size(file)
     last = max(found, default=0) if total is None else max(1, -(-total // part_size))
     if missing := [number for number in range(1, last + 1) if number not in found]:
-        raise InvalidInput("parts", f"{_numbers(missing)} have not arrived; send them first")
+        raise InvalidInput("parts", f"these have not arrived: {_numbers(missing)}; send them first")
     if not found:
         raise InvalidInput("parts", "none has arrived; send them first")
     if beyond := sorted(number for number in found if number > last):
-        raise InvalidInput("parts", f"{_numbers(beyond)} lie beyond the declared size; abort and initiate anew")
+        raise InvalidInput("parts", f"these lie beyond the declared size: {_numbers(beyond)}; abort and initiate anew")
     for number, chunk in found.items():
         expected = part_size if number < last else (chunk.size if total is None else total - (last - 1) * part_size)
         if chunk.size != expected:

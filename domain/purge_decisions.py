@@ -12,7 +12,7 @@ Facts = tuple[Fact, ...]
 
 def request_purge(file: File, command: c.RequestPurge) -> Facts:
     """Ask for the destruction of a deleted or expired file that is neither held nor retained."""
-    require_status(file, "soft_deleted", "expired")
+    require_status(file, "soft_deleted", "expired", stored="delete it first")
     if file.purge is not None:
         raise WrongState("a purge of this file is requested already")
     _free_to_purge(file, command)

@@ -111,13 +111,16 @@ class Recorder:
     # -- authorising ---------------------------------------------------------------------------------------
 
     def require(self, caller: Caller, operation: Operation, workspace_id: str | None) -> None:
-        """Refuse what the caller's roles or reach do not allow; a foreign workspace does not exist."""
+        """Refuse what the caller's roles or reach do not allow; a foreign workspace does not exist.
+
+        Roles before reach: no key of any reach would help who has none of the roles.
+        """
         if workspace_id is not None and not caller.reaches(workspace_id):
             raise NotFound("there is no such workspace")
-        if workspace_id is None and caller.scope is not None:
-            raise Forbidden("this takes a key for the whole ledger", operation=operation)
         if not self.permitted(caller, operation):
             raise Forbidden(f"none of your roles allows {operation}", operation=operation)
+        if workspace_id is None and caller.scope is not None:
+            raise Forbidden("this takes a key for the whole ledger", operation=operation)
 
     def permitted(self, caller: Caller, operation: Operation) -> bool:
         """Tell whether the caller may do this at all; the system may, since only this program speaks for it."""

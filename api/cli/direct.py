@@ -23,6 +23,7 @@ from provenstore.adapters.request_ids import REQUEST
 from provenstore.api import audit, jobs, log, operations, projections, proofs, usage, views
 from provenstore.api.cli.custody import Decision, Document, ProjectionAct
 from provenstore.api.http import bodies
+from provenstore.api.http.wording import finding
 from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
 from provenstore.api.wiring import open_services
@@ -428,5 +429,4 @@ def _parse(body: type[Parsed], document: Mapping[str, Any]) -> Parsed:
     try:
         return body.model_validate(document)
     except ValidationError as exc:
-        first = exc.errors(include_url=False, include_input=False)[0]
-        raise InvalidInput(".".join(map(str, first["loc"])) or "request", str(first["msg"])) from None
+        raise InvalidInput(*finding(exc.errors(include_url=False, include_input=False))) from None

@@ -30,6 +30,11 @@ def base_url(request: Request, services: Services) -> str:
     return (services.settings.public_url or str(request.base_url)).rstrip("/")
 
 
+def location(request: Request, services: Services, path: str) -> dict[str, str]:
+    """Return the header that says where what was just made is: a whole URL, as all that we hand out."""
+    return {"Location": f"{base_url(request, services)}{path}"}
+
+
 def etag(row: FileRow) -> str:
     """Return the ETag of a file's description."""
     return f'"v{row.version}"'
@@ -63,7 +68,7 @@ def begun_answer(request: Request, services: Services, caller: Caller, begun: Be
     base = base_url(request, services)
     way = None if begun.at_hand else views.upload_json(_way(base, services, file))
     content = {"file": views.file_json(row), "upload": way}
-    headers = {**_headers(row, lifecycle), "Location": f"{base}/v1/files/{file.id}"}
+    headers = {**_headers(row, lifecycle), **location(request, services, f"/v1/files/{file.id}")}
     if begun.replayed:
         headers[REPLAYED] = "true"
     return JSONResponse(content, 201, headers)

@@ -10,6 +10,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Header, Request
 
 from provenstore.api import log
+from provenstore.api.http.access_log import note_caller
 from provenstore.api.http.problems import request_id_of
 from provenstore.api.services import Services
 from provenstore.domain.caller import Caller
@@ -46,6 +47,7 @@ def described(
     session: str | None = None,
 ) -> Caller:
     """Return the caller with what the request says about where it comes from and for whom it is made."""
+    note_caller(request.scope, caller)
     agent = request.headers.get("user-agent", "")
     return replace(
         caller,

@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from datetime import UTC, datetime
+from ipaddress import IPv6Address, ip_address
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -30,6 +31,7 @@ from provenstore.domain.upload_sizes import MAX_AT_HAND
 from provenstore.projections.audit_query import Outcome
 from provenstore.projections.jobs import Kind
 
+_MONTH = "[0-9]{4}-(0[1-9]|1[0-2])"
 _DIGITS = re.compile(r"[0-9]{1,16}")
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
@@ -55,6 +57,23 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _month(value: Any) -> Any:
+    """Say what a month is, which its pattern would only show."""
+    if not isinstance(value, str) or not re.fullmatch(_MONTH, value):
+        raise ValueError("is not a month such as 2026-11")
+    return value
+
+
+def _address(value: str) -> str:
+    """Return an IP address as sockets spell it, which is how it is recorded; what is none would find nothing."""
+    try:
+        found = ip_address(value)
+    except ValueError:
+        raise ValueError("is not an IP address such as 203.0.113.7 or 2001:db8::1") from None
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return str(found) if mapped is None else f"::ffff:{mapped}"
+
+
 def _bytes(value: Any) -> Any:
     """Read Base64 (RFC 4648 §4) strictly: what is skipped in silence would be missing from the content."""
     if not isinstance(value, str):
@@ -70,6 +89,7 @@ def _bytes(value: Any) -> Any:
 
 
 Time = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_in_range)]
+Month = Annotated[str, Field(pattern=f"^{_MONTH}$"), BeforeValidator(_month)]
 PartNumber = Annotated[int, BeforeValidator(_plain)]
 AskedAction = Literal[
     "upload", "view", "download", "edit", "delete", "link", "hold", "retention", "purge", "verify", "refuse", "erase",
@@ -77,6 +97,7 @@ AskedAction = Literal[
 ]  # fmt: skip
 """Actions of the audit trail that can be asked for: all but that of types which nobody knows."""
 
+Address = Annotated[str, AfterValidator(_address)]
 Count = Annotated[int, Field(strict=True, ge=0, le=MAX_INTEGER)]
 Text = Annotated[str, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
@@ -353,7 +374,7 @@ class AuditQuery(Body):
     related_id: str | None = None
     subject: str | None = None
     outcome: Outcome | None = None
-    address: str | None = None
+    address: Address | None = None
     time_from: Time | None = None
     time_before: Time | None = None
     order: Literal["newest", "oldest"] = "newest"
@@ -368,7 +389,7 @@ class WorkspaceUsageQuery(Body):
     """Says by what a workspace's usage is told apart."""
 
     by: Literal["owner", "category", "provider", "month"] | None = None
-    month: Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")] | None = None
+    month: Month | None = None
     after: str = ""
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
     min_position: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None

@@ -1,6 +1,6 @@
 """What surrounds every request: its id, the access log, security headers, and a bound on bodies that are not content.
 
-The outermost layer of ours. It logs neither query strings nor the tokens of signed URLs, and no header.
+The outermost layer of ours; what it logs, and what it never does, is in access_log.py.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from provenstore.adapters.request_ids import REQUEST
+from provenstore.api.http.access_log import log_access, note_error
 from provenstore.api.http.auth import request_id
 from provenstore.api.http.problems import problem
 from provenstore.domain.errors import ContentTooLarge, IncompleteBody, Refused
@@ -32,10 +33,7 @@ _DEFAULTS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
-_SIGNED: Final = "/v1/signed/"
 _CONTENT: Final = re.compile(r"/v1/files/[^/]+/(?:content|parts/[^/]+)|/v1/signed/[^/]+")
-
-_log = structlog.get_logger(__name__)
 
 
 class Envelope:
@@ -73,13 +71,14 @@ class Envelope:
                 else:
                     await self._serve_bounded(scope, receive, sending)
         finally:
-            _log_access(scope, status, time.monotonic() - began)
+            log_access(scope, status, time.monotonic() - began, scope["provenstore.request_id"])
 
     async def _serve_bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the whole body first, if it is not too long."""
         try:
             body = await self._read(receive, _declared(scope))
         except Refused as refusal:
+            note_error(scope, refusal)
             answer = problem(refusal, scope["provenstore.request_id"], headers={"Connection": "close"})
             await answer(scope, receive, send)
             return
@@ -130,19 +129,3 @@ def _add_headers(message: Message, identifier: str) -> None:
         headers[name] = value
     for name, value in _DEFAULTS.items():
         headers.setdefault(name, value)
-
-
-def _log_access(scope: Scope, status: int, seconds: float) -> None:
-    path: str = scope["path"]
-    client = scope.get("client")
-    route = scope.get("route")
-    _log.info(
-        "request",
-        action=f"http.{route.name}" if route is not None else "http.unknown",
-        method=scope["method"],
-        path=_SIGNED + "…" if path.startswith(_SIGNED) else path,
-        status=status,
-        milliseconds=round(seconds * 1000, 1),
-        address=client[0] if client else None,
-        request=scope["provenstore.request_id"],
-    )

@@ -10,9 +10,14 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
+from provenstore.adapters.database import ConnectionLost
+from provenstore.api.http.access_log import note_error
+from provenstore.api.http.wording import finding
 from provenstore.api.views import error_json
 from provenstore.domain import errors as e
 from provenstore.domain import objects as o
@@ -27,6 +32,12 @@ class LengthMissing(e.Refused):
     """The request does not say how long its body is; send Content-Length."""
 
     code = "length-required"
+
+
+class UnsupportedMediaType(e.Refused):
+    """The body is not declared as JSON; send Content-Type: application/json."""
+
+    code = "unsupported-media-type"
 
 
 STATUSES: Mapping[type[e.ProvenstoreError], int] = {
@@ -45,6 +56,7 @@ STATUSES: Mapping[type[e.ProvenstoreError], int] = {
     e.EventTooLarge: 413,
     e.IncompleteBody: 400,
     LengthMissing: 411,
+    UnsupportedMediaType: 415,
     e.RangeNotSatisfiable: 416,
     e.UnknownEventType: 422,
     o.NotSupported: 422,
@@ -56,6 +68,9 @@ STATUSES: Mapping[type[e.ProvenstoreError], int] = {
     e.ProvenstoreError: 500,
 }
 """By class; a class that is not here has the status of its nearest ancestor."""
+
+_SAFE = frozenset({"GET", "HEAD"})
+"""Methods that change nothing (RFC 9110 §9.2.1)."""
 
 _log = structlog.get_logger(__name__)
 
@@ -121,48 +136,51 @@ def request_id_of(request: Request) -> str | None:
     return found
 
 
+def _answered(request: Request, error: e.ProvenstoreError, **how: Any) -> Response:
+    """Return the answer to an error of this request, which the access log tells of as well."""
+    note_error(request.scope, error)
+    return problem(error, request_id_of(request), **how)
+
+
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, e.ProvenstoreError)  # noqa: S101  # registered for nothing else
+    if isinstance(error, ConnectionLost) and request.method in _SAFE:
+        error = e.DatabaseUnavailable()  # there is nothing of which to know whether it was carried out
     if isinstance(error, e.Stopped):
         _log.error("request.stopped", action="request.stop", code=error.code, request=request_id_of(request))
-    return problem(error, request_id_of(request))
+    return _answered(request, error)
 
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for nothing else
-    first = error.errors()[0]
-    if first["type"] == "json_invalid":
-        return problem(Malformed("the body is not JSON"), request_id_of(request), status=HTTPStatus.BAD_REQUEST)
-    place = [str(part) for part in first["loc"] if part not in {"body", "query", "path", "header"}]
-    return problem(e.InvalidInput(".".join(place)[:200] or "body", _sentence(first)), request_id_of(request))
-
-
-def _sentence(error: Mapping[str, Any]) -> str:
-    """Say what is wrong in the words of our own refusals, without the value."""
-    match error["type"]:
-        case "missing":
-            return "is missing"
-        case "extra_forbidden":
-            return "is not a field of this request"
-        case "value_error":
-            return str(error["ctx"]["error"])
-        case "string_unicode":
-            return "holds a lone surrogate, which is not a character"
-    message = str(error["msg"])
-    return message[:1].lower() + message[1:]
+    found = error.errors()
+    if found[0]["type"] == "json_invalid":
+        return _answered(request, Malformed("the body is not JSON"), status=HTTPStatus.BAD_REQUEST)
+    if found[0]["loc"] == ("body",) and isinstance(error.body, bytes):  # given to us unread, so by its type no JSON
+        return _answered(request, UnsupportedMediaType())
+    return _answered(request, e.InvalidInput(*finding(found)))
 
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for nothing else
     known: e.ProvenstoreError
+    headers = error.headers
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             known = e.NotFound("there is no such resource")
         case HTTPStatus.METHOD_NOT_ALLOWED:
             known = Unsupported()
+            headers = {"Allow": ", ".join(_allowed(request))}
         case _:
             known = Malformed()
-    return problem(known, request_id_of(request), status=error.status_code, headers=error.headers)
+    return _answered(request, known, status=error.status_code, headers=headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return all methods that the path takes (RFC 9110 §15.5.6): each is a route of its own here."""
+    at = {**request.scope, "method": ""}
+    routes = iter_route_contexts(request.app.routes)
+    return sorted({one for route in routes if route.matches(at)[0] != Match.NONE for one in route.methods or ()})
 
 
 def _unexpected(request: Request, error: Exception) -> Response:

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -44,8 +45,8 @@ def used(tenant: Tenant) -> tuple[int, int]:
         ({"media_type": "nonsense"}, "media_type", "application/pdf"),
         ({"category": "no_such"}, "category", "does not have"),
         ({"category": "backup", "filename": "a.zip", "media_type": "application/zip", "size": 0}, "size", "is 0"),
-        ({"size": -1}, "size", "greater than or equal to 0"),
-        ({"size": 2**60}, "size", "less than or equal to"),
+        ({"size": -1}, "size", "is less than 0"),
+        ({"size": 2**60}, "size", "is more than 9,007,199,254,740,991"),
         ({"size": 1.5}, "size", "integer"),
         ({"size": "5"}, "size", "integer"),
         ({"sha256": "abc"}, "sha256", "64 lower-case hexadecimal"),
@@ -57,7 +58,7 @@ def used(tenant: Tenant) -> tuple[int, int]:
         ({"expires_at": "2001-01-01T00:00:00Z"}, "expires_at", "past"),
         ({"expires_at": "9999-12-31T23:59:59-23:59"}, "expires_at", "9000"),
         ({"expires_at": 1893456000}, "expires_at", "time"),
-        ({"expires_at": "2099-01-01T00:00:00"}, "expires_at", "timezone"),
+        ({"expires_at": "2099-01-01T00:00:00"}, "expires_at", "has no time zone; end it with Z"),
         ({"upload": "multipart", "size": 0}, "size", "nothing cannot come in parts"),
         ({"upload": "pigeon"}, "upload", "multipart"),
         ({"placement": {"site": "x"}}, "placement", "does not use"),
@@ -93,14 +94,64 @@ def test_name_without_extension_goes_by_media_type(tenant: Tenant) -> None:
         (b"[" * 100_000, "application/json", 400, "malformed-request"),
         (b"[]", "application/json", 422, "invalid-input"),
         (b"", "application/json", 422, "invalid-input"),
-        (b"a=b", "application/x-www-form-urlencoded", 422, "invalid-input"),
+        (b"a=b", "application/x-www-form-urlencoded", 415, "unsupported-media-type"),
+        (b'{"workspace": "w"}', "application/x-www-form-urlencoded", 415, "unsupported-media-type"),
+        (b'{"workspace": "w"}', "", 415, "unsupported-media-type"),
         (b'{"metadata": {"k": "\\ud800"}}', "application/json", 422, "invalid-input"),
     ],
 )
 def test_body_that_is_not_json(tenant: Tenant, body: bytes, content_type: str, status: int, code: str) -> None:
     """What is not the JSON that is asked for is a problem as well."""
     client = tenant.client("service")
-    refused(client.post("/v1/files", content=body, headers={"Content-Type": content_type}), status, code)
+    problem = refused(client.post("/v1/files", content=body, headers={"Content-Type": content_type}), status, code)
+    if status == 415:
+        assert "send Content-Type: application/json" in problem["detail"]
+
+
+def test_body_of_another_type_where_none_is_needed(tenant: Tenant) -> None:
+    """A reason that would be overlooked is refused as well; a missing one needs no type."""
+    service = tenant.client("service")
+    at, form = f"/v1/files/{tenant.stored(service)}/delete", {"Content-Type": "application/x-www-form-urlencoded"}
+    refused(service.post(at, content=b'{"reason": "r"}', headers=form), 415, "unsupported-media-type")
+    assert service.post(at, headers=form).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "words"),
+    [
+        ("/v1/audit?action=view&action=eat", "action", "entry 2 is not one of 'upload', 'view'"),
+        ("/v1/audit?time_from=2026-11-20T10:00:00", "time_from", "has no time zone; end it with Z"),
+        ("/v1/audit?time_from=yesterday", "time_from", "is not a time such as 2026-11-20T15:04:05Z"),
+        ("/v1/audit?file=report.pdf", "file", "is not a UUID"),
+        ("/v1/audit?limit=0", "limit", "is less than 1"),
+        ("/v1/audit?limit=many", "limit", "is not an integer"),
+        ("/v1/audit?address=xx", "address", "is not an IP address such as 203.0.113.7"),
+        ("/v1/audit?address=203.0.113.7%20", "address", "is not an IP address"),
+        ("/v1/usage?month=2026-13", "month", "is not a month such as 2026-11"),
+        ("/v1/files?held=perhaps", "held", "is neither true nor false"),
+        (f"/v1/workspaces?after={'x' * 64}", "after", "is longer than 63 characters"),
+    ],
+)
+def test_questions_are_refused_in_our_words(api: Api, path: str, field: str, words: str) -> None:
+    """A field's name, and what it must be: no validator's own text."""
+    problem = refused(api.client().get(path), 422, "invalid-input")
+    assert problem["field"] == field
+    assert problem["detail"].startswith(f"{field}: {words}")
+
+
+@pytest.mark.parametrize(
+    ("said", "detail"),
+    [
+        ({"related": [{"type": "order", "id": "1"}, {"type": "order"}]}, "related: entry 2: id is missing"),
+        ({"subjects": "anna"}, "subjects: is not a list"),
+        ({"subjects": ["anna", 5]}, "subjects: entry 2 is not a text"),
+        ({"metadata": "x"}, "metadata: is not a JSON object"),
+        ({"filename": 5}, "filename: is not a text"),
+    ],
+)
+def test_bodies_are_refused_in_our_words(tenant: Tenant, said: dict[str, Any], detail: str) -> None:
+    """An entry of a list is named by its number."""
+    assert refused(tenant.new(tenant.client("service"), **said), 422, "invalid-input")["detail"] == detail
 
 
 @pytest.mark.parametrize("declared", [True, False])
@@ -129,7 +180,16 @@ def test_unknown_routes_and_methods(tenant: Tenant) -> None:
     refused(client.get("/v1/nothing"), 404, "not-found")
     answer = client.put("/v1/files")
     refused(answer, 405, "method-not-allowed")
-    assert "POST" in answer.headers["Allow"]
+    assert answer.headers["Allow"] == "GET, POST"
+    for method, path, allowed in (
+        ("PUT", f"/v1/files/{uuid4()}", "DELETE, GET, PATCH"),
+        ("PATCH", f"/v1/files/{uuid4()}/content", "GET, HEAD, PUT"),
+        ("GET", "/v1/keys", "POST"),
+        ("DELETE", "/v1/projections/usage/skip", "POST"),
+    ):
+        answer = client.request(method, path)
+        refused(answer, 405, "method-not-allowed")
+        assert answer.headers["Allow"] == allowed
     assert refused(client.get("/v1/files/not-an-id"), 422, "invalid-input")["field"] == "file_id"
     assert refused(client.get("/v1/files?colour=red"), 422, "invalid-input")["field"] == "colour"
 

@@ -1,5 +1,7 @@
 """Workspaces over HTTP: policy, quota, limits, own categories."""
 
+from uuid import uuid4
+
 from tests.api.conftest import Api, Tenant
 
 
@@ -11,6 +13,19 @@ def test_workspace_is_made_once(api: Api, tenant: Tenant) -> None:
     found = admin.get(f"/v1/workspaces/{tenant.id}").json()
     assert (found["id"], found["four_eyes"], found["used"]) == (tenant.id, True, {"bytes": 0, "files": 0})
     assert {"book_content", "temp", "misc"} <= {one["category"] for one in found["categories"]}
+
+
+def test_where_it_was_made(api: Api) -> None:
+    """Location is a whole URL, for workspaces, categories and holds as for files."""
+    name, admin = f"t-{uuid4().hex[:20]}", api.client()
+    at = f"{api.url}/v1/workspaces/{name}"
+    assert admin.post("/v1/workspaces", json={"id": name}).headers["Location"] == at
+    category = {"category": "statement", "template": "{workspace}/"}
+    assert admin.post(f"{at}/categories", json=category).headers["Location"] == at
+    tenant = Tenant(api, name)
+    file_id = tenant.stored(tenant.client("service"))
+    held = tenant.client("records").post(f"/v1/files/{file_id}/legal-holds", json={"name": "n", "reason": "r"})
+    assert held.headers["Location"] == f"{api.url}/v1/files/{file_id}/legal-holds/{held.json()['id']}"
 
 
 def test_ids_that_workspaces_cannot_have(api: Api) -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from custody import ADMIN, AUDITOR, RECORDS, SERVICE, Custody, caller
 from provenstore.domain.errors import (
-    Conflict,
+    AlreadyExists,
     ContentTooLarge,
+    Forbidden,
     InvalidInput,
     KeyReused,
     LegalHold,
@@ -168,7 +169,9 @@ def test_keys_are_issued_within_ones_reach(custody: Custody) -> None:
     assert custody.ledger.authenticate(issued.key).scope == "acme"
     with pytest.raises(NotFound):
         custody.ledger.issue_key(tenant, actor="svc-y", kind="service", roles=("admin",), scope="umbrella")
-    with pytest.raises(Exception, match="whole ledger"):
+    with pytest.raises(Forbidden, match="name your workspace, acme: a key without one is for the whole ledger"):
         custody.ledger.issue_key(tenant, actor="svc-y", kind="service", roles=("admin",), scope=None)
-    with pytest.raises(Conflict):
+    with pytest.raises(Forbidden, match=r"none of your roles allows credential\.issue"):
+        custody.ledger.issue_key(SERVICE, actor="svc-y", kind="service", roles=("admin",), scope=None)
+    with pytest.raises(AlreadyExists, match="a service of this id already; a person takes another id"):
         custody.ledger.issue_key(ADMIN, actor="svc-x", kind="person", roles=("approver",), scope="acme")

@@ -8,7 +8,7 @@ import pytest
 
 from provenstore.domain import actor as ac
 from provenstore.domain import credential as cr
-from provenstore.domain.errors import Conflict, InvalidInput, Unauthenticated
+from provenstore.domain.errors import AlreadyExists, InvalidInput, Unauthenticated
 from sealing import START, SealedLog
 
 ID = UUID("0199aaaa-0000-7000-8000-00000000c0de")
@@ -74,18 +74,19 @@ def test_wrong_revoked_and_expired_keys_get_one_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "field"),
     [
-        {"roles": ()},
-        {"kind": "system"},
-        {"kind": "service", "roles": ("approver",)},
-        {"expires_at": START},
+        ({"roles": ()}, "roles"),
+        ({"kind": "system"}, "kind"),
+        ({"kind": "service", "roles": ("approver",)}, "roles"),
+        ({"expires_at": START}, "expires_at"),
     ],
 )
-def test_keys_that_are_not_issued(changes: dict[str, Any]) -> None:
-    """Useless, or more than its bearer may have."""
-    with pytest.raises(InvalidInput):
+def test_keys_that_are_not_issued(changes: dict[str, Any], field: str) -> None:
+    """Useless, or more than its bearer may have; the field is named as it is sent."""
+    with pytest.raises(InvalidInput) as refused:
         _issued(**changes)
+    assert refused.value.field == field
 
 
 def test_an_actor_stays_what_it_is() -> None:
@@ -94,5 +95,5 @@ def test_an_actor_stays_what_it_is() -> None:
     facts = ac.decide(None, ac.RegisterActor(id="alice", kind="person", about={"name": "Alice"}))
     state = ac.project(None, log.record(facts, stream="actor:alice"))
     assert ac.decide(state, ac.RegisterActor(id="alice", kind="person")) == ()
-    with pytest.raises(Conflict):
+    with pytest.raises(AlreadyExists, match="there is a person of this id already; a service takes another id"):
         ac.decide(state, ac.RegisterActor(id="alice", kind="service"))

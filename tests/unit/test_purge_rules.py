@@ -85,10 +85,14 @@ def test_what_is_purged_is_not_restored() -> None:
         FileLife().purged().decide(c.Restore, reason=None)
 
 
-@pytest.mark.parametrize("life", [FileLife, lambda: FileLife().stored()], ids=["unfinished", "stored"])
-def test_only_what_is_deleted_is_purged(life: Any) -> None:
+@pytest.mark.parametrize(
+    ("life", "said"),
+    [(FileLife, "the file is initiated"), (lambda: FileLife().stored(), "the file is stored; delete it first")],
+    ids=["unfinished", "stored"],
+)
+def test_only_what_is_deleted_is_purged(life: Any, said: str) -> None:
     """purge-after-delete"""
-    with pytest.raises(WrongState):
+    with pytest.raises(WrongState, match=f"{said}$"):
         life().purge_requested()
 
 

@@ -3,12 +3,12 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from provenstore.api import views
 from provenstore.api.http import bodies, shapes
-from provenstore.api.http.answers import file_answer
+from provenstore.api.http.answers import file_answer, location
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 
 router = APIRouter(tags=["custody"])
@@ -31,13 +31,15 @@ def list_holds(file_id: UUID, services: ServicesIn, caller: CallerIn) -> Respons
 
 
 @router.post("/v1/files/{file_id}/legal-holds", status_code=201, responses=shapes.created(shapes.Hold))
-def place_hold(file_id: UUID, body: bodies.HoldBody, services: ServicesIn, caller: CallerIn, key: KeyIn) -> Response:
+def place_hold(
+    *, file_id: UUID, body: bodies.HoldBody, request: Request, services: ServicesIn, caller: CallerIn, key: KeyIn
+) -> Response:
     """Place a legal hold; it cancels a purge that has not started."""
     file, hold = services.ledger.place_hold(
         caller, file_id, name=body.name, matter=body.matter, reason=body.reason, key=key
     )
-    location = f"/v1/files/{file_id}/legal-holds/{hold}"
-    return JSONResponse({"id": hold}, 201, {"Location": location, "ETag": f'"v{file.version}"'})
+    at = location(request, services, f"/v1/files/{file_id}/legal-holds/{hold}")
+    return JSONResponse({"id": hold}, 201, {**at, "ETag": f'"v{file.version}"'})
 
 
 @router.delete("/v1/files/{file_id}/legal-holds/{hold}", responses=shapes.ok(shapes.File))

@@ -3,11 +3,12 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from provenstore.api import views
 from provenstore.api.http import bodies, shapes
+from provenstore.api.http.answers import location
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 from provenstore.api.services import Services
 from provenstore.domain import workspace as ws
@@ -20,10 +21,12 @@ Reached = Annotated[int, Query(ge=1, le=1_000)]
 
 
 @router.post("/v1/workspaces", status_code=201, responses=shapes.created(shapes.Workspace))
-def create_workspace(body: bodies.NewWorkspaceBody, services: ServicesIn, caller: CallerIn, key: KeyIn) -> Response:
+def create_workspace(
+    body: bodies.NewWorkspaceBody, request: Request, services: ServicesIn, caller: CallerIn, key: KeyIn
+) -> Response:
     """Make a tenant."""
     services.ledger.create_workspace(caller, ws.CreateWorkspace(**body.model_dump()), key)
-    return _answer(services, caller, body.id, 201)
+    return _made(request, services, caller, body.id)
 
 
 @router.get("/v1/workspaces", responses=shapes.ok(shapes.Workspaces))
@@ -61,11 +64,13 @@ def change_workspace(workspace: str, body: bodies.WorkspaceBody, services: Servi
 
 
 @router.post("/v1/workspaces/{workspace}/categories", status_code=201, responses=shapes.created(shapes.Workspace))
-def register_category(workspace: str, body: bodies.CategoryBody, services: ServicesIn, caller: CallerIn) -> Response:
+def register_category(
+    workspace: str, body: bodies.CategoryBody, request: Request, services: ServicesIn, caller: CallerIn
+) -> Response:
     """Add a category of the workspace's own."""
     command = ws.RegisterCategory(category=body.category, template=body.template, limits=body.limits.limits())
     services.ledger.change_workspace(caller, workspace, command)
-    return _answer(services, caller, workspace, 201)
+    return _made(request, services, caller, workspace)
 
 
 @router.put("/v1/workspaces/{workspace}/limits/{category}", responses=shapes.ok(shapes.Workspace))
@@ -104,7 +109,12 @@ def revoke_key(
     return Response(status_code=204)
 
 
-def _answer(services: Services, caller: Caller, workspace: str, status: int = 200) -> Response:
+def _answer(services: Services, caller: Caller, workspace: str) -> Response:
     tenant = services.ledger.describe_workspace(caller, workspace)
-    headers = {"Location": f"/v1/workspaces/{workspace}"} if status == 201 else {}
-    return JSONResponse(views.workspace_json(tenant.state, tenant.name, tenant.use), status, headers)
+    return JSONResponse(views.workspace_json(tenant.state, tenant.name, tenant.use))
+
+
+def _made(request: Request, services: Services, caller: Caller, workspace: str) -> Response:
+    tenant = services.ledger.describe_workspace(caller, workspace)
+    headers = location(request, services, f"/v1/workspaces/{workspace}")
+    return JSONResponse(views.workspace_json(tenant.state, tenant.name, tenant.use), 201, headers)

@@ -166,17 +166,17 @@ def test_a_damaged_part_is_not_taken(custody: Custody) -> None:
 def test_missing_and_wrong_parts_are_named(custody: Custody) -> None:
     """A completion says which parts it lacks, and the upload stays open."""
     file = begun(custody)
-    with pytest.raises(InvalidInput, match="1, 2 have not arrived"):
+    with pytest.raises(InvalidInput, match="these have not arrived: 1, 2; send"):
         custody.ledger.complete_upload(SERVICE, file.id)
     two = send(custody, file.id, 2, TAIL)
-    with pytest.raises(InvalidInput, match="1 have not arrived"):
+    with pytest.raises(InvalidInput, match="these have not arrived: 1; send"):
         custody.ledger.complete_upload(SERVICE, file.id)
     send(custody, file.id, 1, FULL)
     with pytest.raises(ContentMismatch, match="part 1 has another ETag"):
         custody.ledger.complete_upload(SERVICE, file.id, parts=[PartRef(1, "0" * 32), PartRef(2, two.etag)])
-    with pytest.raises(InvalidInput, match="1 have arrived but are not named"):
+    with pytest.raises(InvalidInput, match="these have arrived but are not named: 1"):
         custody.ledger.complete_upload(SERVICE, file.id, parts=[PartRef(2, two.etag)])
-    with pytest.raises(InvalidInput, match="3 have not arrived"):
+    with pytest.raises(InvalidInput, match="these have not arrived: 3; send"):
         custody.ledger.complete_upload(SERVICE, file.id, parts=[*refs(custody, file.id), PartRef(3, two.etag)])
     assert custody.ledger.complete_upload(SERVICE, file.id).status == "stored"
 
