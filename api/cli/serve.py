@@ -118,6 +118,7 @@ def _config(application: Any, **more: Any) -> Any:
 
     return uvicorn.Config(
         application,
+        log_config=None,  # what it has to say goes where everything else goes, as JSON
         log_level="warning",  # requests are logged by the application, without query strings
         access_log=False,
         server_header=False,
