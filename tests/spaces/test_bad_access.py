@@ -176,17 +176,18 @@ def test_the_commands_never_show_a_secret(
             assert not any(secret in told for secret in (good.secret.get_secret_value(), WRONG))
 
 
-def test_a_start_with_a_fault_is_refused(
+def test_a_command_with_a_fault_is_refused(
     new_bucket: NewBucket, environment: Callable[[Bucket], dict[str, str]], tmp_path: Path
 ) -> None:
     """The sentence and the exit code are those of a setting that is wrong; a bucket that is known is no way around."""
     good = new_bucket("rgw-http")
     environment(good)
     data = ["--data-dir", str(tmp_path / "data")]
+    (file := tmp_path / "a.txt").write_text("a")
     assert CliRunner().invoke(app, ["bucket", "probe", *data]).exit_code == 0
     for fault in FAULTS:
         environment(fault.spoil(good))
-        for command in (["bucket", "probe"], ["ls"]):
+        for command in (["bucket", "probe"], ["put", str(file)]):
             ran = CliRunner().invoke(app, [*command, *data])
             assert (ran.exit_code, ran.stdout, fault.told in ran.stderr) == (3, "", True), ran.stderr
             assert not any(secret in ran.stderr for secret in (good.secret.get_secret_value(), WRONG))
