@@ -47,7 +47,7 @@ LIST_PRICES: Mapping[str, Price] = {"spaces": Price(stored=Decimal("0.02"), serv
 
 
 MAX_WORKERS: Final = 64
-"""Processes on one data directory: each takes a hundred megabytes and up to 24 connections."""
+"""Processes on one data directory: each takes a hundred megabytes and about 30 connections."""
 
 OF_THE_CLIENT: Final = frozenset({"PROVENSTORE_URL", "PROVENSTORE_KEY", "PROVENSTORE_PROFILE", "PROVENSTORE_TIMEOUT"})
 """What `api.client.connection` reads."""
