@@ -20,7 +20,7 @@ from provenstore.adapters.spaces_bucket import (
     unquoted,
 )
 from provenstore.adapters.spaces_copy import SpacesCopier
-from provenstore.adapters.spaces_errors import code, is_absent, is_taken, meaning, status, translated
+from provenstore.adapters.spaces_errors import code, is_absent, is_taken, meaning, status, superseded, translated
 from provenstore.adapters.spaces_multipart import SpacesMultipart, integrity
 from provenstore.adapters.spaces_reader import SpacesReader
 from provenstore.adapters.spaces_upload import StreamedUpload
@@ -146,6 +146,8 @@ class Spaces:
             return self._own(key, write, exc)
         except BotoCoreError as exc:
             raise meaning(exc) from exc
+        if "ETag" not in answer:
+            return self._behind(key, write, if_absent=if_absent)
         return ObjectInfo(
             key=key,
             size=digests.size,
@@ -166,6 +168,21 @@ class Spaces:
         if written_by != write:
             raise AlreadyExists("There is an object under this key already.") from refusal
         return found
+
+    def _behind(self, key: str, write: str, *, if_absent: bool) -> ObjectInfo:
+        """Return the object if it is this write, whose answer names none, or raise what has become of it.
+
+        Swift answers so, with success, when a later write or deletion of the same key was quicker: nothing is stored.
+        """
+        try:
+            found, written_by = self._bucket.described(key)
+        except ObjectNotFound as exc:
+            raise superseded() from exc
+        if written_by == write:
+            return found
+        if if_absent:
+            raise AlreadyExists("There is an object under this key already.")
+        raise superseded()
 
     def get(
         self, key: str, *, version: str | None = None, first: int | None = None, last: int | None = None

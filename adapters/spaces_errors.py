@@ -72,6 +72,13 @@ def is_taken(error: ClientError) -> bool:
     return status(error) == 412 or code(error) == "ConditionalRequestConflict"
 
 
+def superseded() -> ProvenstoreError:
+    """Return what a success means that names nothing stored: a later write to the same place was quicker."""
+    return StoreUnavailable(
+        "A later write took the place of this one, and nothing of it is stored.", error="superseded"
+    )
+
+
 def needs_repair(error: ProvenstoreError) -> bool:
     """Say whether somebody has to change a key, a right or a setting before this passes."""
     return error.details.get("error") in (*_ADVICE, _CERTIFICATE, _BAD_NAME)

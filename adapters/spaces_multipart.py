@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from provenstore.adapters.digests import Bytes, Declared, receive
 from provenstore.adapters.spaces_bucket import SpacesBucket, unquoted
-from provenstore.adapters.spaces_errors import code, is_absent, is_taken, meaning, translated
+from provenstore.adapters.spaces_errors import code, is_absent, is_taken, meaning, superseded, translated
 from provenstore.domain.errors import AlreadyExists, ContentMismatch, InvalidInput, ProvenstoreError, StoreUnavailable
 from provenstore.domain.objects import MultipartInfo, MultipartNotFound, ObjectInfo, PartInfo, PartRef
 from provenstore.domain.parts import combined_etag
@@ -75,6 +75,8 @@ class SpacesMultipart:
             )
         except (ClientError, BotoCoreError) as exc:
             raise self._failure(exc, key, upload) from exc
+        if "ETag" not in answer:  # the same part, sent twice at once: it is not these bytes that are kept
+            raise superseded()
         etag = unquoted(answer["ETag"])
         return PartInfo(number=number, size=size, etag=etag, md5=self._bucket.md5(etag), sha256=None)
 

@@ -19,7 +19,7 @@ from provenstore.api.cli.direct import system_user
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
 from provenstore.api.wiring import open_providers, open_services
-from provenstore.domain.errors import Forbidden, Misconfigured
+from provenstore.domain.errors import AlreadyExists, Forbidden, Misconfigured, StoreUnavailable
 from provenstore.domain.objects import SourceChanged
 from provenstore.domain.provider_events import ProviderProbed
 from provenstore.domain.workspace import CreateWorkspace
@@ -221,3 +221,44 @@ def test_a_source_that_changes_under_a_copy_is_noticed(bucket: str) -> None:
 
 def void(_: object) -> None:
     """Forget a result: what a hook returns would stand for the answer."""
+
+
+@pytest.mark.parametrize("if_absent", [True, False])
+def test_a_success_that_names_nothing_stored_is_none(bucket: str, if_absent: bool) -> None:
+    """Swift answers 200 without an ETag to a write that a later one has overtaken: what is there is looked at."""
+    client, other = _client(bucket), _client(bucket)
+    store = Spaces(client, bucket, probe(client, bucket))
+
+    def put(key: str) -> str:
+        return store.put(
+            key, [b"mine"], media_type="text/x", max_size=9, size=4 if if_absent else None, if_absent=if_absent
+        ).etag
+
+    def overtaken(parsed: dict[str, Any], **_: object) -> None:
+        other.put_object(Bucket=bucket, Key="a", Body=b"theirs")
+        other.delete_object(Bucket=bucket, Key="b")
+        parsed.pop("ETag")
+
+    client.meta.events.register("after-call.s3.PutObject", overtaken)
+    with pytest.raises(AlreadyExists if if_absent else StoreUnavailable):
+        put("a")
+    with pytest.raises(StoreUnavailable, match="later write"):
+        put("b")
+    assert put("c") == store.head("c").etag
+    assert [one.key for one in store.list("").objects] == ["a", "c"]
+
+
+def test_a_part_that_was_overtaken_is_not_told_as_stored(bucket: str) -> None:
+    """Whoever sends it asks again; the ETag of other bytes is never taken for its own."""
+    client = _client(bucket)
+    store = Spaces(client, bucket, probe(client, bucket))
+    upload = store.create_multipart("a", media_type="text/x")
+
+    def overtaken(parsed: dict[str, Any], **_: object) -> None:
+        parsed.pop("ETag")
+
+    client.meta.events.register("after-call.s3.UploadPart", overtaken)
+    with pytest.raises(StoreUnavailable, match="later write"):
+        store.put_part("a", upload, 1, [b"mine"], size=4)
+    client.meta.events.unregister("after-call.s3.UploadPart", overtaken)
+    assert store.put_part("a", upload, 1, [b"mine"], size=4).etag == store.list_parts("a", upload)[0].etag
