@@ -1,18 +1,19 @@
-"""The log's name and keys: where they come from, and how one key follows another.
+"""The log's name and keys: where they come from, and how one key, or one log, follows another.
 
-The name is taken once and kept beside the key, with what the key last signed. Keys lie in the data directory, or come
-from the settings; in neither case are they shown, logged or recorded, but for their public half.
+The name is kept beside the key, with what the key last signed; with another name it is another log. Keys lie in the
+data directory, or come from the settings; in neither case are they shown, logged or recorded, but for their public
+half.
 """
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
 from pydantic import SecretStr
 
-from provenstore.adapters.key_file import load_or_create
+from provenstore.adapters.key_file import load, load_or_create
 from provenstore.adapters.last_signed import LastSignedFile
 from provenstore.adapters.signing_key import (
     SigningKey,
@@ -27,6 +28,9 @@ from provenstore.domain.signing import Signed
 
 KEY: Final = "log.key"
 NEXT_KEY: Final = "log-next.key"
+ANEW_KEY: Final = "log-anew.key"
+"""The key of the log that begins where this one has ended; it signs once `log-signed.json` has its name."""
+
 RETIRED: Final = "log-retired.keys"
 """Public halves of keys that sign no more, one a line: what they have signed stays signed by them."""
 
@@ -36,6 +40,9 @@ _FORGOTTEN: Final = (
     f"{LAST_SIGNED} is missing beside {KEY}, so nobody knows what that key has signed: restore it, or compare the log "
     "with a checkpoint that somebody kept, and clear this alarm"
 )
+
+_LOCAL: Final = "provenstore.local/"
+"""Begins the names of logs that nobody has named."""
 
 _ORIGIN: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*")
 
@@ -49,38 +56,49 @@ class LogKeys:
     def __init__(self, folder: Path, *, origin: str | None = None, given: SecretStr | None = None) -> None:
         """Take up what lies in `folder`, or begin a log there; `given` are keys that are kept elsewhere.
 
-        Misconfigured where `origin` or `given` name another log than the one here, or none that has a URL;
-        IntegrityViolated where what was last signed is damaged.
+        Misconfigured where `origin` or `given` are none, or none that has a URL; IntegrityViolated where what was last
+        signed is damaged. That they are of the log here is only asked of whoever signs.
         """
         self._folder = folder
         self._given = _given(given)
         self.last = LastSignedFile(folder / LAST_SIGNED)
-        wanted = None if origin is None else _origin(origin)
+        self._wanted = None if origin is None else _origin(origin)
         # A key never comes to be before its memory; looked for first, as another process may be making both.
         alarm = _FORGOTTEN if not self._given and (folder / KEY).exists() else None
-        named = wanted or self._named() or f"provenstore.local/{secrets.token_hex(8)}"
-        self.origin = self.last.begin(named, alarm).origin
-        if wanted not in (None, self.origin):
-            raise Misconfigured(f"PROVENSTORE_LOG_ORIGIN is not {self.origin}, which this log has been from its start")
-        if any(key.name != self.origin for key in self._given):
-            raise Misconfigured(f"PROVENSTORE_SIGNING_KEY is not named {self.origin}, as this log is")
-        self.signers()
+        self.last.begin(self._wanted or self._named() or _drawn_name(), alarm)
+        if (folder / ANEW_KEY).exists():
+            with self.last.held():
+                if _name_in(folder / ANEW_KEY) == self.origin:
+                    self.take()
+
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+        return self.last.read().origin
 
     def signers(self) -> tuple[SigningKey, ...]:
-        """Return the keys to sign with, the one that will stay last; Misconfigured where one cannot be used."""
+        """Return the keys to sign with, the one that will stay last; Misconfigured where one cannot be used.
+
+        Also where the settings, or the keys that lie here, are of another log.
+        """
+        origin = self.origin
+        if self._wanted not in (None, origin):
+            raise Misconfigured(f"PROVENSTORE_LOG_ORIGIN is not {origin}, which is the name of the log here")
+        if any(key.name != origin for key in self._given):
+            raise Misconfigured(f"PROVENSTORE_SIGNING_KEY is not named {origin}, as the log here is")
         if self._given:
             return self._given
         # In this order, and nothing drawn that `rotate` did not: another process may be putting the second key in the
         # place of the first, which is then both.
-        following = load_signing_key(self._folder / NEXT_KEY, self.origin)
-        first = load_signing_key(self._folder / KEY, self.origin) or self._first()
+        following = load_signing_key(self._folder / NEXT_KEY, origin)
+        first = load_signing_key(self._folder / KEY, origin) or self._first(origin)
         return (first,) if following is None or following.key_id == first.key_id else (first, following)
 
-    def _first(self) -> SigningKey:
+    def _first(self, origin: str) -> SigningKey:
         """Draw the key with which a log begins; Misconfigured for one that was signed: its key is lost, not new."""
         if size := self.last.read().head.size:
             raise Misconfigured(f"{KEY} is missing, though {size:,} entries were signed here: restore it")
-        return load_or_create_signing_key(self._folder / KEY, self.origin)
+        return load_or_create_signing_key(self._folder / KEY, origin)
 
     def verifiers(self) -> tuple[str, ...]:
         """Return the public halves, as C2SP signed-note writes them."""
@@ -112,11 +130,50 @@ class LogKeys:
             old, *others = self.verifiers()
             announce(tuple(others))
             # A crash behind this retires the key again; it is named once.
-            write_whole(
-                self._folder / RETIRED, "".join(f"{key}\n" for key in dict.fromkeys((*self.retired(), old))).encode()
-            )
+            self._write_retired([old])
             following.replace(self._folder / KEY)
             sync_folder(self._folder)
+
+    # -- another log ---------------------------------------------------------------------------------------
+
+    def name(self, recorded: str | None) -> str:
+        """See the port: what the settings say, or what nobody has named goes by a name that is drawn."""
+        named = self._wanted or (self._given[0].name if self._given else None) or _name_in(self._folder / ANEW_KEY)
+        signed = self.last.read()
+        if named is None and not signed.head.size and signed.origin != recorded:
+            return signed.origin  # nothing was ever signed here: it is a name for a log to begin with
+        if named is None and not signed.origin.startswith(_LOCAL):
+            raise Refused(f"set PROVENSTORE_LOG_ORIGIN to the name of the log that follows {signed.origin}")
+        return named or _drawn_name()
+
+    def draw(self, origin: str) -> tuple[str, ...]:
+        """See the port."""
+        if self._given:
+            if any(key.name != origin for key in self._given):
+                raise Misconfigured(f"PROVENSTORE_SIGNING_KEY is not named {origin}, as the log is to be")
+            return tuple(str(key.verifier) for key in self._given)
+        if self.origin == origin:
+            return self.verifiers()
+        aside = self._folder / ANEW_KEY
+        if _name_in(aside) not in (None, origin):
+            aside.unlink()  # it was drawn for a log that never began
+        return (str(load_or_create_signing_key(aside, origin).verifier),)
+
+    def take(self) -> None:
+        """See the port. Called by who holds `last`."""
+        aside = self._folder / ANEW_KEY
+        if not aside.exists():
+            return
+        # Both keys of a rotation end. A crash on any line leaves what the next call goes on with.
+        old = [self._folder / KEY, self._folder / NEXT_KEY]
+        self._write_retired(str(key.verifier) for key in map(_key_in, old) if key is not None)
+        old[1].unlink(missing_ok=True)
+        aside.replace(old[0])
+        sync_folder(self._folder)
+
+    def _write_retired(self, keys: Iterable[str]) -> None:
+        lines = (f"{key}\n" for key in dict.fromkeys((*self.retired(), *keys)))
+        write_whole(self._folder / RETIRED, "".join(lines).encode())
 
     def _require_files(self) -> None:
         if self._given:
@@ -129,8 +186,7 @@ class LogKeys:
         """Return the name of a key that is there already."""
         if self._given:
             return self._given[0].name
-        path = self._folder / KEY
-        return SigningKey.parse(SecretStr(load_or_create(path, str))).name if path.exists() else None
+        return _name_in(self._folder / KEY)
 
 
 def known_log_keys(folder: Path, *, given: SecretStr | None = None) -> LogKeys | None:
@@ -143,6 +199,21 @@ def known_log_keys(folder: Path, *, given: SecretStr | None = None) -> LogKeys |
 def known_last_signed(folder: Path) -> Signed | None:
     """Return what was last signed by a key in `folder`, which may be gone since; None where nothing says so."""
     return LastSignedFile(folder / LAST_SIGNED).read() if (folder / LAST_SIGNED).exists() else None
+
+
+def _key_in(path: Path) -> SigningKey | None:
+    """Return the key in a file, whatever its name is."""
+    text = load(path)
+    return None if text is None else SigningKey.parse(SecretStr(text))
+
+
+def _name_in(path: Path) -> str | None:
+    key = _key_in(path)
+    return None if key is None else key.name
+
+
+def _drawn_name() -> str:
+    return f"{_LOCAL}{secrets.token_hex(8)}"
 
 
 def _given(setting: SecretStr | None) -> tuple[SigningKey, ...]:

@@ -87,7 +87,7 @@ class Publisher:
         if found is None:
             return None
         if found.origin != wanted.origin:
-            raise Refused(f"the log {found.origin} is published there")
+            raise Refused(f"the log {found.origin} is published there; choose another prefix for {wanted.origin}")
         if found.size <= wanted.size and self._source.root(found.size) != found.root:
             raise LogRewound(f"another tree of {found.size:,} is published there")
         return found

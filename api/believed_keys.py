@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from provenstore.adapters.signing_key import Ed25519Verifier
-from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
+from provenstore.domain.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof
 from provenstore.domain.event_log import StoredRow
-from provenstore.domain.log_events import LogKeysChanged
+from provenstore.domain.log_events import LOG, LogBegunAnew, LogKeysChanged
 from provenstore.domain.note import parse_note
 from provenstore.domain.signing import RecordedHead
-from provenstore.domain.tree_check import SIGNATURES
+from provenstore.domain.tree_check import EXTENDS, SIGNATURES
 from provenstore.domain.verification import Finding
 
 
@@ -39,6 +39,8 @@ class Keys:
         self._given, self._attested = tuple(keys), attested
         self._named: dict[Ed25519Verifier, int] = {}
         self._signers: dict[frozenset[Ed25519Verifier], _Signers] = {}
+        self._origins: set[str] = set()
+        self._begun: list[tuple[int, LogBegunAnew]] = []
 
     def __bool__(self) -> bool:
         """Whether there is a key to begin with."""
@@ -46,13 +48,16 @@ class Keys:
 
     def see(self, row: StoredRow) -> None:
         """Take the keys that a row names; one that is no event is found elsewhere."""
-        if row.type != LogKeysChanged.TYPE:
+        if row.type not in (LogKeysChanged.TYPE, LogBegunAnew.TYPE):
             return
         try:
             data = Event.parse(row.position, row.state).data
-            named = data.keys if isinstance(data, LogKeysChanged) else ()
-            for key in map(Ed25519Verifier.parse, named):
-                self._named.setdefault(key, row.position)
+            if isinstance(data, LogKeysChanged | LogBegunAnew):
+                self._origins.add(data.origin)
+                if isinstance(data, LogBegunAnew):
+                    self._begun.append((row.position, data))
+                for key in map(Ed25519Verifier.parse, data.keys):
+                    self._named.setdefault(key, row.position)
         except (IntegrityViolated, InvalidInput):
             return
 
@@ -72,7 +77,8 @@ class Keys:
             except (InvalidInput, InvalidProof) as exc:
                 yield Finding(SIGNATURES, one.head.size, "", "", f"the checkpoint of {one.head.size:,}: {exc.message}")
                 continue
-            if (found.size, found.root) != (one.head.size, one.head.root) or origin not in (None, found.origin):
+            ours = origin is None or found.origin in {origin, *self._origins}
+            if (found.size, found.root) != (one.head.size, one.head.root) or not ours:
                 yield Finding(SIGNATURES, one.head.size, "", "", f"the note of {one.head.size:,} says something else")
         believed = self._believed()
         for signers, sizes in self._signers.items():
@@ -82,6 +88,18 @@ class Keys:
         for name, signers in shown:
             if not signers & believed:
                 raise InvalidProof(name, "bears no signature by a key that is believed")
+
+    def ends(self, given: Iterable[tuple[str, bytes]]) -> Iterator[Finding]:
+        """Yield why some of the notes from elsewhere are of no tree here: their log has ended, and this one says so."""
+        for name, note in given:
+            found = parse_checkpoint(parse_note(note).text)
+            for position, begun in self._begun:
+                if found.origin == begun.ended_origin and found.size > begun.shared_size:
+                    problem = (
+                        f"the checkpoint in {name} is of {begun.ended_origin}, which has ended: {begun.origin} goes on "
+                        f"with the first {begun.shared_size:,} of its entries"
+                    )
+                    yield Finding(EXTENDS, position, LOG, "", problem)
 
     def _shown(self, name: str, note: bytes) -> frozenset[Ed25519Verifier]:
         try:

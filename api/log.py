@@ -124,6 +124,22 @@ def clear_alarm(services: Services, caller: Caller, reason: str) -> dict[str, Js
     return {"size": cleared.head.size, "root": cleared.head.root.hex()}
 
 
+def begin_anew(services: Services, caller: Caller, reason: str) -> dict[str, Json]:
+    """Let what is left of a log go on under another name and key, and sign it; as `LogKeeping.begin_anew`."""
+    with translated(), services.connect() as connection:
+        connection.autocommit = True
+        catch_up(connection)
+        tree, keys = HeadsOnRecord(connection), services.log_keys
+        found = services.log_keeping.begin_anew(caller, tree, keys.last, keys, reason)
+    bring_up(services)
+    return {
+        "origin": keys.origin,
+        "keys": list(keys.verifiers()),
+        "ended": {"origin": found.origin, "size": found.head.size, "root": found.head.root.hex()},
+        "shared": found.shared.size,
+    }
+
+
 def publish(services: Services, caller: Caller, prefix: str | None, *, anew: bool) -> dict[str, Json]:
     """Publish up to the newest checkpoint, under `prefix` or that of the settings; Refused, LogRewound."""
     services.ledger.recorder.require(caller, _CHANGE, None)

@@ -130,7 +130,7 @@ def verify_database(settings: Settings, asked: Asked, on_progress: Progress) -> 
             signatures = known.check(proofs.heads(largest), asked.checkpoints, own.origin if own is not None else None)
         else:
             unchecked[SIGNATURES] = "no key of the log is known: --key"
-        findings = (*report.findings, *witnesses, *tree.finish(), *signatures)
+        findings = (*report.findings, *witnesses, *tree.finish(), *known.ends(asked.checkpoints), *signatures)
         return Checked(report.checked, findings, unchecked, unsigned=max(0, report.checked - signed))
 
 

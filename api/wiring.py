@@ -250,6 +250,7 @@ def _assemble(
 
 
 def _log_work(services: Services) -> LogWork:
+    services.log_keys.signers()  # what cannot sign is said at the start
     signing = Signing(
         services.connect, services.log_keys, services.log_keeping, every=services.settings.checkpoint_interval
     )

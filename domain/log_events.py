@@ -13,8 +13,23 @@ class LogKeysChanged(EventData):
 
     TYPE: ClassVar[str] = "log.keys_changed.v1"
 
-    origin: str  # the log's name, and its keys'; it never changes
+    origin: str  # the log's name, and its keys'
     keys: tuple[str, ...]  # verifier keys as in C2SP signed-note
+
+
+@REGISTRY.register
+class LogBegunAnew(EventData):
+    """What is left of a log that was signed goes on as another log: entries of the first one are lost for good."""
+
+    TYPE: ClassVar[str] = "log.begun_anew.v1"
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
+
+    origin: str  # the new log's name
+    keys: tuple[str, ...]  # its verifier keys
+    ended_origin: str  # the name of the log that has ended
+    ended_size: int  # of its tree that was signed last, as far as is known here
+    ended_root: str  # hex
+    shared_size: int  # of the newest checkpoint of that log which is one of this log, too
 
 
 @REGISTRY.register

@@ -1,4 +1,4 @@
-"""What is recorded about the log as a transparency log: which keys sign it, and who cleared an alarm.
+"""What is recorded about the log as a transparency log: which keys sign it, who cleared an alarm, and how it ends.
 
 Recorded before it takes effect. Which keys there are is found out elsewhere; nothing here sees more than their public
 half.
@@ -6,15 +6,16 @@ half.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from provenstore.domain.caller import Caller
 from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event
-from provenstore.domain.errors import Conflict, Misconfigured
+from provenstore.domain.errors import Conflict, Misconfigured, Refused
 from provenstore.domain.event_log import Guard
 from provenstore.domain.event_types import Fact
-from provenstore.domain.log_events import LOG, LogAlarmCleared, LogKeysChanged
+from provenstore.domain.log_events import LOG, LogAlarmCleared, LogBegunAnew, LogKeysChanged
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
-from provenstore.domain.signing import LastSigned, Signed, TreeHeads, clear_alarm
+from provenstore.domain.signing import Ended, LastSigned, Signed, TreeHeads, clear_alarm, ended
 from provenstore.domain.text import require_reason
 
 
@@ -31,7 +32,7 @@ def project(state: LogKeys | None, events: Iterable[Event]) -> LogKeys | None:
     """Fold events into the state (eventsourcing's projector function)."""
     for event in events:
         state = replace(state or LogKeys(0), version=event.version)
-        if isinstance(event.data, LogKeysChanged):
+        if isinstance(event.data, LogKeysChanged | LogBegunAnew):
             state = replace(state, origin=event.data.origin, keys=event.data.keys)
     return state
 
@@ -41,11 +42,27 @@ def decide(state: LogKeys | None, origin: str, keys: Sequence[str]) -> tuple[Fac
     if state is not None and state.origin not in (None, origin):
         raise Misconfigured(
             f"this log is signed as {state.origin}, and the key here is for {origin}: use that log's key, from its "
-            "data directory or in PROVENSTORE_SIGNING_KEY"
+            "data directory or in PROVENSTORE_SIGNING_KEY; if it is lost for good: provenstore log begin-anew"
         )
     if state is not None and state.keys == tuple(keys):
         return ()
     return (Fact(LogKeysChanged(origin=origin, keys=tuple(keys))),)
+
+
+class NextKeys(Protocol):
+    """The keys of a log that is about to begin on what is left of another one."""
+
+    def name(self, recorded: str | None) -> str:
+        """Return the name of the log to come, the same until it has begun; Refused where none has been chosen.
+
+        `recorded` is the name of the log in the database.
+        """
+
+    def draw(self, origin: str) -> tuple[str, ...]:
+        """Return the verifier keys of the log of that name; nothing is signed with them yet. The same ones again."""
+
+    def take(self) -> None:
+        """Sign with these keys from now on, and with no earlier one; nothing where that is so."""
 
 
 class LogKeeping:
@@ -80,6 +97,49 @@ class LogKeeping:
         self._recorder.require(caller, "log.change", None)
         require_reason(reason)
         return clear_alarm(tree, last, self._clearing(caller, reason))
+
+    def begin_anew(self, caller: Caller, tree: TreeHeads, last: LastSigned, keys: NextKeys, reason: str) -> Ended:
+        """Let what is left of a log go on under another name and key; return what has ended. Forbidden.
+
+        Refused, LogRewound and Unavailable as `signing.ended`; Conflict where somebody else does it at this moment.
+        After a crash, on any line, the same call goes on where that one stopped.
+        """
+        self._recorder.require(caller, "log.change", None)
+        require_reason(reason)
+        with last.held():
+            # 1. That it has ended: with what was signed, while nobody here signs.
+            signed, state = last.read(), self._recorder.find(LOG, project)
+            recorded = None if state is None else state.origin
+            origin = keys.name(recorded)
+            if recorded == origin == signed.origin:
+                raise Refused(f"the log is {origin} already; set PROVENSTORE_LOG_ORIGIN to another name")
+            found = ended(tree, signed, recorded, origin)
+            # 2. The new key, aside. A crash leaves one that nobody knows; the next call takes it.
+            verifiers = keys.draw(origin)
+            # 3. The record; on another host, or after a crash, it is there. From here on nothing is signed by the old
+            #    name, as the log says another.
+            if recorded != origin:
+                self._record_end(caller, found, origin, verifiers, reason, state.version if state else 0)
+            # 4. What the new log has to extend, in the place of what this database never will. From here on the old
+            #    key, if it is there, is of another log than this one, and signs nothing.
+            last.write(Signed(origin, found.shared))
+            # 5. The key. Whoever next looks for keys does this if we do not come to it.
+            keys.take()
+        return found
+
+    def _record_end(  # noqa: PLR0917  # one event's members
+        self, caller: Caller, found: Ended, origin: str, keys: tuple[str, ...], reason: str, version: int
+    ) -> None:
+        data = LogBegunAnew(
+            origin=origin,
+            keys=keys,
+            ended_origin=found.origin,
+            ended_size=found.head.size,
+            ended_root=found.head.root.hex(),
+            shared_size=found.shared.size,
+        )
+        drafts = self._recorder.drafts(caller, LOG, SYSTEM_WORKSPACE, [Fact(data, {"reason": reason})])
+        self._recorder.append(caller, drafts, expected=[Guard(LOG, version)])
 
     def _clearing(self, caller: Caller, reason: str) -> Callable[[Signed], None]:
         def record(signed: Signed) -> None:

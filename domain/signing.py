@@ -162,7 +162,7 @@ def clear_alarm(tree: TreeHeads, last: LastSigned, record: Callable[[Signed], No
             raise Refused("there is no alarm")
         now = tree.standing()
         if (wrong := _not_extended(tree, now, signed)) is not None:
-            raise LogRewound(wrong)
+            raise LogRewound(f"{wrong}; where those are lost for good: provenstore log begin-anew")
         if signed.head.size > now.size:
             raise Unavailable("the tree has not come as far as what was signed; try again when it has")
         # A crash after the record leaves the alarm; clearing it again records that again.
@@ -170,6 +170,39 @@ def clear_alarm(tree: TreeHeads, last: LastSigned, record: Callable[[Signed], No
         cleared = replace(signed, alarm=None)
         last.write(cleared)
     return cleared
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A log of which entries are lost: what was signed of it last, and the newest head of it that is on record."""
+
+    origin: str
+    head: TreeHead
+    shared: TreeHead
+
+
+def ended(tree: TreeHeads, signed: Signed, recorded: str | None, origin: str) -> Ended:
+    """Return the log that has ended, where what the database has is an older copy of it; `origin` is to follow.
+
+    `recorded` is the log's name by the database; where that is `origin`, the end is on record. Refused while the
+    database extends what was signed, or where what was signed here is of a third log; LogRewound where it does not
+    extend even its own heads: then it was altered, and is no copy. Unavailable while the tree is behind.
+    """
+    now = tree.standing()
+    if (wrong := _not_extended(tree, now, Signed(signed.origin))) is not None:
+        raise LogRewound(wrong)
+    shared = TreeHead(0, EMPTY_ROOT) if now.newest is None else now.newest.head
+    if shared.size > now.size:
+        raise Unavailable("the tree has not come as far as what is on record; try again when it has")
+    if recorded == origin:
+        return Ended(signed.origin, signed.head, shared)
+    if recorded in (None, signed.origin):
+        if _not_extended(tree, now, signed) is None:
+            raise Refused("the log extends what was signed last, so it has not ended")
+        return Ended(signed.origin, signed.head, shared)
+    if signed.head.size:
+        raise Refused(f"the log is recorded as {recorded}, and what was signed here is {signed.origin}")
+    return Ended(recorded, shared, shared)  # nobody here has signed it
 
 
 def _signed_before(now: Standing, signed: Signed) -> Iterator[TreeHead]:

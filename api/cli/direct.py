@@ -402,6 +402,10 @@ class Direct:
         """Let checkpoints be signed again."""
         return log.clear_alarm(self._services, self._caller, reason)
 
+    def begin_log_anew(self, reason: str) -> Document:
+        """Let what is left of a log go on as another one."""
+        return log.begin_anew(self._services, self._caller, reason)
+
     def publish_log(self, prefix: str | None, *, anew: bool) -> Document:
         """Publish all that is recorded by now."""
         log.bring_up(self._services)

@@ -106,6 +106,25 @@ def _register_keeping(log: typer.Typer) -> None:
             entries = text.counted(found["size"], "entry", "entries")
             session.out.say(f"cleared: the log extends the {entries} that were signed")
 
+    @local_command(log, "begin-anew")
+    def begin_anew(session: Session, reason: RequiredReason) -> None:
+        """Let what an older copy has left of the log go on as another one, with another key. Recorded.
+
+        For the day on which the entries behind the copy are lost for good; refused as long as the log is whole. The new
+        name is PROVENSTORE_LOG_ORIGIN, that of a new PROVENSTORE_SIGNING_KEY, or drawn where nobody has named the log.
+        """
+        with _direct(session) as direct:
+            found = direct.begin_log_anew(reason)
+        if session.out.as_json:
+            session.out.document(found)
+            return
+        ended = found["ended"]
+        entries = text.counted(ended["size"], "entry", "entries")
+        session.out.say(f"{ended['origin']} has ended; {entries} of it were signed, and {found['shared']:,} are left")
+        session.out.say(f"the log is {found['origin']}; give those who check it its key by another road:")
+        for key in found["keys"]:
+            session.out.line(key)
+
 
 def register_rotation(keys: typer.Typer) -> None:
     """Add `rotate-signing` to the commands about keys."""

@@ -1,5 +1,7 @@
 """`provenstore log` and `keys rotate-signing`: both ways in, and what they leave behind."""
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,33 @@ def test_an_alarm_that_there_is_not(served: Served) -> None:
     """Is not cleared; a reason is needed."""
     served.direct("log", "clear-alarm", "--reason", "x", code=1)
     served.direct("log", "clear-alarm", code=2)
+
+
+def test_an_older_copy_goes_on_as_another_log(tmp_path: Path) -> None:
+    """Step by step as an operator would; before, everything but signing works."""
+    data, copy, kept, lost = (tmp_path / name for name in ("data", "copy", "kept.note", "lost.note"))
+    cli = Provenstore({"PROVENSTORE_DATA_DIR": str(data)})
+    cli("workspace", "create", "kept")
+    kept.write_bytes(cli("log", "checkpoint").out)
+    subprocess.run(["cp", "-a", data, copy], check=True)
+    cli("workspace", "create", "lost")
+    lost.write_bytes(cli("log", "checkpoint").out)
+    cli("log", "begin-anew", "--reason", "it is whole", code=1)
+    cli("log", "begin-anew", code=2)
+    shutil.rmtree(copy / "keys")
+    shutil.move(data / "keys", copy / "keys")
+    shutil.rmtree(data)
+    copy.rename(data)
+    (old,) = cli("log", "keys").text.splitlines()
+    cli("log", "checkpoint", code=7)
+    assert "log begin-anew" in cli("log", "clear-alarm", "--reason", "x", code=7).err
+    ran = cli("log", "begin-anew", "--reason", "the disk is gone")
+    (new,) = ran.text.splitlines()
+    assert "entries of it were signed, and" in ran.err
+    assert cli("log", "keys").text.splitlines() == [new]
+    assert opened(cli("log", "checkpoint").out, cli).origin == new.split("+")[0] != old.split("+")[0]
+    assert cli("verify", "--key", new, "--checkpoint", kept, "--json").json["ok"]
+    assert "which has ended" in cli("verify", "--checkpoint", lost, code=7).out.decode()
 
 
 def test_rotation(tmp_path: Path) -> None:
