@@ -8,10 +8,12 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from log_fixtures import unconfigured_logs
@@ -85,6 +87,14 @@ class Served:
     data_dir: Path
     server: Provenstore  # as alice
     direct: Provenstore  # as the system user
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands() -> Iterator[None]:
+    """Build the tree of commands once for all that run in this process; each run would build its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.testing._get_command", cache(get_command))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -15,12 +15,17 @@ class Terminal(io.StringIO):
         return True
 
 
+def _size(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("LINES", "25")  # without both, a dumb terminal has 80 columns
+    monkeypatch.setenv("TERM", "dumb")
+
+
 def test_an_id_is_whole_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is what people copy."""
     file, terminal = str(uuid4()), Terminal()
     monkeypatch.setattr("sys.stdout", terminal)
-    monkeypatch.setenv("COLUMNS", "70")
-    monkeypatch.setenv("TERM", "dumb")
+    _size(monkeypatch, 70)
     Output(as_json=False).table(("ID", "STATUS", "NAME"), [(file, "stored", "[red]\x1b[31m" + "n" * 60)])
     shown = terminal.getvalue()
     assert file in shown
@@ -31,8 +36,7 @@ def test_an_id_is_whole_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) ->
 def _shown(monkeypatch: pytest.MonkeyPatch, width: int) -> list[str]:
     terminal = Terminal()
     monkeypatch.setattr("sys.stdout", terminal)
-    monkeypatch.setenv("COLUMNS", str(width))
-    monkeypatch.setenv("TERM", "dumb")
+    _size(monkeypatch, width)
     row = ("0199f4a6-0000-7000-8000-000000000000", "stored", "2026-11-21", "report-of-march.pdf")
     Output(as_json=False).table(("ID", "STATUS", "CREATED", "NAME"), [row], spare=("CREATED",))
     return [line.rstrip() for line in terminal.getvalue().splitlines()]
