@@ -66,10 +66,6 @@ class LogKeys:
         # A key never comes to be before its memory; looked for first, as another process may be making both.
         alarm = _FORGOTTEN if not self._given and (folder / KEY).exists() else None
         self.last.begin(self._wanted or self._named() or _drawn_name(), alarm)
-        if (folder / ANEW_KEY).exists():
-            with self.last.held():
-                if _name_in(folder / ANEW_KEY) == self.origin:
-                    self.take()
 
     @property
     def origin(self) -> str:
@@ -88,6 +84,8 @@ class LogKeys:
             raise Misconfigured(f"PROVENSTORE_SIGNING_KEY is not named {origin}, as the log here is")
         if self._given:
             return self._given
+        if (anew := _key_in(self._folder / ANEW_KEY)) is not None and anew.name == origin:
+            return (anew,)
         # In this order, and nothing drawn that `rotate` did not: another process may be putting the second key in the
         # place of the first, which is then both.
         following = load_signing_key(self._folder / NEXT_KEY, origin)
@@ -113,6 +111,7 @@ class LogKeys:
         """Sign with a second key as well from now on; Refused while there is one, or keys come from the settings."""
         self._require_files()
         with self.last.held():
+            self.settle()
             if (self._folder / NEXT_KEY).exists():
                 raise Refused("a new key signs already; --retire ends the old one")
             new = draw_signing_key(self.origin)
@@ -124,6 +123,7 @@ class LogKeys:
         """Sign with the new key alone from now on, and forget the old one; Refused where there is no new one."""
         self._require_files()
         with self.last.held():
+            self.settle()
             following = self._folder / NEXT_KEY
             if not following.exists():
                 raise Refused("there is no new key; rotate first")
@@ -159,17 +159,25 @@ class LogKeys:
             aside.unlink()  # it was drawn for a log that never began
         return (str(load_or_create_signing_key(aside, origin).verifier),)
 
+    def settle(self) -> None:
+        """Finish what a crash has left of `take`. Called by who holds `last`."""
+        if _name_in(self._folder / ANEW_KEY) == self.origin:
+            self.take()
+
     def take(self) -> None:
-        """See the port. Called by who holds `last`."""
+        """See the port. Called by who holds `last`; Misconfigured where nothing can be written."""
         aside = self._folder / ANEW_KEY
         if not aside.exists():
             return
         # Both keys of a rotation end. A crash on any line leaves what the next call goes on with.
         old = [self._folder / KEY, self._folder / NEXT_KEY]
-        self._write_retired(str(key.verifier) for key in map(_key_in, old) if key is not None)
-        old[1].unlink(missing_ok=True)
-        aside.replace(old[0])
-        sync_folder(self._folder)
+        try:
+            self._write_retired(str(key.verifier) for key in map(_key_in, old) if key is not None)
+            old[1].unlink(missing_ok=True)
+            aside.replace(old[0])
+            sync_folder(self._folder)
+        except OSError as exc:
+            raise Misconfigured(f"{KEY} cannot be written: {exc.strerror}") from exc
 
     def _write_retired(self, keys: Iterable[str]) -> None:
         lines = (f"{key}\n" for key in dict.fromkeys((*self.retired(), *keys)))

@@ -29,7 +29,7 @@ class LogBegunAnew(EventData):
     ended_origin: str  # the name of the log that has ended
     ended_size: int  # of its tree that was signed last, as far as is known here
     ended_root: str  # hex
-    shared_size: int  # of the newest checkpoint of that log which is one of this log, too
+    shared_size: int  # of the newest checkpoint on record here, which this log extends
 
 
 @REGISTRY.register

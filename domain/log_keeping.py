@@ -123,7 +123,7 @@ class LogKeeping:
             # 4. What the new log has to extend, in the place of what this database never will. From here on the old
             #    key, if it is there, is of another log than this one, and signs nothing.
             last.write(Signed(origin, found.shared))
-            # 5. The key. Whoever next looks for keys does this if we do not come to it.
+            # 5. The key. Whoever next signs does this if we do not come to it.
             keys.take()
         return found
 
