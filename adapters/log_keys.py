@@ -7,7 +7,8 @@ half.
 
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -16,15 +17,17 @@ from pydantic import SecretStr
 from provenstore.adapters.key_file import load, load_or_create
 from provenstore.adapters.last_signed import LastSignedFile
 from provenstore.adapters.signing_key import (
+    Ed25519Verifier,
     SigningKey,
     draw_signing_key,
     load_or_create_signing_key,
     load_signing_key,
 )
 from provenstore.adapters.whole_file import sync_folder, write_whole
+from provenstore.domain.checkpoint import open_checkpoint
 from provenstore.domain.errors import InvalidInput, Misconfigured, Refused
 from provenstore.domain.note import require_key_name
-from provenstore.domain.signing import Signed
+from provenstore.domain.signing import Signed, TreeHead
 
 KEY: Final = "log.key"
 NEXT_KEY: Final = "log-next.key"
@@ -65,7 +68,7 @@ class LogKeys:
         self._wanted = None if origin is None else _origin(origin)
         # A key never comes to be before its memory; looked for first, as another process may be making both.
         alarm = _FORGOTTEN if not self._given and (folder / KEY).exists() else None
-        self.last.begin(self._wanted or self._named() or _drawn_name(), alarm)
+        self.last.begin(self._named() or self._wanted or _drawn_name(), alarm)
 
     @property
     def origin(self) -> str:
@@ -136,27 +139,41 @@ class LogKeys:
 
     # -- another log ---------------------------------------------------------------------------------------
 
-    def name(self, recorded: str | None) -> str:
-        """See the port: what the settings say, or what nobody has named goes by a name that is drawn."""
-        named = self._wanted or (self._given[0].name if self._given else None) or _name_in(self._folder / ANEW_KEY)
-        signed = self.last.read()
-        if named is None and not signed.head.size and signed.origin != recorded:
-            return signed.origin  # nothing was ever signed here: it is a name for a log to begin with
-        if named is None and not signed.origin.startswith(_LOCAL):
-            raise Refused(f"set PROVENSTORE_LOG_ORIGIN to the name of the log that follows {signed.origin}")
-        return named or _drawn_name()
+    def name(self) -> str:
+        """See the port: what the settings say; a log that nobody has named is followed by one whose name is drawn."""
+        if self._given:
+            raise Refused(
+                "the keys come from PROVENSTORE_SIGNING_KEY: keep the old one in log.key for this, without the setting"
+            )
+        old = self._old()
+        if not old:
+            raise Misconfigured(f"{KEY} is missing: restore it")
+        origin = self.origin
+        if self._wanted in {origin, *(key.name for key in old)}:
+            raise Refused(f"set PROVENSTORE_LOG_ORIGIN to a new name, for the log that follows {origin}")
+        aside = _name_in(self._folder / ANEW_KEY)
+        if self._wanted is None and aside in (None, origin) and not origin.startswith(_LOCAL):
+            raise Refused(f"set PROVENSTORE_LOG_ORIGIN to the name of the log that follows {origin}")
+        return self._wanted or (aside if aside not in (None, origin) else None) or _drawn_name()
+
+    def vouched(self, note: bytes) -> TreeHead:
+        """See the port."""
+        found = open_checkpoint(note, self._old())
+        return TreeHead(found.size, found.root)
+
+    def _old(self) -> tuple[Ed25519Verifier, ...]:
+        """Return the public halves of all keys that have signed here, whatever their names; none without `log.key`."""
+        keys = [_key_in(self._folder / name) for name in (KEY, NEXT_KEY)]
+        if keys[0] is None:
+            return ()
+        return (*(key.verifier for key in keys if key is not None), *map(Ed25519Verifier.parse, self.retired()))
 
     def draw(self, origin: str) -> tuple[str, ...]:
         """See the port."""
-        if self._given:
-            if any(key.name != origin for key in self._given):
-                raise Misconfigured(f"PROVENSTORE_SIGNING_KEY is not named {origin}, as the log is to be")
-            return tuple(str(key.verifier) for key in self._given)
-        if self.origin == origin:
-            return self.verifiers()
         aside = self._folder / ANEW_KEY
         if _name_in(aside) not in (None, origin):
-            aside.unlink()  # it was drawn for a log that never began
+            with _written():
+                aside.unlink()  # it was drawn for a log that never began
         return (str(load_or_create_signing_key(aside, origin).verifier),)
 
     def settle(self) -> None:
@@ -171,13 +188,11 @@ class LogKeys:
             return
         # Both keys of a rotation end. A crash on any line leaves what the next call goes on with.
         old = [self._folder / KEY, self._folder / NEXT_KEY]
-        try:
+        with _written():
             self._write_retired(str(key.verifier) for key in map(_key_in, old) if key is not None)
             old[1].unlink(missing_ok=True)
             aside.replace(old[0])
             sync_folder(self._folder)
-        except OSError as exc:
-            raise Misconfigured(f"{KEY} cannot be written: {exc.strerror}") from exc
 
     def _write_retired(self, keys: Iterable[str]) -> None:
         lines = (f"{key}\n" for key in dict.fromkeys((*self.retired(), *keys)))
@@ -207,6 +222,14 @@ def known_log_keys(folder: Path, *, given: SecretStr | None = None) -> LogKeys |
 def known_last_signed(folder: Path) -> Signed | None:
     """Return what was last signed by a key in `folder`, which may be gone since; None where nothing says so."""
     return LastSignedFile(folder / LAST_SIGNED).read() if (folder / LAST_SIGNED).exists() else None
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise Misconfigured(f"the keys of the log cannot be written: {exc.strerror}") from exc
 
 
 def _key_in(path: Path) -> SigningKey | None:

@@ -26,6 +26,11 @@ class _Signers:
     last: int
 
 
+def said_in(name: str) -> str:
+    """Name a checkpoint from elsewhere, as findings do."""
+    return f"the checkpoint in {name}"
+
+
 class Keys:
     """The keys by which checkpoints are believed: those handed in, and those that the log has named under them.
 
@@ -89,14 +94,16 @@ class Keys:
             if not signers & believed:
                 raise InvalidProof(name, "bears no signature by a key that is believed")
 
-    def ends(self, given: Iterable[tuple[str, bytes]]) -> Iterator[Finding]:
-        """Yield why some of the notes from elsewhere are of no tree here: their log has ended, and this one says so."""
+    def ends(self, given: Iterable[tuple[str, bytes]], findings: Sequence[Finding]) -> Iterator[Finding]:
+        """Yield why notes from elsewhere, as the findings say, are of no tree here: their log has ended, on record."""
         for name, note in given:
+            if not any(one.step == EXTENDS and one.problem.startswith(f"{said_in(name)} ") for one in findings):
+                continue
             found = parse_checkpoint(parse_note(note).text)
             for position, begun in self._begun:
                 if found.origin == begun.ended_origin and found.size > begun.shared_size:
                     problem = (
-                        f"the checkpoint in {name} is of {begun.ended_origin}, which has ended: {begun.origin} goes on "
+                        f"{said_in(name)} is of {begun.ended_origin}, which has ended: {begun.origin} goes on "
                         f"with the first {begun.shared_size:,} of its entries"
                     )
                     yield Finding(EXTENDS, position, LOG, "", problem)

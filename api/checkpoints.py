@@ -36,8 +36,8 @@ def announce(keys: LogKeys, keeping: LogKeeping) -> None:
     """Put the keys to sign with on record in the log."""
     # Nobody changes keys meanwhile: between its record and its file the old keys would be recorded once more.
     with keys.last.held():
-        keys.settle()
         keeping.record_keys(SYSTEM, keys.origin, keys.verifiers())
+        keys.settle()  # of the log that this database has, as was just found
 
 
 def sign(connection: Connection[Any], keys: LogKeys, keeping: LogKeeping) -> Checkpoint | None:

@@ -129,14 +129,15 @@ def begin_anew(services: Services, caller: Caller, reason: str) -> dict[str, Jso
     with translated(), services.connect() as connection:
         connection.autocommit = True
         catch_up(connection)
-        tree, keys = HeadsOnRecord(connection), services.log_keys
-        found = services.log_keeping.begin_anew(caller, tree, keys.last, keys, reason)
+        keys, newest = services.log_keys, services.proofs.newest()
+        note = None if newest is None else newest.note
+        begun = services.log_keeping.begin_anew(caller, HeadsOnRecord(connection), note, keys.last, keys, reason)
     bring_up(services)
     return {
-        "origin": keys.origin,
-        "keys": list(keys.verifiers()),
-        "ended": {"origin": found.origin, "size": found.head.size, "root": found.head.root.hex()},
-        "shared": found.shared.size,
+        "origin": begun.origin,
+        "keys": list(begun.keys),
+        "ended": {"origin": begun.ended_origin, "size": begun.ended_size, "root": begun.ended_root},
+        "shared": begun.shared_size,
     }
 
 

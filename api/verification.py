@@ -13,7 +13,7 @@ from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.log_keys import LAST_SIGNED, LogKeys, known_last_signed, known_log_keys
 from provenstore.adapters.signing_key import Ed25519Verifier
-from provenstore.api.believed_keys import Keys
+from provenstore.api.believed_keys import Keys, said_in
 from provenstore.api.settings import Settings
 from provenstore.api.wiring import open_log, open_services
 from provenstore.domain.checkpoint import open_checkpoint, parse_checkpoint
@@ -78,7 +78,7 @@ def given_heads(asked: Asked) -> list[Head]:
             found = parse_checkpoint(parse_note(note).text)
         except InvalidInput as exc:
             raise InvalidInput(name, exc.message) from exc
-        heads.append(Head(found.size, found.root, f"the checkpoint in {name}", EXTENDS))
+        heads.append(Head(found.size, found.root, said_in(name), EXTENDS))
     return sorted(heads, key=lambda head: head.size)
 
 
@@ -130,7 +130,8 @@ def verify_database(settings: Settings, asked: Asked, on_progress: Progress) -> 
             signatures = known.check(proofs.heads(largest), asked.checkpoints, own.origin if own is not None else None)
         else:
             unchecked[SIGNATURES] = "no key of the log is known: --key"
-        findings = (*report.findings, *witnesses, *tree.finish(), *known.ends(asked.checkpoints), *signatures)
+        held = tree.finish()
+        findings = (*report.findings, *witnesses, *held, *known.ends(asked.checkpoints, held), *signatures)
         return Checked(report.checked, findings, unchecked, unsigned=max(0, report.checked - signed))
 
 

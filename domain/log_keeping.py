@@ -14,8 +14,9 @@ from provenstore.domain.errors import Conflict, Misconfigured, Refused
 from provenstore.domain.event_log import Guard
 from provenstore.domain.event_types import Fact
 from provenstore.domain.log_events import LOG, LogAlarmCleared, LogBegunAnew, LogKeysChanged
+from provenstore.domain.merkle import EMPTY_ROOT
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
-from provenstore.domain.signing import Ended, LastSigned, Signed, TreeHeads, clear_alarm, ended
+from provenstore.domain.signing import LastSigned, Signed, TreeHead, TreeHeads, clear_alarm, require_ended
 from provenstore.domain.text import require_reason
 
 
@@ -26,14 +27,21 @@ class LogKeys:
     version: int
     origin: str | None = None
     keys: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
+    """All that it has gone by."""
+    begun: LogBegunAnew | None = None
+    """How it last began on what was left of another log."""
 
 
 def project(state: LogKeys | None, events: Iterable[Event]) -> LogKeys | None:
     """Fold events into the state (eventsourcing's projector function)."""
     for event in events:
         state = replace(state or LogKeys(0), version=event.version)
-        if isinstance(event.data, LogKeysChanged | LogBegunAnew):
-            state = replace(state, origin=event.data.origin, keys=event.data.keys)
+        data = event.data
+        if isinstance(data, LogKeysChanged | LogBegunAnew):
+            state = replace(state, origin=data.origin, keys=data.keys, names=state.names | {data.origin})
+        if isinstance(data, LogBegunAnew):
+            state = replace(state, names=state.names | {data.ended_origin}, begun=data)
     return state
 
 
@@ -42,7 +50,7 @@ def decide(state: LogKeys | None, origin: str, keys: Sequence[str]) -> tuple[Fac
     if state is not None and state.origin not in (None, origin):
         raise Misconfigured(
             f"this log is signed as {state.origin}, and the key here is for {origin}: use that log's key, from its "
-            "data directory or in PROVENSTORE_SIGNING_KEY; if it is lost for good: provenstore log begin-anew"
+            "data directory or in PROVENSTORE_SIGNING_KEY"
         )
     if state is not None and state.keys == tuple(keys):
         return ()
@@ -52,11 +60,11 @@ def decide(state: LogKeys | None, origin: str, keys: Sequence[str]) -> tuple[Fac
 class NextKeys(Protocol):
     """The keys of a log that is about to begin on what is left of another one."""
 
-    def name(self, recorded: str | None) -> str:
-        """Return the name of the log to come, the same until it has begun; Refused where none has been chosen.
+    def name(self) -> str:
+        """Return the name of the log to come, the same until it has begun; Refused where that was a log's here."""
 
-        `recorded` is the name of the log in the database.
-        """
+    def vouched(self, note: bytes) -> TreeHead:
+        """Return the head of a checkpoint that was signed by a key of a log here; InvalidProof for any other."""
 
     def draw(self, origin: str) -> tuple[str, ...]:
         """Return the verifier keys of the log of that name; nothing is signed with them yet. The same ones again."""
@@ -98,48 +106,63 @@ class LogKeeping:
         require_reason(reason)
         return clear_alarm(tree, last, self._clearing(caller, reason))
 
-    def begin_anew(self, caller: Caller, tree: TreeHeads, last: LastSigned, keys: NextKeys, reason: str) -> Ended:
-        """Let what is left of a log go on under another name and key; return what has ended. Forbidden.
+    def begin_anew(  # noqa: PLR0917  # ports
+        self, caller: Caller, tree: TreeHeads, newest: bytes | None, last: LastSigned, keys: NextKeys, reason: str
+    ) -> LogBegunAnew:
+        """Let what is left of a log go on under another name and key; return what is on record of it. Forbidden.
 
-        Refused, LogRewound and Unavailable as `signing.ended`; Conflict where somebody else does it at this moment.
-        After a crash, on any line, the same call goes on where that one stopped.
+        `newest` is the newest checkpoint that the database has. Refused, LogRewound and Unavailable as
+        `signing.require_ended`, InvalidProof where no key here has signed `newest`, Conflict where somebody else does
+        it at this moment. After a crash, on any line, the same call goes on where that one stopped.
         """
         self._recorder.require(caller, "log.change", None)
         require_reason(reason)
         with last.held():
-            # 1. That it has ended: with what was signed, while nobody here signs.
-            signed, state = last.read(), self._recorder.find(LOG, project)
-            recorded = None if state is None else state.origin
-            origin = keys.name(recorded)
-            if recorded == origin == signed.origin:
-                raise Refused(f"the log is {origin} already; set PROVENSTORE_LOG_ORIGIN to another name")
-            found = ended(tree, signed, recorded, origin)
+            # 1. That it has ended, by what was signed, while nobody here signs; and a name that no log had.
+            signed, state, origin = last.read(), self._recorder.find(LOG, project) or LogKeys(0), keys.name()
+            shared = TreeHead(0, EMPTY_ROOT) if newest is None else keys.vouched(newest)
+            require_ended(tree, signed, shared, state.names)
+            begun = state.begun
+            if begun is None or (begun.origin, begun.ended_origin) != (origin, signed.origin):
+                begun = None
+                if origin in state.names:
+                    raise Refused(f"{origin} was a name of this log: choose another")
             # 2. The new key, aside. A crash leaves one that nobody knows; the next call takes it.
             verifiers = keys.draw(origin)
-            # 3. The record; on another host, or after a crash, it is there. From here on nothing is signed by the old
-            #    name, as the log says another.
-            if recorded != origin:
-                self._record_end(caller, found, origin, verifiers, reason, state.version if state else 0)
+            # 3. The record, unless a crash came behind it. From here on nothing is signed by the old name, as the log
+            #    says another.
+            if begun is None:
+                begun = self._record_end(caller, signed, shared, origin, verifiers, reason, state.version)
+            elif begun.keys != verifiers:
+                raise Refused(f"{origin} is on record with a key that is not here: choose another name")
             # 4. What the new log has to extend, in the place of what this database never will. From here on the old
             #    key, if it is there, is of another log than this one, and signs nothing.
-            last.write(Signed(origin, found.shared))
+            last.write(Signed(origin, shared))
             # 5. The key. Whoever next signs does this if we do not come to it.
             keys.take()
-        return found
+        return begun
 
     def _record_end(  # noqa: PLR0917  # one event's members
-        self, caller: Caller, found: Ended, origin: str, keys: tuple[str, ...], reason: str, version: int
-    ) -> None:
+        self,
+        caller: Caller,
+        signed: Signed,
+        shared: TreeHead,
+        origin: str,
+        keys: tuple[str, ...],
+        reason: str,
+        version: int,
+    ) -> LogBegunAnew:
         data = LogBegunAnew(
             origin=origin,
             keys=keys,
-            ended_origin=found.origin,
-            ended_size=found.head.size,
-            ended_root=found.head.root.hex(),
-            shared_size=found.shared.size,
+            ended_origin=signed.origin,
+            ended_size=signed.head.size,
+            ended_root=signed.head.root.hex(),
+            shared_size=shared.size,
         )
         drafts = self._recorder.drafts(caller, LOG, SYSTEM_WORKSPACE, [Fact(data, {"reason": reason})])
         self._recorder.append(caller, drafts, expected=[Guard(LOG, version)])
+        return data
 
     def _clearing(self, caller: Caller, reason: str) -> Callable[[Signed], None]:
         def record(signed: Signed) -> None:

@@ -4,7 +4,7 @@ Written as steps, each with what a crash right there leaves behind. It never ask
 not extend every tree that was signed before; it hashes nothing, and keeps nothing, by itself.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -172,37 +172,23 @@ def clear_alarm(tree: TreeHeads, last: LastSigned, record: Callable[[Signed], No
     return cleared
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A log of which entries are lost: what was signed of it last, and the newest head of it that is on record."""
+def require_ended(tree: TreeHeads, signed: Signed, shared: TreeHead, names: Collection[str]) -> None:
+    """Raise unless what the database has is an older copy of the log that was signed here.
 
-    origin: str
-    head: TreeHead
-    shared: TreeHead
-
-
-def ended(tree: TreeHeads, signed: Signed, recorded: str | None, origin: str) -> Ended:
-    """Return the log that has ended, where what the database has is an older copy of it; `origin` is to follow.
-
-    `recorded` is the log's name by the database; where that is `origin`, the end is on record. Refused while the
-    database extends what was signed, or where what was signed here is of a third log; LogRewound where it does not
-    extend even its own heads: then it was altered, and is no copy. Unavailable while the tree is behind.
+    `shared` is of its newest checkpoint, by a key of that log, and `names` are those that the log has had by its own
+    events. Refused while the database extends what was signed, or nobody knows what that was; LogRewound where it does
+    not extend even its own heads: then it was altered, and is no copy. Unavailable while the tree is behind.
     """
+    if not signed.head.size:
+        raise Refused("nobody here knows what was signed, so that it has ended cannot be said")
     now = tree.standing()
-    if (wrong := _not_extended(tree, now, Signed(signed.origin))) is not None:
+    if (wrong := _not_extended(tree, now, replace(signed, head=shared))) is not None:
         raise LogRewound(wrong)
-    shared = TreeHead(0, EMPTY_ROOT) if now.newest is None else now.newest.head
-    if shared.size > now.size:
+    if any(head.size > now.size for head in _signed_before(now, replace(signed, head=shared))):
         raise Unavailable("the tree has not come as far as what is on record; try again when it has")
-    if recorded == origin:
-        return Ended(signed.origin, signed.head, shared)
-    if recorded in (None, signed.origin):
-        if _not_extended(tree, now, signed) is None:
-            raise Refused("the log extends what was signed last, so it has not ended")
-        return Ended(signed.origin, signed.head, shared)
-    if signed.head.size:
-        raise Refused(f"the log is recorded as {recorded}, and what was signed here is {signed.origin}")
-    return Ended(recorded, shared, shared)  # nobody here has signed it
+    # A database without the event by which it took this name is a copy from before, whatever else it has.
+    if signed.origin in names and _not_extended(tree, now, signed) is None:
+        raise Refused("the log extends what was signed last, so it has not ended")
 
 
 def _signed_before(now: Standing, signed: Signed) -> Iterator[TreeHead]:

@@ -111,7 +111,7 @@ def _register_keeping(log: typer.Typer) -> None:
         """Let what an older copy has left of the log go on as another one, with another key. Recorded.
 
         For the day on which the entries behind the copy are lost for good; refused as long as the log is whole. The new
-        name is PROVENSTORE_LOG_ORIGIN, that of a new PROVENSTORE_SIGNING_KEY, or drawn where nobody has named the log.
+        name is PROVENSTORE_LOG_ORIGIN, or drawn where nobody has named the log. There is no way back.
         """
         with _direct(session) as direct:
             found = direct.begin_log_anew(reason)

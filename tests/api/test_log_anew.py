@@ -10,13 +10,14 @@ import pytest
 
 from interposed import Crash, Interposed, raising
 from provenstore.adapters.log_keys import LogKeys
-from provenstore.adapters.signing_key import Ed25519Verifier, draw_signing_key
+from provenstore.adapters.signing_key import Ed25519Verifier, SigningKey, draw_signing_key
 from provenstore.api import log
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
 from provenstore.api.verification import Asked, verify_database
 from provenstore.api.wiring import open_services
-from provenstore.domain.checkpoint import open_checkpoint
+from provenstore.domain.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from provenstore.domain.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.errors import (
     Forbidden,
     InvalidInput,
@@ -26,6 +27,7 @@ from provenstore.domain.errors import (
     ProvenstoreError,
     Refused,
 )
+from provenstore.domain.event_types import Fact
 from provenstore.domain.log_events import LOG, LogBegunAnew, LogKeysChanged
 from provenstore.domain.signing import Signed, TreeHead
 from provenstore.domain.workspace import CreateWorkspace
@@ -79,7 +81,7 @@ def test_what_is_left_of_a_log_goes_on_as_another(tmp_path: Path) -> None:
         until(lambda: "were signed" in unready(services))
         (old,) = services.log_keys.verifiers()
         was = services.log_keys.last.read()
-        with pytest.raises(Refused, match=r"is ledger\.example\.com/acme already"):
+        with pytest.raises(Refused, match="set PROVENSTORE_LOG_ORIGIN to a new name"):
             log.begin_anew(services, ROOT, REASON)
     with fresh(tmp_path) as services, pytest.raises(Refused, match="set PROVENSTORE_LOG_ORIGIN"):
         log.begin_anew(services, ROOT, REASON)
@@ -157,7 +159,8 @@ def test_a_crash_on_any_line_is_gone_on_from(tmp_path: Path, monkeypatch: pytest
             with services.connect() as connection, pytest.raises(Crash), monkeypatch.context() as died:
                 connection.autocommit = True
                 died.setattr(keeping, "_recorder", ports["recorder"])
-                keeping.begin_anew(ROOT, HeadsOnRecord(connection), ports["last"], ports["keys"], REASON)
+                note = services.proofs.newest().note
+                keeping.begin_anew(ROOT, HeadsOnRecord(connection), note, ports["last"], ports["keys"], REASON)
             assert not ports[port].armed
             # Another process finds it so: it signs by the new name, or not at all.
             again = LogKeys(folder)
@@ -198,53 +201,114 @@ def test_a_log_that_is_whole_does_not_end(tmp_path: Path) -> None:
         refused(Forbidden, r"log\.change", replace(ROOT, roles=frozenset({"auditor"})))
 
 
-def test_a_copy_without_its_keys_goes_on_as_another(tmp_path: Path) -> None:
-    """On a new host nobody knows what was signed; the name that it drew is the new one, and its key."""
-    with fresh(tmp_path) as services:
-        note = signed(services, "kept")
-        old = services.log_keys.verifiers()
-    shutil.rmtree(tmp_path / "data" / "keys")
-    with fresh(tmp_path) as services:
-        until(lambda: "begin-anew" in misconfigured(services))
-        fresh_keys = services.log_keys.verifiers()
-        found = log.begin_anew(services, ROOT, REASON)
-        assert found["keys"] == [*fresh_keys]
-        until(lambda: misconfigured(services) == "")
-        ended, shared = services.ledger.log.events([LOG])[-1].data, opened(services, old, note)
-        assert (ended.ended_origin, ended.ended_size, ended.shared_size) == (shared.origin, shared.size, shared.size)
-    assert found_wrong(load_settings(data_dir=tmp_path / "data"), Asked(checkpoints=(("kept", note),))) == []
-
-
-def misconfigured(services: Services) -> str:
-    try:
-        services.checks["log"]()
-    except Misconfigured as exc:
-        return exc.message
-    return ""
-
-
-def test_keys_from_the_settings_begin_a_log_on_every_host(tmp_path: Path) -> None:
-    """The new key is put there first; nothing else is signed meanwhile; each host takes up what the log says."""
-    one, two = (draw_signing_key(f"ledger.example.com/{name}").reveal() for name in ("one", "two"))
-    hosts = [tmp_path / "data" / "keys", tmp_path / "other"]
-    hosts[1].mkdir()
-    with fresh_commands(tmp_path, signing_key=one) as services:
+@pytest.mark.parametrize("comes_back", ["the copy", "the newest"])
+def test_a_database_from_before_its_name(tmp_path: Path, comes_back: str) -> None:
+    """Put back after the log began anew, it goes on as a third log; nothing is signed by a name that a log had."""
+    data, origins = tmp_path / "data", [f"ledger.example.com/{number}" for number in range(4)]
+    with fresh_commands(tmp_path, log_origin=origins[0]) as services:
+        services.ledger.create_workspace(ROOT, CreateWorkspace(id="kept"))
+        kept = log.bring_up(services)
+        assert kept is not None
+    subprocess.run(["cp", "-a", data, tmp_path / "the copy"], check=True)
+    with fresh_commands(tmp_path, log_origin=origins[0]) as services:
+        services.ledger.create_workspace(ROOT, CreateWorkspace(id="lost"))
         log.bring_up(services)
-        lose(services)
-        with pytest.raises(Refused, match=r"ledger\.example\.com/one already"):
+    subprocess.run(["cp", "-a", data, tmp_path / "the newest"], check=True)
+    for number, copy in ((1, "the copy"), (2, comes_back)):
+        put_in_place(data, tmp_path / copy)
+        for known in origins[:number]:
+            with fresh_commands(tmp_path, log_origin=known) as services:
+                with pytest.raises((Misconfigured, LogRewound)):
+                    log.bring_up(services)
+                with pytest.raises(Refused, match="a new name"):
+                    log.begin_anew(services, ROOT, REASON)
+        with fresh_commands(tmp_path, log_origin=origins[number]) as services:
             log.begin_anew(services, ROOT, REASON)
-        known = LogKeys(hosts[1], given=services.settings.signing_key)
-        assert known.origin == "ledger.example.com/one"
-    with pytest.raises(Misconfigured, match="PROVENSTORE_SIGNING_KEY is not named"), fresh(tmp_path, signing_key=two):
-        pass
-    with fresh_commands(tmp_path, signing_key=two) as services:
-        found = log.begin_anew(services, ROOT, REASON)
-        assert found["origin"] == "ledger.example.com/two"
-        other = replace(services, log_keys=LogKeys(hosts[1], given=services.settings.signing_key))
+            begun = services.ledger.log.events([LOG])[-1].data
+            assert (begun.ended_origin, begun.origin) == (origins[number - 1], origins[number])
+            assert begun.shared_size == (services.ledger.log.position() - 1 if copy == "the newest" else kept.size)
+    assert found_wrong(load_settings(data_dir=data), Asked()) == []
+
+
+def put_in_place(data: Path, copy: Path) -> None:
+    """Put a copy of a data directory in the place of one, with the keys as they were last."""
+    keys = data.with_name("keys")
+    shutil.move(data / "keys", keys)
+    shutil.rmtree(data)
+    subprocess.run(["cp", "-a", copy, data], check=True)
+    shutil.rmtree(data / "keys")
+    shutil.move(keys, data / "keys")
+
+
+def test_rows_that_somebody_forged(tmp_path: Path) -> None:
+    """Do not end a log that is whole, nor vouch for what no key here has signed, nor lend it a name."""
+    forged = draw_signing_key("ledger.example.com/2")
+    with fresh_commands(tmp_path, log_origin="ledger.example.com/1") as services:
+        log.bring_up(services)
+        verifier = str(SigningKey(forged).verifier)
+        data = LogBegunAnew(
+            origin=forged.name,
+            keys=(verifier,),
+            ended_origin="ledger.example.com/1",
+            ended_size=1,
+            ended_root="00" * 32,
+            shared_size=1,
+        )
+        named = LogKeysChanged(origin="ledger.example.com/4", keys=(verifier,))
+        recorder, facts = services.ledger.recorder, [Fact(named), Fact(data, {"reason": "forged"})]
+        recorder.append(ROOT, recorder.drafts(ROOT, LOG, SYSTEM_WORKSPACE, facts))
+    for origin in ("1", "2", "3"):
+        with fresh_commands(tmp_path, log_origin=f"ledger.example.com/{origin}") as services:
+            with pytest.raises(Refused, match="a new name" if origin == "1" else "has not ended"):
+                log.begin_anew(services, ROOT, REASON)
+            assert not list((tmp_path / "data" / "keys").glob("log-anew*"))
+    with fresh_commands(tmp_path, log_origin="ledger.example.com/2") as services:
+        lose(services)
+        with pytest.raises(Refused, match="a key that is not here"):
+            log.begin_anew(services, ROOT, REASON)
+    named_so = fresh_commands(tmp_path, log_origin="ledger.example.com/4")
+    with named_so as services, pytest.raises(Refused, match="was a name of this log"):
+        log.begin_anew(services, ROOT, REASON)
+    with fresh_commands(tmp_path, log_origin="ledger.example.com/3") as services, services.connect() as runner:
+        runner.autocommit = True
         with pytest.raises(Misconfigured):
-            log.bring_up(other)
-        log.begin_anew(other, ROOT, REASON)
-        assert log.bring_up(other) is None
-        assert other.log_keys.origin == "ledger.example.com/two"
-        assert event_types(services) == [LogKeysChanged, LogBegunAnew]
-        assert not [path for host in hosts for path in host.glob("log*.key")]
+            log.bring_up(services)
+        heads = HeadsOnRecord(runner)
+        entries = heads.standing().size
+        note = sign_checkpoint(Checkpoint(forged.name, entries, heads.root(entries)), [SigningKey(forged)])
+        keys, newest = services.log_keys, services.proofs.newest()
+        with pytest.raises(InvalidProof):
+            services.log_keeping.begin_anew(ROOT, heads, note, keys.last, keys, REASON)
+        assert log.begin_anew(services, ROOT, REASON)["shared"] == newest.size
+
+
+def test_what_nobody_here_knows_has_not_ended(tmp_path: Path) -> None:
+    """Without the memory of what was signed, without the key, with keys from elsewhere; the key has the name."""
+    with fresh_commands(tmp_path, log_origin="ledger.example.com/1") as services:
+        log.bring_up(services)
+    keys = tmp_path / "data" / "keys"
+    elsewhere = draw_signing_key("ledger.example.com/2").reveal()
+    with fresh_commands(tmp_path, signing_key=elsewhere) as services, pytest.raises(Refused, match="SIGNING_KEY"):
+        log.begin_anew(services, ROOT, REASON)
+    (keys / "log-signed.json").unlink()
+    with fresh_commands(tmp_path, log_origin="ledger.example.com/2") as services:
+        with pytest.raises(Refused, match="nobody here knows"):
+            log.begin_anew(services, ROOT, REASON)
+        assert services.log_keys.origin == "ledger.example.com/1"
+    (keys / "log.key").unlink()
+    named = fresh_commands(tmp_path, log_origin="ledger.example.com/2")
+    with named as services, pytest.raises(Misconfigured, match=r"log\.key is missing"):
+        log.begin_anew(services, ROOT, REASON)
+
+
+def test_an_old_checkpoint_that_fits_is_no_finding(tmp_path: Path) -> None:
+    """Though it is newer than the newest that the copy has: its entries are all there."""
+    with fresh_commands(tmp_path) as services, superuser(services) as operator:
+        log.bring_up(services)
+        services.ledger.create_workspace(ROOT, CreateWorkspace(id="kept"))
+        log.bring_up(services)
+        newest = services.proofs.newest()
+        tamper(operator, f"delete from provenstore.checkpoint where size = {newest.size}")
+        lose(services)
+        assert log.begin_anew(services, ROOT, REASON)["shared"] < newest.size
+    assert found_wrong(load_settings(data_dir=tmp_path / "data"), Asked(checkpoints=(("kept", newest.note),))) == []
