@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import provenstore.domain.every_event  # noqa: F401  # it fills the registry
-from provenstore.domain.event_types import REGISTRY
+from provenstore.domain.event_types import CLIENT, REGISTRY
 
 TARGET = Path(__file__).parent / "reference" / "events.md"
 
@@ -29,6 +29,9 @@ Streams: `file:` (a file's lifecycle), `parts:` (its chunks), `access:` (its acc
 `actor:`, `credential:`, `audit:` (who read the audit), `provider:` (what the object store can do), `system:` (what
 operators decide).
 
+Every event of a request also has the private values `address` and `user_agent`: where the request came from, and the
+program that sent it. Events of commands on a data directory and of background work have neither.
+
 | type | what happened | data | private |
 |---|---|---|---|
 """
@@ -43,7 +46,7 @@ def render() -> str:
             continue  # registered by somebody else in this process
         said = (data.__doc__ or "").strip().splitlines()[0]
         fields = ", ".join(f"`{field}`" for field in data.model_fields)
-        private = ", ".join(f"`{field}`" for field in sorted(data.PRIVATE))
+        private = ", ".join(f"`{field}`" for field in sorted(data.PRIVATE - CLIENT))
         rows.append(f"| `{name}` | {said} | {fields} | {private} |")
     return HEAD + "\n".join(rows) + "\n"
 

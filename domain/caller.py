@@ -92,6 +92,8 @@ class Caller:
     @property
     def client(self) -> dict[str, Json]:
         """Return the private values that say where the request came from."""
+        if self.address is None and self.user_agent is None:
+            return {}
         known = {"address": self.address, "user_agent": self.user_agent}
         return {name: value for name, value in known.items() if value is not None}
 

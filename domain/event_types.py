@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Annotated, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer, ValidationError
 
@@ -27,18 +27,28 @@ Moment = Annotated[AwareDatetime, PlainSerializer(format_time, return_type=str, 
 """A time in an event's data."""
 
 
+CLIENT: Final = frozenset({"address", "user_agent"})
+"""Private values that every event of a request carries: from where it came, and with what program."""
+
+
 class EventData(BaseModel):
     """The fields of one event type that everyone who may read the log sees; frozen and closed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     TYPE: ClassVar[str]
-    PRIVATE: ClassVar[frozenset[str]] = frozenset()
-    """Names of the private values that may accompany this type."""
+    PRIVATE: ClassVar[frozenset[str]] = CLIENT
+    """Names of the private values that may accompany this type; a type names its own, `CLIENT` is added to them."""
     ERASES: ClassVar[bool] = False
     """Whether events of this type may erase private values of earlier ones."""
     HEAD: ClassVar[str | None] = None
     """Name of the field into which the append seals another stream's head."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Let events of every type say from where the request came."""
+        super().__pydantic_init_subclass__(**kwargs)
+        cls.PRIVATE = cls.PRIVATE | CLIENT
 
     def to_json(self) -> dict[str, Json]:
         """Return the data as JSON values (times RFC 3339, ids as text)."""

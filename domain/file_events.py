@@ -19,7 +19,6 @@ AccessMode = Literal["view", "download", "redirect"]
 Disposition = Literal["attachment", "inline"]
 
 _REASON = frozenset({"reason"})
-_CLIENT = frozenset({"address", "user_agent"})
 
 
 @REGISTRY.register
@@ -27,7 +26,7 @@ class UploadInitiated(EventData):
     """A file has a place, a path and reserved space; no byte of it exists yet."""
 
     TYPE: ClassVar[str] = "file.upload_initiated.v1"
-    PRIVATE: ClassVar[frozenset[str]] = frozenset({"filename", "related", "subjects", "metadata"}) | _CLIENT
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"filename", "related", "subjects", "metadata"})
 
     path: str
     extension: str
@@ -432,7 +431,7 @@ class LinkIssued(EventData):
     """Whoever has the link may read the content until it expires; recorded before its URL is handed out."""
 
     TYPE: ClassVar[str] = "file.link_issued.v1"
-    PRIVATE: ClassVar[frozenset[str]] = frozenset({"recipient", "purpose"}) | _CLIENT
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"recipient", "purpose"})
 
     link: str
     version_id: str | None  # the one version of the object that the URL reads
@@ -447,7 +446,6 @@ class Accessed(EventData):
     """Content was given out; recorded before the first byte leaves."""
 
     TYPE: ClassVar[str] = "file.accessed.v1"
-    PRIVATE: ClassVar[frozenset[str]] = _CLIENT
 
     mode: AccessMode
     first: int | None  # byte range asked for, None for the whole
@@ -460,7 +458,6 @@ class AccessDenied(EventData):
     """A known caller was refused; `count` identical refusals within a minute are one event."""
 
     TYPE: ClassVar[str] = "file.access_denied.v1"
-    PRIVATE: ClassVar[frozenset[str]] = _CLIENT
 
     operation: str
     code: str

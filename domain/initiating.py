@@ -102,7 +102,7 @@ class Initiating:
                     raise
                 recent = False  # the category may have changed since this process last looked
                 continue
-            private = {**_private(new), **caller.client}
+            private = _private(new)
             announcing = None if at_hand is None else _announcing(caller, now, at_hand)
             command = c.Initiate(by=caller.actor, now=now, data=data, private=private, announcing=announcing)
             stream = file_stream(file_id)

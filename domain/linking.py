@@ -76,7 +76,7 @@ class Linking:
         recorder = self._recorder
         if not self._store.capabilities().presign:
             raise NotSupported("this object store signs no URLs, so there are no links to its files")
-        private = {**_about(purpose, recipient), **caller.client}
+        private = _about(purpose, recipient)
         for _ in range(MAX_ATTEMPTS):
             file = self._reading.readable(caller, file_id, "file.link")
             if key is not None and (known := recorder.log.recall(key)) is not None:

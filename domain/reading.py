@@ -134,7 +134,7 @@ class Reading:
         data = fe.Accessed(mode=mode, first=first, last=last, size=reader.length)
 
         def record() -> None:
-            drafts = recorder.drafts(caller, access_stream(file.id), file.workspace, [Fact(data, caller.client)])
+            drafts = recorder.drafts(caller, access_stream(file.id), file.workspace, [Fact(data)])
             recorder.append(caller, drafts, reads=[Guard(file.stream, file.version)])
 
         if ranged:

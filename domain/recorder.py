@@ -7,7 +7,7 @@ durable. What is refused to a known caller on an existing file is recorded on th
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
@@ -174,7 +174,7 @@ class Recorder:
     def _record_denial(self, denial: _Denial, count: int) -> None:
         data = fe.AccessDenied(operation=denial.operation, code=denial.refusal.code, count=count)
         rule = denial.refusal.details.get("rule")
-        fact = Fact(data, denial.caller.client, outcome="denied", decision=f"{rule}/1" if rule else None)
+        fact = Fact(data, outcome="denied", decision=f"{rule}/1" if rule else None)
         drafts = self.drafts(denial.caller, access_stream(denial.file_id), denial.workspace, [fact])
         # No guards: a refusal is true whatever has become of the file or the credential meanwhile.
         self.log.append(Append(drafts=drafts))
@@ -182,12 +182,21 @@ class Recorder:
     @staticmethod
     def system(caller: Caller) -> Caller:
         """Return the system as a caller, acting in the course of this caller's request."""
-        return Caller(Actor("provenstore", "system", "system"), frozenset(), None, request=caller.request)
+        return Caller(
+            Actor("provenstore", "system", "system"),
+            frozenset(),
+            None,
+            request=caller.request,
+            address=caller.address,
+            user_agent=caller.user_agent,
+        )
 
     # -- recording -----------------------------------------------------------------------------------------
 
     def drafts(self, caller: Caller, stream: str, workspace_id: str, facts: Sequence[Fact]) -> list[Draft]:
-        """Return drafts of `facts` with fresh ids and salts."""
+        """Return drafts of `facts` with fresh ids and salts; each says privately from where the request came."""
+        if client := caller.client:
+            facts = [replace(fact, private={**fact.private, **client}) for fact in facts]
         return [
             draft(
                 fact,

@@ -56,9 +56,29 @@ def test_the_life_of_a_file_is_found(tenant: Tenant) -> None:
     assert names(search(auditor, outcome="denied", related_id=related[0]["id"])) == ["access_denied"]
     assert names(search(auditor, subject="ann", action=["download", "delete"])) == ["accessed", "soft_deleted"]
     assert names(search(auditor, on_behalf_of="ann", action="upload"))[0] == "upload_initiated"
-    assert names(search(auditor, address="127.0.0.1", file=file_id))[-1] == "access_denied"
+    assert search(auditor, address="127.0.0.1", file=file_id)[: len(everything)] == everything
+    assert {(one["address"], one["user_agent"]) for one in everything} == {("127.0.0.1", "shop/1")}
     times = {"time_from": accessed["time"], "time_before": deleted["time"], "file": file_id}
     assert names(search(auditor, **times)) == ["accessed", "access_denied"]
+
+
+def test_every_event_of_a_request_says_from_where(tenant: Tenant) -> None:
+    """Of keys, workspaces and readings of the audit too; the trail finds them by their address."""
+    admin, agent = tenant.client("admin", actor=f"admin-{uuid4()}"), f"console/{uuid4()}"
+    admin.headers["User-Agent"] = agent
+    file_id = tenant.stored(admin)
+    issued = admin.post(
+        "/v1/keys", json={"actor": "x", "kind": "person", "roles": ["auditor"], "workspace": tenant.id}
+    ).json()
+    assert admin.delete(f"/v1/keys/{issued['id']}", params={"reason": "no longer needed"}).status_code == 204
+    assert admin.patch(f"/v1/workspaces/{tenant.id}", json={"max_files": 9}).status_code == 200
+    admin.get(f"/v1/files/{file_id}/history")
+    admin.post(f"/v1/files/{file_id}/purge", json={})
+    found = search(tenant.client("auditor"), address="127.0.0.1", workspace=tenant.id)
+    assert {one["type"].rpartition(".v")[0] for one in found if one["user_agent"] == agent} >= {
+        "file.upload_initiated", "file.stored", "actor.registered", "credential.issued", "credential.revoked",
+        "workspace.quota_set", "audit.read", "file.access_denied",
+    }  # fmt: skip
 
 
 def test_that_it_was_read_is_recorded(tenant: Tenant) -> None:
