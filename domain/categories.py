@@ -24,6 +24,9 @@ MAX_PATH_BYTES = 1_024
 """The longest key that S3 and Ceph RGW take."""
 
 DEFAULT_EXTENSIONS = ("pdf", "epub", "txt", "mp3", "wav", "m4a", "jpg", "png", "webp", "mp4", "webm")
+EVERY_TYPE = ("*",)
+"""In place of extensions: every type, files without an extension among them."""
+
 UPLOAD_TTL = DAY
 """An upload not finished in 24 hours is given up."""
 
@@ -82,7 +85,7 @@ BUILT_IN: Mapping[str, Category] = {
         Category("site_backup", "backups/sites" + _DATED, _ZIP, allow_empty=False),
         Category("export", "exports" + _DATED, _ZIP, expires_after=7 * DAY),
         Category("app", "misc/apps" + _DATED, _ZIP),
-        Category("misc", "misc" + _DATED),
+        Category("misc", "misc" + _DATED, EVERY_TYPE),
     )
 }
 
@@ -111,7 +114,10 @@ def _roots() -> set[str]:
 def path_for(
     category: Category, *, workspace: str, placement: Mapping[str, str], file_id: UUID, extension: str, now: datetime
 ) -> str:
-    """Return the object's key; InvalidInput if a placeholder has no value, or a value no placeholder."""
+    """Return the object's key, without a dot where `extension` is empty.
+
+    InvalidInput if a placeholder has no value, or a value no placeholder.
+    """
     wanted = set(_PLACEHOLDER.findall(category.template)) - _FILLED_BY_US
     if unknown := placement.keys() - wanted:
         raise InvalidInput("placement", f"has {min(unknown)!r}, which category {category.name} does not use")
@@ -121,17 +127,20 @@ def path_for(
             raise InvalidInput("placement", f"lacks {name!r}, which category {category.name} needs")
         require_slug("placement", value)
     filled = category.template.format(workspace=workspace, year=f"{now.year:04}", month=f"{now.month:02}", **values)
-    path = f"{filled}{file_id}.{extension}"
+    path = f"{filled}{file_id}.{extension}" if extension else f"{filled}{file_id}"
     if len(path) > MAX_PATH_BYTES:
         raise InvalidInput("placement", f"makes a path longer than {MAX_PATH_BYTES} bytes", limit=MAX_PATH_BYTES)
     return path
 
 
 def require_type(category: Category, extension: str, media_type: str) -> None:
-    """Refuse an extension that the category does not take, and a media type that contradicts the extension."""
-    if extension not in category.extensions:
-        allowed = " ".join(category.extensions)
-        raise InvalidInput("filename", f"has type {extension!r}; category {category.name} takes {allowed}")
+    """Refuse an extension that the category does not take, and a media type that contradicts the extension.
+
+    `extension` is empty for a file without one, which only a category of every type takes.
+    """
+    if category.extensions != EVERY_TYPE and extension not in category.extensions:
+        found = f"has type {extension!r}" if extension else "has no extension of letters and digits"
+        raise InvalidInput("filename", f"{found}; category {category.name} takes {' '.join(category.extensions)}")
     known = MEDIA_TYPES.get(extension)
     if known and media_type != ANY_TYPE and media_type not in known:
         raise InvalidInput("media_type", f"is {media_type}, but a file of type {extension!r} is {known[0]}")

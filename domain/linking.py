@@ -18,7 +18,7 @@ from provenstore.domain.administration import Administration
 from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json
 from provenstore.domain.categories import Category
-from provenstore.domain.disposition import content_disposition
+from provenstore.domain.disposition import served
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import Conflict, InvalidInput, NotFound, Unauthenticated
 from provenstore.domain.event_log import Guard, IdempotencyKey
@@ -123,7 +123,7 @@ class Linking:
             grant=str(grant),
             expires_at=data.expires_at,
             version=data.version_id,
-            disposition=content_disposition(data.disposition, name),
+            disposition=served(file.initiated.media_type, data.disposition, name).disposition,
         )
         return Link(data.link, url, data.expires_at, data.observed)
 

@@ -1,7 +1,7 @@
 """Rules for text that comes from outside: what a name, an id, a reason and a media type may look like.
 
-Everything here raises InvalidInput naming the field and the limit, and never lets through what a terminal, a header,
-a path or a database column could misread.
+Everything here raises InvalidInput naming the field and the limit, and never lets through what a path or a database
+column could misread. Terminals and headers get escaped text from what writes there.
 """
 
 import base64
@@ -20,9 +20,6 @@ MAX_METADATA_VALUE_BYTES = 2_048
 MAX_RELATED = 64
 MAX_SUBJECTS = 64
 
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Marks that change the direction of text: `report\u202efdp.exe` reads as `reportexe.pdf` (Unicode UTR 36 §2.4)."""
-
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 _OPAQUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]*")
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
@@ -31,11 +28,12 @@ _DECIMAL = re.compile(r"0|[1-9][0-9]*")
 
 
 def require_text(field: str, value: str, max_bytes: int, *, lines: bool = False, empty: bool = False) -> str:
-    """Return `value` if it is printable text of at most `max_bytes` in UTF-8; `lines` allows newlines and tabs."""
-    try:
-        size = len(value.encode("utf-8"))
-    except UnicodeEncodeError:
-        raise InvalidInput(field, "holds a lone surrogate, which is not a character") from None
+    """Return `value` if it is text of at most `max_bytes` in UTF-8 without control characters.
+
+    `lines` allows newlines and tabs. Marks of text direction are kept, as right-to-left scripts need them; what shows
+    a value escapes them.
+    """
+    size = _size(field, value)
     if size > max_bytes:
         raise InvalidInput(field, f"is longer than {max_bytes:,} bytes in UTF-8", limit=max_bytes)
     if not empty and not value.strip():
@@ -45,18 +43,35 @@ def require_text(field: str, value: str, max_bytes: int, *, lines: bool = False,
     for character in value:
         if unicodedata.category(character) == "Cc" and not (lines and character in "\n\t\r"):
             raise InvalidInput(field, f"holds the control character U+{ord(character):04X}")
-        if character in _BIDI:
-            raise InvalidInput(field, f"holds the text direction mark U+{ord(character):04X}")
     return value
 
 
+def _size(field: str, value: str) -> int:
+    """Return the length in UTF-8, in bytes."""
+    try:
+        return len(value.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise InvalidInput(field, "holds a lone surrogate, which is not a character") from None
+
+
 def require_filename(value: str) -> str:
-    """Return an original filename: a name, not a path, of at most 1,024 bytes."""
-    require_text("filename", value, MAX_FILENAME_BYTES)
-    if "/" in value or "\\" in value:
-        raise InvalidInput("filename", "holds a path separator; send the name alone")
-    if value in {".", ".."}:
-        raise InvalidInput("filename", "is a path, not a name")
+    """Return an original filename of 1 to 1,024 bytes in UTF-8, as it came.
+
+    It is a private value and never part of a path, so separators, line ends and direction marks are kept; what shows
+    it escapes it, and what writes it to a disk makes it harmless (`api.cli.naming`).
+    """
+    if not value:
+        raise InvalidInput("filename", "is empty")
+    return require_storable("filename", value, MAX_FILENAME_BYTES)
+
+
+def require_storable(field: str, value: str, max_bytes: int) -> str:
+    """Return any text of at most `max_bytes` in UTF-8 that a column can hold: no U+0000 and no lone surrogate."""
+    size = _size(field, value)
+    if size > max_bytes:
+        raise InvalidInput(field, f"is longer than {max_bytes:,} bytes in UTF-8", limit=max_bytes)
+    if "\x00" in value:
+        raise InvalidInput(field, "holds the character U+0000")
     return value
 
 
@@ -123,7 +138,7 @@ def require_metadata(value: Mapping[str, str]) -> dict[str, str]:
         if not key.isascii():
             raise InvalidInput("metadata", "has a key that is not ASCII")
         require_text("metadata", key, MAX_METADATA_KEY_BYTES)
-        require_text("metadata", text, MAX_METADATA_VALUE_BYTES, lines=True, empty=True)
+        require_storable("metadata", text, MAX_METADATA_VALUE_BYTES)
     return dict(value)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from provenstore.domain import workspace_events as e
 from provenstore.domain.canonical import MAX_INTEGER, Json
-from provenstore.domain.categories import BUILT_IN, DAY, Category, require_template
+from provenstore.domain.categories import BUILT_IN, DAY, EVERY_TYPE, Category, require_template
 from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event
 from provenstore.domain.errors import AlreadyExists, IntegrityViolated, InvalidInput, NotFound
 from provenstore.domain.event_types import Fact
@@ -38,7 +38,7 @@ class Workspace:
         """Return a category under this workspace's limits; InvalidInput if there is none of this name."""
         category = BUILT_IN.get(name)
         if name in self.templates:
-            category = Category(name, self.templates[name])
+            category = Category(name, self.templates[name], EVERY_TYPE)
         if category is None:
             raise InvalidInput("category", f"is {name!r}, which this workspace does not have")
         limits = self.limits.get(name)
@@ -160,7 +160,9 @@ def _require_limits(limits: e.Limits) -> None:
         raise InvalidInput("link_ttl", f"is not 1 to {MAX_LINK_TTL:,} seconds", limit=MAX_LINK_TTL)
     if limits.expires_after is not None and limits.expires_after > MAX_EXPIRES_AFTER:
         raise InvalidInput("expires_after", f"is more than {MAX_EXPIRES_AFTER:,} seconds", limit=MAX_EXPIRES_AFTER)
-    for extension in limits.extensions or ():
+    if limits.extensions == ():
+        raise InvalidInput("extensions", "names no type; name one or more, or * for every type")
+    for extension in limits.extensions or () if limits.extensions != EVERY_TYPE else ():
         if not extension.replace(".", "").isalnum() or extension != extension.lower() or len(extension) > 25:
             raise InvalidInput("extensions", f"holds {extension[:40]!r}, which is no extension")
 

@@ -163,6 +163,12 @@ class Custody(Protocol):
     def change_workspace(self, workspace: str, changes: Document) -> Document:
         """Change quota or purge policy; answers the workspace."""
 
+    def register_category(self, workspace: str, new: Document) -> Document:
+        """Add a category of the workspace's own; answers the workspace."""
+
+    def set_limits(self, workspace: str, category: str, limits: Document) -> Document:
+        """Set the limits of a category; answers the workspace."""
+
     def issue_key(self, new: Document) -> Document:
         """Issue a key; answers {"id", "key"}, this once."""
 

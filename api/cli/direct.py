@@ -365,6 +365,20 @@ class Direct:
             )
         return self.workspace(workspace)
 
+    def register_category(self, workspace: str, new: Document) -> Document:
+        """Add a category of the workspace's own."""
+        body = _parse(bodies.CategoryBody, new)
+        limits = body.limits.limits()
+        command = ws.RegisterCategory(category=body.category, template=body.template, limits=limits)
+        self._ledger.change_workspace(self._caller, workspace, command)
+        return self.workspace(workspace)
+
+    def set_limits(self, workspace: str, category: str, limits: Document) -> Document:
+        """Set the limits of a category."""
+        command = ws.SetLimits(category=category, limits=_parse(bodies.LimitsBody, limits).limits())
+        self._ledger.change_workspace(self._caller, workspace, command)
+        return self.workspace(workspace)
+
     def issue_key(self, new: Document) -> Document:
         """Issue a key."""
         body = _parse(bodies.NewKeyBody, new)

@@ -19,7 +19,9 @@ MAX_NAME_BYTES = 255
 MAX_DEPTH = 64
 """Folders within folders; a place that is deeper is not one that a person made."""
 
-_REFUSED = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
+_REFUSED = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069<>:"/\\|?*]')
+"""Also line separators, and what turns text round: `report\u202efdp.exe` reads as `reportexe.pdf` (UTR 36, 2.4)."""
+
 _DEVICES = re.compile(r"(?i)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)")
 
 

@@ -40,7 +40,7 @@ from provenstore.domain.errors import (
     Unavailable,
     WrongState,
 )
-from provenstore.domain.text import MAX_METADATA_VALUE_BYTES, require_filename, require_text
+from provenstore.domain.text import MAX_METADATA_VALUE_BYTES, require_filename, require_storable
 
 DEFAULT_WORKSPACE: Final = "default"
 
@@ -98,7 +98,7 @@ class Sender:
             "upload": "api",
         }
         if source.relative is not None and wishes.keep_path:
-            place = require_text("path", source.relative, MAX_METADATA_VALUE_BYTES)
+            place = require_storable("path", source.relative, MAX_METADATA_VALUE_BYTES)
             new["metadata"] = {**wishes.common["metadata"], PATH: place}
         return new
 

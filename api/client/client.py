@@ -292,6 +292,14 @@ class Client:
         """Change quota or purge policy; answers the workspace."""
         return self._http.send("PATCH", f"/v1/workspaces/{_segment(workspace)}", changes)
 
+    def register_category(self, workspace: str, new: Document) -> Document:
+        """Add a category of the workspace's own; answers the workspace."""
+        return self._http.send("POST", f"/v1/workspaces/{_segment(workspace)}/categories", new)
+
+    def set_limits(self, workspace: str, category: str, limits: Document) -> Document:
+        """Set the limits of a category, those that are missing as built in; answers the workspace."""
+        return self._http.send("PUT", f"/v1/workspaces/{_segment(workspace)}/limits/{_segment(category)}", limits)
+
     def issue_key(self, new: Document) -> Document:
         """Issue a key; answers {"id", "key"}, this once. Never repeated: each attempt would issue one more."""
         return self._http.send("POST", "/v1/keys", new)

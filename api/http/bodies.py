@@ -289,7 +289,7 @@ class WorkspaceBody(Body):
 
 
 class LimitsBody(Body):
-    """Limits of a category; what is missing or null is as built in."""
+    """Limits of a category; what is missing or null is as built in. `extensions` of `["*"]` is every type."""
 
     max_size: Count | None = None
     extensions: tuple[Text, ...] | None = None

@@ -24,7 +24,7 @@ from provenstore.api.http.streaming import ContentResponse, Upload
 from provenstore.api.services import Services
 from provenstore.domain import file_events as fe
 from provenstore.domain.caller import Caller
-from provenstore.domain.disposition import content_disposition
+from provenstore.domain.disposition import Served, served
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.file import File
 from provenstore.domain.parts import Chunk
@@ -104,14 +104,16 @@ AskedIn = Annotated[_Asked, Depends()]
 def describe(services: Services, caller: Caller, file_id: UUID, disposition: fe.Disposition) -> Response:
     """Answer what `give` would, without the content and without an event."""
     file = services.ledger.readable(caller, file_id)
-    headers = _headers(services, file, disposition)
-    return Response(headers={**headers, "Content-Length": str(file.size)}, media_type=file.initiated.media_type)
+    shown = _served(services, file, disposition)
+    headers = _headers(file, shown)
+    return Response(headers={**headers, "Content-Length": str(file.size)}, media_type=shown.media_type)
 
 
 def give(services: Services, caller: Caller, file_id: UUID, disposition: fe.Disposition, asked: _Asked) -> Response:
     """Answer with the content or a range of it, once the event that says so is durable; 304 records nothing."""
     file = services.ledger.readable(caller, file_id)
-    headers = _headers(services, file, disposition)
+    shown = _served(services, file, disposition)
+    headers = _headers(file, shown)
     tag, modified = headers.get("ETag"), _modified(file)
     if conditions.unchanged(asked.if_none_match, asked.if_modified_since, tag, modified):
         return Response(status_code=304, headers=headers)
@@ -120,7 +122,7 @@ def give(services: Services, caller: Caller, file_id: UUID, disposition: fe.Disp
         wanted = conditions.byte_range(asked.range, file.size or 0)
     first, last = wanted or (None, None)
     with ExitStack() as stack:
-        mode: Literal["view", "download"] = "view" if disposition == "inline" else "download"
+        mode: Literal["view", "download"] = "view" if shown.kind == "inline" else "download"
         given = stack.enter_context(services.ledger.content(caller, file_id, mode=mode, first=first, last=last))
         reader = given.reader
         headers["Content-Length"] = str(reader.length)
@@ -132,16 +134,20 @@ def give(services: Services, caller: Caller, file_id: UUID, disposition: fe.Disp
             stack.pop_all().close,
             status_code=200 if wanted is None else 206,
             headers=headers,
-            media_type=file.initiated.media_type,
+            media_type=shown.media_type,
         )
 
 
-def _headers(services: Services, file: File, disposition: fe.Disposition) -> dict[str, str]:
+def _served(services: Services, file: File, disposition: fe.Disposition) -> Served:
     name = services.ledger.filename(file) or file.path.rpartition("/")[2]
+    return served(file.initiated.media_type, disposition, name)
+
+
+def _headers(file: File, shown: Served) -> dict[str, str]:
     headers = {
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",
-        "Content-Disposition": content_disposition(disposition, name),
+        "Content-Disposition": shown.disposition,
         "Content-Security-Policy": _INERT,
         "Last-Modified": conditions.http_date(_modified(file)),
     }

@@ -195,3 +195,33 @@ def test_space_of_a_presigned_upload_is_kept_while_its_url_lives(tenant: Tenant)
     tenant.api.sweep()
     assert admin.get(f"/v1/workspaces/{tenant.id}").json()["used"] == {"bytes": 0, "files": 0}
     assert tenant.types(file_id) == ["upload_initiated", "upload_aborted", "upload_cleared"]
+
+
+def test_active_content_is_served_as_a_download_of_bytes(tenant: Tenant) -> None:
+    """A page that somebody stored runs nowhere, whoever asks to see it; and that is what is recorded."""
+    service = tenant.client("service")
+    said = {"filename": "page.html", "media_type": "text/html"}
+    file_id = tenant.stored(service, b"<script>alert(1)</script>", **said)
+    for ask in (service.get, service.head):
+        answer = ask(f"/v1/files/{file_id}/content", params={"disposition": "inline"})
+        assert answer.headers["Content-Type"] == "application/octet-stream"
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="page.html"'
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+    accesses = [one["event"]["data"] for one in tenant.history(file_id) if one["event"]["type"] == "file.accessed.v1"]
+    assert [one["mode"] for one in accesses] == ["download"]
+    assert service.get(f"/v1/files/{file_id}").json()["media_type"] == "text/html"
+
+
+@pytest.mark.parametrize(
+    "name", ["שלום\u200f (1).docx", "C:\\scans\\a.tif", "a\tb\nc.csv", "../up.eml", "README", "a\x1b[31m"]
+)
+def test_a_name_comes_back_as_it_came(tenant: Tenant, name: str) -> None:
+    """Whatever it is, it is a value and not a path."""
+    service = tenant.client("service")
+    file_id = tenant.stored(service, filename=name, media_type="application/octet-stream")
+    described = service.get(f"/v1/files/{file_id}").json()
+    assert described["filename"] == name
+    assert described["path"].rpartition("/")[2].partition(".")[0] == file_id
+    listed = service.get("/v1/files", params={"workspace": tenant.id, "fresh": "true"}).json()["files"]
+    assert name in {one["filename"] for one in listed}

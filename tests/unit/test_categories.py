@@ -77,28 +77,22 @@ def test_placement_must_be_used() -> None:
         ("README", "text/plain", "txt"),
         (".bashrc", "text/plain", "txt"),
         ("trailing.", "image/png", "png"),
+        ("README", "application/x-unknown", ""),
+        ("a.p d", "text/plain", ""),
+        ("a.thirteenchars", "text/plain", ""),
+        ("a.ö", "text/plain", ""),
     ],
 )
 def test_extension(filename: str, media_type: str, extension: str) -> None:
-    """What follows the last dot, lower-cased; by media type where there is none."""
+    """What follows the last dot, lower-cased; by media type where there is none; empty where neither tells."""
     assert extension_of(filename, media_type) == extension
-
-
-@pytest.mark.parametrize(("filename", "media_type"), [("README", "application/x-unknown"), ("a.p d", "text/plain")])
-def test_no_extension_to_be_had(filename: str, media_type: str) -> None:
-    """Neither the name nor the type tells."""
-    with pytest.raises(InvalidInput, match="filename"):
-        extension_of(filename, media_type)
 
 
 @given(st.text(max_size=30))
 def test_an_extension_never_leaves_the_folder(filename: str) -> None:
     """Whatever the name, the path stays a path of ours."""
-    try:
-        extension = extension_of(filename, "text/plain")
-    except InvalidInput:
-        return
-    assert extension.replace(".", "").isalnum()
+    extension = extension_of(filename, "text/plain")
+    assert extension.replace(".", "").isalnum() or extension == ""
     assert extension.isascii()
 
 
@@ -110,6 +104,28 @@ def test_types_by_category() -> None:
         require_type(BUILT_IN["book_content"], "zip", "application/zip")
     with pytest.raises(InvalidInput, match="media_type"):
         require_type(BUILT_IN["book_content"], "pdf", "text/html")
+
+
+EVERYDAY = [
+    *("docx", "xlsx", "pptx", "odt", "csv", "tsv", "eml", "msg", "zip", "gz", "tar.gz", "7z", "parquet", "json"),
+    *("xml", "html", "svg", "md", "rtf", "gif", "tiff", "heic", "mov", "log"),
+]
+
+
+@pytest.mark.parametrize("extension", [*EVERYDAY, ""])
+def test_misc_takes_every_type(extension: str) -> None:
+    """A file that no list foresaw is still a file."""
+    name = f"a.{extension}" if extension else "README"
+    media_type = media_type_of(name)
+    require_type(BUILT_IN["misc"], extension_of(name, media_type), media_type)
+    with pytest.raises(InvalidInput, match="filename"):
+        require_type(BUILT_IN["book_cover"], "", media_type)
+
+
+def test_a_file_without_an_extension_has_its_id_for_a_name() -> None:
+    """No dot is made up."""
+    path = path_for(BUILT_IN["misc"], workspace="acme", placement={}, file_id=ID, extension="", now=NOW)
+    assert path == f"misc/2026/03/{ID}"
 
 
 def test_limits_of_a_workspace() -> None:
@@ -149,8 +165,11 @@ def test_hostile_templates(template: str) -> None:
     [
         ("a.PDF", "application/pdf"),
         ("a.jpeg", "image/jpeg"),
-        ("a.tar.gz", "application/octet-stream"),
+        ("a.tar.gz", "application/gzip"),
         ("README", "application/octet-stream"),
+        ("a.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+        ("a.csv", "text/csv"),
+        ("a.nobody-knows", "application/octet-stream"),
         (".pdf", "application/octet-stream"),
     ],
 )

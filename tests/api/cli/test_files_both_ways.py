@@ -43,20 +43,29 @@ def test_a_file_goes_in_and_comes_out(both: Provenstore, tmp_path: Path, name: s
 
 
 def test_names_that_cannot_be_kept_are_refused_before_anything_is_sent(both: Provenstore, tmp_path: Path) -> None:
-    """A newline, a control character, a direction mark, bytes that are no text: said without sending them along."""
-    for name in ("a\nb.pdf", "a\x1b[31m.pdf", "a\u202efdp.pdf", os.fsdecode(b"\xff.pdf")):
-        ran = both("put", _file(tmp_path, name), code=1)
-        assert ran.out == b""
-        assert ran.err.startswith("provenstore: filename: ")
-        assert "--name" in ran.err
-        assert "\x1b" not in ran.err
-    both("put", _file(tmp_path, "a\nb.pdf"), "--name", "a b.pdf")
+    """Bytes that are no text: said without sending them along."""
+    ran = both("put", _file(tmp_path, os.fsdecode(b"\xff.pdf")), code=1)
+    assert ran.out == b""
+    assert ran.err.startswith("provenstore: filename: ")
+    assert "--name" in ran.err
+    both("put", _file(tmp_path, os.fsdecode(b"\xfe.pdf")), "--name", "a b.pdf")
+
+
+@pytest.mark.parametrize("name", ["a\nb.pdf", "a\x1b[31m.pdf", "a\u202efdp.pdf", "\u05e9\u200f (1).docx", "c:\\d.tsv"])
+def test_odd_names_are_kept_and_shown_escaped(both: Provenstore, tmp_path: Path, name: str) -> None:
+    """A newline, a control character, a direction mark, a backslash: the name comes back as it was."""
+    ran = both("put", _file(tmp_path, name))
+    assert not {"\x1b", "\u202e", "\u200f"} & {*ran.err}
+    shown = both("show", ran.text.strip())
+    assert not {"\x1b", "\u202e", "\u200f"} & {*shown.text}
+    assert both("show", ran.text.strip(), "--json").json["filename"] == name
 
 
 def test_without_extension_the_media_type_decides(both: Provenstore, tmp_path: Path) -> None:
-    """And without either the file is refused."""
+    """And without either the file has no extension, which only a category of every type takes."""
     path = _file(tmp_path, "README", b"text")
-    assert "no extension" in both("put", path, code=1).err
+    assert "no extension" in both("put", path, "--category", "export", code=1).err
+    assert "." not in both("put", path, "--json").json["path"]
     assert both("put", path, "--media-type", "text/plain", "--json").json["path"].endswith(".txt")
 
 

@@ -1,0 +1,111 @@
+"""`category`: what a workspace takes, by category: the built-in ones, and its own."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from provenstore.api.cli import text
+from provenstore.api.cli.administration import WorkspaceId
+from provenstore.api.cli.custody import Document
+from provenstore.api.cli.session import Session, command
+
+CategoryName = Annotated[str, typer.Argument(metavar="CATEGORY", show_default=False)]
+Extensions = Annotated[
+    list[str] | None,
+    typer.Option("--extension", help="An extension it takes, such as pdf; several add up; '*' for every type."),
+]
+MaxSize = Annotated[int | None, typer.Option(min=0, help="Largest file in bytes.")]
+ExpiresAfter = Annotated[int | None, typer.Option(min=0, help="Lifetime of its files in seconds; 0 for no expiry.")]
+AllowEmpty = Annotated[bool | None, typer.Option("--allow-empty/--refuse-empty", help="Whether empty files are taken.")]
+Reserve = Annotated[int | None, typer.Option(min=0, help="Bytes reserved for an upload of undeclared size.")]
+LinkTtl = Annotated[int | None, typer.Option(min=1, help="Longest lifetime of a link in seconds.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    category = typer.Typer(no_args_is_help=True)
+    app.add_typer(category, name="category", help="Show and change what a workspace takes.")
+
+    @command(category, "list")
+    def list_categories(session: Session, workspace: WorkspaceId) -> None:
+        """List the categories of a workspace with their limits."""
+        _show(session, session.custody.workspace(workspace)["categories"])
+
+    @command(category, "add")
+    def add(
+        session: Session,
+        workspace: WorkspaceId,
+        name: CategoryName,
+        *,
+        template: Annotated[str, typer.Option(help="Folder of its objects, e.g. scans/{year}/.", show_default=False)],
+        extensions: Extensions = None,
+        max_size: MaxSize = None,
+        expires_after: ExpiresAfter = None,
+        allow_empty: AllowEmpty = None,
+        reserve: Reserve = None,
+        link_ttl: LinkTtl = None,
+    ) -> None:
+        """Add a category of the workspace's own; without --extension it takes every type."""
+        limits = _given(
+            extensions=extensions or None,
+            max_size=max_size,
+            expires_after=expires_after,
+            allow_empty=allow_empty,
+            reserve=reserve,
+            link_ttl=link_ttl,
+        )
+        new: Document = {"category": name, "template": template, "limits": limits}
+        _show(session, _only(session.custody.register_category(workspace, new), name))
+
+    @command(category, "limit")
+    def limit(
+        session: Session,
+        workspace: WorkspaceId,
+        name: CategoryName,
+        *,
+        extensions: Extensions = None,
+        max_size: MaxSize = None,
+        expires_after: ExpiresAfter = None,
+        allow_empty: AllowEmpty = None,
+        reserve: Reserve = None,
+        link_ttl: LinkTtl = None,
+    ) -> None:
+        """Set the limits of a category; limits that are not given return to the built-in ones."""
+        limits = _given(
+            extensions=extensions or None,
+            max_size=max_size,
+            expires_after=expires_after,
+            allow_empty=allow_empty,
+            reserve=reserve,
+            link_ttl=link_ttl,
+        )
+        _show(session, _only(session.custody.set_limits(workspace, name, limits), name))
+
+
+def _given(**limits: object) -> Document:
+    return {name: value for name, value in limits.items() if value is not None}
+
+
+def _only(workspace: Document, name: str) -> list[Document]:
+    return [one for one in workspace["categories"] if one["category"] == name]
+
+
+def _show(session: Session, categories: Sequence[Document]) -> None:
+    if session.out.as_json:
+        session.out.document({"categories": list(categories)})
+        return
+    rows = [
+        (
+            one["category"],
+            text.size(one["max_size"]),
+            "never" if one["expires_after"] is None else f"{one['expires_after']} s",
+            "yes" if one["allow_empty"] else "no",
+            one["template"],
+            "every type" if one["extensions"] == ["*"] else " ".join(one["extensions"]),
+        )
+        for one in categories
+    ]
+    session.out.table(
+        ("CATEGORY", "LARGEST", "EXPIRES", "EMPTY", "TEMPLATE", "TYPES"), rows, spare=("EMPTY", "TEMPLATE")
+    )
