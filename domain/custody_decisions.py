@@ -1,5 +1,6 @@
 """What may be done with a file that exists: deletion, expiry, restoring, changes, retention, holds, erasure."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from provenstore.domain import file_commands as c
@@ -26,7 +27,7 @@ def soft_delete(file: File, command: c.SoftDelete) -> Facts:
     if file.held:
         raise LegalHold("a legal hold on the file refuses to delete it", rule="hold-refuses-delete")
     require_status(file, "stored")
-    return (Fact(e.SoftDeleted(), why(command.reason), decision="hold-refuses-delete/1"),)
+    return (Fact(e.SoftDeleted(), why(command.reason), decision="delete-not-held/1"),)
 
 
 def expire(file: File, command: c.Expire) -> Facts:
@@ -40,7 +41,7 @@ def expire(file: File, command: c.Expire) -> Facts:
         raise WrongState("the file's time has not passed")
     if file.retained(command.now):
         raise Retained(_until(file, "expiry"), rule="retention-refuses-expiry")
-    return (Fact(e.FileExpired(expires_at=file.expires_at), decision="retention-refuses-expiry/1"),)
+    return (Fact(e.FileExpired(expires_at=file.expires_at), decision="expiry-not-held-nor-retained/1"),)
 
 
 def restore(file: File, command: c.Restore) -> Facts:
@@ -53,7 +54,7 @@ def restore(file: File, command: c.Restore) -> Facts:
         raise WrongState(f"the file is {file.status}; it never had content", status=file.status)
     require_status(file, "soft_deleted", "expired")
     cancelled = cancel_purge(file, "restore")
-    return (*cancelled, Fact(e.Restored(), why(command.reason), decision="restore-cancels-purge/1"))
+    return (*cancelled, Fact(e.Restored(), why(command.reason), decision="restore-before-purge/1"))
 
 
 def cancel_purge(file: File, by: str) -> Facts:
@@ -73,7 +74,7 @@ def change_file(file: File, command: c.ChangeFile) -> Facts:
     if command.access is not None and command.access != file.access:
         if command.access == "public" and file.held:
             raise LegalHold("a legal hold on the file refuses to publish it", rule="hold-refuses-publish")
-        facts += (Fact(e.AccessLevelChanged(access=command.access), decision="hold-refuses-publish/1"),)
+        facts += (Fact(e.AccessLevelChanged(access=command.access), decision="access-change-not-held/1"),)
     if command.expiry is not None and not _expires_already(file, command.expiry[0]):
         when = command.expiry[0]
         if when is not None and when <= command.now:
@@ -96,11 +97,8 @@ def set_retention(file: File, command: c.SetRetention) -> Facts:
     if command.until <= command.now:
         raise InvalidInput("until", "lies in the past")
     current = file.retention if file.retained(command.now) else None
-    wanted = Fact(
-        e.RetentionSet(until=command.until, mode=command.mode),
-        why(command.reason),
-        decision="compliance-only-lengthens/1",
-    )
+    data = e.RetentionSet(until=command.until, mode=command.mode)
+    wanted = Fact(data, why(command.reason), decision="retention-not-shortened/1")
     if current is None or (command.until >= current.until and _as_strict(current.mode, command.mode)):
         return (wanted,)
     if current.mode == "compliance":
@@ -119,12 +117,12 @@ def _shorten(reduce_to: datetime | None, reduce_by: str | None, command: c.SetRe
     require_person(command.by, "shorten a retention", rule="governance-shortened-by-two")
     if reduce_by is None or reduce_to != command.until:
         asked = e.RetentionReductionRequested(until=command.until)
-        return (Fact(asked, why(command.reason), decision="governance-shortened-by-two/1"),)
+        return (Fact(asked, why(command.reason), decision="shortening-awaits-second-person/1"),)
     if reduce_by == command.by.id:
         raise SecondPersonRequired(
             "another person must agree to shorten the retention", rule="governance-shortened-by-two"
         )
-    return (wanted,)
+    return (replace(wanted, decision="governance-shortened-by-two/1"),)
 
 
 def place_hold(file: File, command: c.PlaceHold) -> Facts:
@@ -160,7 +158,7 @@ def erase_personal_data(file: File, command: c.ErasePersonalData) -> Facts:
     if file.held:
         raise LegalHold("a legal hold on the file refuses erasure", rule="hold-refuses-erasure")
     data = e.PersonalDataErased(fields=command.fields, events=command.events)
-    return (Fact(data, why(command.reason), decision="hold-refuses-erasure/1"),)
+    return (Fact(data, why(command.reason), decision="erasure-not-held/1"),)
 
 
 def require_status(file: File, *allowed: str, stored: str | None = None) -> None:

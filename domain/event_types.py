@@ -41,6 +41,12 @@ class EventData(BaseModel):
     """Names of the private values that may accompany this type; a type names its own, `CLIENT` is added to them."""
     ERASES: ClassVar[bool] = False
     """Whether events of this type may erase private values of earlier ones."""
+    CHANGES: ClassVar[tuple[str, ...]] = ()
+    """Names of the fields that replace earlier ones; the field `was` says what they replaced, null in old events."""
+    REPLACES: ClassVar[bool] = False
+    """Whether its private values replace earlier ones of the same stream and names."""
+    HIDDEN: ClassVar[frozenset[str]] = frozenset()
+    """Names of the fields that no list or search shows."""
     HEAD: ClassVar[str | None] = None
     """Name of the field into which the append seals another stream's head."""
 
@@ -82,9 +88,19 @@ class Fact:
     """Rule and policy version that decided, e.g. `purge.four-eyes/1`."""
 
     def __post_init__(self) -> None:
-        """Refuse a private value that the type does not declare: it would be stored where nobody looks for it."""
+        """Refuse a private value that the type does not declare, and a success whose decision reads as a refusal."""
         if unknown := self.private.keys() - self.data.PRIVATE:
             raise InvalidInput("private", f"{self.data.TYPE} has no private value {min(unknown)!r}")
+        if self.outcome == "ok" and self.decision is not None and not reads_as_granted(self.decision):
+            raise InvalidInput("decision", f"{self.decision!r} reads as a refusal, and {self.data.TYPE} was allowed")
+
+
+_REFUSING = frozenset({"refuse", "refuses", "refused", "deny", "denies", "denied", "forbid", "forbids", "forbidden"})
+
+
+def reads_as_granted(decision: str) -> bool:
+    """Tell whether a decision's name says that something was allowed; `hold-refuses-delete/1` does not."""
+    return _REFUSING.isdisjoint(decision.partition("/")[0].split("-"))
 
 
 Upcast = Callable[[dict[str, Json]], dict[str, Json]]

@@ -4,15 +4,19 @@ Pure: the same state and command always give the same facts. No facts means that
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
+
+from pydantic import BaseModel
 
 from provenstore.domain import custody_decisions as custody
 from provenstore.domain import file_commands as c
+from provenstore.domain import file_events as e
 from provenstore.domain import integrity_decisions as integrity
 from provenstore.domain import purge_decisions as purge
 from provenstore.domain import upload_decisions as upload
 from provenstore.domain.errors import NotFound
-from provenstore.domain.event_types import Fact
+from provenstore.domain.event_types import EventData, Fact
 from provenstore.domain.file import File
 
 _DECISIONS: Mapping[type[c.FileCommand], Callable[[File, Any], tuple[Fact, ...]]] = {
@@ -52,4 +56,19 @@ def decide(file: File | None, command: c.FileCommand) -> tuple[Fact, ...]:
         return upload.initiate(file, command)
     if file is None:
         raise NotFound("there is no such file")
-    return _DECISIONS[type(command)](file, command)
+    return tuple(_with_former(file, fact) for fact in _DECISIONS[type(command)](file, command))
+
+
+_FORMER: Mapping[type[EventData], Callable[[File], BaseModel]] = {
+    e.AccessLevelChanged: lambda file: e.FormerAccess(access=file.access),
+    e.ExpirySet: lambda file: e.FormerExpiry(expires_at=file.expires_at),
+    e.RetentionSet: lambda file: e.FormerRetention(
+        until=file.retention.until if file.retention else None, mode=file.retention.mode if file.retention else None
+    ),
+}
+"""What each change of a file replaces, of the state that was decided by."""
+
+
+def _with_former(file: File, fact: Fact) -> Fact:
+    former = _FORMER.get(type(fact.data))
+    return fact if former is None else replace(fact, data=fact.data.model_copy(update={"was": former(file)}))

@@ -224,9 +224,18 @@ class MetadataChanged(EventData):
     """The values named in `changed` are replaced as a whole by this event's private values."""
 
     TYPE: ClassVar[str] = "file.metadata_changed.v1"
+    REPLACES: ClassVar[bool] = True
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"filename", "related", "subjects", "metadata"})
 
     changed: tuple[str, ...]
+
+
+class FormerAccess(BaseModel):
+    """The access level that was replaced."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    access: AccessLevel
 
 
 @REGISTRY.register
@@ -234,8 +243,18 @@ class AccessLevelChanged(EventData):
     """Who may read the content is different now."""
 
     TYPE: ClassVar[str] = "file.access_level_changed.v1"
+    CHANGES: ClassVar[tuple[str, ...]] = ("access",)
 
     access: AccessLevel
+    was: FormerAccess | None = None  # before this event
+
+
+class FormerExpiry(BaseModel):
+    """The expiry that was replaced; null for never."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    expires_at: Moment | None
 
 
 @REGISTRY.register
@@ -243,8 +262,19 @@ class ExpirySet(EventData):
     """The file expires at another time, or never."""
 
     TYPE: ClassVar[str] = "file.expiry_set.v1"
+    CHANGES: ClassVar[tuple[str, ...]] = ("expires_at",)
 
     expires_at: Moment | None
+    was: FormerExpiry | None = None  # before this event
+
+
+class FormerRetention(BaseModel):
+    """The retention that was replaced; nulls where the file had none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    until: Moment | None
+    mode: RetentionMode | None
 
 
 @REGISTRY.register
@@ -253,9 +283,11 @@ class RetentionSet(EventData):
 
     TYPE: ClassVar[str] = "file.retention_set.v1"
     PRIVATE: ClassVar[frozenset[str]] = _REASON
+    CHANGES: ClassVar[tuple[str, ...]] = ("until", "mode")
 
     until: Moment
     mode: RetentionMode
+    was: FormerRetention | None = None  # before this event
 
 
 @REGISTRY.register

@@ -2,9 +2,19 @@
 
 from typing import ClassVar, Final
 
+from pydantic import BaseModel, ConfigDict
+
 from provenstore.domain.event_types import REGISTRY, EventData
 
 LOG: Final = "system:log"
+
+
+class FormerKeys(BaseModel):
+    """The keys that signed the log before; none before the first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keys: tuple[str, ...]
 
 
 @REGISTRY.register
@@ -12,9 +22,11 @@ class LogKeysChanged(EventData):
     """The log of this name is signed by exactly these keys from now on; several while one follows another."""
 
     TYPE: ClassVar[str] = "log.keys_changed.v1"
+    CHANGES: ClassVar[tuple[str, ...]] = ("keys",)
 
     origin: str  # the log's name, and its keys'
     keys: tuple[str, ...]  # verifier keys as in C2SP signed-note
+    was: FormerKeys | None = None  # before this event
 
 
 @REGISTRY.register

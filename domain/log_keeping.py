@@ -13,7 +13,7 @@ from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event
 from provenstore.domain.errors import Conflict, Misconfigured, Refused
 from provenstore.domain.event_log import Guard
 from provenstore.domain.event_types import Fact
-from provenstore.domain.log_events import LOG, LogAlarmCleared, LogBegunAnew, LogKeysChanged
+from provenstore.domain.log_events import LOG, FormerKeys, LogAlarmCleared, LogBegunAnew, LogKeysChanged
 from provenstore.domain.merkle import EMPTY_ROOT
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
 from provenstore.domain.signing import LastSigned, Signed, TreeHead, TreeHeads, clear_alarm, require_ended
@@ -54,7 +54,8 @@ def decide(state: LogKeys | None, origin: str, keys: Sequence[str]) -> tuple[Fac
         )
     if state is not None and state.keys == tuple(keys):
         return ()
-    return (Fact(LogKeysChanged(origin=origin, keys=tuple(keys))),)
+    was = FormerKeys(keys=state.keys if state is not None else ())
+    return (Fact(LogKeysChanged(origin=origin, keys=tuple(keys), was=was)),)
 
 
 class NextKeys(Protocol):

@@ -17,7 +17,7 @@ def request_purge(file: File, command: c.RequestPurge) -> Facts:
         raise WrongState("a purge of this file is requested already")
     _free_to_purge(file, command)
     data = e.PurgeRequested(purge=command.purge, four_eyes=command.four_eyes)
-    return (Fact(data, why(command.reason), decision="purge-second-person/1"),)
+    return (Fact(data, why(command.reason), decision="purge-not-held-nor-retained/1"),)
 
 
 def withdraw_purge(file: File, command: c.WithdrawPurge) -> Facts:

@@ -181,7 +181,7 @@ def abort(file: File, command: c.Abort) -> Facts:
     if file.held:
         raise LegalHold("a legal hold on the upload refuses to abort it", rule="hold-refuses-abort")
     _not_completing(file)
-    return (Fact(e.UploadAborted(), why(command.reason), decision="hold-refuses-abort/1"),)
+    return (Fact(e.UploadAborted(), why(command.reason), decision="abort-not-held/1"),)
 
 
 def expire_upload(file: File, command: c.ExpireUpload) -> Facts:
@@ -196,7 +196,7 @@ def expire_upload(file: File, command: c.ExpireUpload) -> Facts:
         _not_completing(file)
     if command.now < file.initiated.upload_expires_at:
         raise WrongState("the upload's time has not passed")
-    return (Fact(e.UploadExpired(), decision="hold-refuses-expiry/1"),)
+    return (Fact(e.UploadExpired(), decision="upload-expiry-not-held/1"),)
 
 
 def record_cleared(file: File, command: c.RecordCleared) -> Facts:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from pydantic import BaseModel
+
 from provenstore.domain import workspace_events as e
 from provenstore.domain.canonical import MAX_INTEGER, Json
 from provenstore.domain.categories import BUILT_IN, DAY, EVERY_TYPE, Category, require_template
@@ -98,7 +100,28 @@ WorkspaceCommand = CreateWorkspace | SetQuota | SetPurgePolicy | SetLimits | Reg
 
 
 def decide(state: Workspace | None, command: WorkspaceCommand) -> tuple[Fact, ...]:
-    """Return the facts that `command` makes; Refused errors where it may not be."""
+    """Return the facts that `command` makes, changes with what they replace; Refused errors where it may not be."""
+    return tuple(_with_former(state, fact) for fact in _decide(state, command))
+
+
+def _with_former(state: Workspace | None, fact: Fact) -> Fact:
+    """Return the fact with what it replaces, of the state that was decided by."""
+    if state is None:
+        return fact
+    was: BaseModel
+    match fact.data:
+        case e.QuotaSet():
+            was = e.FormerQuota(max_bytes=state.max_bytes, max_files=state.max_files)
+        case e.PurgePolicySet():
+            was = e.FormerPurgePolicy(four_eyes=state.four_eyes)
+        case e.LimitsSet(category=category):
+            was = e.FormerLimits(limits=state.limits.get(category, e.Limits()))
+        case _:
+            return fact
+    return replace(fact, data=fact.data.model_copy(update={"was": was}))
+
+
+def _decide(state: Workspace | None, command: WorkspaceCommand) -> tuple[Fact, ...]:
     if isinstance(command, CreateWorkspace):
         return _create(state, command)
     if state is None:

@@ -23,14 +23,33 @@ class WorkspaceCreated(EventData):
     max_files: int | None
 
 
+class FormerQuota(BaseModel):
+    """The quota that was replaced."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_bytes: int | None
+    max_files: int | None
+
+
 @REGISTRY.register
 class QuotaSet(EventData):
     """The quota is different now; what is stored beyond it stays."""
 
     TYPE: ClassVar[str] = "workspace.quota_set.v1"
+    CHANGES: ClassVar[tuple[str, ...]] = ("max_bytes", "max_files")
 
     max_bytes: int | None
     max_files: int | None
+    was: FormerQuota | None = None  # before this event
+
+
+class FormerPurgePolicy(BaseModel):
+    """The policy for purges that was replaced."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    four_eyes: bool
 
 
 @REGISTRY.register
@@ -39,8 +58,10 @@ class PurgePolicySet(EventData):
 
     TYPE: ClassVar[str] = "workspace.purge_policy_set.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
+    CHANGES: ClassVar[tuple[str, ...]] = ("four_eyes",)
 
     four_eyes: bool
+    was: FormerPurgePolicy | None = None  # before this event
 
 
 class Limits(BaseModel):
@@ -56,14 +77,24 @@ class Limits(BaseModel):
     link_ttl: int | None = None  # seconds that a link lives at most
 
 
+class FormerLimits(BaseModel):
+    """The limits that were replaced; all null where the built-in ones held."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    limits: Limits
+
+
 @REGISTRY.register
 class LimitsSet(EventData):
     """One category of this workspace has other limits now."""
 
     TYPE: ClassVar[str] = "workspace.limits_set.v1"
+    CHANGES: ClassVar[tuple[str, ...]] = ("limits",)
 
     category: str
     limits: Limits
+    was: FormerLimits | None = None  # before this event
 
 
 @REGISTRY.register
@@ -93,6 +124,7 @@ class CredentialIssued(EventData):
     """A key exists; the log holds only a digest of its 256 random bits."""
 
     TYPE: ClassVar[str] = "credential.issued.v1"
+    HIDDEN: ClassVar[frozenset[str]] = frozenset({"digest"})
 
     credential: str
     actor: str

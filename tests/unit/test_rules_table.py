@@ -4,10 +4,13 @@ import re
 import tomllib
 from pathlib import Path
 
+from provenstore.domain.decided import KEPT
+
 ROOT = Path(__file__).parents[2]
 TABLE = (ROOT / "docs/reference/rules.md").read_text()
 ROWS: list[tuple[str, str, str]] = re.findall(r"^\| `([a-z0-9-]+)` \| [^|]+ \| ([^|]+) \| ([^|]+) \|$", TABLE, re.M)
 LISTED = {code for code, _, _ in ROWS}
+DECISIONS = dict(re.findall(r"^\| `([a-z0-9-]+)` \| [^|]+ \| `([a-z0-9-]+)` \|$", TABLE, re.M))
 PATCHES = tomllib.loads((ROOT / "tests/mutations/rules.toml").read_text())["rule"]
 
 
@@ -18,7 +21,13 @@ def test_every_code_in_the_domain_has_a_row() -> None:
     cancelled = {"hold-cancels-purge", "restore-cancels-purge"}
     codes = {code.removesuffix("/1") for code in carried} - {"{by}-cancels-purge"} | cancelled
     assert len(codes) > 15
-    assert codes - LISTED == set()
+    assert codes - LISTED - DECISIONS.keys() == set()
+
+
+def test_every_decision_of_a_success_names_the_rule_that_was_kept() -> None:
+    """The table is the one by which older events are read."""
+    assert dict(KEPT) == DECISIONS
+    assert set(DECISIONS.values()) <= LISTED
 
 
 def test_every_rule_has_a_row_and_a_patch() -> None:
