@@ -413,7 +413,10 @@ class Purged(EventData):
 
 @REGISTRY.register
 class PersonalDataErased(EventData):
-    """The named private values of earlier events of this file are erased together with their salts."""
+    """The named private values of earlier events of this file are erased together with their salts.
+
+    Also those of its `parts:` and `access:` streams.
+    """
 
     TYPE: ClassVar[str] = "file.personal_data_erased.v1"
     PRIVATE: ClassVar[frozenset[str]] = _REASON
@@ -421,6 +424,7 @@ class PersonalDataErased(EventData):
 
     fields: tuple[str, ...]
     events: int  # how many events held such values
+    actor: str | None = None  # only of events of this actor; None: of all
 
 
 @REGISTRY.register

@@ -20,9 +20,10 @@ from provenstore.domain.clock import Clock
 from provenstore.domain.completing import Completing
 from provenstore.domain.entropy import Entropy
 from provenstore.domain.envelope import Actor
+from provenstore.domain.erasure import OF_ACCESSES, OF_FILES, erasures, streams_of
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.event_log import Erasure, EventLog, IdempotencyKey
-from provenstore.domain.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE, File, access_stream, file_stream
+from provenstore.domain.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE, File, file_stream
 from provenstore.domain.initiating import Initiating
 from provenstore.domain.linking import Linking
 from provenstore.domain.object_store import ObjectStore
@@ -30,15 +31,11 @@ from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.proving import Proving
 from provenstore.domain.purging import Purging
 from provenstore.domain.reading import Reading
-from provenstore.domain.recorder import Recorder, erasures
+from provenstore.domain.recorder import Recorder
 from provenstore.domain.skipping import Skipping
 from provenstore.domain.storing import Storing
 from provenstore.domain.uploading import Uploading
 from provenstore.domain.verifying import Verifying
-
-_OF_LINKS = ("purpose", "recipient")
-ERASABLE = ("filename", "related", "subjects", "metadata", "reason", "name", "matter", *_OF_LINKS)
-"""Private values of a file's lifecycle events and links that a person may ask to have erased."""
 
 SYSTEM = Caller(Actor("provenstore", "system", "system"), frozenset(), None)
 """This program itself, in its background work."""
@@ -218,10 +215,10 @@ class Ledger:
         )
 
     def erase_personal_data(self, caller: Caller, file_id: UUID, *, fields: tuple[str, ...], reason: str) -> File:
-        """Erase private values from all lifecycle events and links of a file; the leaves and all proofs stay valid."""
+        """Erase private values from all events of a file, accesses and links too; leaves and proofs stay valid."""
         text.require_reason(reason)
-        if not fields or not set(fields) <= set(ERASABLE):
-            raise InvalidInput("fields", f"takes one or more of {' '.join(ERASABLE)}")
+        if not fields or not set(fields) <= set(OF_FILES):
+            raise InvalidInput("fields", f"takes one or more of {' '.join(OF_FILES)}")
         found = self._erasures(file_id, fields)
         return self.recorder.change(
             caller,
@@ -239,8 +236,9 @@ class Ledger:
 
     def _erasures(self, file_id: UUID, fields: Sequence[str]) -> list[Erasure]:
         found = erasures(self.log.events([file_stream(file_id)]), fields)
-        if not set(fields).isdisjoint(_OF_LINKS):
-            found += erasures(self.reading.walk(access_stream(file_id)), fields)
+        if not OF_ACCESSES.isdisjoint(fields):
+            for stream in streams_of(file_stream(file_id))[1:]:
+                found += erasures(self.reading.walk(stream), fields)
         return found
 
     def settle(self, file_id: UUID) -> File:

@@ -338,8 +338,3 @@ def _head_of(fact: Fact, stream: str) -> str | None:
     if fact.data.HEAD is None:
         return None
     return f"{fact.data.HEAD.removesuffix('_head')}:{stream.partition(':')[2]}"
-
-
-def erasures(events: Iterable[Event], fields: Sequence[str]) -> list[Erasure]:
-    """Return the private values of these events under these names."""
-    return [Erasure(event.id, name) for event in events for name in event.private if name in fields]

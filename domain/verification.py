@@ -12,9 +12,9 @@ from datetime import datetime
 from uuid import UUID
 
 from provenstore.domain.envelope import MAX_EVENT_BYTES, Event
+from provenstore.domain.erasure import erases
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.event_log import Disclosures, EventLog, QuotaUse, StoredRow
-from provenstore.domain.file_events import PersonalDataErased
 from provenstore.domain.merkle import leaf_hash
 from provenstore.domain.quota import UNLIMITED, quota_change
 
@@ -25,7 +25,7 @@ STEPS = (
     "4 versions are dense in each stream, and each event names its predecessor's leaf",
     "5 numbers are dense in each workspace, and each event names its predecessor's leaf",
     "6 times never go back",
-    "7 a private value is what the leaf committed to, or is erased by a later event of its stream that says so",
+    "7 a private value is what the leaf committed to, or is erased by a later event of its stream or file that says so",
     "8 quota counters are the sum of their events",
 )
 
@@ -81,6 +81,8 @@ class _Erased:
 
     row: StoredRow
     field: str
+    actor: str
+    """Of the event that held it."""
 
 
 @dataclass(slots=True)
@@ -164,7 +166,7 @@ class Verifier:
             elif value.erased_by is None:
                 self._find(7, row, f"private value {name} is erased by nobody")
             else:
-                self._erased.setdefault(value.erased_by, []).append(_Erased(row, name))
+                self._erased.setdefault(value.erased_by, []).append(_Erased(row, name, event.actor.id))
         for name in held.keys() - event.private.keys():
             self._find(7, row, f"private value {name} was never committed to")
 
@@ -243,8 +245,7 @@ def verify_rows(rows: Iterable[StoredRow], *, newest: int | None = None) -> Repo
 
 
 def _erases(event: Event, erased: _Erased) -> bool:
-    data = event.data
-    return isinstance(data, PersonalDataErased) and event.stream == erased.row.stream and erased.field in data.fields
+    return erases(event, stream=erased.row.stream, actor=erased.actor, field=erased.field)
 
 
 def _limit(value: int) -> int | None:

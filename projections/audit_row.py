@@ -47,6 +47,7 @@ _BY_STREAM: Final[Mapping[str, Action]] = MappingProxyType(
         "projection": "administer",
         "log": "administer",
         "audit": "audit",
+        "personal_data": "erase",
     }
 )
 

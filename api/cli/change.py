@@ -12,7 +12,10 @@ from provenstore.api.cli.session import Session, command
 _NEVER = "never"
 
 CLEARABLE = ("metadata", "related", "subjects")
-ERASABLE = ("filename", "related", "subjects", "metadata", "reason", "name", "matter", "purpose", "recipient")
+ERASABLE = (
+    "filename", "related", "subjects", "metadata", "reason", "name", "matter", "address", "purpose", "recipient",
+    "user_agent",
+)  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:

@@ -27,6 +27,7 @@ from provenstore.domain.errors import (
 from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.file import File
 from provenstore.domain.objects import NotSupported, UrlExpired
+from provenstore.domain.verification import verify_log
 from provenstore.domain.workspace_events import Limits
 
 OTHER_SERVICE = caller("svc-sites", "service", kind="service")
@@ -80,6 +81,8 @@ def test_what_a_link_was_for_can_be_erased(custody: Custody) -> None:
     custody.ledger.erase_personal_data(privacy, file.id, fields=("recipient", "purpose"), reason="asked to")
     left = custody.ledger.history(AUDITOR, file.id).disclosures[grant]
     assert (left["recipient"].value, left["purpose"].value, left["address"].value is None) == (None, None, False)
+    # The values lay beside the file's lifecycle, where their erasure stands.
+    assert verify_log(custody.log).findings == ()
 
 
 @pytest.mark.parametrize(

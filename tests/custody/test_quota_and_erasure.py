@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from custody import ADMIN, AUDITOR, RECORDS, SERVICE, Custody, caller
+from custody import ADMIN, AUDITOR, CONTENT, RECORDS, SERVICE, Custody, caller
 from provenstore.domain.errors import (
     AlreadyExists,
     ContentTooLarge,
@@ -147,6 +147,22 @@ def test_personal_data_is_erased_and_the_log_still_verifies(custody: Custody) ->
     erased = {name for values in disclosures.values() for name, one in values.items() if one.value is None}
     assert erased == {"filename", "subjects", "metadata"}
     assert all(one.salt is None for values in disclosures.values() for one in values.values() if one.value is None)
+    assert verify_log(custody.log).findings == ()
+
+
+def test_from_where_is_erased_from_every_event_of_a_file(custody: Custody) -> None:
+    """From its parts, accesses and refusals too; the log still verifies, in every stream."""
+    file = custody.initiated(upload="multipart")
+    custody.ledger.upload_part(SERVICE, file.id, 1, [CONTENT], size=len(CONTENT))
+    custody.ledger.complete_upload(SERVICE, file.id)
+    custody.read(SERVICE, file.id)
+    with pytest.raises(Forbidden):
+        custody.ledger.place_hold(SERVICE, file.id, name="n", reason="r")
+    there = [event.id for event in custody.events(file.id) if "address" in event.private]
+    assert len(there) == len(custody.events(file.id)) == 7
+    custody.ledger.erase_personal_data(PRIVACY, file.id, fields=("address", "user_agent"), reason="asked to")
+    left = custody.log.disclosures(there)
+    assert [values["address"].value for values in left.values()] == [None] * len(there)
     assert verify_log(custody.log).findings == ()
 
 

@@ -10,9 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from file_life import FileLife
+from memory_log import MemoryLog
 from provenstore.domain.canonical import MAX_INTEGER, Json, canonical
+from provenstore.domain.erasure import StreamDataErased, erases
 from provenstore.domain.event_log import Disclosure, QuotaUse, StoredRow
 from provenstore.domain.file_commands import ErasePersonalData
+from provenstore.domain.file_events import PersonalDataErased, UploadExpired
 from provenstore.domain.merkle import leaf_hash
 from provenstore.domain.verification import Verifier, verify_rows
 
@@ -138,6 +141,36 @@ def test_an_erased_value_is_in_order_if_its_erasure_says_so() -> None:
 
     assert problems("filename", "subjects") == []
     assert problems("subjects") == ["private value filename is erased by an event that does not say so"]
+
+
+@pytest.mark.parametrize(
+    ("erasing", "held", "fields", "actor", "by"),
+    [
+        ("file:a", "file:a", ("address",), None, True),
+        ("file:a", "parts:a", ("address",), None, True),
+        ("file:a", "access:a", ("address",), None, True),
+        ("file:a", "access:a", ("address",), "alice", True),
+        ("file:a", "access:a", ("address",), "bob", False),
+        ("file:a", "access:a", ("recipient",), None, False),
+        ("file:a", "access:b", ("address",), None, False),
+        ("file:a", "audit:a", ("address",), None, False),
+        ("access:a", "file:a", ("address",), None, False),
+        ("audit:a", "audit:a", ("address",), None, True),
+        ("audit:a", "audit:b", ("address",), None, False),
+    ],
+)
+def test_what_an_erasure_reaches(erasing: str, held: str, fields: tuple[str, ...], actor: str | None, by: bool) -> None:
+    """Its own stream; of a file also what stands beside its lifecycle; of one actor only that one's events."""
+    log = MemoryLog()
+    kind = PersonalDataErased if erasing.startswith("file:") else StreamDataErased
+    event = log.add(erasing, kind(fields=fields, events=1, actor=actor))
+    assert erases(event, stream=held, actor="alice", field="address") is by
+
+
+def test_nothing_but_an_erasure_erases() -> None:
+    """An event of the stream that says nothing of it does not."""
+    event = MemoryLog().add("file:a", UploadExpired())
+    assert not erases(event, stream="file:a", actor="alice", field="address")
 
 
 def test_quota_counters_are_recomputed() -> None:

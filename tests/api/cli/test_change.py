@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from provenstore.api.cli import change, options
 from provenstore.domain import file_events as fe
-from provenstore.domain.ledger import ERASABLE
+from provenstore.domain.erasure import OF_FILES
 from provenstore.domain.store_call import OUTCOMES, STORE_ACTS
 from provenstore.projections.jobs import KINDS
 
@@ -71,4 +71,4 @@ def test_words_are_those_of_the_domain() -> None:
     assert get_args(options.StoreAct) == STORE_ACTS
     assert get_args(options.Outcome) == OUTCOMES
     assert get_args(options.RetentionMode) == get_args(fe.RetentionMode)
-    assert change.ERASABLE == ERASABLE
+    assert change.ERASABLE == OF_FILES

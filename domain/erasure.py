@@ -1,0 +1,60 @@
+"""What an erasure reaches: which private values, of which streams, and the event that says so.
+
+An erasure stands in the stream whose values it erases. One of a file (`file:x`) also reaches what stands beside it, in
+`parts:x` and `access:x`, so that one decision about the file, under its holds, covers its accesses and links.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from provenstore.domain.envelope import Event
+from provenstore.domain.event_log import Erasure
+from provenstore.domain.event_types import CLIENT, REGISTRY, EventData
+from provenstore.domain.file_events import PersonalDataErased
+
+OF_ACCESSES = frozenset({"purpose", "recipient"}) | CLIENT
+"""Private values of a file that stand beside its lifecycle: of its links, and of every request."""
+
+OF_FILES = ("filename", "related", "subjects", "metadata", "reason", "name", "matter", *sorted(OF_ACCESSES))
+"""Private values of a file's events that may be erased."""
+
+OF_PERSONS = ("address", "email", "issuer", "name", "reason", "subject", "user_agent")
+"""Private values of other streams that may be erased: who somebody is, from where they came, and what they wrote."""
+
+
+@REGISTRY.register
+class StreamDataErased(EventData):
+    """The named private values of earlier events of this stream are erased together with their salts."""
+
+    TYPE: ClassVar[str] = "personal_data.erased.v1"
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
+    ERASES: ClassVar[bool] = True
+
+    fields: tuple[str, ...]
+    events: int  # how many events held such values
+    actor: str | None = None  # only of events of this actor; None: of all
+
+
+def streams_of(stream: str) -> tuple[str, ...]:
+    """Return the streams whose values an erasure in `stream` may erase."""
+    kind, _, name = stream.partition(":")
+    return (stream, f"parts:{name}", f"access:{name}") if kind == "file" else (stream,)
+
+
+def erasures(events: Iterable[Event], fields: Sequence[str], *, actor: str | None = None) -> list[Erasure]:
+    """Return the private values of these events under these names; with `actor` only those of its own events."""
+    return [
+        Erasure(event.id, name)
+        for event in events
+        if actor is None or event.actor.id == actor
+        for name in event.private
+        if name in fields
+    ]
+
+
+def erases(event: Event, *, stream: str, actor: str, field: str) -> bool:
+    """Tell whether `event` says that it erased `field` of an event of `actor` in `stream`."""
+    data = event.data
+    if not isinstance(data, PersonalDataErased | StreamDataErased) or field not in data.fields:
+        return False
+    return stream in streams_of(event.stream) and data.actor in (None, actor)
