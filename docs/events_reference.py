@@ -26,8 +26,8 @@ exact bytes. All fields of the envelope are always there, `null` where there is 
 | `private` | field name → SHA-256(32-byte salt ‖ canonical JSON of the value), hex; the value lies beside the log |
 
 Streams: `file:` (a file's lifecycle), `parts:` (its chunks), `access:` (its accesses and refusals), `workspace:`,
-`actor:`, `credential:`, `audit:` (who read the audit), `provider:` (what the object store can do), `system:` (what
-operators decide).
+`actor:`, `credential:`, `audit:` (who read the audit), `refusals:` (what callers of a workspace were refused),
+`provider:` (what the object store can do), `system:` (what operators decide).
 
 Every event of a request also has the private values `address` and `user_agent`: where the request came from, and the
 program that sent it. Events of commands on a data directory and of background work have neither.

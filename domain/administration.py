@@ -1,7 +1,7 @@
 """Workspaces, actors and keys: who there is, and what rules hold for them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -17,7 +17,13 @@ from provenstore.domain.errors import AlreadyExists, Conflict, Forbidden, NotFou
 from provenstore.domain.event_log import Guard, IdempotencyKey, QuotaUse, disclosed
 from provenstore.domain.file import file_stream, parts_stream
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
+from provenstore.domain.refusals import Asked
 from provenstore.domain.text import require_id
+
+Arriving = Callable[[Caller], Caller]
+"""Adds to a caller what its request says about where it comes from."""
+
+_NOT_GOOD = "the key is unknown, expired or revoked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,9 @@ class Administration:
         recorder = self._recorder
         if scope is None and caller.scope is not None and recorder.permitted(caller, "credential.issue"):
             what = f"name your workspace, {caller.scope}: a key without one is for the whole ledger, and yours is not"
-            raise Forbidden(what, operation="credential.issue")
+            raise recorder.refused(
+                caller, "credential.issue", Forbidden(what, operation="credential.issue"), Asked(target=None)
+            )
         recorder.require(caller, "credential.issue", scope)
         if scope is not None:
             recorder.workspace(scope)
@@ -151,7 +159,8 @@ class Administration:
         for _ in range(MAX_ATTEMPTS):
             state = recorder.find(stream, cr.project)
             if state is None or not caller.reaches(state.scope or SYSTEM_WORKSPACE):
-                raise NotFound("there is no such key")
+                refusal = NotFound("there is no such key")
+                raise recorder.refused(caller, "credential.revoke", refusal, Asked(target=str(credential)))
             recorder.require(caller, "credential.revoke", state.scope)
             facts = cr.decide(state, cr.RevokeCredential(reason=reason))
             if not facts:
@@ -165,17 +174,31 @@ class Administration:
             return
         raise Conflict("the key keeps changing; try again")
 
-    def authenticate(self, key: str) -> Caller:
-        """Return who a key stands for, guarded by the state of its credential; Unauthenticated otherwise."""
+    def authenticate(self, key: str, arriving: Arriving | None = None) -> Caller:
+        """Return who a key stands for, guarded by the state of its credential; Unauthenticated otherwise.
+
+        `arriving` adds to a caller from where the request came. A use of a key after its end is recorded; of a key that
+        is not known, or that comes with another secret, nothing is: it may be anybody's.
+        """
         credential_id, digest = cr.parse_key(key)
         stream = cr.credential_stream(credential_id)
         state = self._recorder.find(stream, cr.project)
         if state is None:
-            raise Unauthenticated("the key is unknown, expired or revoked")
-        cr.prove(state, digest, self._recorder.clock.now())
-        return _bearer(state)
+            raise Unauthenticated(_NOT_GOOD)
+        cr.prove(state, digest)
+        caller = _bearer(state) if arriving is None else arriving(_bearer(state))
+        self._require_usable(state, caller, _NOT_GOOD)
+        return caller
 
-    def authenticate_upload(self, file_id: UUID, grant: UUID, part: int | None = None) -> Caller:
+    def _require_usable(self, state: cr.Credential, caller: Caller, message: str) -> None:
+        """Refuse a key that was revoked or has expired, and record its use. Unauthenticated."""
+        if not cr.usable(state, self._recorder.clock.now()):
+            self._recorder.refusals.credential(caller, "revoked" if state.revoked else "expired")
+            raise Unauthenticated(message)
+
+    def authenticate_upload(
+        self, file_id: UUID, grant: UUID, part: int | None = None, arriving: Arriving | None = None
+    ) -> Caller:
         """Return for whom a signed URL writes: whoever asked for it, while their credential is good.
 
         `grant` is the id of the event that grants it (the initiation, or PartUrlsIssued for a `part`), from a URL that
@@ -193,19 +216,27 @@ class Administration:
             granted = event.stream == parts_stream(file_id) and issued is not None and part in issued.numbers
         if not granted:
             raise Unauthenticated("nothing grants what the signed URL permits")
-        return self.grantor(event, "service")
+        return self.grantor(event, "service", arriving)
 
-    def grantor(self, event: Event, role: we.Role) -> Caller:
+    def grantor(self, event: Event, role: we.Role, arriving: Arriving | None = None) -> Caller:
         """Return who stands behind a signed URL: the actor of the event that grants it, while its key is good.
 
         Who acted without a key, on the data directory itself, has `role`: the URL permits one thing and no more.
         """
+        arriving = arriving or _unchanged
         if event.actor.credential is None:
-            return Caller(event.actor, frozenset({role}), event.workspace)
+            return arriving(Caller(event.actor, frozenset({role}), event.workspace))
         state = self._recorder.find(cr.credential_stream(event.actor.credential), cr.project)
-        if state is None or not cr.usable(state, self._recorder.clock.now()):
-            raise Unauthenticated("the key that asked for the signed URL is expired or revoked")
-        return _bearer(state)
+        message = "the key that asked for the signed URL is expired or revoked"
+        if state is None:
+            raise Unauthenticated(message)
+        caller = arriving(_bearer(state))
+        self._require_usable(state, replace(caller, cause=event.id), message)
+        return caller
+
+
+def _unchanged(caller: Caller) -> Caller:
+    return caller
 
 
 def _bearer(state: cr.Credential) -> Caller:

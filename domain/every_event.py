@@ -5,4 +5,5 @@ import provenstore.domain.file_events
 import provenstore.domain.log_events
 import provenstore.domain.projection_events
 import provenstore.domain.provider_events
+import provenstore.domain.refusals
 import provenstore.domain.workspace_events  # noqa: F401  # they fill the registry

@@ -29,7 +29,8 @@ from provenstore.domain.media_types import extension_of
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import Digests, SignedUrl
 from provenstore.domain.part_uploading import WRITE_URL_TTL
-from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
+from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder, slug_of
+from provenstore.domain.refusals import Asked
 from provenstore.domain.upload_sizes import MULTIPART_ABOVE, part_size_for
 from provenstore.domain.workspace import workspace_stream
 
@@ -80,11 +81,11 @@ class Initiating:
         self._recorder.require(caller, "file.initiate", new.workspace)
         try:
             return self._begun(caller, new, key, at_hand)
-        except Refused:
+        except Refused as refusal:
             # What refuses it now may be newer than the file: whoever asks again is answered as the first time. Asked
             # only here, since the append finds a known key itself.
             if key is None or (known := self._recorder.log.recall(key)) is None:
-                raise
+                raise self._recorder.refused(caller, "file.initiate", refusal, asked_of(new)) from None
         return self._recorder.file(_file_of(known)), True
 
     def _begun(
@@ -215,6 +216,16 @@ class Initiating:
             sha256=declared.declared_sha256,
             md5=declared.declared_md5,
         )
+
+
+def asked_of(new: NewFile) -> Asked:
+    """Return what the record of a refused upload says about it: nothing private, and only what is well formed."""
+    try:
+        media_type = text.require_media_type(new.media_type)
+    except InvalidInput:
+        media_type = None
+    size = new.size if new.size is not None and 0 <= new.size <= MAX_INTEGER else None
+    return Asked(category=slug_of(new.category), media_type=media_type, size=size)
 
 
 def _announcing(caller: Caller, now: datetime, found: Digests) -> c.RequestCompletion:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from provenstore.domain import file_events as fe
 from provenstore.domain import text
-from provenstore.domain.administration import Administration
+from provenstore.domain.administration import Administration, Arriving
 from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json
 from provenstore.domain.categories import Category
@@ -127,7 +127,9 @@ class Linking:
         )
         return Link(data.link, url, data.expires_at, data.observed)
 
-    def authenticate(self, file_id: UUID, grant: UUID) -> tuple[Caller, fe.LinkIssued]:
+    def authenticate(
+        self, file_id: UUID, grant: UUID, arriving: Arriving | None = None
+    ) -> tuple[Caller, fe.LinkIssued]:
         """Return for whom a link reads, its issuer while their key is good, and what it permits.
 
         `grant` is the id of its LinkIssued, from a URL that is known to be ours. Unauthenticated or UrlExpired where
@@ -137,7 +139,7 @@ class Linking:
         if self._recorder.clock.now() >= data.expires_at:
             raise UrlExpired
         # The issuer of a link without a key was admin of the data directory, and so saw private files.
-        return replace(self._administration.grantor(event, "records"), cause=event.id), data
+        return replace(self._administration.grantor(event, "records", arriving), cause=event.id), data
 
     def _recorded(self, file_id: UUID, grant: UUID) -> tuple[Event, fe.LinkIssued]:
         try:

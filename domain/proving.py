@@ -17,6 +17,7 @@ from provenstore.domain.history_proof import STREAMS
 from provenstore.domain.merging import Merger
 from provenstore.domain.reading import Reading, visible
 from provenstore.domain.recorder import Recorder
+from provenstore.domain.refusals import Asked
 
 PAGE = 1_000
 """Events read at a time, so that a proof of a long history takes no more memory than a short one."""
@@ -52,20 +53,28 @@ class Proving:
         Forbidden; NotFound, in the same words for one that the caller does not reach.
         """
         recorder = self._recorder
-        try:
-            event = recorder.log.find(event_id)
-            kind, _, name = event.stream.partition(":")
-            file_id = UUID(name) if kind in STREAMS else None
-            if file_id is not None:
-                recorder.authorised_file(caller, "file.history", file_id)
-            else:
-                recorder.require(caller, "audit.search", event.workspace)
-        except NotFound:
-            raise NotFound("there is no such event") from None
+        event = self._found(caller, event_id)
+        kind, _, name = event.stream.partition(":")
+        file_id = UUID(name) if kind in STREAMS else None
+        if file_id is not None:
+            recorder.authorised_file(caller, "file.history", file_id)
+        else:
+            recorder.require(caller, "audit.search", event.workspace)
         if kind != "file":
             file = None if file_id is None else str(file_id)
             self._reading.record_audit_read(caller, event.workspace, what="receipt", file=file)
         return self._shown(caller, event)
+
+    def _found(self, caller: Caller, event_id: UUID) -> Event:
+        """Return an event within the caller's reach; one beyond it is refused, and recorded, as one that is nowhere."""
+        try:
+            event = self._recorder.log.find(event_id)
+        except NotFound:
+            event = None
+        if event is None or not caller.reaches(event.workspace):
+            refusal = NotFound("there is no such event")
+            raise self._recorder.refused(caller, "audit.search", refusal, Asked(target=str(event_id)))
+        return event
 
     def _shown(self, caller: Caller, event: Event) -> Provable:
         found = visible(caller, self._recorder.log.disclosures([event.id]))

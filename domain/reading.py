@@ -20,7 +20,8 @@ from provenstore.domain.merging import Merger
 from provenstore.domain.object_store import ObjectReader, ObjectStore
 from provenstore.domain.objects import ObjectNotFound
 from provenstore.domain.purging import certificate
-from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder, require_store
+from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder, require_store, slug_of
+from provenstore.domain.refusals import Asked
 
 RANGES_MERGED_FOR = timedelta(seconds=60)
 """Ranges of one file by one credential within this time are one access: a player seeking is one viewing."""
@@ -184,10 +185,13 @@ class Reading:
     def listable(self, caller: Caller, workspace: str | None) -> str | None:
         """Return the one workspace that a list may show, None for all; Forbidden, NotFound for a foreign one."""
         wanted = workspace if workspace is not None else caller.scope
+        refusal: Refused | None = None
         if not self._recorder.permitted(caller, "file.list"):
-            raise Forbidden("none of your roles allows file.list", operation="file.list")
-        if wanted is not None and not caller.reaches(wanted):
-            raise NotFound("there is no such workspace")
+            refusal = Forbidden("none of your roles allows file.list", operation="file.list")
+        elif wanted is not None and not caller.reaches(wanted):
+            refusal = NotFound("there is no such workspace")
+        if refusal is not None:
+            raise self._recorder.refused(caller, "file.list", refusal, Asked(target=slug_of(wanted)))
         return wanted
 
     def certificate(self, caller: Caller, file_id: UUID) -> dict[str, Json]:

@@ -2,7 +2,8 @@
 
 A command on a file goes: (1) fold the file's stream, (2) check reach and permission, (3) decide, purely,
 (4) append with the versions that the decision saw as guards. A crash before (4) leaves nothing; after it the event is
-durable. What is refused to a known caller on an existing file is recorded on the file's `access:` stream.
+durable. What is refused to a known caller on a file within its reach is recorded on the file's `access:` stream, all
+else in the caller's own workspace (`domain.refusals`).
 """
 
 import itertools
@@ -28,6 +29,7 @@ from provenstore.domain.errors import (
     Misconfigured,
     NotFound,
     PreconditionFailed,
+    QuotaExceeded,
     Refused,
     Retained,
     SecondPersonRequired,
@@ -41,6 +43,7 @@ from provenstore.domain.file_decisions import decide
 from provenstore.domain.merging import Merger
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.quota import quota_changes
+from provenstore.domain.refusals import NOTHING, Asked, Refusals
 from provenstore.domain.sealed import sealed_event
 
 State = TypeVar("State")
@@ -79,6 +82,7 @@ class Recorder:
         self.entropy = entropy
         self._permits = permits
         self._denials: Merger[_Denial] = Merger(DENIALS_MERGED_FOR)
+        self.refusals = Refusals(log, clock, self.drafts)
 
     # -- loading -------------------------------------------------------------------------------------------
 
@@ -113,14 +117,23 @@ class Recorder:
     def require(self, caller: Caller, operation: Operation, workspace_id: str | None) -> None:
         """Refuse what the caller's roles or reach do not allow; a foreign workspace does not exist.
 
-        Roles before reach: no key of any reach would help who has none of the roles.
+        Roles before reach: no key of any reach would help who has none of the roles. The refusal is recorded.
         """
+        refusal: Refused | None = None
         if workspace_id is not None and not caller.reaches(workspace_id):
-            raise NotFound("there is no such workspace")
-        if not self.permitted(caller, operation):
-            raise Forbidden(f"none of your roles allows {operation}", operation=operation)
-        if workspace_id is None and caller.scope is not None:
-            raise Forbidden("this takes a key for the whole ledger", operation=operation)
+            refusal = NotFound("there is no such workspace")
+        elif not self.permitted(caller, operation):
+            refusal = Forbidden(f"none of your roles allows {operation}", operation=operation)
+        elif workspace_id is None and caller.scope is not None:
+            refusal = Forbidden("this takes a key for the whole ledger", operation=operation)
+        if refusal is not None:
+            raise self.refused(caller, operation, refusal, Asked(target=slug_of(workspace_id)))
+
+    def refused(self, caller: Caller, operation: Operation, refusal: Refused, asked: Asked = NOTHING) -> Refused:
+        """Record in the caller's own workspace that this was refused, and return the refusal to be raised."""
+        rule = refusal.details.get("rule")
+        self.refusals.request(caller, operation, refusal.code, asked, rule=None if rule is None else str(rule))
+        return refusal
 
     def permitted(self, caller: Caller, operation: Operation) -> bool:
         """Tell whether the caller may do this at all; the system may, since only this program speaks for it."""
@@ -131,7 +144,11 @@ class Recorder:
 
         `recent` as in `file`: what it permits depends on nothing that ever changes about a file.
         """
-        return self._authorised(caller, operation, self.file(file_id, recent=recent))
+        try:
+            file = self.file(file_id, recent=recent)
+        except NotFound as refusal:
+            raise self.refused(caller, operation, refusal, Asked(file=str(file_id))) from None
+        return self._authorised(caller, operation, file)
 
     def told_file(self, caller: Caller, operation: Operation, file_id: UUID) -> tuple[Sequence[Event], Disclosures]:
         """Return a file's lifecycle events, all private values with them, if the caller may do this to files.
@@ -141,14 +158,14 @@ class Recorder:
         events, disclosures = self.log.told(file_stream(file_id))
         file = project(None, events)
         if file is None:
-            raise NotFound(_NO_SUCH_FILE)
+            raise self.refused(caller, operation, NotFound(_NO_SUCH_FILE), Asked(file=str(file_id)))
         self._authorised(caller, operation, file)
         return events, disclosures
 
     def _authorised(self, caller: Caller, operation: Operation, file: File) -> File:
         if not caller.reaches(file.workspace):
-            self.deny(caller, file, operation, NotFound())
-            raise NotFound(_NO_SUCH_FILE)
+            # As for a file that is not there, to the letter: the event, its place, and the answer.
+            raise self.refused(caller, operation, NotFound(_NO_SUCH_FILE), Asked(file=str(file.id)))
         if not self.permitted(caller, operation):
             refusal = Forbidden(f"none of your roles allows {operation}", operation=operation)
             self.deny(caller, file, operation, refusal)
@@ -170,6 +187,7 @@ class Recorder:
         """Record the counts of refusals whose minute is over; of all with `now` None (shutdown)."""
         for denial, count in self._denials.take_over(now):
             self._record_denial(denial, count)
+        self.refusals.flush(now)
 
     def _record_denial(self, denial: _Denial, count: int) -> None:
         data = fe.AccessDenied(operation=denial.operation, code=denial.refusal.code, count=count)
@@ -283,6 +301,9 @@ class Recorder:
                     erase=erase(file) if erase else (),
                     key=key,
                 )
+            except QuotaExceeded as refusal:
+                self.deny(caller, file, operation, refusal)
+                raise
             except Conflict as conflict:
                 self.retry_or_raise(conflict, file.stream)
                 continue
@@ -331,6 +352,14 @@ def require_store(file: File, store: ObjectStore) -> None:
             f"the file's object is kept in {file.initiated.provider}, and this is {store.name}: "
             "start with the settings of the store that the file was stored in"
         )
+
+
+def slug_of(name: str | None) -> str | None:
+    """Return the name of a workspace or category as it may stand in an event, None for what can be no such name."""
+    try:
+        return None if name is None else text.require_slug("name", name)
+    except InvalidInput:
+        return None
 
 
 def _head_of(fact: Fact, stream: str) -> str | None:

@@ -14,7 +14,7 @@ from provenstore.domain.caller import Caller
 from provenstore.domain.errors import AlreadyExists, ContentTooLarge, InvalidInput
 from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.file import File
-from provenstore.domain.initiating import Initiating, NewFile
+from provenstore.domain.initiating import Initiating, NewFile, asked_of
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.upload_sizes import MAX_AT_HAND
@@ -67,11 +67,12 @@ class Storing:
         if new.upload not in {"auto", "api"}:
             raise InvalidInput("upload", f"is {new.upload}, but the content has come already; leave it out")
         if len(content) > MAX_AT_HAND:
-            raise ContentTooLarge(
+            refusal = ContentTooLarge(
                 f"content: is longer than {MAX_AT_HAND:,} bytes; initiate the file and send them to its URL",
                 field="content",
                 limit=MAX_AT_HAND,
             )
+            raise self._recorder.refused(caller, "file.initiate", refusal, asked_of(new))
         found = digests_of([content], MAX_AT_HAND)
         new = replace(new, upload="api", size=found.size if new.size is None else new.size)
         return self._initiating.begin(caller, new, key, found)

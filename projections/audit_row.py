@@ -36,7 +36,11 @@ _FILE: Final[Mapping[Action, str]] = MappingProxyType(
     }
 )
 _BY_NAME: Final[Mapping[str, Action]] = MappingProxyType(
-    {f"file.{name}": action for action, names in _FILE.items() for name in names.split()}
+    {
+        **{f"file.{name}": action for action, names in _FILE.items() for name in names.split()},
+        "request.refused": "refuse",
+        "credential.refused": "refuse",
+    }
 )
 _BY_STREAM: Final[Mapping[str, Action]] = MappingProxyType(
     {

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 import structlog
 from starlette.types import Scope
@@ -34,6 +35,8 @@ _SHOWN: Final[Mapping[str, re.Pattern[str]]] = {
 }
 """What a path's parameters may be to be shown; all others never are."""
 
+_KEY_ID: Final = re.compile(r"pvs_([0-9a-f]{32})_")
+
 _log = structlog.get_logger(__name__)
 
 
@@ -42,12 +45,19 @@ class _Told:
     """What is learnt of a request while it is served."""
 
     caller: Caller | None = None
+    key: str | None = None
     error: ProvenstoreError | None = None
 
 
 def note_caller(scope: Scope, caller: Caller) -> None:
     """Let the line say who asks."""
     _told(scope).caller = caller
+
+
+def note_key(scope: Scope, key: str) -> None:
+    """Let the line of a key that is not good name the key by its id, never by its secret."""
+    found = _KEY_ID.match(key)
+    _told(scope).key = None if found is None else str(UUID(found[1]))
 
 
 def note_error(scope: Scope, error: ProvenstoreError) -> None:
@@ -64,6 +74,8 @@ def log_access(scope: Scope, status: int, seconds: float, request_id: str) -> No
     if told.caller is not None:
         actor = told.caller.actor
         known |= {"actor": actor.id, "credential": actor.credential, "workspace": told.caller.scope}
+    elif told.key is not None:
+        known["claimed"] = told.key  # nobody has proven that it is theirs
     say = _log.info if status < 500 else _log.error if status == 500 else _log.warning
     say(
         "request",

@@ -5,12 +5,13 @@ import hashlib
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, cast
 
 from fastapi import Depends, Header, Request
 
 from provenstore.api import log
-from provenstore.api.http.access_log import note_caller
+from provenstore.api.http.access_log import note_caller, note_key
 from provenstore.api.http.problems import request_id_of
 from provenstore.api.services import Services
 from provenstore.domain.caller import Caller
@@ -40,19 +41,12 @@ def request_id(traceparent: str | None, given: str | None) -> str | None:
     return given if given is not None and _REQUEST_ID.fullmatch(given) else None
 
 
-def described(
-    request: Request,
-    caller: Caller,
-    on_behalf_of: str | None = None,
-    session: str | None = None,
-) -> Caller:
-    """Return the caller with what the request says about where it comes from and for whom it is made."""
+def described(request: Request, caller: Caller) -> Caller:
+    """Return the caller with what the request says about where it comes from."""
     note_caller(request.scope, caller)
     agent = request.headers.get("user-agent", "")
     return replace(
         caller,
-        on_behalf_of=None if on_behalf_of is None else require_id("Provenstore-On-Behalf-Of", on_behalf_of),
-        session=None if session is None else require_id("Provenstore-Session", session),
         request=request_id_of(request),
         address=request.client.host if request.client else None,
         user_agent="".join(one for one in agent if one.isprintable())[:MAX_USER_AGENT] or None,
@@ -69,7 +63,13 @@ def _caller(
     scheme, _, key = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not key:
         raise Unauthenticated("send a key: Authorization: Bearer pvs_…")
-    return described(request, services.ledger.authenticate(key.strip()), on_behalf_of, session)
+    note_key(request.scope, key.strip())
+    caller = services.ledger.authenticate(key.strip(), partial(described, request))
+    return replace(
+        caller,
+        on_behalf_of=None if on_behalf_of is None else require_id("Provenstore-On-Behalf-Of", on_behalf_of),
+        session=None if session is None else require_id("Provenstore-Session", session),
+    )
 
 
 def _reader(

@@ -86,6 +86,23 @@ def test_who_asked(tenant: Tenant, log: Log) -> None:
     stranger = log(tenant.api.anonymous({"Authorization": f"Bearer {KEY}"}).get("/v1/files"))
     assert stranger["code"] == "unauthenticated"
     assert stranger.keys().isdisjoint({"actor", "credential", "workspace"})
+    assert stranger["claimed"] == str(UUID("0a" * 16))
+    assert KEY.rpartition("_")[2] not in str(stranger)
+
+
+def test_whose_key_was_used_after_its_end(tenant: Tenant, log: Log) -> None:
+    """The line names the actor and the key, as the event does; of a key with another secret only the claimed id."""
+    client = tenant.client("service", actor=(name := f"robot-{uuid4()}"), kind="service")
+    key = client.headers["Authorization"].removeprefix("Bearer ")
+    credential = str(UUID(key.split("_")[1]))
+    assert tenant.api.client().delete(f"/v1/keys/{credential}").status_code == 204
+    line = log(client.get("/v1/files", headers={"User-Agent": "old/1"}))
+    assert (line["status"], line["actor"], line["credential"]) == (401, name, credential)
+    event = tenant.api.services.ledger.log.events([f"credential:{credential}"])[-1].to_json()
+    assert (event["type"], event["data"]["code"]) == ("credential.refused.v1", "revoked")
+    assert (event["request"], sorted(event["private"])) == (line["request"], ["address", "user_agent"])
+    wrong = log(tenant.api.anonymous({"Authorization": f"Bearer {key[:-43]}{'A' * 43}"}).get("/v1/files"))
+    assert (wrong["status"], wrong["claimed"], "credential" in wrong) == (401, credential, False)
 
 
 def test_why_it_was_refused(tenant: Tenant, log: Log) -> None:

@@ -84,7 +84,7 @@ def test_tenants_choose_names_alike(make_tenant: Callable[..., Tenant]) -> None:
 
 @pytest.mark.parametrize("operation", FILE_REQUESTS)
 def test_foreign_file_is_as_a_missing_one(api: Api, tenant: Tenant, operation: Operation) -> None:
-    """A file of another workspace answers exactly as one that does not exist, and the attempt is recorded there."""
+    """A file of another workspace answers exactly as one that does not exist, and leaves what that leaves."""
     file_id = tenant.stored(tenant.client("service"))
     stranger_home = f"t-{uuid4().hex[:20]}"
     api.client().post("/v1/workspaces", json={"id": stranger_home})
@@ -94,7 +94,12 @@ def test_foreign_file_is_as_a_missing_one(api: Api, tenant: Tenant, operation: O
     missing = stranger.request(method, f"/v1/files/{uuid4()}{path}", json=body)
     assert (foreign.status_code, without_id(foreign)) == (404, without_id(missing))
     assert foreign.headers.keys() == missing.headers.keys()
-    assert tenant.types(file_id)[-1] == "access_denied"
+    assert "access_denied" not in tenant.types(file_id)
+    log = api.services.ledger.log
+    left = [event.to_json() for event in log.events([f"refusals:{stranger_home}"])]
+    assert [one["data"].pop("file") == file_id for one in left] == [True, False]
+    assert left[0]["data"] == left[1]["data"]
+    assert {one["workspace"] for one in left} == {stranger_home}
 
 
 @pytest.mark.parametrize("operation", OTHER_REQUESTS)

@@ -3,6 +3,7 @@
 A token proves that we signed it, never that its grant still stands: the ledger is asked at each use.
 """
 
+from functools import partial
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -37,8 +38,11 @@ async def put_signed(
     if grant.media_type is not None and require_media_type(content_type or "") != grant.media_type:
         raise InvalidInput("Content-Type", f"must be {grant.media_type}, for which the URL was signed")
     file_id = UUID(grant.file)
-    caller = await to_thread.run_sync(services.ledger.authenticate_upload, file_id, UUID(grant.grant), grant.part)
-    arrival = Arrival(request, services, described(request, caller), content_md5)
+    arriving = partial(described, request)
+    caller = await to_thread.run_sync(
+        services.ledger.authenticate_upload, file_id, UUID(grant.grant), grant.part, arriving
+    )
+    arrival = Arrival(request, services, caller, content_md5)
     if grant.part is not None:
         return await receive_part(arrival, file_id, grant.part, grant.upload)
     return await receive_content(arrival, file_id)
@@ -66,5 +70,5 @@ def _linked(request: Request, services: Services, token: str) -> tuple[Caller, U
     """Return for whom a link reads which file, and how it is to be shown."""
     grant = _verified(services, token, "GET")
     file_id = UUID(grant.file)
-    caller, link = services.ledger.authenticate_link(file_id, UUID(grant.grant))
-    return described(request, caller), file_id, link.disposition
+    caller, link = services.ledger.authenticate_link(file_id, UUID(grant.grant), partial(described, request))
+    return caller, file_id, link.disposition

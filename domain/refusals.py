@@ -1,0 +1,182 @@
+"""Refusals that are recorded at home: in the workspace of the caller, never in that of what it asked for.
+
+What a known caller is refused on a file within its reach stands beside that file, in `access:`. All else stands here:
+an upload that may not begin, an operation that no role allows, and whatever does not exist for the caller. A thing of
+a foreign workspace and a thing that is nowhere leave the same event in the same stream, so that nothing which the
+caller can read afterwards tells one from the other, and no stranger writes into another tenant's chain.
+
+A key that was revoked or has expired is refused on the stream of its own credential. Nothing else about keys is an
+event: whoever does not know a key's secret must not be able to write into the log.
+"""
+
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import ClassVar, Literal
+
+from provenstore.domain.caller import Caller
+from provenstore.domain.clock import Clock
+from provenstore.domain.envelope import SYSTEM_WORKSPACE, Draft
+from provenstore.domain.event_log import Append, EventLog
+from provenstore.domain.event_types import REGISTRY, EventData, Fact
+from provenstore.domain.merging import Merger
+
+MERGED_FOR = timedelta(minutes=1)
+
+MAX_VARIETY = 20
+"""Different refusals of one caller within a minute that are told apart; all further ones are counted together.
+
+So nobody fills the log with refusals, however many things they ask for and under however many names.
+"""
+
+
+@REGISTRY.register
+class RequestRefused(EventData):
+    """A known caller was refused what concerns no file within its reach; `count` within a minute are one event."""
+
+    TYPE: ClassVar[str] = "request.refused.v1"
+
+    operation: str
+    code: str
+    count: int
+    file: str | None = None  # id that was asked for, whether there is such a file or not
+    target: str | None = None  # workspace, key or event that was asked for, likewise
+    category: str | None = None  # of an upload that was refused
+    media_type: str | None = None  # likewise
+    size: int | None = None  # likewise, as declared
+    merged: bool = False  # there were too many different ones: `count` stands for others of this caller
+
+
+@REGISTRY.register
+class CredentialRefused(EventData):
+    """A key was used, with its secret, after its end; `count` uses within a minute are one event."""
+
+    TYPE: ClassVar[str] = "credential.refused.v1"
+
+    credential: str
+    code: Literal["revoked", "expired"]
+    count: int
+    merged: bool = False  # there were too many different ones: `count` stands for uses from elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a refused request was about; nothing here is private, and none of it need exist."""
+
+    file: str | None = None
+    target: str | None = None
+    category: str | None = None
+    media_type: str | None = None
+    size: int | None = None
+
+
+NOTHING = Asked()
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    caller: Caller
+    stream: str
+    workspace: str
+    data: RequestRefused | CredentialRefused
+    decision: str | None = None
+
+
+@dataclass(slots=True)
+class _Variety:
+    """How many different refusals of one caller were recorded since a moment."""
+
+    since: datetime
+    seen: set[Hashable] = field(default_factory=set)
+
+
+def home_of(caller: Caller) -> str:
+    """Return the workspace in which a caller's refusals stand."""
+    return caller.scope or SYSTEM_WORKSPACE
+
+
+class Refusals:
+    """Records refusals, identical ones of a minute as one, and no more than some different ones. Thread safe."""
+
+    def __init__(
+        self, log: EventLog, clock: Clock, drafts: Callable[[Caller, str, str, Sequence[Fact]], Sequence[Draft]]
+    ) -> None:
+        """Record in `log` what `drafts` makes of a fact."""
+        self._log = log
+        self._clock = clock
+        self._drafts = drafts
+        self._merger: Merger[_Refusal] = Merger(MERGED_FOR)
+        self._varieties: dict[str, _Variety] = {}
+        self._lock = threading.Lock()
+
+    def request(
+        self, caller: Caller, operation: str, code: str, asked: Asked = NOTHING, *, rule: str | None = None
+    ) -> None:
+        """Record that `caller` was refused `operation`; durable on return. Of the system nothing is recorded."""
+        if caller.actor.kind == "system":
+            return
+        home = home_of(caller)
+        data = RequestRefused(
+            operation=operation,
+            code=code,
+            count=1,
+            file=asked.file,
+            target=asked.target,
+            category=asked.category,
+            media_type=asked.media_type,
+            size=asked.size,
+        )
+        self._record(_Refusal(caller, f"refusals:{home}", home, data, rule), caller.principal)
+
+    def credential(self, caller: Caller, code: Literal["revoked", "expired"]) -> None:
+        """Record that a key was used after its end; `caller` is whom it stood for. Durable on return."""
+        credential = caller.actor.credential or ""
+        data = CredentialRefused(credential=credential, code=code, count=1)
+        self._record(_Refusal(caller, f"credential:{credential}", home_of(caller), data), credential)
+
+    def _record(self, refusal: _Refusal, who: str) -> None:
+        caller, now = refusal.caller, self._clock.now()
+        origin = (caller.on_behalf_of, caller.session, caller.address, caller.user_agent, caller.cause)
+        key: Hashable = (caller.actor, caller.scope, refusal.data, refusal.decision, *origin)
+        if not self._told_apart(who, key, now):
+            key, refusal = self._together(refusal)
+        self._merger.once(key, refusal, now, lambda: self._append(refusal, 1))
+
+    def _told_apart(self, who: str, key: Hashable, now: datetime) -> bool:
+        """Tell whether this refusal is one of those of a minute that are recorded as what they are."""
+        with self._lock:
+            variety = self._varieties.get(who)
+            if variety is None or now - variety.since >= MERGED_FOR:
+                variety = self._varieties[who] = _Variety(now)
+            if key not in variety.seen and len(variety.seen) >= MAX_VARIETY:
+                return False
+            variety.seen.add(key)
+            return True
+
+    @staticmethod
+    def _together(refusal: _Refusal) -> tuple[Hashable, _Refusal]:
+        """Return the one refusal that stands for all further ones of a caller: by whom and from where, not of what."""
+        data: RequestRefused | CredentialRefused
+        if isinstance(refusal.data, RequestRefused):
+            data = RequestRefused(operation=refusal.data.operation, code=refusal.data.code, count=1, merged=True)
+        else:
+            data = refusal.data.model_copy(update={"merged": True})
+        key = (refusal.caller.actor, refusal.caller.scope, data)
+        return key, _Refusal(refusal.caller, refusal.stream, refusal.workspace, data)
+
+    def flush(self, now: datetime | None = None) -> None:
+        """Record the counts of refusals whose minute is over; of all with `now` None."""
+        for refusal, count in self._merger.take_over(now):
+            self._append(refusal, count)
+        moment = self._clock.now() if now is None else now
+        with self._lock:
+            for who in [who for who, one in self._varieties.items() if moment - one.since >= MERGED_FOR]:
+                del self._varieties[who]
+
+    def _append(self, refusal: _Refusal, count: int) -> None:
+        data = refusal.data.model_copy(update={"count": count})
+        decision = None if refusal.decision is None else f"{refusal.decision}/1"
+        fact = Fact(data, outcome="denied", decision=decision)
+        # No guards: a refusal is true whatever has become of the credential meanwhile.
+        self._log.append(Append(drafts=self._drafts(refusal.caller, refusal.stream, refusal.workspace, [fact])))
