@@ -241,6 +241,12 @@ class PostgresEventLog:
         row = self._row("head", {"stream": stream})
         return None if row is None else (row[0], row[1])
 
+    def versions(self, streams: Sequence[str]) -> Mapping[str, int]:
+        """Return the newest version of each of these streams at one moment; one without events is absent."""
+        with self._database.connection() as connection:
+            rows = connection.execute(QUERIES["versions"], {"streams": list(streams)}, binary=True).fetchall()
+        return dict(rows)
+
     def read(self, after: int, limit: int) -> Sequence[Event]:
         """Return up to `limit` events above `after`; IntegrityViolated at the first position that is missing."""
         events = [walked(row) for row in self._recorder.table("log", {"after": after, "limit": limit})]

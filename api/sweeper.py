@@ -72,8 +72,6 @@ class Sweeper:
             self._rest()
 
     def _settle(self) -> None:
-        # Counts of merged refusals live in this process, whoever leads.
-        self._services.ledger.flush()
         if self._going():
             self.sweep()
             self._prune()

@@ -31,6 +31,7 @@ from provenstore.adapters.notifier import Notifier
 from provenstore.adapters.observed_store import ObservedStore
 from provenstore.adapters.running_postgres import OWNER
 from provenstore.api.checkpoints import PATIENCE, LogWork, Signing
+from provenstore.api.flusher import Flusher
 from provenstore.api.permissions import permits
 from provenstore.api.publishing import Publishing
 from provenstore.api.services import Services
@@ -99,10 +100,13 @@ def open_services(
         services = _assemble(
             settings, directory, log, runner=runner, clock=clock or SystemClock(), store=store, stack=stack
         )
-        # Counts of merged refusals are recorded once nobody adds to them.
+        # Counts of refusals and the ends of accesses are recorded once nobody adds to them.
         stack.callback(_flush, services.ledger)
         wakes = [services.runner.hint]
         if sweep:
+            flusher = Flusher(services.ledger)
+            flusher.start()
+            stack.callback(flusher.stop)
             log_work = _log_work(services)
             log_work.start()
             stack.callback(log_work.stop)
@@ -269,7 +273,7 @@ def _connect(conninfo: str) -> Callable[[], psycopg.Connection[Any]]:
 
 
 def _flush(ledger: Ledger) -> None:
-    # A database that is gone takes the counts with it; the first refusal of each kind is recorded already.
+    # A database that is gone takes the counts with it; each access and the first of each refusal are recorded already.
     with contextlib.suppress(Unavailable):
         ledger.flush(everything=True)
 

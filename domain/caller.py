@@ -69,6 +69,8 @@ class Caller:
     user_agent: str | None = field(default=None)
     cause: UUID | None = None
     """The event that permits the request where no key does: the grant of a signed URL."""
+    link: str | None = None
+    """The id of the link that is used, where one is."""
 
     def reaches(self, workspace: str) -> bool:
         """Tell whether things of this workspace exist for the caller."""

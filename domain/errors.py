@@ -245,6 +245,12 @@ class IntegrityViolated(Stopped):
     code = "integrity-violated"
 
 
+class ContentDamaged(IntegrityViolated):
+    """The file's stored object is missing or altered; its content is not given out."""
+
+    code = "content-damaged"
+
+
 class LogRewound(IntegrityViolated):
     """The log does not extend what was signed of it; nothing is signed until it does and the alarm is cleared."""
 

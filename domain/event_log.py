@@ -188,6 +188,9 @@ class EventLog(Protocol):
     def head(self, stream: str) -> tuple[int, bytes] | None:
         """Return the version and leaf hash of a stream's newest event."""
 
+    def versions(self, streams: Sequence[str]) -> Mapping[str, int]:
+        """Return the newest version of each of these streams at one moment; one without events is absent."""
+
     def read(self, after: int, limit: int) -> Sequence[Event]:
         """Return up to `limit` events with positions above `after`, in order and without gaps."""
 

@@ -486,7 +486,36 @@ class Accessed(EventData):
     mode: AccessMode
     first: int | None  # byte range asked for, None for the whole
     last: int | None
-    size: int  # bytes given out at most
+    size: int  # bytes given out at most; of a redirect, at each use of its URL
+    link: str | None = None  # id of the link that was used, whose LinkIssued is the cause
+
+
+class SentRange(BaseModel):
+    """Bytes that were sent, from `first` to `last` inclusive."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    first: int
+    last: int
+
+
+@REGISTRY.register
+class AccessEnded(EventData):
+    """What was really sent of an access; its cause is the Accessed event, which said what was sent at most.
+
+    Written when nothing more is merged into that event and its transfers are over. After a crash it may be missing.
+    """
+
+    TYPE: ClassVar[str] = "file.access_ended.v1"
+
+    mode: AccessMode
+    link: str | None  # as in Accessed
+    ranges: tuple[SentRange, ...]  # all bytes that were handed to the connection, in order and apart from each other
+    exact: bool  # false: there were too many ranges, and some are joined with bytes between them that were not sent
+    count: int  # requests that the Accessed event stands for
+    size: int  # bytes sent in all, those that were sent again each time
+    granted: int  # `size` of the Accessed event
+    began: Moment  # time of the Accessed event
 
 
 @REGISTRY.register

@@ -18,6 +18,7 @@ from provenstore.domain.canonical import Json
 from provenstore.domain.clearing import Clearing
 from provenstore.domain.clock import Clock
 from provenstore.domain.completing import Completing
+from provenstore.domain.content import ContentReader
 from provenstore.domain.entropy import Entropy
 from provenstore.domain.envelope import Actor
 from provenstore.domain.erasure import OF_ACCESSES, OF_FILES, erasures, streams_of
@@ -46,7 +47,9 @@ _Make = Callable[[datetime], c.FileCommand]
 class Ledger:
     """A ledger of custody over one log and one object store. Thread safe."""
 
-    def __init__(self, log: EventLog, store: ObjectStore, *, clock: Clock, entropy: Entropy, permits: Permits) -> None:
+    def __init__(  # noqa: PLR0915  # one line for each part and each command
+        self, log: EventLog, store: ObjectStore, *, clock: Clock, entropy: Entropy, permits: Permits
+    ) -> None:
         """Wire the ports together; `permits` is the permission table."""
         self.log = log
         self.store = store
@@ -59,7 +62,8 @@ class Ledger:
         self.verifying = Verifying(self.recorder, store)
         self.clearing = Clearing(self.recorder, store, self.part_uploading, self.verifying)
         self.purging = Purging(self.recorder, store)
-        self.reading = Reading(self.recorder, store)
+        self.reading = Reading(self.recorder)
+        self.contents = ContentReader(self.recorder, store, self.reading, self.verifying)
         self.proving = Proving(self.recorder, self.reading)
         self.linking = Linking(self.recorder, store, self.reading, self.administration)
         # One method per command, each in the room where its way is described.
@@ -86,7 +90,7 @@ class Ledger:
         self.approve_purge = self.purging.approve
         self.reject_purge = self.purging.reject
         self.withdraw_purge = self.purging.withdraw
-        self.content = self.reading.content
+        self.content = self.contents.content
         self.readable = self.reading.readable
         self.history, self.lifecycle = self.reading.history, self.reading.lifecycle
         self.accesses = self.reading.accesses
@@ -265,9 +269,9 @@ class Ledger:
         return self.clearing.look(SYSTEM, file_id) if self.clearing.due(file, now) else file
 
     def flush(self, *, everything: bool = False) -> None:
-        """Record counts of merged refusals whose minute is over, or all of them at shutdown."""
-        self.recorder.flush_denials(None if everything else self.recorder.clock.now())
-        self.reading.forget_ranges()
+        """Record how often refusals have come again, and the ends of accesses that are over; all at shutdown."""
+        self.recorder.flush_denials()
+        self.contents.flush(everything=everything)
 
     def _change(
         self, caller: Caller, operation: Operation, file_id: UUID, key: IdempotencyKey | None, make: _Make

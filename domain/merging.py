@@ -1,7 +1,7 @@
 """Merging what repeats: identical occurrences within a window count as one.
 
-Holds memory only. The first occurrence is recorded at once; what repeats within the window is counted, and the count
-is recorded when the window is over. A crash loses at most the counts of open windows, never a first occurrence.
+Holds memory only. The first occurrence is recorded at once; what repeats within the window is counted, and the counts
+are drained every few seconds. A crash loses at most the counts since the last drain, never a first occurrence.
 """
 
 import threading
@@ -25,6 +25,14 @@ class _Window(Generic[Payload]):
     since: datetime
     payload: Payload
     repeated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated(Generic[Payload]):
+    """What has come again since the last drain, and how often."""
+
+    payload: Payload
+    count: int
 
 
 class Merger(Generic[Payload]):
@@ -69,9 +77,12 @@ class Merger(Generic[Payload]):
         with self._lock:
             self._open.pop(key, None)
 
-    def take_over(self, now: datetime | None = None) -> list[tuple[Payload, int]]:
-        """Close the windows that are over (all of them for None); return what was repeated and how often."""
+    def drain(self, now: datetime) -> list[Repeated[Payload]]:
+        """Return what was repeated since the last drain, and begin to count from zero; close windows that are over."""
         with self._lock:
-            over = [key for key, one in self._open.items() if now is None or now - one.since >= self._window]
-            closed = [self._open.pop(key) for key in over]
-        return [(one.payload, one.repeated) for one in closed if one.repeated]
+            found = [Repeated(one.payload, one.repeated) for one in self._open.values() if one.repeated]
+            for key, one in list(self._open.items()):
+                one.repeated = 0
+                if now - one.since >= self._window:
+                    del self._open[key]
+        return found

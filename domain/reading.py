@@ -1,30 +1,22 @@
-"""Giving content out, and reading the audit: nothing leaves before the event that says so is durable."""
+"""Who may read content, and reading the audit: nothing is shown before the event that says so is durable."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from provenstore.domain import file_events as fe
 from provenstore.domain import workspace_events as we
 from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event
-from provenstore.domain.errors import Conflict, Forbidden, Gone, IntegrityViolated, NotFound, Refused, WrongState
-from provenstore.domain.event_log import Append, Disclosures, Guard
+from provenstore.domain.errors import Forbidden, Gone, NotFound, Refused, WrongState
+from provenstore.domain.event_log import Append, Disclosures
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File, access_stream, file_stream, parts_stream, project
-from provenstore.domain.merging import Merger
-from provenstore.domain.object_store import ObjectReader, ObjectStore
-from provenstore.domain.objects import ObjectNotFound
 from provenstore.domain.purging import certificate
-from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder, require_store, slug_of
+from provenstore.domain.recorder import Recorder, slug_of
 from provenstore.domain.refusals import Asked
-
-RANGES_MERGED_FOR = timedelta(seconds=60)
-"""Ranges of one file by one credential within this time are one access: a player seeking is one viewing."""
+from provenstore.domain.verifying import require_undamaged
 
 ACCESS_PAGE = 1_000
 """Accesses read at a time, so that counting them takes no more memory for a popular file."""
@@ -32,14 +24,6 @@ ACCESS_PAGE = 1_000
 _SEES_EVERY_PRIVATE_FILE = frozenset({"admin", "records"})
 _SEES_ALL_DISCLOSURES = frozenset({"admin", "approver", "auditor", "privacy", "records"})
 _SERVICE_DISCLOSURES = frozenset({"filename", "related", "subjects", "metadata"})
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """Content about to be given out; the event that says so is durable."""
-
-    file: File
-    reader: ObjectReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +36,11 @@ class History:
 
 
 class Reading:
-    """Opens content and history."""
+    """Says who may read content, and opens history."""
 
-    def __init__(self, recorder: Recorder, store: ObjectStore) -> None:
-        """Record with `recorder`, read from `store`."""
+    def __init__(self, recorder: Recorder) -> None:
+        """Record with `recorder`."""
         self._recorder = recorder
-        self._store = store
-        self._ranges: Merger[None] = Merger(RANGES_MERGED_FOR)
 
     def readable(
         self, caller: Caller, file_id: UUID, operation: Operation = "file.content", *, recent: bool = False
@@ -74,78 +56,8 @@ class Reading:
         if refusal is not None:
             self._recorder.deny(caller, file, operation, refusal)
             raise refusal
-        if file.damage is not None:
-            raise IntegrityViolated(f"the file's object is {file.damage}, so it is not given out", file=str(file.id))
+        require_undamaged(file)
         return file
-
-    @contextmanager
-    def content(
-        self,
-        caller: Caller,
-        file_id: UUID,
-        *,
-        mode: fe.AccessMode = "download",
-        first: int | None = None,
-        last: int | None = None,
-    ) -> Iterator[Content]:
-        """Give out content, or the range from byte `first` to `last` inclusive, after recording Accessed.
-
-        RangeNotSatisfiable, Gone, Forbidden, WrongState. A deletion or revocation that commits first refuses it.
-        """
-        ranged = first is not None or last is not None
-        # The record of a range may be merged with an earlier one, so that no guard would say that the file has moved.
-        recent = not ranged
-        for _ in range(MAX_ATTEMPTS):
-            file = self.readable(caller, file_id, recent=recent)
-            try:
-                opened = self._open(file, first, last)
-            except IntegrityViolated:
-                if not recent:
-                    raise
-                recent = False  # it may have been destroyed meanwhile, by another process
-                continue
-            with opened as reader:
-                try:
-                    self._record(caller, file, mode, reader, ranged=ranged)
-                except Conflict as conflict:
-                    self._recorder.retry_or_raise(conflict, file.stream)
-                    recent = False
-                    continue
-                yield Content(file, reader)
-                return
-        raise Conflict("the file keeps changing; try again")
-
-    def _open(self, file: File, first: int | None, last: int | None) -> ObjectReader:
-        require_store(file, self._store)
-        version = file.stored.version_id if file.stored else None
-        try:
-            reader = self._store.get(file.path, version=version, first=first, last=last)
-        except ObjectNotFound as exc:
-            raise IntegrityViolated("the file's object is missing from the store") from exc
-        if file.stored and (reader.info.size, reader.info.etag) != (file.stored.size, file.stored.etag):
-            with reader:
-                raise IntegrityViolated("the object in the file's place is not the one that was stored")
-        return reader
-
-    def _record(self, caller: Caller, file: File, mode: fe.AccessMode, reader: ObjectReader, *, ranged: bool) -> None:
-        recorder = self._recorder
-        # A link is a credential of its own: its uses are not those of the key that issued it.
-        window = (file.id, file.version, caller.actor, caller.cause, mode)
-        first, last = (reader.first, reader.first + reader.length - 1) if ranged else (None, None)
-        data = fe.Accessed(mode=mode, first=first, last=last, size=reader.length)
-
-        def record() -> None:
-            drafts = recorder.drafts(caller, access_stream(file.id), file.workspace, [Fact(data)])
-            recorder.append(caller, drafts, reads=[Guard(file.stream, file.version)])
-
-        if ranged:
-            self._ranges.once(window, None, recorder.clock.now(), record)
-        else:
-            record()
-
-    def forget_ranges(self) -> None:
-        """Close the windows that are over."""
-        self._ranges.take_over(self._recorder.clock.now())
 
     def history(self, caller: Caller, file_id: UUID, *, after: int = 0, limit: int = 1000) -> History:
         """Return a page of all events of a file; that it was read is itself recorded first."""

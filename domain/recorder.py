@@ -15,6 +15,7 @@ from uuid import UUID
 
 from provenstore.domain import file_events as fe
 from provenstore.domain import text, workspace
+from provenstore.domain.backlog import Backlog
 from provenstore.domain.caller import Caller, Operation, Permits
 from provenstore.domain.clock import Clock
 from provenstore.domain.entropy import Entropy
@@ -83,6 +84,7 @@ class Recorder:
         self._permits = permits
         self._denials: Merger[_Denial] = Merger(DENIALS_MERGED_FOR)
         self.refusals = Refusals(log, clock, self.drafts)
+        self._backlog = Backlog(log)
 
     # -- loading -------------------------------------------------------------------------------------------
 
@@ -173,29 +175,28 @@ class Recorder:
         return file
 
     def deny(self, caller: Caller, file: File, operation: Operation, refusal: Refused) -> None:
-        """Record a refusal; identical ones within a minute become one further event with their count."""
+        """Record a refusal at once; identical ones within a minute are counted, and recorded by the next flush."""
         denial = _Denial(caller, file.id, file.workspace, operation, refusal)
-        key = (file.id, caller.actor, caller.cause, operation, refusal.code)
-        if self._denials.is_first(key, denial, self.clock.now()):
-            try:
-                self._record_denial(denial, 1)
-            except BaseException:
-                self._denials.forget(key)
-                raise
+        origin = (caller.on_behalf_of, caller.session, caller.address, caller.user_agent, caller.cause)
+        key = (file.id, caller.actor, *origin, operation, refusal.code, refusal.details.get("rule"))
+        self._denials.once(key, denial, self.clock.now(), lambda: self._record_denial(denial))
 
-    def flush_denials(self, now: datetime | None = None) -> None:
-        """Record the counts of refusals whose minute is over; of all with `now` None (shutdown)."""
-        for denial, count in self._denials.take_over(now):
-            self._record_denial(denial, count)
-        self.refusals.flush(now)
+    def _record_denial(self, denial: _Denial) -> None:
+        self.log.append(self._denial(denial, 1))
 
-    def _record_denial(self, denial: _Denial, count: int) -> None:
+    def flush_denials(self) -> None:
+        """Record how often refusals have come again since the last time; Unavailable: the counts are kept."""
+        self._backlog.record(
+            lambda: [self._denial(one.payload, one.count) for one in self._denials.drain(self.clock.now())]
+        )
+        self.refusals.flush()
+
+    def _denial(self, denial: _Denial, count: int) -> Append:
         data = fe.AccessDenied(operation=denial.operation, code=denial.refusal.code, count=count)
         rule = denial.refusal.details.get("rule")
         fact = Fact(data, outcome="denied", decision=f"{rule}/1" if rule else None)
-        drafts = self.drafts(denial.caller, access_stream(denial.file_id), denial.workspace, [fact])
         # No guards: a refusal is true whatever has become of the file or the credential meanwhile.
-        self.log.append(Append(drafts=drafts))
+        return Append(self.drafts(denial.caller, access_stream(denial.file_id), denial.workspace, [fact]))
 
     @staticmethod
     def system(caller: Caller) -> Caller:
@@ -256,6 +257,18 @@ class Recorder:
                 key=key,
             )
         )
+
+    def require_unmoved(self, caller: Caller, reads: Sequence[Guard]) -> None:
+        """Raise Conflict unless the caller's credential and these streams are where they were, by the log of now.
+
+        For what is done on an earlier event: what records an event of its own has its guards checked by the append.
+        """
+        guards = (*caller.guards, *reads)
+        versions = self.log.versions([guard.stream for guard in guards])
+        for guard in guards:
+            if (actual := versions.get(guard.stream, 0)) != guard.version:
+                message = "somebody else changed it first"
+                raise Conflict(message, stream=guard.stream, expected=guard.version, actual=actual)
 
     def change(
         self,

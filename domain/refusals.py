@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar, Literal
 
+from provenstore.domain.backlog import Backlog
 from provenstore.domain.caller import Caller
 from provenstore.domain.clock import Clock
 from provenstore.domain.envelope import SYSTEM_WORKSPACE, Draft
@@ -107,6 +108,7 @@ class Refusals:
         self._clock = clock
         self._drafts = drafts
         self._merger: Merger[_Refusal] = Merger(MERGED_FOR)
+        self._backlog = Backlog(log)
         self._varieties: dict[str, _Variety] = {}
         self._lock = threading.Lock()
 
@@ -141,7 +143,7 @@ class Refusals:
         key: Hashable = (caller.actor, caller.scope, refusal.data, refusal.decision, *origin)
         if not self._told_apart(who, key, now):
             key, refusal = self._together(refusal)
-        self._merger.once(key, refusal, now, lambda: self._append(refusal, 1))
+        self._merger.once(key, refusal, now, lambda: self._append(refusal))
 
     def _told_apart(self, who: str, key: Hashable, now: datetime) -> bool:
         """Tell whether this refusal is one of those of a minute that are recorded as what they are."""
@@ -165,18 +167,20 @@ class Refusals:
         key = (refusal.caller.actor, refusal.caller.scope, data)
         return key, _Refusal(refusal.caller, refusal.stream, refusal.workspace, data)
 
-    def flush(self, now: datetime | None = None) -> None:
-        """Record the counts of refusals whose minute is over; of all with `now` None."""
-        for refusal, count in self._merger.take_over(now):
-            self._append(refusal, count)
-        moment = self._clock.now() if now is None else now
+    def flush(self) -> None:
+        """Record how often refusals have come again since the last time; Unavailable: the counts are kept."""
+        moment = self._clock.now()
+        self._backlog.record(lambda: [self._counted(one.payload, one.count) for one in self._merger.drain(moment)])
         with self._lock:
             for who in [who for who, one in self._varieties.items() if moment - one.since >= MERGED_FOR]:
                 del self._varieties[who]
 
-    def _append(self, refusal: _Refusal, count: int) -> None:
+    def _append(self, refusal: _Refusal) -> None:
+        self._log.append(self._counted(refusal, 1))
+
+    def _counted(self, refusal: _Refusal, count: int) -> Append:
         data = refusal.data.model_copy(update={"count": count})
         decision = None if refusal.decision is None else f"{refusal.decision}/1"
         fact = Fact(data, outcome="denied", decision=decision)
         # No guards: a refusal is true whatever has become of the credential meanwhile.
-        self._log.append(Append(drafts=self._drafts(refusal.caller, refusal.stream, refusal.workspace, [fact])))
+        return Append(drafts=self._drafts(refusal.caller, refusal.stream, refusal.workspace, [fact]))

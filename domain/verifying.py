@@ -12,7 +12,7 @@ from uuid import UUID
 
 from provenstore.domain import file_commands as c
 from provenstore.domain.caller import Caller
-from provenstore.domain.errors import IntegrityViolated, WrongState
+from provenstore.domain.errors import ContentDamaged, IntegrityViolated, PreconditionFailed, WrongState
 from provenstore.domain.file import File
 from provenstore.domain.object_store import ObjectReader, ObjectStore
 from provenstore.domain.objects import ObjectInfo, ObjectNotFound
@@ -108,18 +108,67 @@ class Verifying:
             return None
         return info
 
-    def _altered(self, caller: Caller, file: File, check: str, expected: str | None, actual: str | None) -> File:
+    def refuse_damaged(self, caller: Caller, file: File, info: ObjectInfo | None) -> None:
+        """Record that a read found the object missing (`info` None) or another one, and raise ContentDamaged.
+
+        Return where the file has moved meanwhile, or its object is being destroyed: then it has to be looked at again.
+        Recorded by the system, in the course of the caller's request: not everybody who may read may verify.
+        """
+        finder, stored = self._recorder.system(caller), file.stored
+        if stored is None:
+            return
+        try:
+            if info is None:
+                found = self._missing(finder, file.id, if_version=file.version)
+            elif info.size != stored.size:
+                found = self._altered(finder, file, "size", str(stored.size), str(info.size), if_version=file.version)
+            else:
+                found = self._altered(finder, file, "etag", stored.etag, info.etag, if_version=file.version)
+        except PreconditionFailed:
+            return
+        require_undamaged(found)
+
+    def record_altered(self, caller: Caller, file: File, check: str, actual: str) -> None:
+        """Record that bytes which were read have another digest than was stored; nothing if there are none to be."""
+        if file.stored is not None and has_content(file):
+            self._altered(caller, file, check, file.stored.sha256, actual)
+
+    def _altered(
+        self,
+        caller: Caller,
+        file: File,
+        check: str,
+        expected: str | None,
+        actual: str | None,
+        *,
+        if_version: int | None = None,
+    ) -> File:
         command = {"check": check, "expected": expected, "actual": actual}
         return self._recorder.change(
             caller,
             "file.verify",
             file.id,
             lambda _, now: c.RecordIntegrityFailure(by=caller.actor, now=now, found="at_rest", **command),  # type: ignore[arg-type]  # check is one of its words
+            if_version=if_version,
         )
 
-    def _missing(self, caller: Caller, file_id: UUID) -> File:
+    def _missing(self, caller: Caller, file_id: UUID, *, if_version: int | None = None) -> File:
         return self._recorder.change(
-            caller, "file.verify", file_id, lambda _, now: c.RecordMissing(by=caller.actor, now=now)
+            caller,
+            "file.verify",
+            file_id,
+            lambda _, now: c.RecordMissing(by=caller.actor, now=now),
+            if_version=if_version,
+        )
+
+
+def require_undamaged(file: File) -> None:
+    """Refuse a file whose object was found missing or altered, until a whole reading finds it right; ContentDamaged."""
+    if file.damage is not None:
+        raise ContentDamaged(
+            f"the file's object is {file.damage}, so its content is not given out; restore the object, then verify it",
+            file=str(file.id),
+            damage=file.damage,
         )
 
 

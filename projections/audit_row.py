@@ -32,7 +32,7 @@ _FILE: Final[Mapping[Action, str]] = MappingProxyType(
         "verify": "integrity_verified integrity_failed object_missing stray_found stray_removed place_checked",
         "refuse": "access_denied",
         "erase": "personal_data_erased",
-        "download": "accessed",
+        "download": "accessed access_ended",
     }
 )
 _BY_NAME: Final[Mapping[str, Action]] = MappingProxyType(

@@ -27,7 +27,7 @@ class Usage(UsageFold):
     """The projection `usage`: the fold of files, their sums, and the tables of both."""
 
     name: Final = "usage"
-    version: Final = 1
+    version: Final = 2  # counts what was sent, by AccessEnded
     tables: Final = ("usage_file", "usage_served", "usage_sum")
 
     def create(self, generation: int) -> Composed:

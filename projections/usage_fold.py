@@ -14,6 +14,7 @@ from provenstore.projections.usage_row import FileUsage, Served
 
 _COUNTED: Final = (
     events.Accessed,
+    events.AccessEnded,
     events.UploadInitiated,
     events.Stored,
     events.SoftDeleted,
@@ -53,6 +54,8 @@ class UsageFold:
         match data:
             case events.Accessed():
                 return replace(row, served=_served(row.served, event.time.isoformat()[:7], data))
+            case events.AccessEnded():
+                return replace(row, served=_corrected(row.served, data))
             case events.Stored():
                 return replace(row, state="stored", bytes=data.size, month=row.month or event.time.isoformat()[:7])
             case events.SoftDeleted() | events.FileExpired() if row.state == "stored":
@@ -75,3 +78,9 @@ def _served(months: tuple[Served, ...], month: str, data: events.Accessed) -> tu
         last.bytes + data.size,
     )
     return (*(one for one in months if one.month != month), more)
+
+
+def _corrected(months: tuple[Served, ...], data: events.AccessEnded) -> tuple[Served, ...]:
+    """Return the months with what was really sent of an access instead of what it said at most, in its own month."""
+    month, more = data.began.isoformat()[:7], data.size - data.granted
+    return tuple(replace(one, bytes=one.bytes + more) if one.month == month else one for one in months)

@@ -27,7 +27,7 @@ class Served:
     downloads: int = 0
     views: int = 0
     redirects: int = 0
-    bytes: int = 0  # at most
+    bytes: int = 0  # sent; of accesses whose end is not recorded, at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class Sums(NamedTuple):
     downloads: int = 0  # in this month, as all below
     views: int = 0
     redirects: int = 0
-    served_bytes: int = 0  # at most
+    served_bytes: int = 0  # sent; of accesses whose end is not recorded, at most
 
     def plus(self, other: "Sums") -> "Sums":
         """Add what two groups of files use."""

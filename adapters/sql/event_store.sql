@@ -112,6 +112,14 @@ where workspace = %(workspace)s and position <= %(upto)s order by number desc li
 -- A stream's newest version and leaf.
 select version, leaf from provenstore.event where stream = %(stream)s order by version desc limit 1;
 
+-- name: versions
+-- The newest version of each of some streams, as they were at one moment.
+select one.stream, newest.version
+from unnest(%(streams)s::text[]) as one (stream)
+cross join lateral (
+    select version from provenstore.event where event.stream = one.stream order by version desc limit 1
+) as newest;
+
 -- name: position
 -- The newest position.
 select max(position) from provenstore.event;

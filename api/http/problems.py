@@ -65,6 +65,7 @@ STATUSES: Mapping[type[e.ProvenstoreError], int] = {
     e.Unavailable: 503,
     e.StorageFull: 507,
     e.Stopped: 500,
+    e.ContentDamaged: 409,  # a state of the file: the server is well, and asking again does not help
     e.ProvenstoreError: 500,
 }
 """By class; a class that is not here has the status of its nearest ancestor."""

@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -102,7 +104,7 @@ def test_range_only_of_the_same_content(tenant: Tenant) -> None:
 
 
 def test_each_download_is_one_access(tenant: Tenant) -> None:
-    """Every whole GET is recorded with its mode; ranges by one credential within a minute are one access."""
+    """Every whole GET is recorded with its mode; ranges are merged only into an access that says as much."""
     service = tenant.client("service")
     file_id = tenant.stored(service, CONTENT)
     at = f"/v1/files/{file_id}/content"
@@ -114,8 +116,71 @@ def test_each_download_is_one_access(tenant: Tenant) -> None:
     assert [(one["mode"], one["first"], one["last"]) for one in accesses] == [
         ("download", None, None),
         ("view", None, None),
-        ("download", 0, 0),
     ]
+
+
+def test_a_byte_does_not_take_the_rest_along(tenant: Tenant) -> None:
+    """Each range that no access covers is another one, and so is what another address's client or agent reads."""
+    service = tenant.client("service")
+    file_id = tenant.stored(service, CONTENT)
+    at = f"/v1/files/{file_id}/content"
+    for asked in ("bytes=0-0", "bytes=0-0", "bytes=1-", "bytes=4-5"):
+        service.get(at, headers={"Range": asked})
+    service.get(at, headers={"Range": "bytes=0-0", "User-Agent": "another"})
+    accesses = [one["event"]["data"] for one in tenant.history(file_id) if one["event"]["type"] == "file.accessed.v1"]
+    assert [(one["first"], one["last"]) for one in accesses] == [(0, 0), (1, 9), (0, 0)]
+
+
+def test_what_was_sent_is_on_record_in_the_end(api: Api, tenant: Tenant) -> None:
+    """A download that is broken off says less than was asked for; usage counts what was sent."""
+    service = tenant.client("service")
+    content = b"x" * (64 * 1024 * 1024)
+    file_id = tenant.stored(service, content)
+    with service.stream("GET", f"/v1/files/{file_id}/content") as answer:
+        next(answer.iter_bytes(1))
+    service.get(f"/v1/files/{file_id}/content", headers={"Range": "bytes=0-9"})
+    api.clock.ahead = timedelta(minutes=2)
+    end = _end(api, tenant, file_id)
+    assert (end["count"], end["granted"], end["exact"]) == (2, len(content), True)
+    (sent,) = end["ranges"]
+    assert sent["first"] == 0
+    assert 10 <= sent["last"] + 1 == end["size"] - 10 < len(content)
+    usage = tenant.api.client().get(f"/v1/workspaces/{tenant.id}/usage", params={"fresh": True}).json()
+    assert usage["usage"]["served_bytes"] == end["size"]
+
+
+def _end(api: Api, tenant: Tenant, file_id: str) -> dict[str, Any]:
+    """Return the one end of an access, once its transfer is over, which the client does not see."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        api.services.ledger.flush()
+        ends = [one["event"]["data"] for one in tenant.history(file_id) if "access_ended" in one["event"]["type"]]
+        if ends:
+            (end,) = ends
+            return dict(end)
+        time.sleep(0.05)
+    raise AssertionError("the access did not end")
+
+
+@pytest.mark.parametrize("harm", ["removed", "altered"])
+def test_damaged_content_is_a_problem_of_its_own(api: Api, tenant: Tenant, harm: str) -> None:
+    """Found by a read: recorded, refused with a code, and no link is given to it; HEAD says so too."""
+    service = tenant.client("service")
+    file_id = tenant.stored(service, CONTENT)
+    at = api.services.settings.data_dir / "objects" / service.get(f"/v1/files/{file_id}").json()["path"]
+    if harm == "removed":
+        at.unlink()
+    else:
+        at.write_bytes(CONTENT[::-1])
+    refused = service.get(f"/v1/files/{file_id}/content")
+    damage = "missing" if harm == "removed" else "altered"
+    assert (refused.status_code, refused.json()["code"], refused.json()["damage"]) == (409, "content-damaged", damage)
+    assert tenant.types(file_id)[-1] == ("object_missing" if harm == "removed" else "integrity_failed")
+    assert service.get(f"/v1/files/{file_id}", params={"view": "full"}).json()["damage"] == damage
+    assert service.head(f"/v1/files/{file_id}/content").status_code == 409
+    linked = service.post(f"/v1/files/{file_id}/links")
+    assert (linked.status_code, linked.json()["code"]) == (409, "content-damaged")
+    assert not {"accessed", "link_issued"} & set(tenant.types(file_id))
 
 
 def test_ranges_after_a_minute_are_another_access(api: Api, tenant: Tenant) -> None:

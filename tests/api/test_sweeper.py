@@ -6,9 +6,10 @@ from uuid import UUID
 
 import pytest
 
+from provenstore.api.flusher import Flusher
 from provenstore.api.sweeper import Sweeper
 from provenstore.domain import file_commands as c
-from provenstore.domain.errors import Unavailable
+from provenstore.domain.errors import DatabaseUnavailable, Unavailable
 from tests.api.conftest import ROOT, Tenant
 
 
@@ -77,25 +78,51 @@ def test_purge_that_may_not_start_is_not_asked_for(tenant: Tenant) -> None:
     assert status(tenant, file_id) == "purged"
 
 
-def test_merged_refusals_are_counted_in_the_end(tenant: Tenant) -> None:
-    """Refusals that were merged within a minute are recorded with their count by the next round."""
-    file_id = tenant.stored(tenant.client("service"))
-    auditor = tenant.client("auditor")
-    for _ in range(4):
-        assert auditor.delete(f"/v1/files/{file_id}").status_code == 403
-    tenant.api.clock.ahead = timedelta(seconds=61)
+def test_a_stopped_sweeper_says_so(tenant: Tenant) -> None:
+    """Readiness asks."""
     sweeper = Sweeper(tenant.api.services, every=0.01)
     sweeper.start()
+    try:
+        sweeper.check()
+    finally:
+        sweeper.stop()
+    with pytest.raises(Unavailable):
+        sweeper.check()
+
+
+def test_merged_refusals_are_counted_within_seconds(tenant: Tenant) -> None:
+    """denials-merged: refusals that were merged are recorded by the next flush, so that a kill loses few of them."""
+    file_id = tenant.stored(tenant.client("service"))
+    auditor = tenant.client("auditor")
+    flusher = Flusher(tenant.api.services.ledger, every=0.01)
+    for _ in range(4):
+        assert auditor.delete(f"/v1/files/{file_id}").status_code == 403
+    flusher.start()
     try:
         deadline = time.monotonic() + 10
         while len(denials := counts(tenant, file_id)) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
-        sweeper.check()
     finally:
-        sweeper.stop()
+        flusher.stop()
     assert denials == [1, 3]
-    with pytest.raises(Unavailable):
-        sweeper.check()
+
+
+def test_a_flusher_outlives_a_database_that_is_away(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks again the next time."""
+    calls: list[int] = []
+
+    def flush(*, everything: bool = False) -> None:
+        calls.append(everything)
+        raise DatabaseUnavailable
+
+    monkeypatch.setattr(tenant.api.services.ledger, "flush", flush)
+    flusher = Flusher(tenant.api.services.ledger, every=0.01)
+    flusher.start()
+    deadline = time.monotonic() + 10
+    while len(calls) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    flusher.stop()
+    assert len(calls) >= 3
 
 
 def counts(tenant: Tenant, file_id: str) -> list[int]:

@@ -35,6 +35,7 @@ STEPS: tuple[EventData, ...] = (
     accessed("download"),
     accessed("view"),
     accessed("redirect"),
+    f.AccessEnded(mode="download", link=None, ranges=(), exact=True, count=3, size=5, granted=120, began=NOVEMBER),
     f.SoftDeleted(),
     f.FileExpired(expires_at=NOVEMBER),
     f.Restored(),
@@ -57,7 +58,7 @@ def logs(draw: st.DrawFn) -> MemoryLog:
             begun.add(file)
             owner = draw(st.sampled_from(("ann", "bob")))
             log.seal(f"file:{file}", initiated(owner=owner, provider=provider), workspace=workspace, when=now)
-        stream = "access" if isinstance(step, f.Accessed) else "file"
+        stream = "access" if isinstance(step, f.Accessed | f.AccessEnded) else "file"
         log.seal(f"{stream}:{file}", step, workspace=workspace, when=now)
     return log
 
@@ -103,6 +104,23 @@ def test_deletions_and_restorations_add_up(connection: Connection) -> None:
     catch_up(connection, log, Usage(), batch=1)
     assert list(sums(connection).values()) == [Sums(2, 20, 0, 0, 1, 10)._asdict()]
     assert sums(connection) == plainly(log.events) == grouped(connection)
+
+
+def test_what_was_sent_counts_in_the_month_of_the_access(connection: Connection) -> None:
+    """An access says how much at most; its end, a month later, says what it was, and is no access itself."""
+    log = MemoryLog()
+    log.seal("file:x", initiated(), when=NOVEMBER)
+    log.seal("file:x", stored(size=120), when=NOVEMBER)
+    access = log.seal("access:x", accessed(), when=NOVEMBER)
+    end = {"mode": "download", "link": None, "ranges": (), "exact": True, "count": 9}
+    log.seal(
+        "access:x",
+        f.AccessEnded(**end, size=1_000, granted=120, began=access.time),  # type: ignore[arg-type]
+        when=NOVEMBER + timedelta(days=1),
+    )
+    catch_up(connection, log, Usage(), batch=1)
+    ((group, found),) = sums(connection).items()
+    assert (group.month, found["downloads"], found["served_bytes"]) == ("2026-11", 1, 1_000)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ def plainly(events: Sequence[Event]) -> dict[Group, dict[str, int]]:
     """Count what the log says, event by event, knowing nothing of rows: the plain model of the sums."""
     found: dict[Group, dict[str, int]] = {}
     about: dict[str, f.UploadInitiated] = {}
+    read = set[tuple[str, str]]()
     size, month, state = dict[str, int](), dict[str, str](), dict[str, str]()
 
     def add(file: str, when: str, workspace: str, **more: int) -> None:
@@ -30,7 +31,10 @@ def plainly(events: Sequence[Event]) -> dict[Group, dict[str, int]]:
         elif file not in about:
             continue
         elif isinstance(data, f.Accessed):
+            read.add((file, now))
             add(file, now, event.workspace, **{f"{data.mode}s": 1, "served_bytes": data.size})
+        elif isinstance(data, f.AccessEnded) and (file, data.began.isoformat()[:7]) in read:
+            add(file, data.began.isoformat()[:7], event.workspace, served_bytes=data.size - data.granted)
         elif isinstance(data, f.Stored):
             size[file], state[file] = data.size, "stored"
             month.setdefault(file, now)

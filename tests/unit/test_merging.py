@@ -7,19 +7,21 @@ import pytest
 from pytest import MonkeyPatch
 
 from provenstore.domain import merging
-from provenstore.domain.merging import Merger
+from provenstore.domain.merging import Merger, Repeated
 from sealing import START
 
 MINUTE = timedelta(minutes=1)
 
 
 def test_the_first_is_recorded_and_repetitions_are_counted() -> None:
-    """One event at once, one with the rest when the minute is over."""
+    """One event at once, and the counts since the last drain."""
     merger: Merger[str] = Merger(MINUTE)
     assert merger.is_first("k", "p", START)
     assert not merger.is_first("k", "p", START + timedelta(seconds=59))
-    assert merger.take_over(START + timedelta(seconds=59)) == []
-    assert merger.take_over(START + MINUTE) == [("p", 1)]
+    assert merger.drain(START + timedelta(seconds=59)) == [Repeated("p", 1)]
+    assert merger.drain(START + timedelta(seconds=59)) == []
+    assert not merger.is_first("k", "p", START + timedelta(seconds=59))
+    assert merger.drain(START + MINUTE) == [Repeated("p", 1)]
     assert merger.is_first("k", "p", START + MINUTE)
 
 
@@ -29,7 +31,7 @@ def test_a_count_is_not_lost_when_the_key_comes_again_late() -> None:
     merger.is_first("k", "p", START)
     merger.is_first("k", "p", START)
     assert merger.is_first("k", "p", START + MINUTE)
-    assert merger.take_over(None) == [("p", 1)]
+    assert merger.drain(START + MINUTE) == [Repeated("p", 1)]
 
 
 def test_what_could_not_be_recorded_opens_no_window() -> None:

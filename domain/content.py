@@ -1,0 +1,196 @@
+"""Giving content out: no byte leaves before an event that says at least as much, and nothing leaves that is damaged.
+
+Life of a reading, and what a crash leaves at each point:
+ 1. The caller may read the file now. Crash: nothing.
+ 2. The object is opened and compared with what was stored; what is missing or another one is recorded, and refused.
+ 3. Accessed is durable, guarded by file and credential; or an earlier one covers this range, and the log is asked
+    whether file and credential are still those. Crash: an access on record of which nothing may have left.
+ 4. The bytes leave. What was sent is recorded when nothing more is merged (AccessEnded). Crash: it is not.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+from provenstore.domain import file_events as fe
+from provenstore.domain.backlog import Backlog
+from provenstore.domain.caller import Caller
+from provenstore.domain.errors import Conflict, IntegrityViolated, Unavailable
+from provenstore.domain.event_log import Append, Appended, Guard
+from provenstore.domain.event_types import Fact
+from provenstore.domain.file import File, access_stream
+from provenstore.domain.object_store import ObjectReader, ObjectStore
+from provenstore.domain.objects import ObjectNotFound
+from provenstore.domain.open_accesses import OpenAccess, OpenAccesses
+from provenstore.domain.reading import Reading
+from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder, require_store
+from provenstore.domain.sent_reader import SentReader
+from provenstore.domain.verifying import Verifying
+
+RANGES_MERGED_FOR = timedelta(seconds=60)
+"""How long after an Accessed event ranges that it covers are merged into it: a player seeking is one viewing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Content about to be given out; the event that says so is durable."""
+
+    file: File
+    reader: ObjectReader
+
+
+class ContentReader:
+    """Opens content for those who may read it, and records what is sent."""
+
+    def __init__(self, recorder: Recorder, store: ObjectStore, reading: Reading, verifying: Verifying) -> None:
+        """Record with `recorder`, read from `store`; `reading` says who may read, `verifying` records damage."""
+        self._recorder = recorder
+        self._store = store
+        self._reading = reading
+        self._verifying = verifying
+        self._accesses = OpenAccesses(RANGES_MERGED_FOR)
+        self._backlog = Backlog(recorder.log)
+
+    @contextmanager
+    def content(
+        self,
+        caller: Caller,
+        file_id: UUID,
+        *,
+        mode: fe.AccessMode = "download",
+        first: int | None = None,
+        last: int | None = None,
+    ) -> Iterator[Content]:
+        """Give out content, or the range from byte `first` to `last` inclusive, after recording Accessed.
+
+        RangeNotSatisfiable, Gone, Forbidden, WrongState; ContentDamaged where the object is not what was stored. A
+        deletion or revocation that commits first refuses it.
+        """
+        ranged = first is not None or last is not None
+        recent = True  # what is remembered may be old: then the guard says so, and it is decided anew
+        for _ in range(MAX_ATTEMPTS):
+            file = self._reading.readable(caller, file_id, recent=recent)
+            opened = self._open(caller, file, first, last, recent=recent)
+            if opened is None:
+                recent = False
+                continue
+            with opened:
+                try:
+                    access = self._recorded(caller, file, mode, opened, ranged=ranged)
+                except Conflict as conflict:
+                    self._recorder.retry_or_raise(conflict, file.stream)
+                    recent = False
+                    continue
+                sent = SentReader(opened, _proven_sha256(file, opened), partial(self._wrong, caller, file))
+                try:
+                    yield Content(file, sent)
+                finally:
+                    self._accesses.leave(access, sent.first, sent.sent)
+                return
+        raise Conflict("the file keeps changing; try again")
+
+    def _open(
+        self, caller: Caller, file: File, first: int | None, last: int | None, *, recent: bool
+    ) -> ObjectReader | None:
+        """Open the object; None if the file has to be looked at again. What is damaged is recorded and refused."""
+        require_store(file, self._store)
+        version = file.stored.version_id if file.stored else None
+        try:
+            reader = self._store.get(file.path, version=version, first=first, last=last)
+        except ObjectNotFound:
+            if not recent:
+                self._verifying.refuse_damaged(caller, file, None)
+            return None
+        if file.stored and (reader.info.size, reader.info.etag) != (file.stored.size, file.stored.etag):
+            with reader:
+                if not recent:
+                    self._verifying.refuse_damaged(caller, file, reader.info)
+                return None
+        return reader
+
+    def _recorded(
+        self, caller: Caller, file: File, mode: fe.AccessMode, reader: ObjectReader, *, ranged: bool
+    ) -> OpenAccess:
+        """Return the durable access that says at least what `reader` delivers; Conflict where a guard fails."""
+        first, last = reader.first, reader.first + reader.length - 1
+        data = fe.Accessed(
+            mode=mode,
+            first=first if ranged else None,
+            last=last if ranged else None,
+            size=reader.length,
+            link=caller.link,
+        )
+        # Whatever an event says of a read: only reads of which all of it is as true are merged.
+        origin = (caller.actor, caller.on_behalf_of, caller.session, caller.address, caller.user_agent, caller.cause)
+        key = (file.id, file.version, mode, caller.guards, *origin)
+        now = self._recorder.clock.now()
+
+        def record() -> OpenAccess:
+            event = self.record(caller, file, data).events[0]
+            return OpenAccess(event.id, caller, file.id, file.workspace, data, first, last, event.time, now)
+
+        if not ranged:
+            return self._accesses.add(key, record())
+        access, merged = self._accesses.enter(key, first, last, now, record)
+        if merged:
+            try:
+                self._recorder.require_unmoved(caller, [Guard(file.stream, file.version)])
+            except BaseException:
+                self._accesses.withdraw(access)
+                raise
+        return access
+
+    def record(self, caller: Caller, file: File, data: fe.Accessed) -> Appended:
+        """Record an access, guarded by the file that was decided on and the caller's credential; Conflict."""
+        recorder = self._recorder
+        drafts = recorder.drafts(caller, access_stream(file.id), file.workspace, [Fact(data)])
+        return recorder.append(caller, drafts, reads=[Guard(file.stream, file.version)])
+
+    def _wrong(self, caller: Caller, file: File, sha256: str | None) -> None:
+        """Record what a reading found that had begun: another digest, or an object that ended early."""
+        try:
+            file = self._recorder.file(file.id)
+            if sha256 is not None:
+                self._verifying.record_altered(self._recorder.system(caller), file, "sha256", sha256)
+            else:
+                self._verifying.compare(self._recorder.system(caller), file)
+        except Unavailable as exc:
+            raise IntegrityViolated("the object is not what was stored; that could not be recorded") from exc
+
+    # -- what was sent -------------------------------------------------------------------------------------
+
+    def flush(self, *, everything: bool = False) -> None:
+        """Record the ends of accesses that are over, or of all at shutdown; Unavailable: they are kept until then."""
+        now = self._recorder.clock.now()
+        self._backlog.record(
+            lambda: [self._ended(one) for one in self._accesses.take_ended(now, everything=everything)]
+        )
+
+    def _ended(self, access: OpenAccess) -> Append:
+        # No guards: what was sent is true whatever has become of the file or the credential meanwhile.
+        about = replace(access.caller, cause=access.event)
+        facts = [Fact(_end(access))]
+        return Append(self._recorder.drafts(about, access_stream(access.file_id), access.workspace, facts))
+
+
+def _end(access: OpenAccess) -> fe.AccessEnded:
+    return fe.AccessEnded(
+        mode=access.data.mode,
+        link=access.data.link,
+        ranges=tuple(fe.SentRange(first=first, last=last) for first, last in access.sent.ranges),
+        exact=access.sent.exact,
+        count=access.requests,
+        size=access.size,
+        granted=access.data.size,
+        began=access.recorded_at,
+    )
+
+
+def _proven_sha256(file: File, reader: ObjectReader) -> str | None:
+    """Return what the bytes must add up to, where all of them are read and somebody has computed it before."""
+    stored = file.stored
+    whole = stored is not None and reader.length == stored.size
+    return stored.sha256 if stored is not None and whole and stored.sha256_status == "verified" else None
