@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     spaces_region: str | None = Field(default=None, validation_alias="DO_SPACES_REGION")
     spaces_key: str | None = Field(default=None, validation_alias="DO_SPACES_KEY")
     spaces_secret: SecretStr | None = Field(default=None, validation_alias="DO_SPACES_SECRET")
+    spaces_cdn_endpoint: str | None = Field(default=None, validation_alias="DO_SPACES_CDN_ENDPOINT")  # not used yet
     spaces_path_style: bool = False  # https://endpoint/bucket/key, for servers without a name for each bucket
     spaces_ca_file: Path | None = None  # PEM file of the authorities that the endpoint's certificate may be from
     host: str = "127.0.0.1"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import psycopg
+import structlog
 from psycopg_pool import ConnectionPool
 
 from provenstore.adapters import migrations
@@ -27,6 +28,7 @@ from provenstore.adapters.key_file import load_or_create_key
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.adapters.log_keys import LogKeys
+from provenstore.adapters.login import require_login
 from provenstore.adapters.notifier import Notifier
 from provenstore.adapters.observed_store import ObservedStore
 from provenstore.adapters.running_postgres import OWNER
@@ -76,6 +78,8 @@ MAX_CONNECTIONS = 16
 
 URL_KEY = "signed-urls.key"
 
+_log = structlog.get_logger()
+
 Endpoints = tuple[str, str]
 """Connection strings of the writer and of the runner."""
 
@@ -91,6 +95,7 @@ def open_services(
     database has to be there already; without `store` a bucket is opened by whatever first needs it. `clock` is for
     tests; by default it is the machine's.
     """
+    _name_unused(settings)
     with ExitStack() as stack:
         directory = DataDirectory(settings.data_dir)
         database, runner = stack.enter_context(_database(settings, directory, make=make))
@@ -131,6 +136,17 @@ def open_services(
             checks = {**services.checks, "log": log_work.check, "background": sweeper.check}
             services = replace(services, checks=checks)
         yield services
+
+
+def _name_unused(settings: Settings) -> None:
+    """Say of a setting that is accepted, since other storage services have it, that it changes nothing."""
+    if settings.spaces_cdn_endpoint is not None:
+        _log.warning(
+            "setting.not_used",
+            action="settings.check",
+            setting="DO_SPACES_CDN_ENDPOINT",
+            detail="answers name no CDN; content is given out by links and by /v1/files/{id}/content",
+        )
 
 
 @contextmanager
@@ -184,7 +200,9 @@ def migrate(settings: Settings) -> int:
             return len(migrations.migrate(running.conninfo(OWNER)))
     if settings.database_owner_url is None:
         raise Misconfigured("set PROVENSTORE_DATABASE_OWNER_URL to migrate an external database")
-    return len(migrations.migrate(settings.database_owner_url.get_secret_value()))
+    owner = settings.database_owner_url.get_secret_value()
+    require_login(owner, "PROVENSTORE_DATABASE_OWNER_URL")
+    return len(migrations.migrate(owner))
 
 
 @contextmanager
@@ -193,7 +211,10 @@ def _endpoints(settings: Settings, directory: DataDirectory) -> Iterator[Endpoin
     if settings.database_url is not None:
         if settings.database_runner_url is None:
             raise Misconfigured("set PROVENSTORE_DATABASE_RUNNER_URL: read models are written by a role of their own")
-        yield settings.database_url.get_secret_value(), settings.database_runner_url.get_secret_value()
+        writer, runner = settings.database_url.get_secret_value(), settings.database_runner_url.get_secret_value()
+        require_login(writer, "PROVENSTORE_DATABASE_URL")
+        require_login(runner, "PROVENSTORE_DATABASE_RUNNER_URL")
+        yield writer, runner
         return
     with EmbeddedPostgres(directory) as running:
         running.bootstrap()

@@ -4,8 +4,9 @@ A private value that has been erased since is absent at every moment. What is fo
 gone with the transaction that it is folded in, however that ends.
 """
 
+import re
 from collections.abc import Collection, Generator, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from psycopg import Connection, Cursor, Rollback
@@ -20,18 +21,23 @@ from provenstore.projections.queries import queries
 Moment = int | datetime
 """A position, or a time with a zone."""
 
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
 _PAST: Final = 1_000_000_000
 """Generations from here on are made for one look; each session has its own."""
 
 
 def parse_moment(text: str) -> Moment:
-    """Read a position or an RFC 3339 time with a zone; InvalidInput for anything else."""
+    """Read a position, an RFC 3339 time with a zone, or a date: its first moment in UTC. InvalidInput otherwise."""
     if text.isascii() and text.isdecimal() and len(text) <= 18:
         return int(text)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidInput("at", "is neither a position nor a time such as 2026-11-21T08:00:00Z") from None
+        sentence = "is neither a position nor a time such as 2026-11-21T08:00:00Z, nor a date"
+        raise InvalidInput("at", sentence) from None
+    if _DATE.fullmatch(text):
+        return moment.replace(tzinfo=UTC)
     if moment.tzinfo is None:
         raise InvalidInput("at", "is a time without a zone; add Z or an offset such as +01:00")
     return moment

@@ -4,6 +4,8 @@ stdout carries the answer, stderr everything else; exit codes are in `exits`. He
 """
 
 import signal
+import sys
+from io import TextIOWrapper
 from types import FrameType
 from typing import NoReturn
 
@@ -12,6 +14,10 @@ def main() -> None:
     """Run the command line of this process."""
     from provenstore.api.cli.app import app
 
+    # In a locale without these characters (LC_ALL=C, PYTHONIOENCODING=ascii) they are shown escaped.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, _terminate)
     app()
 

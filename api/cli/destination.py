@@ -21,7 +21,8 @@ from provenstore.api.cli.local_files import CANNOT_LINK, CHUNK, umask
 from provenstore.api.cli.naming import Place
 from provenstore.domain.errors import Refused
 
-Look = Literal["absent", "same", "other"]
+Look = Literal["absent", "same", "other", "special"]
+"""What is at a place; `special` is what is never replaced: a folder, a device, a pipe, a socket."""
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -55,10 +56,12 @@ class Destination:
         except OSError as error:
             if error.errno not in {errno.ELOOP, errno.ENOTDIR, errno.EACCES, errno.ENXIO}:
                 raise
-            return "other"
+            return "special" if error.errno == errno.ENXIO else "other"
         with os.fdopen(file, "rb") as opened:
             found = os.fstat(file)
-            if not stat.S_ISREG(found.st_mode) or found.st_size != size or sha256 is None:
+            if not stat.S_ISREG(found.st_mode):
+                return "special"
+            if found.st_size != size or sha256 is None:
                 return "other"
             return "same" if hashlib.file_digest(opened, "sha256").hexdigest() == sha256 else "other"
 

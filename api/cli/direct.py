@@ -447,4 +447,4 @@ def _parse(body: type[Parsed], document: Mapping[str, Any]) -> Parsed:
     try:
         return body.model_validate(document)
     except ValidationError as exc:
-        raise InvalidInput(*finding(exc.errors(include_url=False, include_input=False))) from None
+        raise InvalidInput(*finding(exc.errors(include_url=False, include_input=False), of_request=False)) from None

@@ -68,7 +68,7 @@ class Fetcher:
         with self._locks[number % _LOCKS]:
             if number not in self._taken:
                 found = self.destination.look(own, *known)
-                if found != "other" or self.force:
+                if found != "special" and (found != "other" or self.force):
                     self._taken.add(number)
                     return own, found == "same"
         return other, False

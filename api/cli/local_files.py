@@ -68,8 +68,13 @@ def is_regular(file: BinaryIO) -> bool:
 def whole_file(target: Path, *, force: bool) -> Iterator[BinaryIO]:
     """Lend a temporary file beside `target`, which takes its place when the block ends well.
 
-    Refused if there is a file already, unless `force`: then it is replaced. A block that fails leaves nothing.
+    Refused if there is a file already, unless `force`: then it is replaced. A block that fails leaves nothing. A
+    device or a pipe is written to and never replaced, with or without `force`.
     """
+    if _is_special(target):
+        with target.open("wb", buffering=0) as special:
+            yield special
+        return
     if not force and os.path.lexists(target):
         raise Refused(f"{target} is there already; --force replaces it")
     handle, name = tempfile.mkstemp(prefix=".provenstore-", suffix=".part", dir=target.parent)
@@ -83,6 +88,15 @@ def whole_file(target: Path, *, force: bool) -> Iterator[BinaryIO]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             Path(name).unlink()
+
+
+def _is_special(target: Path) -> bool:
+    """Tell whether `target` is, or leads to, a device, a pipe or a socket."""
+    try:
+        mode = target.stat().st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def _place(made: Path, target: Path, *, force: bool) -> None:

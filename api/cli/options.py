@@ -27,9 +27,7 @@ Reason = Annotated[str | None, typer.Option(help="Why; kept with the event as an
 RequiredReason = Annotated[
     str, typer.Option(help="Why; kept with the event as an erasable private value.", show_default=False)
 ]
-At = Annotated[
-    str | None, typer.Option(metavar="WHEN", help="A position, or a time with a zone: 2026-11-21T08:00:00Z.")
-]
+At = Annotated[str | None, typer.Option(metavar="WHEN", help="A position, a time (2026-11-21T08:00:00Z) or a date.")]
 # As the domain has them, which is not imported here: help must come at once. A test compares.
 AccessLevel = Literal["private", "workspace", "public"]
 Status = Literal["initiated", "stored", "soft_deleted", "purged", "aborted", "expired"]

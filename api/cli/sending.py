@@ -98,7 +98,7 @@ class Sender:
             "upload": "api",
         }
         if source.relative is not None and wishes.keep_path:
-            place = require_storable("path", source.relative, MAX_METADATA_VALUE_BYTES)
+            place = require_storable("path", _decoded(source.relative), MAX_METADATA_VALUE_BYTES)
             new["metadata"] = {**wishes.common["metadata"], PATH: place}
         return new
 
@@ -288,8 +288,16 @@ class Sender:
             raise IntegrityViolated(f"file {file['id']} reads back with the SHA-256 {digest.hexdigest()}")
 
 
+def _decoded(name: str) -> str:
+    """Return a name of the file system as the UTF-8 that it is on disk, whatever the locale; unchanged if it is not."""
+    try:
+        return os.fsencode(name).decode()
+    except UnicodeError:
+        return name
+
+
 def _storable(source: Source, name: str | None) -> str:
-    filename = source.path.name if name is None else name
+    filename = _decoded(source.path.name) if name is None else name
     try:
         return require_filename(filename)
     except InvalidInput as exc:

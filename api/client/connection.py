@@ -4,6 +4,7 @@ A key never appears in `repr`, in an error or in a URL, and a profile's key is o
 """
 
 import os
+import re
 import stat
 import tomllib
 from dataclasses import dataclass, field
@@ -15,17 +16,33 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from provenstore.domain.errors import Misconfigured
 
+_HEADER = re.compile(r"[!-~]+(?: [!-~]+)*")
+"""What a header may hold (RFC 9110, section 5.5), as far as a key could need it."""
+
 MAX_PROFILES_BYTES = 1 << 20
 """A profiles file holds a few lines; a larger one is some other file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A server's base URL and the key to show it."""
+    """A server's base URL and the API key to show it; Misconfigured for what cannot be either."""
 
     url: str
-    key: SecretStr | None = field(default=None, repr=False)
+    key: SecretStr | str | None = field(default=None, repr=False)
     timeout: float = 30.0  # seconds that the server may stay silent
+
+    def __post_init__(self) -> None:
+        """Check the URL, and hide a key that came as text."""
+        object.__setattr__(self, "url", _checked(self.url))
+        if isinstance(self.key, str):
+            object.__setattr__(self, "key", SecretStr(self.key))
+        if self.authorization is not None and not _HEADER.fullmatch(self.authorization):
+            raise Misconfigured("the API key holds characters that no key has")
+
+    @property
+    def authorization(self) -> str | None:
+        """The value of the Authorization header; a secret."""
+        return f"Bearer {self.key.get_secret_value()}" if isinstance(self.key, SecretStr) else None
 
 
 class ClientSettings(BaseSettings):
@@ -65,7 +82,7 @@ def profiles_path() -> Path:
 
 def by_url(url: str, settings: ClientSettings) -> Connection:
     """Return the connection to a URL with the key of the environment."""
-    return Connection(_checked(url), settings.key, settings.timeout)
+    return Connection(url, settings.key, settings.timeout)
 
 
 def by_profile(name: str, settings: ClientSettings, path: Path | None = None) -> Connection:
@@ -85,7 +102,7 @@ def by_profile(name: str, settings: ClientSettings, path: Path | None = None) ->
     except ValidationError as exc:
         fields = ", ".join(str(error["loc"][0]) if error["loc"] else "it" for error in exc.errors())
         raise Misconfigured(f"profile {name!r} in {path} is not valid: {fields}") from None
-    return Connection(_checked(profile.url), profile.key or settings.key, settings.timeout)
+    return Connection(profile.url, profile.key or settings.key, settings.timeout)
 
 
 def _read_private(path: Path) -> str:

@@ -66,8 +66,8 @@ class Transport:
         """Talk to `connection`; `transport` replaces the network, e.g. by an application in this process."""
         self._url = connection.url
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "provenstore-client"}
-        if connection.key is not None:
-            headers["Authorization"] = f"Bearer {connection.key.get_secret_value()}"
+        if connection.authorization is not None:
+            headers["Authorization"] = connection.authorization
         self._silence = connection.timeout
         self.position = 0
         timeout = httpx.Timeout(self._silence, connect=CONNECT_TIMEOUT)

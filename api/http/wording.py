@@ -43,13 +43,15 @@ _SENTENCES: Final[Mapping[str, str]] = {
 _ELSE: Final = "is not what this request takes"
 
 
-def finding(errors: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+def finding(errors: Sequence[Mapping[str, Any]], *, of_request: bool = True) -> tuple[str, str]:
     """Return the first error's field and sentence.
 
+    `of_request`: whether places begin with the part of the request that they are in, as FastAPI's do.
     An entry of a list is named by the list, and by its number in the sentence: `parts`, `entry 2: etag is missing`.
     """
     first = errors[0]
-    place = [part for part in first["loc"] if part not in _OUTSIDE]
+    where = first["loc"]
+    place = where[1:] if of_request and where and where[0] in _OUTSIDE else where
     entry = next((at for at, part in enumerate(place) if isinstance(part, int)), len(place))
     field, within = _dotted(place[:entry]), place[entry:]
     sentence = _sentence(first)

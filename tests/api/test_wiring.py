@@ -15,7 +15,7 @@ from provenstore.adapters.running_postgres import OWNER, SUPERUSER
 from provenstore.api import wiring
 from provenstore.api.http.routes import health
 from provenstore.api.settings import load_settings
-from provenstore.domain.errors import Misconfigured
+from provenstore.domain.errors import DatabaseUnavailable, Misconfigured
 from provenstore.domain.workspace import CreateWorkspace
 from tests.api.conftest import ROOT, Api, Tenant
 
@@ -48,6 +48,41 @@ def test_external_database_needs_both_roles(tmp_path: Path) -> None:
         pass
     with pytest.raises(Misconfigured, match="PROVENSTORE_DATABASE_OWNER_URL"):
         wiring.migrate(settings)
+
+
+def test_a_login_that_the_database_refuses_is_named(api: Api, tmp_path: Path) -> None:
+    """A wrong user, password or database is a wrong setting, and not a database that does not answer."""
+    with EmbeddedPostgres(DataDirectory(api.services.settings.data_dir)) as running:
+        right = {
+            "database_url": running.conninfo(wiring.WRITER),
+            "database_runner_url": running.conninfo(wiring.RUNNER),
+        }
+        for name, wrong, words in (
+            ("database_url", running.conninfo("nobody_known"), "authentication failed|does not exist"),
+            ("database_runner_url", running.conninfo(wiring.RUNNER, "no_such_database"), "does not exist"),
+            ("database_url", "secret words that are no setting", "not a PostgreSQL connection string"),
+        ):
+            settings = load_settings(data_dir=tmp_path / "data", **{**right, name: wrong})
+            with pytest.raises(Misconfigured, match=words) as caught, wiring.open_services(settings):
+                pass
+            assert f"PROVENSTORE_{name.upper()}" in str(caught.value)
+            assert "secret" not in str(caught.value)
+
+
+def test_a_database_that_is_away_is_not_a_wrong_setting(tmp_path: Path) -> None:
+    """It may be there later, so monitors and scripts are told to try again."""
+    urls = dict.fromkeys(("database_url", "database_runner_url"), f"host={tmp_path} user=provenstore_writer")
+    with pytest.raises(DatabaseUnavailable), wiring.open_services(load_settings(data_dir=tmp_path / "data", **urls)):
+        pass
+
+
+def test_a_setting_that_changes_nothing_is_named(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CDN's endpoint is accepted and not used, which the log says."""
+    monkeypatch.setenv("DO_SPACES_CDN_ENDPOINT", "https://cdn.example.com")
+    settings = load_settings(data_dir=api.services.settings.data_dir)
+    with structlog.testing.capture_logs() as said, wiring.open_services(settings, sweep=False):
+        pass
+    assert [one["setting"] for one in said if one["event"] == "setting.not_used"] == ["DO_SPACES_CDN_ENDPOINT"]
 
 
 def test_urls_that_were_swapped(api: Api, tmp_path: Path) -> None:

@@ -112,13 +112,14 @@ def test_moments_outside_the_log_are_refused() -> None:
         position_at(MemoryLog(), 1, NOW)
 
 
-def test_moments_are_positions_or_times_with_a_zone() -> None:
-    """A time without one means different moments to different people."""
+def test_moments_are_positions_times_with_a_zone_or_dates() -> None:
+    """A time without a zone means different moments to different people; a date is its first moment in UTC."""
     assert parse_moment("17") == 17
     assert parse_moment("2026-11-21T09:00:00+01:00") == datetime.fromisoformat("2026-11-21T08:00:00Z")
+    assert parse_moment("2026-11-21") == datetime.fromisoformat("2026-11-21T00:00:00Z")
     for text, words in (
         ("2026-11-21T08:00:00", "without a zone"),
-        ("2026-11-21", "without a zone"),
+        ("2026-11-32", "neither a position nor a time"),
         ("yesterday", "neither a position nor a time"),
         ("-1", "neither a position nor a time"),
         ("9" * 19, "neither a position nor a time"),

@@ -45,6 +45,19 @@ def _client(*answers: Answer) -> tuple[Client, list[httpx.Request]]:
     return Client(connection, transport=httpx.MockTransport(answer)), sent
 
 
+def test_a_key_may_come_as_text() -> None:
+    """It is hidden all the same, and one that could not be sent is refused before anything is."""
+    connection = Connection("http://ledger.example/", key=KEY)
+    assert connection == Connection("http://ledger.example", SecretStr(KEY))
+    assert KEY not in repr(connection)
+    for wrong in ("pvs_a\r\nX-Evil: 1", "pvs_\u00e9", ""):
+        with pytest.raises(errors.Misconfigured) as caught:
+            Connection("http://ledger.example", key=wrong)
+        assert wrong == "" or wrong not in str(caught.value)
+    with pytest.raises(errors.Misconfigured):
+        Connection("ledger.example")
+
+
 def _ok(**document: str) -> httpx.Response:
     return httpx.Response(200, json=document)
 

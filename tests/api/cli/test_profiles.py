@@ -24,8 +24,7 @@ def test_a_profile_brings_its_own_key(tmp_path: Path) -> None:
     path = _profiles(tmp_path, f'[live]\nurl = "https://ledger.example.com/"\nkey = "{KEY}"\n')
     found = by_profile("live", SETTINGS, path)
     assert found.url == "https://ledger.example.com"
-    assert found.key is not None
-    assert found.key.get_secret_value() == KEY
+    assert found.authorization == f"Bearer {KEY}"
     assert KEY not in repr(found)
 
 
