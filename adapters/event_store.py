@@ -334,6 +334,14 @@ class PostgresEventLog:
             rows = connection.execute(QUERIES["workspaces"], {"after": after, "limit": limit}).fetchall()
         return [workspace for (workspace,) in rows]
 
+    def ids(self, kind: str | None, first: UUID, last: UUID, *, workspace: str | None, limit: int) -> Sequence[UUID]:
+        """Return ids by their range, of events or of the streams of a kind."""
+        ends = (first, last) if kind is None else (f"{kind}:{first}", f"{kind}:{last}")
+        asked = {"first": ends[0], "last": ends[1], "workspace": workspace, "limit": limit}
+        with self._database.connection() as connection:
+            query = QUERIES["event_ids" if kind is None else "stream_ids"]
+            return [found for (found,) in connection.execute(query, asked).fetchall()]
+
     def _row(self, query: str, parameters: dict[str, Any]) -> Any:
         with self._database.connection() as connection:
             return connection.execute(QUERIES[query], parameters, binary=True).fetchone()

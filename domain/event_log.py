@@ -185,6 +185,12 @@ class EventLog(Protocol):
     def workspaces(self, *, after: str = "", limit: int = 1000) -> Sequence[str]:
         """Return the ids of up to `limit` workspaces that were created, in order of their bytes, above `after`."""
 
+    def ids(self, kind: str | None, first: UUID, last: UUID, *, workspace: str | None, limit: int) -> Sequence[UUID]:
+        """Return up to `limit` ids from `first` to `last`: of events, or with `kind` of the streams `<kind>:<id>`.
+
+        Only those of `workspace`, where that is given.
+        """
+
     def head(self, stream: str) -> tuple[int, bytes] | None:
         """Return the version and leaf hash of a stream's newest event."""
 

@@ -33,6 +33,7 @@ from provenstore.domain.proving import Proving
 from provenstore.domain.purging import Purging
 from provenstore.domain.reading import Reading
 from provenstore.domain.recorder import Recorder
+from provenstore.domain.short_ids import ShortIds
 from provenstore.domain.skipping import Skipping
 from provenstore.domain.storing import Storing
 from provenstore.domain.uploading import Uploading
@@ -99,7 +100,7 @@ class Ledger:
         self.record_search = self.reading.record_search
         self.filename = self.reading.filename
         self.certificate = self.reading.certificate
-        self.skip_event = Skipping(self.recorder).skip
+        self.skip_event, self.find_id = Skipping(self.recorder).skip, ShortIds(self.recorder).find
         self.issue_link = self.linking.issue
         self.authenticate_link = self.linking.authenticate
 

@@ -154,6 +154,19 @@ select workspace from provenstore.quota
 where counter = 'workspace' and workspace > %(after)s collate "C"
 order by workspace collate "C" limit %(limit)s;
 
+-- name: stream_ids
+-- Streams by a range of their ids. Both ends are whole ids, so that every collation orders them as their bytes.
+select substr(stream, strpos(stream, ':') + 1)::uuid from provenstore.event
+where stream between %(first)s and %(last)s and version = 1
+    and (%(workspace)s::text is null or workspace = %(workspace)s)
+order by stream limit %(limit)s;
+
+-- name: event_ids
+-- Events by a range of their ids.
+select id from provenstore.event
+where id between %(first)s and %(last)s and (%(workspace)s::text is null or workspace = %(workspace)s)
+order by id limit %(limit)s;
+
 -- name: counters
 -- The newest position and all quota counters, in one snapshot; without counters one row of nulls beside the position.
 select newest.position, q.workspace, q.counter, q.bytes, q.files, q.max_bytes, q.max_files

@@ -27,6 +27,7 @@ from provenstore.api.cli import (
     verify,
     verify_content,
 )
+from provenstore.api.cli.session import DataDir, Json, ProfileName, Url
 
 app = typer.Typer(
     name="provenstore",
@@ -53,11 +54,17 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _common(
+    *,
+    url: Url = None,
+    profile: ProfileName = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the release and exit.")
     ] = False,
 ) -> None:
-    pass
+    """Take the options that every command takes, also before its name; `session` reads them."""
+    del url, profile, data_dir, as_json, version
 
 
 for part in (

@@ -11,6 +11,7 @@ Document = dict[str, Any]
 """A JSON object of the contract."""
 
 Decision = Literal["withdraw", "approve", "reject"]
+IdKind = Literal["file", "key", "event"]
 ProjectionAct = Literal["pause", "park", "resume", "retry"]
 
 
@@ -162,6 +163,9 @@ class Custody(Protocol):
 
     def change_workspace(self, workspace: str, changes: Document) -> Document:
         """Change quota or purge policy; answers the workspace."""
+
+    def find_id(self, kind: IdKind, prefix: str) -> str:
+        """Answer the id of what begins with these digits."""
 
     def register_category(self, workspace: str, new: Document) -> Document:
         """Add a category of the workspace's own; answers the workspace."""

@@ -19,9 +19,11 @@ from uuid import UUID, uuid4
 import structlog
 from pydantic import ValidationError
 
+from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.request_ids import REQUEST
+from provenstore.adapters.serving import served_at
 from provenstore.api import audit, jobs, log, operations, projections, proofs, usage, views
-from provenstore.api.cli.custody import Decision, Document, ProjectionAct
+from provenstore.api.cli.custody import Decision, Document, IdKind, ProjectionAct
 from provenstore.api.http import bodies
 from provenstore.api.http.wording import finding
 from provenstore.api.services import Services
@@ -113,10 +115,11 @@ class Direct:
             yield iter(content.reader)
 
     def issue_link(self, file_id: str, wish: Document) -> Document:
-        """Issue a link. One that comes back leads to the server that the settings describe."""
+        """Issue a link; one to this server leads to the one that runs, or would run by the settings."""
         body = _parse(bodies.LinkBody, wish)
         settings = self._services.settings
-        base = settings.public_url or f"http://{settings.host}:{settings.port}"
+        running = served_at(DataDirectory(settings.data_dir).run)
+        base = settings.public_url or running or f"http://{settings.host}:{settings.port}"
         return views.link_json(
             self._ledger.issue_link(self._caller, UUID(file_id), **body.model_dump()), base.rstrip("/")
         )
@@ -364,6 +367,10 @@ class Direct:
                 self._caller, workspace, ws.SetPurgePolicy(four_eyes=body.four_eyes, reason=body.reason)
             )
         return self.workspace(workspace)
+
+    def find_id(self, kind: IdKind, prefix: str) -> str:
+        """Answer the id of what begins with these digits."""
+        return str(self._ledger.find_id(self._caller, kind, prefix))
 
     def register_category(self, workspace: str, new: Document) -> Document:
         """Add a category of the workspace's own."""

@@ -6,7 +6,7 @@ import typer
 
 from provenstore.api.cli import text
 from provenstore.api.cli.custody import Decision, Document
-from provenstore.api.cli.options import FileId, Reason, RequiredReason, instant
+from provenstore.api.cli.options import BEGINNING, FileId, Reason, RequiredReason, instant
 from provenstore.api.cli.session import Session, command
 
 _DECISIONS: tuple[tuple[Decision, str], ...] = (
@@ -95,7 +95,7 @@ def _register_holds(app: typer.Typer) -> None:
         reason: Reason = None,
     ) -> None:
         """End a legal hold, as another person than the one who placed it."""
-        file = session.custody.release_hold(str(file_id), hold, reason)
+        file = session.custody.release_hold(str(file_id), _whole(session, str(file_id), hold), reason)
         if session.out.as_json:
             session.out.document(file)
         else:
@@ -113,6 +113,15 @@ def _register_holds(app: typer.Typer) -> None:
             for one in found["legal_holds"]
         ]
         session.out.table(("ID", "NAME", "MATTER", "BY", "SINCE"), rows)
+
+
+def _whole(session: Session, file_id: str, hold: str) -> str:
+    """Complete the id of a hold from its first 8 or more digits; as it is if it is whole or names no single hold."""
+    if not BEGINNING.fullmatch(hold):
+        return hold
+    standing = [str(one["id"]) for one in session.custody.holds(file_id)["legal_holds"]]
+    found = [one for one in standing if one.replace("-", "").startswith(hold.replace("-", "").lower())]
+    return found[0] if len(found) == 1 else hold
 
 
 def _purge(session: Session, purge: Document) -> None:

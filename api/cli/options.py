@@ -1,6 +1,8 @@
 """Options that several commands share, and how they are read."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -8,21 +10,61 @@ from uuid import UUID
 import typer
 
 
-def _id(value: str) -> UUID:
+@dataclass(frozen=True, slots=True)
+class ShortId:
+    """The first digits of an id, which the ledger completes before the command begins."""
+
+    kind: Literal["file", "key", "event"]
+    digits: str
+
+
+BEGINNING = re.compile(r"[0-9a-fA-F-]{8,35}")
+"""The first digits of an id, with or without dashes."""
+
+
+def _file_id(value: str) -> UUID | ShortId:
     """Return an id; a usage error that says where ids come from, since people try names first."""
     try:
         return UUID(value)
     except ValueError:
+        if BEGINNING.fullmatch(value):
+            return ShortId("file", value)
         raise typer.BadParameter(
-            f"{value!r} is no id such as 01a1fc12-1b93-7471-b42e-6c593dc77969; `provenstore ls` lists files with theirs"
+            f"{value!r} is no id such as 01a1fc12-1b93-7471-b42e-6c593dc77969, nor 8 or more of its first digits; "
+            "`provenstore ls` lists files with theirs"
         ) from None
 
 
-FileId = Annotated[UUID, typer.Argument(metavar="ID", help="The file's id.", show_default=False, parser=_id)]
+def _key_id(value: str) -> UUID | ShortId:
+    """Return the id of an API key, never repeating what was given: it may be the key itself."""
+    try:
+        return UUID(value)
+    except ValueError:
+        if BEGINNING.fullmatch(value):
+            return ShortId("key", value)
+        raise typer.BadParameter("is not the id of an API key, nor 8 or more of its first digits") from None
+
+
+def _event_id(value: str) -> UUID | ShortId:
+    try:
+        return UUID(value)
+    except ValueError:
+        if BEGINNING.fullmatch(value):
+            return ShortId("event", value)
+        raise typer.BadParameter(
+            "is not the id of an event, as `provenstore history --json` shows them, nor 8 or more of its first digits"
+        ) from None
+
+
+FileId = Annotated[UUID, typer.Argument(metavar="ID", help="The file's id.", show_default=False, parser=_file_id)]
 FileIds = Annotated[
-    list[UUID] | None, typer.Argument(metavar="ID", help="The files' ids.", show_default=False, parser=_id)
+    list[UUID] | None, typer.Argument(metavar="ID", help="The files' ids.", show_default=False, parser=_file_id)
 ]
-KeyId = Annotated[UUID, typer.Argument(metavar="ID", help="The key's id.", show_default=False, parser=_id)]
+KeyId = Annotated[UUID, typer.Argument(metavar="ID", help="The key's id.", show_default=False, parser=_key_id)]
+EventId = Annotated[
+    UUID | None,
+    typer.Option(metavar="ID", help="Of this event of the file, by default its newest.", parser=_event_id),
+]
 Reason = Annotated[str | None, typer.Option(help="Why; kept with the event as an erasable private value.")]
 RequiredReason = Annotated[
     str, typer.Option(help="Why; kept with the event as an erasable private value.", show_default=False)
@@ -53,16 +95,6 @@ Variant = Literal["original", "processed", "chunk", "thumbnail"]
 Jobs = Annotated[int, typer.Option(min=1, max=64, help="Files at once.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what failed.")]
 Workspace = Annotated[str, typer.Option(help="The workspace (tenant).")]
-
-
-def event_id(option: str, value: str) -> str:
-    """Return an event's id; a usage error for what is none."""
-    try:
-        return str(UUID(value))
-    except ValueError:
-        raise typer.BadParameter(
-            "is not the id of an event, as `provenstore history --json` shows them", param_hint=option
-        ) from None
 
 
 def instant(option: str, value: str | None) -> str | None:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from provenstore.api.cli.custody import Document
-from provenstore.api.cli.options import FileId, event_id
+from provenstore.api.cli.options import EventId, FileId
 from provenstore.api.cli.session import Session, command
 
 Into = Annotated[
@@ -33,16 +33,14 @@ def _register_receipt(app: typer.Typer) -> None:
         session: Session,
         file_id: FileId,
         *,
-        event: Annotated[
-            str | None, typer.Option(metavar="ID", help="Of this event of the file, by default its newest.")
-        ] = None,
+        event: EventId = None,
         output: Into = None,
         tlog_proof: Annotated[
             bool, typer.Option("--tlog-proof", help="In the format c2sp.org/tlog-proof@v1, without private values.")
         ] = False,
     ) -> None:
         """Prove that an event is in the log, under a signed checkpoint; it verifies for ever, without this ledger."""
-        wanted = None if event is None else event_id("--event", event)
+        wanted = None if event is None else str(event)
         found = session.custody.receipt(str(file_id), event_id=wanted, tlog_proof=tlog_proof)
         if output is not None or not tlog_proof:
             _answer(session, found, output)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from provenstore.api.settings import Settings
 
 _BACKLOG = 2_048
+_NEAR = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared, not listened on
+"""Where to reach a server on this machine that listens on every address."""
+
 _GRACE = 30
 """Seconds that requests under way are given to end when the server is asked to stop."""
 
@@ -95,12 +98,15 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 def _serve(session: Session, settings: "Settings", listener: socket.socket) -> None:
     """Open the services, then serve. Several workers join the database that this process holds open."""
+    from provenstore.adapters.data_directory import DataDirectory
+    from provenstore.adapters.serving import announced
     from provenstore.api.wiring import open_services
 
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    place = f"Provenstore on http://{host}:{listener.getsockname()[1]}, data directory {settings.data_dir.absolute()}"
+    run, port = DataDirectory(settings.data_dir).run, listener.getsockname()[1]
+    place = f"Provenstore on {_url(settings.host, port)}, data directory {settings.data_dir.absolute()}"
+    near = _url(_NEAR.get(settings.host, settings.host), port)  # commands on this machine find it by this
     if settings.workers == 1:
-        with open_services(settings) as services:
+        with open_services(settings) as services, announced(run, near):
             from provenstore.api.http.app import create_app
 
             application = create_app(settings, lambda: contextlib.nullcontext(services))
@@ -108,9 +114,13 @@ def _serve(session: Session, settings: "Settings", listener: socket.socket) -> N
         return
     # Spawned workers read their settings themselves: what came as an option must be in the environment, too.
     os.environ["PROVENSTORE_DATA_DIR"] = str(settings.data_dir.absolute())
-    with open_services(settings, sweep=False):
+    with open_services(settings, sweep=False), announced(run, near):
         session.out.say(f"{place}, {settings.workers} workers")
         _run_several(_config("provenstore.api.cli.serve:worker", factory=True, workers=settings.workers), listener)
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _config(application: Any, **more: Any) -> Any:

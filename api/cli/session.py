@@ -18,8 +18,9 @@ from typer.models import OptionInfo
 
 from provenstore.api.cli import exits
 from provenstore.api.cli.custody import Custody
+from provenstore.api.cli.options import ShortId
 from provenstore.api.cli.output import Output, quietly_close_stdout
-from provenstore.domain.errors import ProvenstoreError, Refused, StorageFull
+from provenstore.domain.errors import Misconfigured, ProvenstoreError, Refused, StorageFull
 
 P = ParamSpec("P")
 
@@ -42,6 +43,9 @@ DataDir = Annotated[
     typer.Option(help="Work on this data directory itself, as the system user.", parser=_folder, metavar="DIRECTORY"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
+
+PLACES = ("url", "profile", "data_dir")
+"""Options that say where a command works; they exclude each other."""
 
 _SHARED: dict[str, tuple[Any, Any]] = {"url": (Url, None), "profile": (ProfileName, None)}
 _LOCAL: dict[str, tuple[Any, Any]] = {"data_dir": (DataDir, None)}
@@ -79,6 +83,10 @@ class Session:
 
             connection = by_profile(profile, settings) if profile else by_url(str(url), settings)
             return self.stack.enter_context(Client(connection))
+        if settings.key is not None and self.data_dir is None:
+            from provenstore.api.client.client import Client
+
+            return self.stack.enter_context(Client(by_url(_running_server(), settings)))
         from provenstore.api.cli.direct import open_direct
 
         return self.stack.enter_context(open_direct(self.data_dir, make=self.makes))
@@ -89,7 +97,27 @@ class Session:
         from provenstore.api.client.connection import client_settings
 
         settings = client_settings()
-        return bool(self.url or self.profile or (not self.data_dir and (settings.url or settings.profile)))
+        named = settings.url or settings.profile or settings.key is not None
+        return bool(self.url or self.profile or (not self.data_dir and named))
+
+
+def _running_server() -> str:
+    """Return where the server of this system user's data directory is; Misconfigured if none runs.
+
+    A key says who asks. Working on the data directory instead would ask as the system user, in silence.
+    """
+    from provenstore.adapters.data_directory import DataDirectory
+    from provenstore.adapters.serving import served_at
+    from provenstore.api.settings import load_settings
+
+    directory = DataDirectory(load_settings().data_dir)
+    found = served_at(directory.run)
+    if found is None:
+        raise Misconfigured(
+            f"PROVENSTORE_KEY is set, and no server runs on the data directory {directory.path}: name one with --url, "
+            "or give --data-dir to work on a data directory as the system user"
+        )
+    return found
 
 
 def command(
@@ -124,12 +152,14 @@ def _register(
         ]
 
         def run(**arguments: Any) -> None:
-            given = {one: arguments.pop(one) for one in added}
+            given = _with_common(arguments.pop("context"), {one: arguments.pop(one) for one in added})
             session = Session(Output(as_json=given.pop("as_json")), makes=makes, **given)
-            _run(session, lambda: cast(Any, body)(session, **arguments))
+            _run(session, lambda: cast(Any, body)(session, **_completed(session, arguments)))
 
+        context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
         for one in (*own, *more):
             _name_kind(one.annotation)
+        more.append(context)
         cast(Any, run).__signature__ = inspect.Signature([*own, *more])
         run.__annotations__ = {one.name: one.annotation for one in (*own, *more)}
         run.__name__, run.__doc__ = body.__name__, body.__doc__
@@ -137,6 +167,31 @@ def _register(
         return run
 
     return register
+
+
+def _with_common(context: typer.Context, given: dict[str, Any]) -> dict[str, Any]:
+    """Add the options that stand before the command; a usage error for one that the command does not take.
+
+    A place that is named after the command counts instead of one that is named before it.
+    """
+    common = {name: value for name, value in context.find_root().params.items() if value}
+    common.pop("version", None)
+    for name in common.keys() - given.keys():
+        raise typer.BadParameter("does not apply to this command", param_hint=f"--{name.replace('_', '-')}")
+    if any(given.get(one) is not None for one in PLACES):
+        common = {name: value for name, value in common.items() if name not in PLACES}
+    return {**given, **common}
+
+
+def _completed(session: Session, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Complete short ids by asking the ledger."""
+
+    def whole(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return [whole(one) for one in value]
+        return UUID(session.custody.find_id(value.kind, value.digits)) if isinstance(value, ShortId) else value
+
+    return {name: whole(value) for name, value in arguments.items()}
 
 
 def _name_kind(annotation: Any) -> None:

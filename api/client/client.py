@@ -292,6 +292,10 @@ class Client:
         """Change quota or purge policy; answers the workspace."""
         return self._http.send("PATCH", f"/v1/workspaces/{_segment(workspace)}", changes)
 
+    def find_id(self, kind: Literal["file", "key", "event"], prefix: str) -> str:
+        """Answer the id of the file, key or event that begins with these 8 or more hexadecimal digits."""
+        return str(self._http.get(f"/v1/ids/{kind}/{_segment(prefix)}")["id"])
+
     def register_category(self, workspace: str, new: Document) -> Document:
         """Add a category of the workspace's own; answers the workspace."""
         return self._http.send("POST", f"/v1/workspaces/{_segment(workspace)}/categories", new)

@@ -23,6 +23,7 @@ from provenstore.api.http.routes import (
     custody,
     files,
     health,
+    ids,
     jobs,
     links,
     log,
@@ -76,7 +77,7 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
     add_problem_handlers(app)
     app.add_middleware(Envelope, new_id=SystemEntropy().event_id, stall_timeout=settings.stall_timeout)
     of_files = (files, content, parts, signed, verification, links, custody, purges)
-    for routes in (*of_files, workspaces, usage, audit, jobs, operations, projections, log, proofs, health):
+    for routes in (*of_files, workspaces, usage, audit, jobs, operations, projections, log, proofs, ids, health):
         app.include_router(routes.router, dependencies=[Depends(refuse_unheeded)])
     return app
 

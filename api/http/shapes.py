@@ -313,6 +313,13 @@ class Key(Shape):
     key: str
 
 
+class FoundId(Shape):
+    """An id that was completed from its first digits."""
+
+    kind: Literal["file", "key", "event"]
+    id: UUID
+
+
 class Health(Shape):
     """The process lives."""
 

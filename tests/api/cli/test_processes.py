@@ -167,3 +167,62 @@ def test_a_key_is_in_no_output(served: Served) -> None:
     assert (ran.code, ran.out) == (1, b"")
     assert not re.search(r"pvs_[0-9a-f]", ran.err)
     assert os.environ.get("PROVENSTORE_KEY") is None
+
+
+def test_a_key_alone_finds_the_server_of_the_data_directory(served: Served, tmp_path: Path) -> None:
+    """Who shows a key is asked for by it, never as the system user; links lead to where the server really is."""
+    key = served.server.env["PROVENSTORE_KEY"]
+    alice = Provenstore({"PROVENSTORE_KEY": key, "PROVENSTORE_DATA_DIR": str(served.data_dir)})
+    (tmp_path / "report.pdf").write_bytes(b"%PDF-1.7 a report")
+    file = alice("put", tmp_path / "report.pdf").text.strip()
+    assert alice("history", file, "--json").json["events"][0]["event"]["actor"]["id"] == "alice"
+    assert served.direct("link", file).text.startswith(f"{served.url}/")
+    alone = Provenstore({"PROVENSTORE_KEY": key, "PROVENSTORE_DATA_DIR": str(tmp_path / "data")})
+    assert "no server runs" in alone("ls", code=3).err
+    assert not (tmp_path / "data").exists()
+    own = Provenstore({"PROVENSTORE_KEY": key})
+    assert own("history", file, "--data-dir", served.data_dir, "--json").json["events"]
+
+
+def test_options_of_every_command_may_come_first(served: Served) -> None:
+    """Before the command's name or after it; the place that is named after it counts."""
+    bare = Provenstore({"PROVENSTORE_KEY": served.server.env["PROVENSTORE_KEY"]})
+    assert bare("--url", served.url, "--json", "ls").json["files"] is not None
+    assert bare("--url", "http://127.0.0.1:1", "ls", "--url", served.url, "--json").json["files"] is not None
+    assert bare("--data-dir", served.data_dir, "ls", "--url", served.url, "--json").json["files"] is not None
+    assert "does not apply" in bare("--url", served.url, "db", "migrate", code=2).err
+    assert "exclude each other" in bare("--url", served.url, "--data-dir", served.data_dir, "ls", code=2).err
+
+
+def test_output_in_a_locale_without_the_characters(served: Served, tmp_path: Path) -> None:
+    """What the stream cannot say is shown escaped, and a name on disk is the UTF-8 that it is."""
+    name = "Prüfung-\u05e9.pdf"
+    (tmp_path / name).write_bytes(b"%PDF-1.7 odd")
+    latin = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+    odd = Provenstore({**served.server.env, **latin})
+    command = [PROVENSTORE, "put", os.fsencode(tmp_path / name), "--again"]
+    ran = subprocess.run(command, env=odd.whole_env, capture_output=True, check=False, timeout=60)
+    assert (ran.returncode, b"Traceback" in ran.stderr) == (0, False), ran.stderr
+    shown = odd.process("show", ran.stdout.decode().strip())
+    assert (shown.code, "Traceback" in shown.err, rb"Pr\xfcfung" in shown.out) == (0, False, True), shown
+    assert served.server("show", ran.stdout.decode().strip(), "--json").json["filename"] == name
+
+
+def test_a_device_or_a_pipe_is_written_to_and_stays(served: Served, tmp_path: Path) -> None:
+    """With --force and without; what it was it still is."""
+    (tmp_path / "report.pdf").write_bytes(b"%PDF-1.7 piped")
+    file = served.direct("put", tmp_path / "report.pdf").text.strip()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for force in ([], ["--force"]):
+        with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+            assert served.direct.process("get", file, "-o", pipe, *force).code == 0
+            assert reader.communicate()[0] == b"%PDF-1.7 piped"
+        assert pipe.is_fifo()
+        assert served.direct.process("get", file, "-o", "/dev/null", *force).code == 0
+        assert Path("/dev/null").is_char_device()
+    (tmp_path / "into").mkdir()
+    os.mkfifo(tmp_path / "into" / "report.pdf")
+    served.direct("get", file, "--into", tmp_path / "into", "--force")
+    assert (tmp_path / "into" / "report.pdf").is_fifo()
+    assert len(list((tmp_path / "into").iterdir())) == 2

@@ -1,0 +1,66 @@
+"""Ids are taken by their first digits wherever they name one thing and no other."""
+
+from pathlib import Path
+
+import pytest
+
+from provenstore.domain.errors import InvalidInput
+from provenstore.domain.short_ids import id_range
+
+from .conftest import Provenstore, Served
+
+
+def _stored(provenstore: Provenstore, tmp_path: Path) -> str:
+    path = tmp_path / "report.pdf"
+    path.write_bytes(b"%PDF-1.7 a report")
+    return provenstore("put", path, "--again").text.strip()
+
+
+@pytest.mark.parametrize("dashes", [True, False])
+def test_a_file_by_its_first_digits(both: Provenstore, tmp_path: Path, *, dashes: bool) -> None:
+    """With or without dashes, in whatever case."""
+    file = _stored(both, tmp_path)
+    short = file[:30] if dashes else file.replace("-", "")[:26].upper()
+    assert both("show", short, "--json").json["id"] == file
+    assert both("rm", short, "--reason", "over").text.strip() == file
+    assert both("restore", short).text.strip() == file
+
+
+def test_what_is_ambiguous_or_unknown_is_refused(both: Provenstore, tmp_path: Path) -> None:
+    """Two files of one minute share their first digits."""
+    file, other = _stored(both, tmp_path), _stored(both, tmp_path)
+    assert file[:8] == other[:8]
+    assert "more than one" in both("show", file[:8], code=1).err
+    assert "no file whose id begins" in both("show", "00000000", code=1).err
+    assert "8 or more" in both("show", "0199abc", code=2).err
+
+
+def test_holds_keys_and_events_by_their_first_digits(served: Served, both: Provenstore, tmp_path: Path) -> None:
+    """Everywhere that takes an id."""
+    file = _stored(both, tmp_path)
+    hold = both("hold", "place", file, "--name", "h", "--reason", "r").text.strip()
+    other = served.direct if both is served.server else served.server
+    other("hold", "release", file, hold[:30], "--reason", "settled")
+    assert both("hold", "list", file, "--json").json["legal_holds"] == []
+    event = both("history", file, "--json").json["events"][0]["event"]["id"]
+    assert event in both("receipt", file, "--event", event[:32], "--json").text
+    issue = ("keys", "issue", "--role", "service", "--actor", "short", "--kind", "service", "--json")
+    key = both(*issue).json["id"]
+    assert both("keys", "revoke", key.replace("-", "")[:31], "--json").json == {"id": key, "revoked": True}
+
+
+def test_a_workspace_key_completes_only_its_own(served: Served, tmp_path: Path) -> None:
+    """What lies in another workspace is not there, and cannot make an id ambiguous."""
+    file = _stored(served.direct, tmp_path)
+    served.direct("workspace", "create", "elsewhere")
+    arguments = ("--role", "service", "--actor", "stranger", "--kind", "service", "--workspace", "elsewhere")
+    key = served.direct("keys", "issue", *arguments, "--json").json["key"]
+    stranger = Provenstore({"PROVENSTORE_URL": served.url, "PROVENSTORE_KEY": key})
+    assert "no file whose id begins" in stranger("show", file[:30], code=1).err
+
+
+@pytest.mark.parametrize("prefix", ["", "0199abc", "0199abcg", "0" * 33, "x" * 8, "file:0199", "0199%%%%"])
+def test_what_is_no_part_of_an_id(prefix: str) -> None:
+    """Nothing else reaches the database."""
+    with pytest.raises(InvalidInput, match="first 8 digits"):
+        id_range(prefix)
