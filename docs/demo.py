@@ -1,4 +1,4 @@
-"""A demonstration: a file's life, then one changed byte in the database, and `provenstore verify` naming its event.
+"""A demonstration: a file's life, a history rewritten by somebody who has everything, and the checkpoint that finds it.
 
 Runs the real command line on a throw-away data directory; nothing of it is prepared. `make demo` runs it.
 """
@@ -10,22 +10,22 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
 from provenstore.adapters.running_postgres import OWNER
+from provenstore.domain.merkle import Frontier, leaf_hash
 
 PROVENSTORE = Path(sys.executable).parent / "provenstore"
 INTEGRITY_VIOLATED = 7
 
-TAMPER = """
-ALTER TABLE provenstore.event DISABLE TRIGGER USER;
-UPDATE provenstore.event SET state = set_byte(state, position('"ok"'::bytea IN state), ascii('k'))
-    WHERE type = 'file.soft_deleted.v1';
-ALTER TABLE provenstore.event ENABLE TRIGGER USER;
-"""
+TABLES = ("event", "tile", "tree", "checkpoint")
+DELETED_BY = b'"id":"system-user-'
+SOMEBODY_ELSE = b'"id":"somebody-else-'
 
 
 def say(text: str) -> None:
@@ -48,17 +48,49 @@ def run(folder: Path, *command: str, quiet: bool = False) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def tamper(data: Path) -> None:
-    """Change one byte of one event, as nobody but the database's owner with the triggers off can."""
+def rewrite(data: Path) -> None:
+    """Change who deleted the file, and make everything agree with it.
+
+    The forger owns the database and reads the folder of keys: every hash of the events that follow is computed again,
+    the tree is built again, old checkpoints are gone, and the memory of the signing key is replaced.
+    """
     with (
         EmbeddedPostgres(DataDirectory(data)) as server,
-        psycopg.connect(server.conninfo(OWNER), autocommit=True) as owner,
+        psycopg.connect(server.conninfo(OWNER)) as owner,
     ):
-        owner.execute(TAMPER)
+        for table in TABLES:
+            owner.execute(SQL("ALTER TABLE provenstore.{} DISABLE TRIGGER USER").format(Identifier(table)))
+        tree = rewrite_events(owner)
+        owner.execute("DELETE FROM provenstore.checkpoint")
+        owner.execute("DELETE FROM provenstore.tile")
+        owner.execute("UPDATE provenstore.tree SET size = 0")
+        for table in TABLES:
+            owner.execute(SQL("ALTER TABLE provenstore.{} ENABLE TRIGGER USER").format(Identifier(table)))
+    memory = data / "keys" / "log-signed.json"
+    forged = {**json.loads(memory.read_text()), "size": tree.size, "root": tree.root().hex()}
+    memory.write_text(json.dumps(forged, sort_keys=True, separators=(",", ":")))
+
+
+def rewrite_events(owner: psycopg.Connection[Any]) -> Frontier:
+    """Change one event and the hashes in all that follow; return the tree over them."""
+    hashes: dict[bytes, bytes] = {}
+    tree = Frontier()
+    rows = owner.execute("SELECT position, type, state, leaf FROM provenstore.event ORDER BY position").fetchall()
+    for position, kind, state, leaf in rows:
+        forged = state.replace(DELETED_BY, SOMEBODY_ELSE) if kind == "file.soft_deleted.v1" else state
+        for before, after in hashes.items():
+            forged = forged.replace(before, after)
+        fresh = leaf_hash(forged)
+        tree.append(fresh)
+        if forged != state:
+            hashes[leaf.hex().encode()] = fresh.hex().encode()
+            change = "UPDATE provenstore.event SET state = %s, leaf = %s WHERE position = %s"
+            owner.execute(change, (forged, fresh, position))
+    return tree
 
 
 def main() -> None:
-    """Tell the story; end with 1 if the changed byte goes unnoticed."""
+    """Tell the story; end with 1 if the forgery goes unnoticed."""
     with tempfile.TemporaryDirectory(prefix="provenstore-demo-") as name:
         folder = Path(name)
         shutil.copy(Path(__file__).parents[1] / "LICENSE", folder / "contract.txt")
@@ -73,12 +105,23 @@ def main() -> None:
         _, history = run(folder, "history", file_id, quiet=True)
         say(f"$ provenstore history {file_id} | cut -f 1-4")
         say("\n".join("\t".join(line.split("\t")[:4]) for line in history.splitlines()))
-        if run(folder, "verify")[0] != 0:
+        say("\n# A checkpoint: one signed line about the whole log, kept by somebody else.")
+        _, checkpoint = run(folder, "log", "checkpoint")
+        (folder / "kept.txt").write_text(checkpoint)
+        if run(folder, "verify", "--checkpoint", "kept.txt", quiet=True)[0] != 0:
             sys.exit("the untouched log does not verify")
-        tamper(folder / "data")
-        say("\n# As the database's owner, with the triggers off: one byte of one event is changed.")
-        if run(folder, "verify")[0] != INTEGRITY_VIOLATED:
-            sys.exit("the changed byte went unnoticed")
+        rewrite(folder / "data")
+        say(
+            "\n# Somebody with the database, the disk and the signing key changes who deleted the file. Every hash,\n"
+            "# the tree and the memory of the key are made to agree, and a new checkpoint is signed."
+        )
+        run(folder, "log", "checkpoint", quiet=True)
+        _, history = run(folder, "history", file_id, quiet=True)
+        say(f"$ provenstore history {file_id} | cut -f 1-4")
+        say("\n".join("\t".join(line.split("\t")[:4]) for line in history.splitlines() if "soft_deleted" in line))
+        say("\n# The log agrees with itself. The kept checkpoint does not agree with the log.")
+        if run(folder, "verify", "--checkpoint", "kept.txt")[0] != INTEGRITY_VIOLATED:
+            sys.exit("the forgery went unnoticed")
 
 
 if __name__ == "__main__":

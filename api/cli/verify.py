@@ -55,7 +55,7 @@ def register(app: typer.Typer) -> None:
             bool, typer.Option("--commitments/--no-commitments", help="Compare every private value.")
         ] = True,
     ) -> None:
-        """Check that everything is as it was sealed; exit code 7 and the first bad place if it is not.
+        """Verify the integrity of the log, of a published log or of a proof; exit code 7 names the first bad place.
 
         Exit code 2 if it could not be found out, whatever stood in the way. A proof of consistency is checked with the
         two checkpoints that it is for (--checkpoint). Without a WHAT the database itself is read, so that the command
@@ -69,6 +69,10 @@ def register(app: typer.Typer) -> None:
         if found is None:
             return
         _show(session, found)
+        if not found.findings and not kept and what is None:
+            session.out.say(
+                "a log that was rewritten as a whole is found by a checkpoint kept elsewhere: --checkpoint FILE"
+            )
         if found.findings:
             raise typer.Exit(exits.INTEGRITY)
 
@@ -222,6 +226,8 @@ def _show(session: Session, found: "Checked") -> None:
 
 def _in_a_sentence(found: "Checked") -> str:
     """Say what was checked where nothing is wrong, and no more than that."""
+    from provenstore.domain.tree_check import ALL_STEPS
+
     if not found.checked and found.checkpoint is not None and found.checkpoint.size:
         return (
             f"checked tiles and checkpoint of {found.checkpoint.size:,}, and none of the events: "
@@ -229,7 +235,10 @@ def _in_a_sentence(found: "Checked") -> str:
         )
     later = f"; the newest {found.unsigned:,} are under no checkpoint yet" if found.unsigned else ""
     ask = " (`provenstore log checkpoint` signs one)" if found.unsigned else ""
-    return f"checked {text.counted(found.checked, 'event')}: everything is as it was sealed{later}{ask}"
+    steps = (
+        f"{len(ALL_STEPS) - len(found.unchecked)} of {len(ALL_STEPS)}" if found.unchecked else f"all {len(ALL_STEPS)}"
+    )
+    return f"checked {text.counted(found.checked, 'event')}: no violation found in {steps} steps{later}{ask}"
 
 
 def _as_json(found: "Checked") -> dict[str, Any]:

@@ -66,11 +66,11 @@ def server(environment: dict[str, str], port: int) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("page", "said"),
     [
-        ("README.md", ["refused", "everything is as it was sealed"]),
-        ("docs/tutorial/first-file.md", ["refused", "everything is as it was sealed"]),
+        ("README.md", ["refused", "no violation found"]),
+        ("docs/tutorial/first-file.md", ["refused", "no violation found"]),
         ("docs/how-to/upload.md", ["verified"]),
         ("docs/how-to/links.md", ["the quarterly report", "refused"]),
-        ("docs/how-to/prove.md", ["the history of file", "everything is as it was sealed"]),
+        ("docs/how-to/prove.md", ["the history of file", "no violation found"]),
     ],
 )
 def test_every_block_runs(page: str, said: list[str], tmp_path: Path, port: int, environment: dict[str, str]) -> None:

@@ -200,7 +200,7 @@ def test_output_in_a_locale_without_the_characters(served: Served, tmp_path: Pat
     (tmp_path / name).write_bytes(b"%PDF-1.7 odd")
     latin = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
     odd = Provenstore({**served.server.env, **latin})
-    command = [PROVENSTORE, "put", os.fsencode(tmp_path / name), "--again"]
+    command: list[str | bytes] = [PROVENSTORE, "put", os.fsencode(tmp_path / name), "--again"]
     ran = subprocess.run(command, env=odd.whole_env, capture_output=True, check=False, timeout=60)
     assert (ran.returncode, b"Traceback" in ran.stderr) == (0, False), ran.stderr
     shown = odd.process("show", ran.stdout.decode().strip())
