@@ -1,55 +1,63 @@
 """Searching the audit trail, for HTTP and the CLI alike: who may, what is answered, and that it is recorded."""
 
-from provenstore.api.http.bodies import AuditQuery
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from provenstore.api.http.audit_question import AuditQuery
 from provenstore.api.services import Services
 from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json
+from provenstore.domain.errors import InvalidInput, NotFound
+from provenstore.domain.event_types import format_time
 from provenstore.projections.audit_query import AuditFilter, AuditPage
 from provenstore.projections.audit_row import audit_json
 from provenstore.projections.audit_storage_log import STORAGE_TYPES, storage_json
 from provenstore.projections.audit_trail import AuditTrail
 
-_NOT_A_CONDITION = frozenset({"order", "format", "cursor", "limit", "min_position", "fresh"})
+CLOCKS_DIFFER: Final = timedelta(days=1)
+"""By how much a time may lie ahead of this server's clock and still mean something."""
 
 
 def search(services: Services, caller: Caller, asked: AuditQuery) -> dict[str, Json]:
     """Return a page of the audit trail; that it was read is durable before it is returned.
 
-    Forbidden; NotFound for a foreign workspace; InvalidInput for an unknown type, a range that ends before it begins,
-    a foreign cursor; Unavailable when the audit trail does not reach the position that is to be waited for.
+    Forbidden; NotFound for a foreign workspace; InvalidInput for a value that nothing can have, a file that the caller
+    cannot reach, a range that ends before it begins, a foreign cursor; Unavailable when the audit trail does not reach
+    the position that is to be waited for.
     """
-    within = services.ledger.searchable(caller, asked.workspace)
-    said = {name: value for name, value in asked.sent().items() if name not in _NOT_A_CONDITION and value}
-    wanted = _filter(asked, within)
+    within = services.ledger.searchable(caller, asked.filters().get("workspace"))
+    wanted = AuditFilter(**asked.filters() | {"workspace": within})
+    _require_sense(services, wanted, within)
     services.bring_up(fresh=asked.fresh, min_position=asked.min_position, model=AuditTrail.name)
     page = AuditPage((), None)
-    if wanted is not None:
+    if (narrowed := _within_format(wanted, asked)) is not None:
         oldest_first = asked.order == "oldest"
-        page = services.audit.search(wanted, cursor=asked.cursor, limit=asked.limit, oldest_first=oldest_first)
-    services.ledger.record_search(caller, within, file=asked.file, by=sorted(said))
+        page = services.audit.search(narrowed, cursor=asked.cursor, limit=asked.limit, oldest_first=oldest_first)
+    file = wanted.one("file")
+    services.ledger.record_search(caller, within, file=None if file is None else UUID(file), by=sorted(asked.filters()))
     shown = audit_json if asked.format == "default" else storage_json
-    return {"entries": [shown(entry.row, entry.filename) for entry in page.entries], "next": page.next}
+    return {"entries": [shown(entry) for entry in page.entries], "next": page.next}
 
 
-def _filter(asked: AuditQuery, within: str | None) -> AuditFilter | None:
-    """Return what is asked of the read model; None where no event can fit."""
-    types = asked.type
-    if asked.format == "storage-log":
-        types = tuple(name for name in STORAGE_TYPES if not asked.type or name in asked.type)
-    found = AuditFilter(
-        workspace=within,
-        file=None if asked.file is None else str(asked.file),
-        actor=asked.actor,
-        on_behalf_of=asked.on_behalf_of,
-        credential=asked.credential,
-        types=types or asked.type,
-        actions=asked.action,
-        related_type=asked.related_type,
-        related_id=asked.related_id,
-        subject=asked.subject,
-        outcome=asked.outcome,
-        address=asked.address,
-        time_from=asked.time_from,
-        time_before=asked.time_before,
-    )
-    return None if asked.format == "storage-log" and not types else found
+def _require_sense(services: Services, wanted: AuditFilter, within: str | None) -> None:
+    """Refuse a file that is not there, or not within reach, and a time that has not come."""
+    for name in ("file", "not_file"):
+        for file in wanted.asked().get(name, ()):
+            try:
+                known = services.ledger.recorder.file(UUID(file)).workspace
+            except NotFound:
+                known = None
+            if known is None or within not in (None, known):
+                raise InvalidInput(name, "is the id of no file here")
+    begin = wanted.one("time_from")
+    if begin is not None and begin > (now := services.clock.now()) + CLOCKS_DIFFER:
+        raise InvalidInput("time_from", f"is in the future; it is {format_time(now)}")
+
+
+def _within_format(wanted: AuditFilter, asked: AuditQuery) -> AuditFilter | None:
+    """Return the question within the types that the format has words for; None where no event can fit."""
+    if asked.format != "storage-log":
+        return wanted
+    types = tuple(name for name in STORAGE_TYPES if name in wanted.asked().get("type", STORAGE_TYPES))
+    return AuditFilter(**{**wanted.asked(), "type": types}) if types else None

@@ -95,6 +95,18 @@ def parse_key(key: str) -> tuple[str, str]:
     return str(UUID(found[1])), hashlib.sha256(secret).hexdigest()
 
 
+def credential_id(text: str) -> str | None:
+    """Return the id in an API key, or an id of one with or without dashes, in its one spelling; None for other text.
+
+    The secret half of a key is left behind here.
+    """
+    found = _KEY.fullmatch(text) if len(text) < 128 else None
+    try:
+        return str(UUID(found[1] if found else text))
+    except ValueError:
+        return None
+
+
 def digest_of(secret: bytes) -> str:
     """Return what the log keeps of a secret."""
     return hashlib.sha256(secret).hexdigest()

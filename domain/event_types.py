@@ -27,8 +27,8 @@ Moment = Annotated[AwareDatetime, PlainSerializer(format_time, return_type=str, 
 """A time in an event's data."""
 
 
-CLIENT: Final = frozenset({"address", "user_agent"})
-"""Private values that every event of a request carries: from where it came, and with what program."""
+CLIENT: Final = frozenset({"address", "client_request", "user_agent"})
+"""Private values that every event of a request carries: from where it came, with what program, under what id of its."""
 
 
 class EventData(BaseModel):

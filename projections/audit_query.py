@@ -4,84 +4,72 @@ Answers lag behind the log by as much as the read model does. On a connection of
 leaves exactly one workspace. Nothing here records that it was asked: whoever lets a caller ask does.
 """
 
-from dataclasses import dataclass, fields
-from datetime import datetime
-from typing import Any, Final, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
-from psycopg.rows import dict_row
+from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Composed
 
-from provenstore.domain import file_events, provider_events, workspace_events  # noqa: F401  # they fill the registry
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.event_types import REGISTRY
-from provenstore.projections.audit_row import Action, AuditRow, action_of
+from provenstore.projections.audit_filters import FILTERS, NAMES, Filter, filter_of
+from provenstore.projections.audit_row import REPLACING, Entry, action_of
 from provenstore.projections.audit_trail import audit_row
+from provenstore.projections.audit_values import read_value
 from provenstore.projections.cursor import decode_cursor, encode_cursor
-from provenstore.projections.database import Pool, reading, storable
+from provenstore.projections.database import Pool, reading
+from provenstore.projections.file_query import after_prefix
 from provenstore.projections.queries import queries
 
 MAX_PAGE: Final = 1_000
 """Rows of one page: no read transaction may last longer than a page."""
 
-Outcome = Literal["ok", "denied", "failed"]
-
 _NEWEST_FIRST, _OLDEST_FIRST = b"a", b"o"
 """Kinds of cursors: the one order cannot be gone on with in the other."""
 
-_MODES: Final[dict[Action, tuple[str, ...]]] = {"view": ("view",), "download": ("download", "redirect")}
-_FINDS_FILES: Final = {"related_id": "files_of_related", "subject": "files_of_subject"}
-_NO_CONDITION: Final = frozenset({"types", "actions", "related_type", *_FINDS_FILES})
-_HAS_AN_INDEX: Final = frozenset({"file", "actor", "credential", "address"})
+_MODES: Final[Mapping[str, tuple[str, ...]]] = {"view": ("view",), "download": ("download", "redirect")}
+_CASTS: Final = {"cause": "uuid"}
+"""Columns that are no text."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilter:
-    """What is asked; None and () ask nothing. All conditions hold together; time ranges exclude their end."""
+    """A question: filters by the names of `audit_filters`, `not_…` for what is not to be found.
 
-    workspace: str | None = None
-    file: str | None = None
-    actor: str | None = None
-    on_behalf_of: str | None = None
-    credential: str | None = None
-    types: tuple[str, ...] = ()  # any of these
-    actions: tuple[Action, ...] = ()  # any of these
-    related_type: str | None = None
-    related_id: str | None = None
-    subject: str | None = None
-    outcome: Outcome | None = None
-    address: str | None = None
-    time_from: datetime | None = None
-    time_before: datetime | None = None
+    All conditions hold together; a time range excludes its end. Of each value there is one or several, as a tuple.
+    """
 
-    def __post_init__(self) -> None:
-        """Refuse unknown types, a range that ends before it begins, text that nothing can hold, times without zone."""
-        if unknown := set(self.types) - REGISTRY.names:
-            raise InvalidInput("type", f"{min(unknown)!r} is not in the registry of this release")
-        if "other" in self.actions:
-            raise InvalidInput("action", "'other' is said of events that this release cannot read, and finds nothing")
-        if self.related_type is not None and self.related_id is None:
-            raise InvalidInput("related_type", "needs a related_id")
-        for name, value in self.asked().items():
-            texts = value if isinstance(value, tuple) else (value,)
-            if any(isinstance(one, str) and not storable(one) for one in texts):
-                raise InvalidInput(name, "holds a character that nothing can have here")
-            if isinstance(value, datetime) and value.tzinfo is None:
-                raise InvalidInput(name, "has no time zone")
-        if self.time_from is not None and self.time_before is not None and self.time_before <= self.time_from:
+    def __init__(self, **asked: Any) -> None:
+        """Read the values; None and () ask nothing.
+
+        InvalidInput, by the name of the filter, for a value that nothing can have, or a range that ends before it
+        begins; TypeError for a name that no filter has.
+        """
+        if unknown := asked.keys() - set(NAMES):
+            raise TypeError(f"there is no filter {min(unknown)!r}")
+        given = {name: value for name, value in asked.items() if value is not None and value != ()}
+        self._asked = {name: _read(name, given[name]) for name in NAMES if name in given}
+        begin, end = self.one("time_from"), self.one("time_before")
+        if begin is not None and end is not None and end <= begin:
             raise InvalidInput("time_before", "is not after time_from")
+        if self.one("related_type") is not None and not {"related_id", "not_related_id"} & self._asked.keys():
+            raise InvalidInput("related_type", "needs a related_id")
 
-    def asked(self) -> dict[str, Any]:
-        """Return what is asked, by field."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in values.items() if value not in (None, ())}
+    def asked(self) -> Mapping[str, tuple[Any, ...]]:
+        """Return what is asked, by name, in the spelling of the trail."""
+        return self._asked
+
+    def one(self, name: str) -> Any:
+        """Return the value of a filter that takes one, None where it is not asked."""
+        return next(iter(self._asked.get(name, ())), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A row, and what its file is called now."""
-
-    row: AuditRow
-    filename: str | None
+def _read(name: str, value: Any) -> tuple[Any, ...]:
+    asked, negated = filter_of(name)
+    values = value if isinstance(value, tuple | list) else (value,)
+    if len(values) > 1 and not asked.many and (not negated or asked.finds is not None):
+        raise InvalidInput(name, "is given twice")
+    return tuple(dict.fromkeys(read_value(asked, name, one) for one in values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +97,16 @@ class Audit:
         """
         statement, values = question(asked, cursor=cursor, limit=limit, oldest_first=oldest_first)
         with reading(self._pool) as connection:
-            connection.execute(queries("audit_query")["scope"], {"workspace": asked.workspace or ""})
-            rows = connection.cursor(row_factory=dict_row).execute(statement, values)
-            found = [Entry(audit_row(row), filename) for row in rows for filename in (row.pop("filename"),)]
+            connection.execute(queries("audit_query")["scope"], {"workspace": asked.one("workspace") or ""})
+            found = [_entry(row) for row in connection.cursor(row_factory=dict_row).execute(statement, values)]
         page = tuple(found[:limit])
         kind = _OLDEST_FIRST if oldest_first else _NEWEST_FIRST
         return AuditPage(page, encode_cursor(kind, page[-1].row.position) if len(found) > limit else None)
+
+
+def _entry(row: DictRow) -> Entry:
+    beside = {name: row.pop(name) for name in ("filename", "filename_then", "was", "held")}
+    return Entry(audit_row(row), beside["filename"], beside["filename_then"], beside["was"] or {}, beside["held"] or {})
 
 
 def question(
@@ -123,37 +115,67 @@ def question(
     """Return the statement that finds a page and one row more, and its values; InvalidInput as `Audit.search`."""
     if not 1 <= limit <= MAX_PAGE:
         raise InvalidInput("limit", f"is not between 1 and {MAX_PAGE:,}", limit=MAX_PAGE)
-    values = {"related_type": None, **asked.asked(), "limit": limit + 1}
-    conditions = [name for name in asked.asked() if name not in _NO_CONDITION]
-    if (types := _types(asked)) is not None:
-        values["types"] = types
-    if (modes := _modes(asked)) is not None:
+    texts, values = queries("audit_query"), _values(asked)
+    conditions = [_condition(name) for name in asked.asked() if name not in _IN_THE_SOURCE]
+    if (modes := _modes(asked.asked().get("action", ()))) is not None:
         values["modes"] = modes
-        conditions.append("modes")
+        conditions.append(texts["modes"])
     if cursor is not None:
-        conditions.append(after := "newer" if oldest_first else "older")
+        after = "newer" if oldest_first else "older"
         values[after] = decode_cursor(_OLDEST_FIRST if oldest_first else _NEWEST_FIRST, cursor)
-    order = "oldest_first" if oldest_first else "newest_first"
-    return SQL(_statement(asked, conditions, order, by_type=types is not None)).format(g=SQL("")), values
+        conditions.append(texts[after])
+    values |= {"limit": limit + 1, "replacing": sorted(REPLACING)}
+    order = texts["oldest_first" if oldest_first else "newest_first"]
+    return SQL(_statement(asked, conditions, order, values)).format(g=SQL("")), values
 
 
-def _statement(asked: AuditFilter, conditions: list[str], order: str, *, by_type: bool) -> str:
+def _statement(asked: AuditFilter, conditions: Sequence[str], order: str, values: dict[str, Any]) -> str:
     """Return the source that an index serves best, with the conditions on it and the order."""
     texts = queries("audit_query")
-    finders = [texts[name] for field, name in _FINDS_FILES.items() if getattr(asked, field) is not None]
-    each_type = by_type and not finders and not _HAS_AN_INDEX & set(conditions)
-    if by_type and not each_type:
-        conditions = [*conditions, "types"]
+    named = [filter_of(name) for name in asked.asked()]
+    finders = [texts[one.finds] for one, negated in named if one.finds and not negated]
+    ordered = any((one.column and one.indexed) or one.name in _ORDERED for one, negated in named if not negated)
+    types = _types(asked)
+    each_type = types is not None and not finders and not ordered
+    if types is not None:
+        values["types"] = types
+        conditions = conditions if each_type else [*conditions, texts["types"]]
     source = texts["from_all"]
     if finders:
         source = texts["from_files"].format(files="\nINTERSECT\n".join(finders) if finders[1:] else _once(finders[0]))
     elif each_type:
         source = texts["from_types"]
-    parts = [queries("audit_trail")["columns"], texts["filename"], source]
-    parts += [*(texts[name] for name in conditions), texts[order]]
+    parts = [queries("audit_trail")["columns"], texts["beside"], source, *conditions, order]
     if finders or each_type:
-        parts += [") a", texts[order]]  # the newest of each, and of those the newest
+        parts += [") a", order]  # the newest of each, and of those the newest
     return "\n".join(parts)
+
+
+_ORDERED: Final = frozenset({"outcome", "decision", "address", "link"})
+"""Filters with SQL of their own that an index serves."""
+
+_IN_THE_SOURCE: Final = frozenset(
+    {"type", "action", "related_type", *(one.name for one in FILTERS if one.finds is not None)}
+)
+
+
+def _condition(name: str) -> str:
+    """Return the condition of one filter."""
+    texts, (asked, negated) = queries("audit_query"), filter_of(name)
+    if asked.column is not None:
+        template = texts["differs" if negated else "equals"]
+        return template.format(column=asked.column, name=name, kind=_CASTS.get(asked.column, "text"))
+    if asked.finds is not None:
+        return texts["not_of_files"].format(finder=_excluding(asked))
+    return texts[name]
+
+
+def _excluding(asked: Filter) -> str:
+    """Return the finder of files that are to be left out."""
+    finder = queries("audit_query")[str(asked.finds)]
+    for name in (asked.name, f"{asked.name}_end"):
+        finder = finder.replace(f"%({name})s", f"%(not_{name})s")
+    return finder
 
 
 def _once(finder: str) -> str:
@@ -161,17 +183,42 @@ def _once(finder: str) -> str:
     return finder.replace("SELECT", "SELECT DISTINCT", 1)
 
 
+def _values(asked: AuditFilter) -> dict[str, Any]:
+    """Return the values of the conditions: one, or a list where several may be given."""
+    values: dict[str, Any] = {"related_type": None}
+    for name, given in asked.asked().items():
+        found, negated = filter_of(name)
+        values[name] = [*given] if negated and found.finds is None else given[0]
+        if name.endswith("_prefix"):
+            values[f"{name}_end"] = after_prefix(given[0])
+    for name in ("decision", "not_decision"):
+        given = asked.asked().get(name, ())
+        whole, rules = [one for one in given if "/" in one], [one for one in given if "/" not in one]
+        if name == "decision" and given:
+            values |= {"rule": given[0].partition("/")[0], "version": whole[0] if whole else None}
+        elif given:
+            values |= {"not_rules": rules, "not_versions": whole}
+    if actions := asked.asked().get("not_action"):
+        values["not_action"] = [one for one in sorted(REGISTRY.names) if action_of(one) in _wanted(actions)]
+        values["not_modes"] = _modes(actions) or [mode for modes in _MODES.values() for mode in modes]
+    return values
+
+
+def _wanted(actions: Sequence[str]) -> set[str]:
+    return {"download" if action == "view" else action for action in actions}
+
+
 def _types(asked: AuditFilter) -> list[str] | None:
     """Return the types that types and actions leave, None for all."""
-    if not asked.types and not asked.actions:
+    types, actions = asked.asked().get("type", ()), asked.asked().get("action", ())
+    if not types and not actions:
         return None
-    wanted = {"download" if action == "view" else action for action in asked.actions}
-    within = asked.types or sorted(REGISTRY.names)
-    return [name for name in dict.fromkeys(within) if not wanted or action_of(name) in wanted]
+    within = types or sorted(REGISTRY.names)
+    return [name for name in within if not actions or action_of(name) in _wanted(actions)]
 
 
-def _modes(asked: AuditFilter) -> list[str] | None:
-    """Return the modes of access that the actions leave, None for all: viewing and downloading are one type."""
-    if not {"view", "download"} & set(asked.actions) or {"view", "download"} <= set(asked.actions):
+def _modes(actions: Sequence[str]) -> list[str] | None:
+    """Return the modes of access that actions name, None for all: viewing and downloading are one type."""
+    if not {"view", "download"} & set(actions) or {"view", "download"} <= set(actions):
         return None
-    return [mode for action in asked.actions for mode in _MODES.get(action, ())]
+    return [mode for action in actions for mode in _MODES.get(action, ())]

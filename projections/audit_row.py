@@ -1,23 +1,23 @@
 """One event as an officer asks about it: the row of the audit trail, and the action that its type amounts to.
 
-Address, user agent, reason, business objects and subjects are private: None or empty once erased. Nothing here decides
-anything; the envelope and its proof are in the history of the stream.
+Private values are None or absent once erased. Nothing here decides anything; the envelope and its proof are in the
+history of the stream.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
+import provenstore.domain.every_event  # noqa: F401  # it fills the registry
 from provenstore.domain.canonical import Json
-from provenstore.domain.event_types import format_time
+from provenstore.domain.event_types import REGISTRY, format_time
+from provenstore.projections import audit_filters
 from provenstore.projections.private_values import Related
 
-Action = Literal[
-    "upload", "view", "download", "edit", "delete", "link", "hold", "retention", "purge", "verify", "refuse", "erase",
-    "administer", "audit", "other",
-]  # fmt: skip
+Action = audit_filters.Action | Literal["other"]
+"""What can be asked for, and what types amount to that this release cannot read."""
 
 _FILE: Final[Mapping[Action, str]] = MappingProxyType(
     {
@@ -35,6 +35,9 @@ _FILE: Final[Mapping[Action, str]] = MappingProxyType(
         "download": "accessed access_ended",
     }
 )
+REPLACING: Final = frozenset(name for name in REGISTRY.names if REGISTRY.require_writable(name).REPLACES)
+"""Types whose private values replace earlier ones."""
+
 _BY_NAME: Final[Mapping[str, Action]] = MappingProxyType(
     {
         **{f"file.{name}": action for action, names in _FILE.items() for name in names.split()},
@@ -88,11 +91,16 @@ class AuditRow:
     bytes: int | None = None  # that the event speaks of; of an access: given out at most
     first: int | None = None  # offset of the first byte
     last: int | None = None
+    sha256: str | None = None  # of the file's content
+    path: str | None = None
+    details: Mapping[str, Any] | None = None  # public data that no field above holds; None for none
     address: str | None = None  # private, as all below
     user_agent: str | None = None
+    client_request: str | None = None  # the id that the client gave its request
     reason: str | None = None
     related: tuple[Related, ...] = ()  # that this event gave the file
     subjects: tuple[str, ...] = ()  # that this event gave the file
+    values: tuple[tuple[str, Any], ...] = ()  # all other private values by name; None once erased
 
     @property
     def action(self) -> Action:
@@ -107,8 +115,24 @@ def action_of(event_type: str) -> Action:
     return _BY_NAME.get(name) or _BY_STREAM.get(name.partition(".")[0], "other")
 
 
-def audit_json(row: AuditRow, filename: str | None) -> dict[str, Json]:
-    """Return the row as the contract shows it; `filename` is the file's name now."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row, and what other events say about what it names; private values are None once erased."""
+
+    row: AuditRow
+    filename: str | None = None
+    """What the file is called now."""
+    filename_then: str | None = None
+    """What the file was called when it happened."""
+    was: Mapping[str, Any] = field(default_factory=dict)
+    """The private values that those of this event replaced, by name."""
+    held: Mapping[str, Any] = field(default_factory=dict)
+    """Name and matter of the legal hold that it speaks of."""
+
+
+def audit_json(entry: Entry) -> dict[str, Json]:
+    """Return the entry as the contract shows it."""
+    row = entry.row
     return {
         "position": row.position,
         "id": row.id,
@@ -121,33 +145,39 @@ def audit_json(row: AuditRow, filename: str | None) -> dict[str, Json]:
         "workspace": row.workspace,
         "stream": row.stream,
         "file_id": row.file,
-        "filename": filename,
+        "filename": entry.filename,
+        "filename_then": entry.filename_then,
         "actor": {"id": row.actor, "kind": row.actor_kind, "via": row.via, "credential": row.credential},
         "on_behalf_of": row.on_behalf_of,
         "session": row.session,
         "request": row.request,
+        "client_request": row.client_request,
         "cause": row.cause,
         "address": row.address,
         "user_agent": row.user_agent,
         "reason": row.reason,
         "related": [{"type": one.type, "id": one.id} for one in row.related],
         "subjects": list(row.subjects),
-        "details": _details(row),
+        "details": _details(entry),
     }
 
 
-def _details(row: AuditRow) -> dict[str, Json]:
-    """Return what only some events have."""
-    found: dict[str, Json] = {
-        "mode": row.mode,
-        "purge": row.purge,
-        "hold": row.hold,
-        "link": row.link,
-        "operation": row.operation,
-        "code": row.code,
-        "count": row.count,
-        "bytes": row.bytes,
-        "first": row.first,
-        "last": row.last,
-    }
-    return {name: value for name, value in found.items() if value is not None}
+def _details(entry: Entry) -> dict[str, Json]:
+    """Return the event's own data, public and private, and of a change what it was and what it became."""
+    row = entry.row
+    named = {name: getattr(row, name) for name in _NAMED}
+    found: dict[str, Json] = {name: value for name, value in named.items() if value is not None}
+    if row.bytes is not None:
+        found["size"] = row.bytes
+    found |= row.details or {}
+    private = dict(row.values)
+    if row.type in REPLACING:
+        found |= {"was": {name: entry.was.get(name) for name in private}, "became": private}
+    else:
+        found |= private
+    return {**found, **entry.held}
+
+
+_NAMED: Final = (
+    "mode", "purge", "hold", "link", "operation", "code", "count", "bytes", "first", "last", "sha256", "path",
+)  # fmt: skip

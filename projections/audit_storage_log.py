@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from provenstore.domain.canonical import Json
 from provenstore.domain.event_types import format_time
-from provenstore.projections.audit_row import AuditRow
+from provenstore.projections.audit_row import AuditRow, Entry
 
 StorageAction = Literal["UPLOAD", "VIEW", "EDIT", "DELETE", "SIGNED_URL_GENERATED", "DOWNLOAD"]
 
@@ -62,8 +62,9 @@ def storage_action(row: AuditRow) -> StorageAction | None:
     return "VIEW" if found == "DOWNLOAD" and row.mode == "view" else found
 
 
-def storage_json(row: AuditRow, filename: str | None) -> dict[str, Json]:
-    """Return the entry of a row that is one of the six actions."""
+def storage_json(entry: Entry) -> dict[str, Json]:
+    """Return the entry of a row that is one of the six actions; the file's name is that of then."""
+    row = entry.row
     return {
         "id": row.id,
         "timestamp": format_time(row.time),
@@ -71,7 +72,7 @@ def storage_json(row: AuditRow, filename: str | None) -> dict[str, Json]:
         "user_id": row.actor,
         "workspace_id": row.workspace,
         "file_id": row.file,
-        "file_name": filename,
+        "file_name": entry.filename_then,
         "ip_address": row.address,
         "user_agent": row.user_agent,
         "success": row.outcome == "ok",

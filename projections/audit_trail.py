@@ -14,29 +14,29 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Composed
 
 from provenstore.domain.envelope import Event
-from provenstore.projections.audit_fold import AuditFold
+from provenstore.projections.audit_fold import TOP, AuditFold
 from provenstore.projections.audit_row import AuditRow
 from provenstore.projections.json_rows import json_rows
-from provenstore.projections.private_values import Related
+from provenstore.projections.private_values import related_of, subjects_of
 from provenstore.projections.queries import queries
 
-_CHILDREN: Final = frozenset({"related", "subjects"})
+_CHILDREN: Final = frozenset({"related", "subjects", "values"})
 """Fields with tables of their own."""
+
+_FOUND_BY: Final = frozenset({"related", "subjects"})
+"""Private values with a table of their own beside `audit_value`, by which files are found."""
 
 _COLUMNS: Final = tuple(name for name in AuditRow.__dataclass_fields__ if name not in _CHILDREN)
 
 _values: Final = attrgetter(*_COLUMNS)
-
-_ERASABLE: Final = frozenset({"address", "user_agent", "reason"}) | _CHILDREN
-"""The private values that are kept here; all others never were."""
 
 
 class AuditTrail(AuditFold):
     """The projection `audit_trail`: every event of the log, and its tables."""
 
     name: Final = "audit_trail"
-    version: Final = 1
-    tables: Final = ("audit_trail", "audit_related", "audit_subject")
+    version: Final = 2
+    tables: Final = ("audit_trail", "audit_related", "audit_subject", "audit_value")
 
     def create(self, generation: int) -> Composed:
         """Return the statements that make the tables of a generation."""
@@ -81,15 +81,26 @@ class AuditTrail(AuditFold):
                 for ordinal, subject in enumerate(row.subjects)
             ),
         )
+        _insert(
+            cursor,
+            "insert_values",
+            generation,
+            ({**_place(row), "field": field, **_value(value)} for row in new for field, value in row.values),
+        )
 
     def forget(self, cursor: Cursor[Any], generation: int, erased: Sequence[tuple[int, str]]) -> None:
         """Empty the columns of private values that were erased: (position of the event that held it, field)."""
         positions: dict[str, list[int]] = defaultdict(list)
         for position, field in erased:
             positions[field].append(position)
-        for field in sorted(_ERASABLE & positions.keys()):
-            statement = SQL(queries("audit_trail")[f"forget_{field}"]).format(g=_suffix(generation))
-            cursor.execute(statement, {"positions": positions[field]})
+        texts = queries("audit_trail")
+        for field, held in sorted(positions.items()):
+            names = [f"forget_{field}"] if field in TOP | _FOUND_BY else []
+            if field not in TOP:
+                names.append("forget_value")
+            for name in names:
+                statement = SQL(texts[name]).format(g=_suffix(generation))
+                cursor.execute(statement, {"positions": held, "field": field})
 
     def forget_early(
         self, cursor: Cursor[Any], generation: int, events: Sequence[Event], erased: Sequence[tuple[int, str]]
@@ -101,8 +112,14 @@ class AuditTrail(AuditFold):
 
 def audit_row(row: DictRow) -> AuditRow:
     """Return a row of the database as it was folded."""
+    values = {field: value for field, value in row["values"] if value is not None}
     return AuditRow(
-        **{**row, "related": tuple(Related(*one) for one in row["related"]), "subjects": tuple(row["subjects"])}
+        **{
+            **row,
+            "related": related_of(values) if row["file"] else (),
+            "subjects": subjects_of(values) if row["file"] else (),
+            "values": tuple((field, value) for field, value in row["values"]),
+        }
     )
 
 
@@ -113,6 +130,11 @@ def _members(row: AuditRow) -> dict[str, object]:
 
 def _place(row: AuditRow) -> dict[str, object]:
     return {"position": row.position, "workspace": row.workspace, "file": row.file}
+
+
+def _value(value: Any) -> dict[str, object]:
+    """Return a private value for its columns: text by which it is found, or JSON; neither once it is erased."""
+    return {"text": value} if isinstance(value, str) else {} if value is None else {"json": value}
 
 
 def _insert(cursor: Cursor[Any], name: str, generation: int, rows: Iterable[Mapping[str, object]]) -> None:

@@ -106,7 +106,7 @@ class Files:
         if cursor is not None:
             values["older"] = decode_cursor(_KIND, cursor)
         names = [*values]
-        if (end := _after_prefix(asked.filename_prefix or "")) is not None:
+        if (end := after_prefix(asked.filename_prefix or "")) is not None:
             values["filename_prefix_end"] = end
             names.append("filename_prefix_end")
         for finer, coarser in (("related_id", "related_type"), ("metadata_value", "metadata_key")):
@@ -130,7 +130,7 @@ class Files:
             return tuple(file_row(row) for row in cursor)
 
 
-def _after_prefix(prefix: str) -> str | None:
+def after_prefix(prefix: str) -> str | None:
     """Return the least text above all that begin with `prefix`, in the order of code points; None if there is none."""
     stem = prefix.rstrip("\U0010ffff")
     if not stem:

@@ -1,89 +1,119 @@
 """`audit`: who did what, to which file, when, from where, and how it ended; that it was asked is itself recorded."""
 
-from typing import Annotated, Any, Literal, get_args
+import inspect
+import json
+from collections.abc import Callable
+from typing import Annotated, Any, get_args
 from uuid import UUID
 
 import typer
 
 from provenstore.api.cli import text
 from provenstore.api.cli.custody import Document
-from provenstore.api.cli.options import instant, one_of, pair
+from provenstore.api.cli.options import file_id, instant, key_id, one_of, pair, whole_event_id
 from provenstore.api.cli.session import Session, command
+from provenstore.projections.audit_filters import FILTERS, Action, Filter, Outcome, filter_of
 
-# As the domain has them, which is not imported here: help must come at once. A test compares.
-Action = Literal[
-    "upload", "view", "download", "edit", "delete", "link", "hold", "retention", "purge", "verify", "refuse", "erase",
-    "administer", "audit",
-]  # fmt: skip
-Outcome = Literal["ok", "denied", "failed"]
 _PAGE = 1_000
-_ACTIONS = ", ".join(get_args(Action))
 
-OnlyFile = Annotated[UUID | None, typer.Option("--file", metavar="ID", help="Only this file, all its streams.")]
-Actions = Annotated[list[str] | None, typer.Option("--action", help=f"Any of: {_ACTIONS}.", show_default=False)]
-Types = Annotated[
-    list[str] | None, typer.Option("--type", help="Any of these event types, e.g. file.stored.v1.", show_default=False)
-]
-About = Annotated[str | None, typer.Option("--subject", help="Only files that were ever about this person.")]
-Related = Annotated[
-    str | None, typer.Option("--related", metavar="TYPE:ID", help="Only files that ever were of this business object.")
-]
-From = Annotated[str | None, typer.Option("--from", metavar="TIME", help="Recorded then or later.")]
-Before = Annotated[str | None, typer.Option("--before", metavar="TIME", help="Recorded before.")]
+_METAVARS = {
+    "file": "ID", "uuid": "ID", "credential": "ID", "time": "TIME", "type": "TYPE", "action": "ACTION",
+    "related_id": "TYPE:ID",
+}  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @command(app, "audit")
     def audit(
-        session: Session,
+        ledger: Session,  # there is a filter of the name that this has elsewhere
+        /,
         *,
-        file: OnlyFile = None,
-        actor: Annotated[str | None, typer.Option(help="Only what this actor did.")] = None,
-        on_behalf_of: Annotated[str | None, typer.Option(help="Only what was done for this person.")] = None,
-        credential: Annotated[str | None, typer.Option(help="Only what was done with this key.")] = None,
-        type_: Types = None,
-        action: Actions = None,
-        related: Related = None,
-        subject: About = None,
-        outcome: Annotated[Outcome | None, typer.Option(help="ok, denied or failed.")] = None,
-        address: Annotated[str | None, typer.Option(help="Only what came from this address.")] = None,
-        from_: From = None,
-        before: Before = None,
-        workspace: Annotated[str | None, typer.Option(help="Only this workspace.")] = None,
         oldest_first: Annotated[bool, typer.Option("--oldest-first", help="Oldest first.")] = False,
         storage_log: Annotated[
-            bool, typer.Option("--storage-log", help="Answer JSON in the words of an ordinary storage audit log.")
+            bool, typer.Option("--storage-log", help="Use the storage-audit-log JSON format.")
         ] = False,
         fresh: Annotated[
-            bool, typer.Option("--fresh/--no-fresh", help="Wait until it has seen all that was recorded before.")
+            bool, typer.Option("--fresh/--no-fresh", help="Wait until every recorded event is listed.")
         ] = True,
         limit: Annotated[int, typer.Option(min=1, max=_PAGE, help="Events of one page.")] = 100,
-        cursor: Annotated[str | None, typer.Option(help="Go on where a page ended.")] = None,
+        cursor: Annotated[str | None, typer.Option(help="Continue where a page ended.")] = None,
         everything: Annotated[bool, typer.Option("--all", help="All pages, as one answer.")] = False,
+        **given: Any,
     ) -> None:
-        """Search the audit trail, newest first."""
-        asked: dict[str, Any] = {
-            "file": None if file is None else str(file),
-            "actor": actor,
-            "on_behalf_of": on_behalf_of,
-            "credential": credential,
-            "type": type_ or None,
-            "action": one_of("--action", action, get_args(Action)) if action else None,
-            "subject": subject,
-            "outcome": outcome,
-            "address": address,
-            "time_from": instant("--from", from_),
-            "time_before": instant("--before", before),
-            "workspace": workspace,
-            "order": "oldest" if oldest_first else None,
-            "format": "storage-log" if storage_log else None,
-        }
-        if related is not None:
-            asked["related_type"], asked["related_id"] = pair("--related", related, ":")
-        given = {name: value for name, value in asked.items() if value is not None}
-        _answer(session, _pages(session, given, cursor, limit, fresh=fresh, everything=everything), storage_log)
+        asked = _asked(given)
+        asked |= {"order": "oldest"} if oldest_first else {}
+        asked |= {"format": "storage-log"} if storage_log else {}
+        _answer(ledger, _pages(ledger, asked, cursor, limit, fresh=fresh, everything=everything), storage_log)
+
+    audit.__doc__ = """Search the audit trail, newest first.
+
+    Each filter but times has a negation, for example --not-actor or --not-type, which may be given several times.
+    """
+    first, *rest = (one for one in inspect.signature(audit).parameters.values() if one.kind is not one.VAR_KEYWORD)
+    audit.__signature__ = inspect.Signature([first.replace(kind=first.POSITIONAL_OR_KEYWORD), *_options(), *rest])  # type: ignore[attr-defined]
+    command(app, "audit")(audit)
+
+
+def _options() -> list[inspect.Parameter]:
+    """Return an option for each filter, and one for its negation, which the help does not list."""
+    shown, hidden = list[inspect.Parameter](), list[inspect.Parameter]()
+    for one in FILTERS:
+        if one.name == "related_type":
+            continue
+        option, metavar = _option(one), _METAVARS.get(one.name) or _METAVARS.get(one.kind)
+        values = f": {', '.join(get_args(Action))}" if one.kind == "action" else ""
+        how: dict[str, Any] = {"metavar": metavar, "show_default": False, "parser": _parser(one)}
+        info = typer.Option(option, help=f"{one.help}{values}.", **how)
+        shown.append(_parameter(one.name, one, info, many=one.many))
+        if one.negatable:
+            info = typer.Option(f"--not-{option[2:]}", hidden=True, **how)
+            hidden.append(_parameter(one.negation, one, info, many=True))
+    return [*shown, *hidden]
+
+
+def _option(one: Filter) -> str:
+    return one.option or f"--{one.name.replace('_', '-')}"
+
+
+def _parser(one: Filter) -> Callable[[str], Any] | None:
+    """Return what reads an id: of an API key only its id goes on, and the first digits of an id will do."""
+    if one.name == "cause":
+        return whole_event_id
+    return {"file": file_id, "credential": key_id}.get(one.kind)
+
+
+def _parameter(name: str, one: Filter, info: Any, *, many: bool) -> inspect.Parameter:
+    kind: Any = Outcome if one.kind == "outcome" else str if _parser(one) is None else UUID
+    annotation = Annotated[list[kind] | None, info] if many else Annotated[kind | None, info]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _asked(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the filters that are given, read as far as this side can tell: of an API key only its id goes on."""
+    asked: dict[str, Any] = {}
+    for name, value in given.items():
+        if value in (None, []):
+            continue
+        one, negated = filter_of(name)
+        if one.name == "related_id":
+            pairs = [pair("--related", each, ":") for each in ([value] if isinstance(value, str) else value)]
+            if len({kind for kind, _ in pairs} | ({asked["related_type"]} if "related_type" in asked else set())) > 1:
+                raise typer.BadParameter("is of another type than the other one", param_hint="--not-related")
+            asked["related_type"], found = pairs[0][0], [of for _, of in pairs]
+            asked[name] = found if negated else found[0]
+            continue
+        asked[name] = [_read(one, each) for each in value] if isinstance(value, list) else _read(one, value)
+    return asked
+
+
+def _read(one: Filter, value: Any) -> Any:
+    match one.kind:
+        case "action":
+            return one_of(_option(one), [value], get_args(Action))[0]
+        case "time":
+            return instant(_option(one), value)
+    return str(value)
 
 
 def _pages(
@@ -110,7 +140,6 @@ def _answer(session: Session, page: Document, storage_log: bool) -> None:
 
 
 def _row(one: Document) -> tuple[object, ...]:
-    details = {**one["details"], "name": one["filename"], "reason": one["reason"], "key": one["actor"]["credential"]}
     return (
         one["position"],
         text.moment(one["time"]),
@@ -120,5 +149,29 @@ def _row(one: Document) -> tuple[object, ...]:
         one["file_id"],
         one["address"],
         one["outcome"],
-        " ".join(f"{name}={value}" for name, value in details.items() if value is not None),
+        plain_details(
+            {
+                **one["details"],
+                "file_name": one["filename_then"],
+                "reason": one["reason"],
+                "decision": one["decision"],
+                "key": one["actor"]["credential"],
+            }
+        ),
     )
+
+
+def plain_details(details: Document) -> str:
+    """Return details in one line: `name=value`, and of a change `name=was->became`."""
+    rest = dict(details)
+    was, became = rest.pop("was", None), rest.pop("became", None)
+    found = [f"{name}={_plain(value)}" for name, value in rest.items() if value not in (None, "", [], {})]
+    for name, value in (became or {}).items():
+        found.append(f"{name}={_plain((was or {}).get(name))}->{_plain(value)}")
+    return " ".join(found)
+
+
+def _plain(value: Any) -> object:
+    if value is None:
+        return "-"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value

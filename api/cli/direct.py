@@ -25,6 +25,7 @@ from provenstore.adapters.serving import served_at
 from provenstore.api import audit, jobs, log, operations, projections, proofs, usage, views
 from provenstore.api.cli.custody import Decision, Document, IdKind, ProjectionAct
 from provenstore.api.http import bodies
+from provenstore.api.http.audit_question import AuditQuery
 from provenstore.api.http.wording import finding
 from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
@@ -290,7 +291,7 @@ class Direct:
     def audit(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
         """Search the audit trail."""
         said = {name: value for name, value in {**asked, "cursor": cursor, "limit": limit}.items() if value is not None}
-        return audit.search(self._services, self._caller, _parse(bodies.AuditQuery, said))
+        return audit.search(self._services, self._caller, _parse(AuditQuery, said))
 
     def usage(self, workspace: str | None, asked: Mapping[str, Any]) -> Document:
         """Read the usage."""

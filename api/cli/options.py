@@ -22,7 +22,7 @@ BEGINNING = re.compile(r"[0-9a-fA-F-]{8,35}")
 """The first digits of an id, with or without dashes."""
 
 
-def _file_id(value: str) -> UUID | ShortId:
+def file_id(value: str) -> UUID | ShortId:
     """Return an id; a usage error that says where ids come from, since people try names first."""
     try:
         return UUID(value)
@@ -30,22 +30,34 @@ def _file_id(value: str) -> UUID | ShortId:
         if BEGINNING.fullmatch(value):
             return ShortId("file", value)
         raise typer.BadParameter(
-            f"{value!r} is no id such as 01a1fc12-1b93-7471-b42e-6c593dc77969, nor 8 or more of its first digits; "
+            f"{_repeatable(value)} is no id such as 01a1fc12-1b93-7471-b42e-6c593dc77969, nor 8 or more of its first digits; "
             "`provenstore ls` lists files with theirs"
         ) from None
 
 
-def _key_id(value: str) -> UUID | ShortId:
-    """Return the id of an API key, never repeating what was given: it may be the key itself."""
+def key_id(value: str) -> UUID | ShortId:
+    """Return the id of an API key, given by itself or in the key; the secret half goes nowhere and is never shown."""
+    found = _KEY.fullmatch(value)
     try:
-        return UUID(value)
+        return UUID(found[1] if found else value)
     except ValueError:
         if BEGINNING.fullmatch(value):
             return ShortId("key", value)
-        raise typer.BadParameter("is not the id of an API key, nor 8 or more of its first digits") from None
+        raise typer.BadParameter(
+            "this is neither an API key nor the id of one, nor 8 or more of its first digits; `provenstore keys list` "
+            "lists keys with their ids"
+        ) from None
 
 
-def _event_id(value: str) -> UUID | ShortId:
+_KEY = re.compile(r"pvs_([0-9a-f]{32})_[A-Za-z0-9_-]{43}")
+
+
+def _repeatable(value: str) -> str:
+    """Return a value as a message may repeat it: nothing of what looks like an API key."""
+    return "an API key" if "pvs_" in value else repr(value)
+
+
+def whole_event_id(value: str) -> UUID | ShortId:
     try:
         return UUID(value)
     except ValueError:
@@ -56,14 +68,16 @@ def _event_id(value: str) -> UUID | ShortId:
         ) from None
 
 
-FileId = Annotated[UUID, typer.Argument(metavar="ID", help="The file's id.", show_default=False, parser=_file_id)]
+FileId = Annotated[UUID, typer.Argument(metavar="ID", help="The file's id.", show_default=False, parser=file_id)]
 FileIds = Annotated[
-    list[UUID] | None, typer.Argument(metavar="ID", help="The files' ids.", show_default=False, parser=_file_id)
+    list[UUID] | None, typer.Argument(metavar="ID", help="The files' ids.", show_default=False, parser=file_id)
 ]
-KeyId = Annotated[UUID, typer.Argument(metavar="ID", help="The key's id.", show_default=False, parser=_key_id)]
+KeyId = Annotated[
+    UUID, typer.Argument(metavar="ID", help="The API key's id, or the key.", show_default=False, parser=key_id)
+]
 EventId = Annotated[
     UUID | None,
-    typer.Option(metavar="ID", help="Of this event of the file, by default its newest.", parser=_event_id),
+    typer.Option(metavar="ID", help="Of this event of the file, by default its newest.", parser=whole_event_id),
 ]
 Reason = Annotated[str | None, typer.Option(help="Why; kept with the event as an erasable private value.")]
 RequiredReason = Annotated[

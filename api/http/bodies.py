@@ -4,9 +4,7 @@ import base64
 import binascii
 import re
 from datetime import UTC, datetime
-from ipaddress import IPv6Address, ip_address
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -28,7 +26,6 @@ from provenstore.domain.objects import PartRef
 from provenstore.domain.store_call import Outcome as CallOutcome
 from provenstore.domain.store_call import StoreAct
 from provenstore.domain.upload_sizes import MAX_AT_HAND
-from provenstore.projections.audit_query import Outcome
 from provenstore.projections.jobs import Kind
 
 _MONTH = "[0-9]{4}-(0[1-9]|1[0-2])"
@@ -64,16 +61,6 @@ def _month(value: Any) -> Any:
     return value
 
 
-def _address(value: str) -> str:
-    """Return an IP address as sockets spell it, which is how it is recorded; what is none would find nothing."""
-    try:
-        found = ip_address(value)
-    except ValueError:
-        raise ValueError("is not an IP address such as 203.0.113.7 or 2001:db8::1") from None
-    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
-    return str(found) if mapped is None else f"::ffff:{mapped}"
-
-
 def _bytes(value: Any) -> Any:
     """Read Base64 (RFC 4648 §4) strictly: what is skipped in silence would be missing from the content."""
     if not isinstance(value, str):
@@ -91,13 +78,6 @@ def _bytes(value: Any) -> Any:
 Time = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_in_range)]
 Month = Annotated[str, Field(pattern=f"^{_MONTH}$"), BeforeValidator(_month)]
 PartNumber = Annotated[int, BeforeValidator(_plain)]
-AskedAction = Literal[
-    "upload", "view", "download", "edit", "delete", "link", "hold", "retention", "purge", "verify", "refuse", "erase",
-    "administer", "audit",
-]  # fmt: skip
-"""Actions of the audit trail that can be asked for: all but that of types which nobody knows."""
-
-Address = Annotated[str, AfterValidator(_address)]
 Count = Annotated[int, Field(strict=True, ge=0, le=MAX_INTEGER)]
 Text = Annotated[str, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
@@ -358,31 +338,6 @@ class ListQuery(Body):
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
     min_position: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
     fresh: bool = False  # wait until the list has seen everything that was recorded before it was asked for
-
-
-class AuditQuery(Body):
-    """Narrows the audit trail; every condition must hold. Times need a zone."""
-
-    workspace: str | None = None
-    file: UUID | None = None
-    actor: str | None = None
-    on_behalf_of: str | None = None
-    credential: str | None = None
-    type: tuple[str, ...] = ()  # any of these event types
-    action: tuple[AskedAction, ...] = ()  # any of these
-    related_type: str | None = None
-    related_id: str | None = None
-    subject: str | None = None
-    outcome: Outcome | None = None
-    address: Address | None = None
-    time_from: Time | None = None
-    time_before: Time | None = None
-    order: Literal["newest", "oldest"] = "newest"
-    format: Literal["default", "storage-log"] = "default"
-    cursor: str | None = None
-    limit: Annotated[int, Field(ge=1, le=1_000)] = 100
-    min_position: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
-    fresh: bool = False  # wait until the audit trail has seen everything that was recorded before it was asked for
 
 
 class WorkspaceUsageQuery(Body):

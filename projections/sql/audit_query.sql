@@ -7,9 +7,24 @@
 -- Bind this transaction to a workspace (row-level security) and to UTC.
 SELECT set_config('provenstore.workspace', %(workspace)s, true), set_config('timezone', 'UTC', true);
 
--- name: filename
--- What the file is called now, if it is known.
+-- name: beside
+-- What other events say: the file's name now and then, what private values were replaced, and the hold's name and matter.
     , (SELECT f.filename FROM provenstore_read.file_index f WHERE f.id = a.file) AS filename
+    , (SELECT n.text FROM provenstore_read.audit_value n
+       WHERE n.file = a.file AND n.field = 'filename' AND n.position <= a.position
+       ORDER BY n.position DESC LIMIT 1) AS filename_then
+    , CASE WHEN a.type = ANY(%(replacing)s::text[]) THEN (
+          SELECT json_object_agg(v.field, (
+              SELECT coalesce(to_jsonb(w.text), w.json) FROM provenstore_read.audit_value w
+              WHERE w.file = v.file AND w.field = v.field AND w.position < v.position
+              ORDER BY w.position DESC LIMIT 1))
+          FROM provenstore_read.audit_value v WHERE v.position = a.position
+      ) END AS was
+    , CASE WHEN a.hold IS NOT NULL THEN (
+          SELECT json_object_agg(v.field, v.text)
+          FROM provenstore_read.audit_trail p JOIN provenstore_read.audit_value v ON v.position = p.position
+          WHERE p.hold = a.hold AND p.file = a.file AND v.field IN ('name', 'matter')
+      ) END AS held
 
 -- name: from_all
 -- The source for what one index on events answers.
@@ -41,41 +56,101 @@ WHERE r.id_hash = hashtextextended(%(related_id)s, 0) AND r.id = %(related_id)s
 SELECT s.file FROM provenstore_read.audit_subject s
 WHERE s.subject_hash = hashtextextended(%(subject)s, 0) AND s.subject = %(subject)s
 
+-- name: files_of_matter
+-- Files that were ever held for a matter, as far as that has not been erased.
+SELECT v.file FROM provenstore_read.audit_value v
+WHERE v.field = 'matter' AND v.text = %(matter)s
+
+-- name: files_of_filename
+-- Files that were ever called so, as far as that has not been erased.
+SELECT v.file FROM provenstore_read.audit_value v
+WHERE v.field = 'filename' AND v.text = %(filename)s
+
+-- name: files_of_filename_prefix
+-- Files whose names ever began so; column and index compare bytes, so that a range is a prefix.
+SELECT v.file FROM provenstore_read.audit_value v
+WHERE v.field = 'filename' AND v.text >= %(filename_prefix)s AND starts_with(v.text, %(filename_prefix)s)
+    AND (%(filename_prefix_end)s::text IS NULL OR v.text < %(filename_prefix_end)s)
+
+-- name: files_of_filename_contains
+-- Files whose names ever held a text; no index serves this under row-level security, so it walks all names.
+SELECT v.file FROM provenstore_read.audit_value v
+WHERE v.field = 'filename' AND strpos(v.text, %(filename_contains)s) > 0
+
+-- name: files_of_sha256
+-- Files that ever had this content.
+SELECT t.file FROM provenstore_read.audit_trail t
+WHERE t.sha256 = %(sha256)s
+
+-- name: files_of_path_prefix
+-- Files that are or were stored under paths that begin so.
+SELECT t.file FROM provenstore_read.audit_trail t
+WHERE t.path >= %(path_prefix)s AND starts_with(t.path, %(path_prefix)s)
+    AND (%(path_prefix_end)s::text IS NULL OR t.path < %(path_prefix_end)s) AND t.file IS NOT NULL
+
+-- name: equals
+-- Events with this in a column.
+AND a.{column} = (SELECT %({name})s::{kind})
+
+-- name: differs
+-- Events without any of these in a column.
+AND (a.{column} = ANY(%({name})s::{kind}[])) IS NOT TRUE
+
+-- name: not_of_files
+-- Events of no file that {finder} finds.
+AND (a.file = ANY(ARRAY({finder}))) IS NOT TRUE
+
 -- name: types
 -- Events of these types.
 AND a.type = ANY(%(types)s::text[])
+
+-- name: not_type
+-- Events of none of these types.
+AND a.type <> ALL(%(not_type)s::text[])
 
 -- name: modes
 -- Accesses in these modes, and all that is no access.
 AND (a.mode IS NULL OR a.mode = ANY(%(modes)s::text[]))
 
--- name: workspace
--- Events of a workspace.
-AND a.workspace = (SELECT %(workspace)s::text)
-
--- name: file
--- Events of a file, all its streams, and who read its history.
-AND a.file = (SELECT %(file)s::text)
-
--- name: actor
--- What somebody did.
-AND a.actor = (SELECT %(actor)s::text)
-
--- name: on_behalf_of
--- What was done for somebody.
-AND a.on_behalf_of = %(on_behalf_of)s
-
--- name: credential
--- What was done with a key.
-AND a.credential = (SELECT %(credential)s::text)
+-- name: not_action
+-- Events of none of these types, but of accesses only those in these modes.
+AND (a.type = ANY(%(not_action)s::text[])
+     AND (a.mode IS NULL OR a.mode = ANY(%(not_modes)s::text[]))) IS NOT TRUE
 
 -- name: address
 -- What came from an address.
 AND a.address_hash = (SELECT hashtextextended(%(address)s, 0)) AND a.address = %(address)s
 
+-- name: not_address
+-- What came from none of these addresses.
+AND (a.address = ANY(%(not_address)s::text[])) IS NOT TRUE
+
 -- name: outcome
 -- What was done, denied, or failed.
 AND a.outcome = %(outcome)s
+
+-- name: not_outcome
+-- What ended otherwise.
+AND a.outcome <> ALL(%(not_outcome)s::text[])
+
+-- name: decision
+-- What was decided by a rule, in this version of it where one is named.
+AND a.rule = (SELECT %(rule)s::text) AND (%(version)s::text IS NULL OR a.decision = %(version)s)
+
+-- name: not_decision
+-- What was decided otherwise, or not decided.
+AND (a.rule = ANY(%(not_rules)s::text[]) OR a.decision = ANY(%(not_versions)s::text[])) IS NOT TRUE
+
+-- name: link
+-- A link's issue and its uses, of which older ones name only the event that issued it.
+AND (a.link = (SELECT %(link)s::text) OR a.cause = ANY(ARRAY(
+    SELECT l.id FROM provenstore_read.audit_trail l WHERE l.link = %(link)s AND l.type = 'file.link_issued.v1')))
+
+-- name: not_link
+-- Everything but a link's issue and its uses.
+AND (a.link = ANY(%(not_link)s::text[]) OR a.cause = ANY(ARRAY(
+    SELECT l.id FROM provenstore_read.audit_trail l
+    WHERE l.link = ANY(%(not_link)s::text[]) AND l.type = 'file.link_issued.v1'))) IS NOT TRUE
 
 -- name: time_from
 -- Events recorded at or after a moment: a position, as times never go back.

@@ -21,22 +21,27 @@ CREATE TABLE provenstore_read.audit_trail{g} (
     actor_kind   text NOT NULL,
     via          text NOT NULL,
     credential   text COLLATE "C",
-    on_behalf_of text,
-    session      text,
-    request      text,
+    on_behalf_of text COLLATE "C",
+    session      text COLLATE "C",
+    request      text COLLATE "C",
     outcome      text COLLATE "C" NOT NULL,
-    decision     text,
+    decision     text COLLATE "C",
     file         text COLLATE "C",
     mode         text COLLATE "C",
-    purge        text,
-    hold         text,
-    link         text,
+    purge        text COLLATE "C",
+    hold         text COLLATE "C",
+    link         text COLLATE "C",
     operation    text,
-    code         text,
+    code         text COLLATE "C",
+    sha256       text COLLATE "C",
+    path         text COLLATE "C",
+    details      jsonb,
     address      text COLLATE "C",
+    client_request text COLLATE "C",
     user_agent   text,
     reason       text,
-    address_hash bigint GENERATED ALWAYS AS (hashtextextended(address, 0)) STORED
+    address_hash bigint GENERATED ALWAYS AS (hashtextextended(address, 0)) STORED,
+    rule         text COLLATE "C" GENERATED ALWAYS AS (split_part(decision, '/', 1)) STORED
 );
 CREATE INDEX ON provenstore_read.audit_trail{g} (time, position);  -- turns times into positions; always grows at its end
 CREATE INDEX ON provenstore_read.audit_trail{g} (workspace, position);
@@ -46,6 +51,18 @@ CREATE INDEX ON provenstore_read.audit_trail{g} (credential, position) WHERE cre
 CREATE INDEX ON provenstore_read.audit_trail{g} (file, position) WHERE file IS NOT NULL;
 CREATE INDEX ON provenstore_read.audit_trail{g} (address_hash, position) WHERE address_hash IS NOT NULL;
 CREATE INDEX ON provenstore_read.audit_trail{g} (outcome, position) WHERE outcome <> 'ok';
+CREATE INDEX ON provenstore_read.audit_trail{g} (request, position) WHERE request IS NOT NULL;
+CREATE INDEX ON provenstore_read.audit_trail{g} (client_request, position) WHERE client_request IS NOT NULL;
+CREATE INDEX ON provenstore_read.audit_trail{g} (session, position) WHERE session IS NOT NULL;
+CREATE INDEX ON provenstore_read.audit_trail{g} (on_behalf_of, position) WHERE on_behalf_of IS NOT NULL;
+CREATE INDEX ON provenstore_read.audit_trail{g} (cause, position) WHERE cause IS NOT NULL;
+CREATE INDEX ON provenstore_read.audit_trail{g} (rule, position) WHERE rule IS NOT NULL;
+CREATE INDEX ON provenstore_read.audit_trail{g} (code, position) WHERE code IS NOT NULL;
+CREATE INDEX ON provenstore_read.audit_trail{g} (purge, position) WHERE purge IS NOT NULL;
+CREATE INDEX ON provenstore_read.audit_trail{g} (hold, position) WHERE hold IS NOT NULL;
+CREATE INDEX ON provenstore_read.audit_trail{g} (link, position) WHERE link IS NOT NULL;
+CREATE INDEX ON provenstore_read.audit_trail{g} (sha256) WHERE sha256 IS NOT NULL;
+CREATE INDEX ON provenstore_read.audit_trail{g} (path) WHERE path IS NOT NULL;
 
 -- name: audit_related
 -- One row per business object that an event gave to a file, in the order given.
@@ -73,3 +90,18 @@ CREATE TABLE provenstore_read.audit_subject{g} (
     PRIMARY KEY (position, ordinal)
 );
 CREATE INDEX ON provenstore_read.audit_subject{g} (subject_hash);
+
+-- name: audit_value
+-- One row per private value that an event has and the trail has no column for: text, or JSON for all else. Neither once
+-- it is erased: the row stays, so that no earlier value is taken for the one of then.
+CREATE TABLE provenstore_read.audit_value{g} (
+    position  bigint NOT NULL,
+    workspace text COLLATE "C" NOT NULL,
+    file      text COLLATE "C",
+    field     text COLLATE "C" NOT NULL,
+    text      text COLLATE "C",
+    json      jsonb,
+    PRIMARY KEY (position, field)
+);
+CREATE INDEX ON provenstore_read.audit_value{g} (file, field, position) WHERE file IS NOT NULL;
+CREATE INDEX ON provenstore_read.audit_value{g} (field, text) WHERE field IN ('filename', 'matter');

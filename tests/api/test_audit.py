@@ -7,10 +7,6 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from provenstore.api.cli import audit as cli_audit
-from provenstore.api.http.bodies import AskedAction
-from provenstore.projections.audit_query import Outcome
-from provenstore.projections.audit_row import Action
 from provenstore.projections.audit_storage_log import StorageAction
 from tests.api.conftest import Api, Tenant
 
@@ -43,7 +39,7 @@ def test_the_life_of_a_file_is_found(tenant: Tenant) -> None:
     ]  # fmt: skip
     accessed, denied, deleted = everything[3:]
     assert (accessed["action"], accessed["address"], accessed["user_agent"]) == ("download", "127.0.0.1", "shop/1")
-    assert accessed["details"] == {"mode": "download", "bytes": 7}
+    assert accessed["details"] == {"mode": "download", "bytes": 7, "size": 7}
     assert (accessed["on_behalf_of"], accessed["actor"]["via"]) == ("ann", "api_key")
     assert denied["details"] == {"operation": "file.hold", "code": "forbidden", "count": 1}
     assert (deleted["reason"], deleted["filename"], deleted["outcome"]) == ("done with it", "report.pdf", "ok")
@@ -99,7 +95,10 @@ def test_reach_of_an_officer(api: Api, make_tenant: Callable[..., Tenant]) -> No
     here, there = make_tenant(), make_tenant()
     ids = {one.id: one.stored(one.client("service")) for one in (here, there)}
     mine, everywhere = here.client("auditor"), api.client("auditor")
-    assert search(mine, file=ids[there.id]) == []
+    for unknown in (ids[there.id], str(uuid4())):  # one answer for what is not there and for what is foreign
+        refused = mine.get("/v1/audit", params={"file": unknown})
+        assert (refused.status_code, refused.json()["field"]) == (422, "file")
+        assert mine.get("/v1/audit", params={"not_file": unknown}).json()["field"] == "not_file"
     assert {one["workspace"] for one in search(mine)} == {here.id}
     assert mine.get("/v1/audit", params={"workspace": there.id}).status_code == 404
     assert everywhere.get("/v1/audit", params={"workspace": "nobody-here"}).status_code == 404
@@ -175,10 +174,3 @@ def test_bad_questions_are_refused(tenant: Tenant, asked: dict[str, Any], field:
     """With the name of what is wrong."""
     answer = tenant.client("auditor").get("/v1/audit", params=asked)
     assert (answer.status_code, answer.json()["field"].partition(".")[0]) == (422, field), answer.text
-
-
-def test_words_of_the_command_line_are_those_of_the_trail() -> None:
-    """The lists that are written out twice, because help must come at once, are one."""
-    assert get_args(cli_audit.Action) == get_args(AskedAction)
-    assert {*get_args(AskedAction), "other"} == {*get_args(Action)}
-    assert get_args(cli_audit.Outcome) == get_args(Outcome)

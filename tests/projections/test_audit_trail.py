@@ -14,7 +14,7 @@ from provenstore.domain.canonical import Json
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.event_types import REGISTRY, RawData
 from provenstore.projections.audit_fold import AuditFold
-from provenstore.projections.audit_row import action_of, audit_json
+from provenstore.projections.audit_row import Entry, action_of, audit_json
 from provenstore.projections.audit_trail import AuditTrail
 from provenstore.projections.file_index import FileIndex
 
@@ -50,12 +50,14 @@ def test_a_private_value_without_its_shape_is_refused() -> None:
 def test_json_shows_what_the_event_has() -> None:
     """Members that only some events have stand under details."""
     rows = audit_rows(happenings())
-    denied = audit_json(rows["8"], "b.pdf")
+    denied: Any = audit_json(Entry(rows["8"], "b.pdf", "a.pdf"))
     assert denied["details"] == {"operation": "file.content", "code": "forbidden", "count": 3}
-    assert (denied["action"], denied["filename"], denied["address"]) == ("refuse", "b.pdf", "192.0.2.1")
-    assert audit_json(rows["7"], None)["details"] == {"mode": "download", "bytes": 120}
-    assert (audit_json(rows["6"], None)["action"], audit_json(rows["7"], None)["action"]) == ("view", "download")
-    assert audit_json(rows["6"], None)["cause"] == "00000000-0000-0000-0000-00000000004d"
+    assert (denied["action"], denied["filename"], denied["filename_then"], denied["address"]) == (
+        "refuse", "b.pdf", "a.pdf", "192.0.2.1",
+    )  # fmt: skip
+    assert audit_json(Entry(rows["7"]))["details"] == {"mode": "download", "bytes": 120, "size": 120}
+    assert (audit_json(Entry(rows["6"]))["action"], audit_json(Entry(rows["7"]))["action"]) == ("view", "download")
+    assert audit_json(Entry(rows["6"]))["cause"] == "00000000-0000-0000-0000-00000000004d"
 
 
 def test_erasure_leaves_the_rows_that_a_rebuild_makes(connection: Connection, conninfo: Any) -> None:
@@ -89,9 +91,11 @@ def test_erasing_one_value_leaves_the_others(connection: Connection) -> None:
     with connection.cursor() as cursor:
         model.forget(cursor, 1, [(2, "subjects"), (2, "filename"), (9, "reason"), (6, "address")])
         after = model.load(cursor, 1, list(before))
+    gone = {"subjects", "filename"}
+    erased = tuple((name, None if name in gone else value) for name, value in before["2"].values)
     expected = {
         **before,
-        "2": replace(before["2"], subjects=()),
+        "2": replace(before["2"], subjects=(), values=erased),
         "9": replace(before["9"], reason=None),
         "6": replace(before["6"], address=None),
     }

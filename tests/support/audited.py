@@ -20,9 +20,13 @@ from provenstore.projections.batch import advance
 from provenstore.projections.fold import Projection
 from provenstore.projections.positions import places, prepare
 
+KEY_1, KEY_2 = "01a1fc12-0000-7000-8000-000000000001", "01a1fc12-0000-7000-8000-000000000002"
+HOLD = "01a1fc12-0000-7000-8000-00000000000a"
+LINK = "01a1fc12-0000-7000-8000-00000000000b"
+SHA = "c" * 64
 LONG = "x" * 5_000  # more than a B-tree entry may hold
-SHOP = Origin(Actor("shop", "service", "api_key", "key-1"), on_behalf_of="ann", session="s", request="r-1")
-ALICE = Origin(Actor("alice", "person", "oidc", "key-2"), cause=UUID(int=77))
+SHOP = Origin(Actor("shop", "service", "api_key", KEY_1), on_behalf_of="ann", session="s", request="r-1")
+ALICE = Origin(Actor("alice", "person", "oidc", KEY_2), cause=UUID(int=77))
 
 
 def happenings() -> MemoryLog:
@@ -41,7 +45,7 @@ def happenings() -> MemoryLog:
     log.seal("access:a", accessed(), {"address": LONG}, by=ALICE)  # 7
     denied = f.AccessDenied(operation="file.content", code="forbidden", count=3)
     log.seal("access:b", denied, {"address": "192.0.2.1"}, by=ALICE, outcome="denied")  # 8
-    log.seal("file:a", f.LegalHoldPlaced(hold="h1"), {"name": "n", "matter": "m", "reason": "lawsuit"}, by=ALICE)  # 9
+    log.seal("file:a", f.LegalHoldPlaced(hold=HOLD), {"name": "n", "matter": "m", "reason": "lawsuit"}, by=ALICE)  # 9
     log.seal("audit:alice", w.AuditRead(what="history", file="a"), by=ALICE)  # 10
     log.add("file:c", initiated(), workspace="other", filename="c.pdf", subjects=["ann"])  # 11
     log.add("file:a", f.MetadataChanged(changed=("subjects",)), subjects=["bob"])  # 12

@@ -47,6 +47,7 @@ class MemoryLog:
         workspace: str = "acme",
         by: Origin = CLERK,
         outcome: str = "ok",
+        decision: str | None = None,
         when: datetime | None = None,
     ) -> Event:
         """Seal one event at the end; `when` must not go back, and is a second after the last by default."""
@@ -54,7 +55,7 @@ class MemoryLog:
         position = len(self.events) + 1
         head_of = None if data.HEAD is None else f"parts:{stream.partition(':')[2]}"
         sealed = draft(
-            Fact(data, private, outcome),
+            Fact(data, private, outcome, decision),
             event_id=UUID(int=position),
             stream=stream,
             workspace=workspace,

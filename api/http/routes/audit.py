@@ -9,7 +9,8 @@ from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
 from provenstore.api import audit
-from provenstore.api.http import bodies, shapes
+from provenstore.api.http import shapes
+from provenstore.api.http.audit_question import AuditQuery
 from provenstore.api.http.auth import CallerIn, ServicesIn
 from provenstore.projections.audit_row import Action
 from provenstore.projections.audit_storage_log import StorageAction
@@ -27,7 +28,7 @@ class AuditActor(shapes.Shape):
 
 
 class AuditEntry(shapes.Shape):
-    """An event; `details` has what only some types have. Private values are null once erased."""
+    """An event. Private values are null once erased."""
 
     position: int
     id: UUID
@@ -41,17 +42,21 @@ class AuditEntry(shapes.Shape):
     stream: str
     file_id: shapes.Text
     filename: shapes.Text = Field(description="What the file is called now")
+    filename_then: shapes.Text = Field(description="What the file was called when it happened")
     actor: AuditActor
     on_behalf_of: shapes.Text
     session: shapes.Text
-    request: shapes.Text
+    request: shapes.Text = Field(description="The id that the server gave the request")
+    client_request: shapes.Text = Field(description="The id that the client gave it")
     cause: UUID | None
     address: shapes.Text
     user_agent: shapes.Text
     reason: shapes.Text
     related: list[shapes.Related]
     subjects: list[str]
-    details: dict[str, Any]
+    details: dict[str, Any] = Field(
+        description="The event's own data by the names of the events reference; of a change `was` and `became`"
+    )
 
 
 class AuditEntries(shapes.Shape):
@@ -88,6 +93,6 @@ class StorageEntries(shapes.Shape):
 
 
 @router.get("/v1/audit", responses={200: {"model": AuditEntries | StorageEntries}, **shapes.PROBLEM})
-def search_audit(services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.AuditQuery, Query()]) -> Response:
+def search_audit(services: ServicesIn, caller: CallerIn, asked: Annotated[AuditQuery, Query()]) -> Response:
     """Search the audit trail, newest first; `min_position` and `fresh` wait until it has seen so much."""
     return JSONResponse(audit.search(services, caller, asked))

@@ -20,7 +20,7 @@ def test_the_audit_trail(both: Provenstore, tmp_path: Path) -> None:
     assert types == ["upload_initiated", "completion_requested", "stored", "accessed", "soft_deleted"]
     lines = both("audit", "--subject", subject, "--action", "download", "--action", "delete").text.splitlines()
     assert [line.split("\t")[2] for line in lines] == ["file.soft_deleted.v1", "file.accessed.v1"]
-    assert "name=a.txt reason=done" in lines[0]
+    assert "file_name=a.txt reason=done" in lines[0]
     actor, time = entries[0]["actor"]["id"], entries[3]["time"]
     asked = ("--actor", actor, "--from", time, "--type", "file.soft_deleted.v1", "--limit", "1")
     assert both("audit", *asked, "--json").json["entries"][0]["file_id"] == file_id
