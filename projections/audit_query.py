@@ -185,7 +185,7 @@ def _once(finder: str) -> str:
 
 def _values(asked: AuditFilter) -> dict[str, Any]:
     """Return the values of the conditions: one, or a list where several may be given."""
-    values: dict[str, Any] = {"related_type": None}
+    values: dict[str, Any] = {"related_type": None, "workspace": None}
     for name, given in asked.asked().items():
         found, negated = filter_of(name)
         values[name] = [*given] if negated and found.finds is None else given[0]

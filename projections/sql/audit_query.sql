@@ -8,10 +8,11 @@
 SELECT set_config('provenstore.workspace', %(workspace)s, true), set_config('timezone', 'UTC', true);
 
 -- name: beside
--- What other events say: the file's name now and then, what private values were replaced, and the hold's name and matter.
-    , (SELECT f.filename FROM provenstore_read.file_index f WHERE f.id = a.file) AS filename
+-- What other events of its workspace say: the file's name now and then, what private values were replaced, and the
+-- hold's name and matter. A refusal may name a file of another workspace, of which nothing may be told here.
+    , (SELECT f.filename FROM provenstore_read.file_index f WHERE f.id = a.file AND f.workspace = a.workspace) AS filename
     , (SELECT n.text FROM provenstore_read.audit_value n
-       WHERE n.file = a.file AND n.field = 'filename' AND n.position <= a.position
+       WHERE n.file = a.file AND n.workspace = a.workspace AND n.field = 'filename' AND n.position <= a.position
        ORDER BY n.position DESC LIMIT 1) AS filename_then
     , CASE WHEN a.type = ANY(%(replacing)s::text[]) THEN (
           SELECT json_object_agg(v.field, (
@@ -23,7 +24,7 @@ SELECT set_config('provenstore.workspace', %(workspace)s, true), set_config('tim
     , CASE WHEN a.hold IS NOT NULL THEN (
           SELECT json_object_agg(v.field, v.text)
           FROM provenstore_read.audit_trail p JOIN provenstore_read.audit_value v ON v.position = p.position
-          WHERE p.hold = a.hold AND p.file = a.file AND v.field IN ('name', 'matter')
+          WHERE p.hold = a.hold AND p.file = a.file AND p.workspace = a.workspace AND v.field IN ('name', 'matter')
       ) END AS held
 
 -- name: from_all
@@ -50,43 +51,51 @@ CROSS JOIN LATERAL (
 SELECT r.file FROM provenstore_read.audit_related r
 WHERE r.id_hash = hashtextextended(%(related_id)s, 0) AND r.id = %(related_id)s
     AND (%(related_type)s::text IS NULL OR r.type = %(related_type)s)
+    AND (%(workspace)s::text IS NULL OR r.workspace = %(workspace)s)
 
 -- name: files_of_subject
 -- Files that were ever about a person, as far as that has not been erased.
 SELECT s.file FROM provenstore_read.audit_subject s
 WHERE s.subject_hash = hashtextextended(%(subject)s, 0) AND s.subject = %(subject)s
+    AND (%(workspace)s::text IS NULL OR s.workspace = %(workspace)s)
 
 -- name: files_of_matter
 -- Files that were ever held for a matter, as far as that has not been erased.
 SELECT v.file FROM provenstore_read.audit_value v
 WHERE v.field = 'matter' AND v.text = %(matter)s
+    AND (%(workspace)s::text IS NULL OR v.workspace = %(workspace)s)
 
 -- name: files_of_filename
 -- Files that were ever called so, as far as that has not been erased.
 SELECT v.file FROM provenstore_read.audit_value v
 WHERE v.field = 'filename' AND v.text = %(filename)s
+    AND (%(workspace)s::text IS NULL OR v.workspace = %(workspace)s)
 
 -- name: files_of_filename_prefix
 -- Files whose names ever began so; column and index compare bytes, so that a range is a prefix.
 SELECT v.file FROM provenstore_read.audit_value v
 WHERE v.field = 'filename' AND v.text >= %(filename_prefix)s AND starts_with(v.text, %(filename_prefix)s)
     AND (%(filename_prefix_end)s::text IS NULL OR v.text < %(filename_prefix_end)s)
+    AND (%(workspace)s::text IS NULL OR v.workspace = %(workspace)s)
 
 -- name: files_of_filename_contains
 -- Files whose names ever held a text; no index serves this under row-level security, so it walks all names.
 SELECT v.file FROM provenstore_read.audit_value v
 WHERE v.field = 'filename' AND strpos(v.text, %(filename_contains)s) > 0
+    AND (%(workspace)s::text IS NULL OR v.workspace = %(workspace)s)
 
 -- name: files_of_sha256
 -- Files that ever had this content.
 SELECT t.file FROM provenstore_read.audit_trail t
 WHERE t.sha256 = %(sha256)s
+    AND (%(workspace)s::text IS NULL OR t.workspace = %(workspace)s)
 
 -- name: files_of_path_prefix
 -- Files that are or were stored under paths that begin so.
 SELECT t.file FROM provenstore_read.audit_trail t
 WHERE t.path >= %(path_prefix)s AND starts_with(t.path, %(path_prefix)s)
-    AND (%(path_prefix_end)s::text IS NULL OR t.path < %(path_prefix_end)s) AND t.file IS NOT NULL
+    AND (%(path_prefix_end)s::text IS NULL OR t.path < %(path_prefix_end)s)
+    AND (%(workspace)s::text IS NULL OR t.workspace = %(workspace)s)
 
 -- name: equals
 -- Events with this in a column.

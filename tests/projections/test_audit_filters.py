@@ -19,6 +19,7 @@ from provenstore.domain import file_events as f
 from provenstore.domain import workspace_events as w
 from provenstore.domain.envelope import Origin
 from provenstore.domain.errors import InvalidInput
+from provenstore.domain.refusals import RequestRefused
 from provenstore.projections.audit_filters import FILTERS, NAMES
 from provenstore.projections.audit_query import Audit, AuditFilter, question
 from provenstore.projections.audit_row import audit_json
@@ -30,7 +31,8 @@ Way = Callable[[str], str]
 PURGE = "01a1fc12-0000-7000-8000-00000000000c"
 ISSUED = UUID(int=5)  # the event by which the link was issued
 TOKEN = "pvs_" + UUID(KEY_1).hex + "_" + "A" * 43
-NAMED: dict[str, Any] = {"filename": "a.pdf", "related": [{"type": "order", "id": "7"}], "subjects": ["ann"], "metadata": {"k": "1"}}
+RELATED = [{"type": "order", "id": "7"}]
+NAMED: dict[str, Any] = {"filename": "a.pdf", "related": RELATED, "subjects": ["ann"], "metadata": {"k": "1"}}
 
 
 def searched() -> MemoryLog:
@@ -153,6 +155,28 @@ def test_filters_hold_together(reader: Pool, name: str, value: Any, found: list[
         assert positions(reader, **asked, not_type=["file.accessed.v1"], not_action="hold") == [
             one for one in found if 3 <= one < 12 and one not in {6, 8, 10}
         ]
+
+
+def test_a_refusal_tells_nothing_of_a_foreign_file(
+    new_database: Callable[[], AbstractContextManager[Way]],
+) -> None:
+    """It names the id that was asked for; neither name nor content of that file can be found out by it."""
+    log = searched()
+    refused = RequestRefused(operation="file.get", code="not-found", count=1, file="a")
+    log.seal("refusals:eve", refused, workspace="spies", outcome="denied")
+    with new_database() as conninfo, ConnectionPool(conninfo("runner"), min_size=1, max_size=2) as everywhere:
+        with everywhere.connection() as connection:
+            connection.autocommit = True
+            for model in (FileIndex(), AuditTrail()):
+                catch_up(connection, log, model)
+            connection.autocommit = False
+        audit = Audit(everywhere)
+        (entry,) = audit.search(AuditFilter(workspace="spies")).entries
+        assert (entry.row.file, entry.filename, entry.filename_then) == ("a", None, None)
+        for name in ("sha256", "filename", "filename_contains", "path_prefix", "matter", "related_id"):
+            for value, _ in FOUND[name]:
+                assert positions(everywhere, workspace="spies", **{name: value}) == []
+                assert positions(everywhere, workspace="spies", **{f"not_{name}": value}) == [15]
 
 
 def test_several_values_are_left_out(pool: Pool) -> None:
