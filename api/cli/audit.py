@@ -84,7 +84,7 @@ def _parser(one: Filter) -> Callable[[str], Any] | None:
 
 
 def _parameter(name: str, one: Filter, info: Any, *, many: bool) -> inspect.Parameter:
-    kind: Any = Outcome if one.kind == "outcome" else str if _parser(one) is None else UUID
+    kind: Any = Outcome if one.kind == "outcome" and not many else str if _parser(one) is None else UUID
     annotation = Annotated[list[kind] | None, info] if many else Annotated[kind | None, info]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 

@@ -30,8 +30,8 @@ def file_id(value: str) -> UUID | ShortId:
         if BEGINNING.fullmatch(value):
             return ShortId("file", value)
         raise typer.BadParameter(
-            f"{_repeatable(value)} is no id such as 01a1fc12-1b93-7471-b42e-6c593dc77969, nor 8 or more of its first digits; "
-            "`provenstore ls` lists files with theirs"
+            f"{_repeatable(value)} is no id such as 01a1fc12-1b93-7471-b42e-6c593dc77969, nor 8 or more of its first "
+            "digits; `provenstore ls` lists files with theirs"
         ) from None
 
 
@@ -58,6 +58,7 @@ def _repeatable(value: str) -> str:
 
 
 def whole_event_id(value: str) -> UUID | ShortId:
+    """Return the id of an event, or its first digits."""
     try:
         return UUID(value)
     except ValueError:
