@@ -8,6 +8,7 @@ from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import AlreadyExists, IntegrityViolated
 from provenstore.domain.event_types import Fact
+from provenstore.domain.second_person import Act
 from provenstore.domain.text import require_id, require_text
 
 MAX_PRIVATE_BYTES = 1_024
@@ -22,6 +23,10 @@ class Actor:
     version: int
     kind: e.ActorKind
     workspace: str
+    changes: tuple[Act, ...]
+    """Who registered it, and who changed it since."""
+    keys: tuple[Act, ...] = ()
+    """Who issued it further keys; its first one came with the registration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,13 @@ class RegisterActor:
     id: str
     kind: e.ActorKind
     about: dict[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddKey:
+    """Record on the actor's stream that it gets a further key."""
+
+    credential: str
 
 
 def actor_stream(actor: str, scope: str | None) -> str:
@@ -50,13 +62,22 @@ def decide(state: Actor | None, command: RegisterActor) -> tuple[Fact, ...]:
     return (Fact(e.ActorRegistered(actor=command.id, kind=command.kind), command.about),)
 
 
+def add_key(state: Actor | None, command: AddKey) -> tuple[Fact, ...]:
+    """Record a further key; the first one is issued together with the registration, which says the same."""
+    return () if state is None else (Fact(e.ActorKeyAdded(actor=state.id, credential=command.credential)),)
+
+
 def evolve(state: Actor | None, event: Event) -> Actor:
     """Return the state after one event."""
-    if isinstance(event.data, e.ActorRegistered):
-        return Actor(event.data.actor, event.version, event.data.kind, event.workspace)
+    act = Act(event.actor, event.time, event.position)
     if state is None:
-        raise IntegrityViolated("an actor's stream does not begin with its registration", position=event.position)
-    return replace(state, version=event.version)
+        if not isinstance(event.data, e.ActorRegistered):
+            raise IntegrityViolated("an actor's stream does not begin with its registration", position=event.position)
+        return Actor(event.data.actor, event.version, event.data.kind, event.workspace, (act,))
+    if isinstance(event.data, e.ActorKeyAdded):
+        return replace(state, version=event.version, keys=(*state.keys, act))
+    # Of whatever type: what else happens to an actor changes it.
+    return replace(state, version=event.version, changes=(*state.changes, act))
 
 
 def project(state: Actor | None, events: Iterable[Event]) -> Actor | None:

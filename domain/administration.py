@@ -137,15 +137,12 @@ class Administration:
                 now=recorder.clock.now(),
             )
             issuing = cr.decide(None, issue)
-            drafts = recorder.drafts(caller, actor_stream, home, registering)
+            adding = ac.add_key(state, ac.AddKey(credential=str(credential)))
+            drafts = recorder.drafts(caller, actor_stream, home, (*registering, *adding))
             drafts += recorder.drafts(caller, stream, home, issuing)
+            expected = [Guard(stream, 0), Guard(actor_stream, state.version if state else 0)]
             try:
-                recorder.append(
-                    caller,
-                    drafts,
-                    expected=[Guard(stream, 0)],
-                    reads=[Guard(actor_stream, state.version if state else 0)],
-                )
+                recorder.append(caller, drafts, expected=expected)
             except Conflict as conflict:
                 recorder.retry_or_raise(conflict, actor_stream)
                 continue

@@ -18,6 +18,7 @@ from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import AlreadyExists, IntegrityViolated, InvalidInput, NotFound, Unauthenticated
 from provenstore.domain.event_types import Fact
+from provenstore.domain.second_person import Act
 from provenstore.domain.text import require_reason
 
 SECRET_BYTES = 32
@@ -36,7 +37,8 @@ class Credential:
     scope: str | None
     digest: str
     expires_at: datetime | None
-    revoked: bool = False
+    issued: Act
+    revoked: Act | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +151,7 @@ def _revoke(state: Credential | None, command: RevokeCredential) -> tuple[Fact, 
     """Revoke a key; doing it twice changes nothing."""
     if state is None:
         raise NotFound("there is no such key")
-    if state.revoked:
+    if state.revoked is not None:
         return ()
     private: dict[str, Json] = {} if command.reason is None else {"reason": require_reason(command.reason)}
     return (Fact(e.CredentialRevoked(credential=state.id), private),)
@@ -163,7 +165,7 @@ def prove(state: Credential, digest: str) -> None:
 
 def usable(state: Credential, now: datetime) -> bool:
     """Tell whether the key is neither revoked nor expired."""
-    return not state.revoked and (state.expires_at is None or now < state.expires_at)
+    return state.revoked is None and (state.expires_at is None or now < state.expires_at)
 
 
 def evolve(state: Credential | None, event: Event) -> Credential:
@@ -179,11 +181,13 @@ def evolve(state: Credential | None, event: Event) -> Credential:
                 data.scope,
                 data.digest,
                 data.expires_at,
+                Act(event.actor, event.time, event.position),
             )
         case _ if state is None:
             raise IntegrityViolated("a credential's stream does not begin with its issue", position=event.position)
         case e.CredentialRevoked():
-            return replace(state, version=event.version, revoked=True)
+            revoked = state.revoked or Act(event.actor, event.time, event.position)
+            return replace(state, version=event.version, revoked=revoked)
     return replace(state, version=event.version)
 
 

@@ -6,17 +6,16 @@ from datetime import datetime
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as e
 from provenstore.domain.canonical import Json
-from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import (
     InvalidInput,
     LegalHold,
     NotFound,
     Retained,
-    SecondPersonRequired,
     WrongState,
 )
 from provenstore.domain.event_types import Fact
-from provenstore.domain.file import File
+from provenstore.domain.file import File, Retention
+from provenstore.domain.second_person import require_person, require_second_person
 from provenstore.domain.text import require_reason
 
 Facts = tuple[Fact, ...]
@@ -105,24 +104,27 @@ def set_retention(file: File, command: c.SetRetention) -> Facts:
         raise Retained(_until(file, "any shortening, in compliance mode,"), rule="compliance-only-lengthens")
     if command.mode == "compliance":
         raise InvalidInput("until", "shortens the retention while changing its mode; do one after the other")
-    return _shorten(current.reduce_to, current.reduce_by, command, wanted)
+    return _shorten(current, command, wanted)
 
 
 def _as_strict(current: e.RetentionMode, wanted: e.RetentionMode) -> bool:
     return wanted == "compliance" or current == "governance"
 
 
-def _shorten(reduce_to: datetime | None, reduce_by: str | None, command: c.SetRetention, wanted: Fact) -> Facts:
+def _shorten(current: Retention, command: c.SetRetention, wanted: Fact) -> Facts:
     """Take the first person's wish down; carry it out when a second one wishes exactly the same."""
     require_person(command.by, "shorten a retention", rule="governance-shortened-by-two")
-    if reduce_by is None or reduce_to != command.until:
+    if current.reduction is None or current.reduce_to != command.until:
         asked = e.RetentionReductionRequested(until=command.until)
         return (Fact(asked, why(command.reason), decision="shortening-awaits-second-person/1"),)
-    if reduce_by == command.by.id:
-        raise SecondPersonRequired(
-            "another person must agree to shorten the retention", rule="governance-shortened-by-two"
-        )
-    return (replace(wanted, decision="governance-shortened-by-two/1"),)
+    require_second_person(
+        current.reduction,
+        command.person,
+        done="a retention is shortened",
+        first_did="asked for it",
+        rule="governance-shortened-by-two",
+    )
+    return (replace(wanted, decision="governance-shortened-by-two/2"),)
 
 
 def place_hold(file: File, command: c.PlaceHold) -> Facts:
@@ -143,14 +145,16 @@ def release_hold(file: File, command: c.ReleaseHold) -> Facts:
     hold = next((hold for hold in file.holds if hold.id == command.hold), None)
     if hold is None:
         raise NotFound("the file has no such legal hold")
-    require_person(command.by, "release a legal hold", rule="hold-release-second-person")
-    if hold.placed_by == command.by.id:
-        raise SecondPersonRequired(
-            "a legal hold is released by a person other than the one who placed it",
-            rule="hold-release-second-person",
-        )
+    require_second_person(
+        hold.placed,
+        command.person,
+        done="a legal hold is released",
+        first_did="placed it",
+        rule="hold-release-second-person",
+        now=command.now,
+    )
     data = e.LegalHoldReleased(hold=command.hold)
-    return (Fact(data, why(command.reason), decision="hold-release-second-person/1"),)
+    return (Fact(data, why(command.reason), decision="hold-release-second-person/2"),)
 
 
 def erase_personal_data(file: File, command: c.ErasePersonalData) -> Facts:
@@ -171,12 +175,6 @@ def require_status(file: File, *allowed: str, stored: str | None = None) -> None
     if file.status not in allowed or file.stored is None:
         help_with = f"; {stored}" if stored is not None and file.status == "stored" else ""
         raise WrongState(f"the file is {file.status.replace('_', ' ')}{help_with}", status=file.status)
-
-
-def require_person(by: Actor, what: str, *, rule: str) -> None:
-    """Refuse services: a key cannot answer for what it does."""
-    if by.kind != "person":
-        raise SecondPersonRequired(f"only a person may {what}", rule=rule)
 
 
 def why(reason: str | None) -> dict[str, Json]:

@@ -13,16 +13,22 @@ from uuid import UUID
 from provenstore.domain import file_events as e
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import IntegrityViolated
+from provenstore.domain.second_person import Act
 
 Status = Literal["initiated", "stored", "soft_deleted", "purged", "aborted", "expired"]
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A legal hold that stands: its id and the subject who placed it."""
+    """A legal hold that stands, and who placed it."""
 
     id: str
-    placed_by: str
+    placed: Act
+
+    @property
+    def placed_by(self) -> str:
+        """The subject who placed it."""
+        return self.placed.by.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,12 @@ class Retention:
     until: datetime
     mode: e.RetentionMode
     reduce_to: datetime | None = None
-    reduce_by: str | None = None
+    reduction: Act | None = None
+
+    @property
+    def reduce_by(self) -> str | None:
+        """The subject who asked to shorten it."""
+        return self.reduction.by.id if self.reduction else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +51,22 @@ class Purge:
     """A purge under way. Subjects are actors' ids: a person stays the same whatever key is used."""
 
     id: str
-    requested_by: str
+    requested: Act
     four_eyes: bool
-    approved_at: datetime | None = None
+    approved: Act | None = None
+    """Who agreed; without four eyes the request itself."""
     started: e.PurgeStarted | None = None
     failed: bool = False
+
+    @property
+    def requested_by(self) -> str:
+        """The subject who asked for it."""
+        return self.requested.by.id
+
+    @property
+    def approved_at(self) -> datetime | None:
+        """Since when it is approved."""
+        return self.approved.at if self.approved else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +276,10 @@ _PURGE_EVENTS = (
 )
 
 
+def _act(event: Event) -> Act:
+    return Act(event.actor, event.time, event.position)
+
+
 def _evolve_upload(state: File, event: Event) -> File:
     match event.data:
         case e.MultipartOpened() as data:
@@ -314,8 +340,9 @@ def _evolve_purge(state: File, event: Event) -> File:
     purge = state.purge
     match event.data:
         case e.PurgeRequested() as data:
-            approved = None if data.four_eyes else event.time
-            return replace(state, purge=Purge(data.purge, event.actor.id, data.four_eyes, approved))
+            requested = _act(event)
+            approved = None if data.four_eyes else requested
+            return replace(state, purge=Purge(data.purge, requested, data.four_eyes, approved))
         case e.PurgeRejected() | e.PurgeWithdrawn():
             return replace(state, purge=None)
         case e.Purged() as data:
@@ -324,7 +351,7 @@ def _evolve_purge(state: File, event: Event) -> File:
         raise IntegrityViolated("a purge goes on that nobody requested", position=event.position)
     match event.data:
         case e.PurgeApproved():
-            return replace(state, purge=replace(purge, approved_at=event.time))
+            return replace(state, purge=replace(purge, approved=_act(event)))
         case e.PurgeStarted() as started:
             return replace(state, purge=replace(purge, started=started))
         case e.PurgeFailed():
@@ -350,12 +377,12 @@ def _evolve_custody(state: File, event: Event) -> File:
         case e.RetentionSet() as data:
             return replace(state, retention=Retention(data.until, data.mode))
         case e.RetentionReductionRequested() as data if state.retention:
-            asked = replace(state.retention, reduce_to=data.until, reduce_by=event.actor.id)
+            asked = replace(state.retention, reduce_to=data.until, reduction=_act(event))
             return replace(state, retention=asked)
         case e.LegalHoldPlaced() as data:
             return replace(
                 state,
-                holds=(*state.holds, Hold(data.hold, event.actor.id)),
+                holds=(*state.holds, Hold(data.hold, _act(event))),
                 private_events=(*state.private_events, event.id),
             )
         case e.LegalHoldReleased() as data:

@@ -7,6 +7,8 @@ from typing import Literal
 from provenstore.domain import file_events as e
 from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Actor
+from provenstore.domain.event_log import Guard
+from provenstore.domain.second_person import Person
 
 Found = Literal["arriving", "nothing", "stray", "at_rest"]
 Check = Literal["size", "sha256", "md5", "etag", "missing"]
@@ -18,6 +20,26 @@ class FileCommand:
 
     by: Actor
     now: datetime
+
+    @property
+    def reads(self) -> tuple[Guard, ...]:
+        """Streams beside the file's that the decision depends on."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonCommand(FileCommand):
+    """What may take a second person: `person` is who asks, with where it comes from.
+
+    `Recorder.change` fills it in, from the log; a decision that needs it refuses without it.
+    """
+
+    person: Person | None = None
+
+    @property
+    def reads(self) -> tuple[Guard, ...]:
+        """The streams that say where the person comes from."""
+        return self.person.reads if self.person else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +186,7 @@ class ChangeFile(FileCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetRetention(FileCommand):
+class SetRetention(PersonCommand):
     """Set, lengthen, or ask to shorten the retention."""
 
     until: datetime
@@ -183,7 +205,7 @@ class PlaceHold(FileCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseHold(FileCommand):
+class ReleaseHold(PersonCommand):
     """End one legal hold."""
 
     hold: str
@@ -207,7 +229,7 @@ class WithdrawPurge(FileCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovePurge(FileCommand):
+class ApprovePurge(PersonCommand):
     """Agree to a purge that somebody else asked for."""
 
     reason: str | None

@@ -2,10 +2,11 @@
 
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as e
-from provenstore.domain.custody_decisions import require_person, require_status, why
+from provenstore.domain.custody_decisions import require_status, why
 from provenstore.domain.errors import LegalHold, Retained, SecondPersonRequired, WrongState
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import APPROVAL_GOOD_FOR, File, Purge
+from provenstore.domain.second_person import require_person, require_second_person, same_person
 
 Facts = tuple[Fact, ...]
 
@@ -31,21 +32,24 @@ def approve_purge(file: File, command: c.ApprovePurge) -> Facts:
     """Agree, as a person other than the one who asked; keys of services never approve."""
     purge = _pending(file)
     require_person(command.by, "approve a purge", rule="service-never-approves")
-    if purge.requested_by == command.by.id:
-        raise SecondPersonRequired(
-            "a purge is approved by a person other than the one who asked for it", rule="purge-second-person"
-        )
+    require_second_person(
+        purge.requested,
+        command.person,
+        done="a purge is approved",
+        first_did="asked for it",
+        rule="purge-second-person",
+    )
     if purge.approved_at is not None and command.now - purge.approved_at <= APPROVAL_GOOD_FOR:
         raise WrongState("the purge is approved already")
     _free_to_purge(file, command)
-    return (Fact(e.PurgeApproved(purge=purge.id), why(command.reason), decision="purge-second-person/1"),)
+    return (Fact(e.PurgeApproved(purge=purge.id), why(command.reason), decision="purge-second-person/2"),)
 
 
 def reject_purge(file: File, command: c.RejectPurge) -> Facts:
     """Disagree, as a person; one's own request is withdrawn instead."""
     purge = _pending(file)
     require_person(command.by, "reject a purge", rule="service-never-approves")
-    if purge.requested_by == command.by.id:
+    if same_person(purge.requested_by, command.by.id):
         raise SecondPersonRequired("one's own purge request is withdrawn, not rejected", rule="purge-second-person")
     return (Fact(e.PurgeRejected(purge=purge.id), why(command.reason), decision="purge-second-person/1"),)
 

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
+from provenstore.domain import actor as ac
+from provenstore.domain import credential as cr
 from provenstore.domain import file_events as fe
 from provenstore.domain import text, workspace
 from provenstore.domain.backlog import Backlog
@@ -39,13 +41,15 @@ from provenstore.domain.errors import (
 from provenstore.domain.event_log import Append, Appended, Disclosures, Erasure, EventLog, Guard, IdempotencyKey
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File, access_stream, file_stream, project
-from provenstore.domain.file_commands import FileCommand
+from provenstore.domain.file_commands import FileCommand, PersonCommand
 from provenstore.domain.file_decisions import decide
 from provenstore.domain.merging import Merger
 from provenstore.domain.object_store import ObjectStore
+from provenstore.domain.persons import Origin, person_of
 from provenstore.domain.quota import quota_changes
 from provenstore.domain.refusals import NOTHING, Asked, Refusals
 from provenstore.domain.sealed import sealed_event
+from provenstore.domain.second_person import Person
 
 State = TypeVar("State")
 Command = TypeVar("Command", bound=FileCommand)
@@ -298,19 +302,23 @@ class Recorder:
                 raise PreconditionFailed(
                     f"the file is at version {file.version}, not {if_version}", actual=file.version
                 )
-            facts = self._decide(caller, operation, file, make(file, self.clock.now()), recent=recent)
+            command = self._with_person(caller, make(file, self.clock.now()))
+            facts = self._decide(caller, operation, file, command, recent=recent)
             if not facts and not recent:
                 return file
             recent = False
             if not facts:
                 continue
             drafts = self.drafts(caller, file.stream, file.workspace, facts)
+            # The caller's own credential is guarded as it was when it was proven: a moved one is not decided anew.
+            mine = {guard.stream for guard in caller.guards}
+            also = [guard for guard in command.reads if guard.stream not in mine]
             try:
                 appended = self.append(
                     caller,
                     drafts,
                     expected=[Guard(file.stream, file.version)],
-                    reads=reads,
+                    reads=(*reads, *also),
                     erase=erase(file) if erase else (),
                     key=key,
                 )
@@ -318,10 +326,24 @@ class Recorder:
                 self.deny(caller, file, operation, refusal)
                 raise
             except Conflict as conflict:
-                self.retry_or_raise(conflict, file.stream)
+                self.retry_or_raise(conflict, file.stream, *(guard.stream for guard in also))
                 continue
             return self.file(file_id) if appended.replayed else self.advanced(file, drafts, appended)
         raise Conflict("the file keeps changing; try again")
+
+    def person(self, actor: Actor) -> Person:
+        """Return who acts with where it comes from, as the log says it now; see `domain.second_person`."""
+        return person_of(actor, self._origin)
+
+    def _origin(self, actor: Actor) -> Origin:
+        credential = self.find(cr.credential_stream(str(actor.credential)), cr.project)
+        if credential is None:
+            return Origin(None, None)
+        return Origin(credential, self.find(ac.actor_stream(credential.actor, credential.scope), ac.project))
+
+    def _with_person(self, caller: Caller, command: FileCommand) -> FileCommand:
+        """Say in a command that may take a second person who asks; from nowhere else does it learn that."""
+        return replace(command, person=self.person(caller.actor)) if isinstance(command, PersonCommand) else command
 
     def advanced(self, before: File | None, drafts: Sequence[Draft], appended: Appended) -> File:
         """Return the file after what was just recorded of it, and remember it; `before` is None for a new one."""

@@ -120,6 +120,16 @@ class ActorRegistered(EventData):
 
 
 @REGISTRY.register
+class ActorKeyAdded(EventData):
+    """An actor that was registered before gets a further key: who issued it has changed the actor."""
+
+    TYPE: ClassVar[str] = "actor.key_added.v1"
+
+    actor: str
+    credential: str
+
+
+@REGISTRY.register
 class CredentialIssued(EventData):
     """A key exists; the log holds only a digest of its 256 random bits."""
 

@@ -40,8 +40,9 @@ ADMIN = Caller(Actor("root", "person", "cli"), frozenset({"admin"}), None)
 
 
 def caller(name: str, *roles: Role, kind: Any = "person", scope: str | None = "acme") -> Caller:
-    """Return a caller without a credential of its own."""
-    return Caller(Actor(name, kind, "api_key", f"key-of-{name}"), frozenset(roles), scope, address="203.0.113.9")
+    """Return a caller without a credential of its own: a person acts on the data directory itself."""
+    actor = Actor(name, kind, "cli") if kind == "person" else Actor(name, kind, "api_key", f"key-of-{name}")
+    return Caller(actor, frozenset(roles), scope, address="203.0.113.9")
 
 
 SERVICE = caller("svc-books", "service", kind="service")

@@ -10,6 +10,7 @@ from provenstore.domain.envelope import Actor
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File, file_stream, project
 from provenstore.domain.file_decisions import decide
+from provenstore.domain.second_person import Person
 from sealing import ALICE, BOB, SERVICE, SealedLog
 
 SHA = "a" * 64
@@ -54,6 +55,8 @@ class FileLife:
 
     def decide(self, command: type[c.FileCommand], by: Actor = SERVICE, **fields: Any) -> tuple[Fact, ...]:
         """Return what the command would record."""
+        if issubclass(command, c.PersonCommand):
+            fields = {"person": Person(by), **fields}
         return decide(self.file, command(by=by, now=self.log.now, **fields))
 
     def do(self, command: type[c.FileCommand], by: Actor = SERVICE, **fields: Any) -> "FileLife":

@@ -31,8 +31,9 @@ def test_nobody_rejects_their_own_request(by: Any) -> None:
 
 def test_services_never_approve() -> None:
     """service-never-approves"""
-    with pytest.raises(SecondPersonRequired):
+    with pytest.raises(SecondPersonRequired) as caught:
         FileLife().deleted().purge_requested(by=ALICE).decide(c.ApprovePurge, by=SERVICE, reason=None)
+    assert caught.value.details["rule"] == "service-never-approves"
 
 
 def test_an_unapproved_purge_does_not_start() -> None:

@@ -125,9 +125,3 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def both(request: pytest.FixtureRequest, served: Served) -> Provenstore:
     """The command line, once against the server and once on the data directory."""
     return served.server if request.param == "server" else served.direct
-
-
-@pytest.fixture
-def other(both: Provenstore, served: Served) -> Provenstore:
-    """Another person, who comes the other way."""
-    return served.direct if both is served.server else served.server

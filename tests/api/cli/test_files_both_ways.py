@@ -141,8 +141,9 @@ def test_the_own_name_is_written_only_where_it_is_harmless(
     assert [Path("report.pdf")] == list(Path().iterdir())
 
 
-def test_the_life_of_a_file_takes_two_persons(both: Provenstore, other: Provenstore, tmp_path: Path) -> None:
+def test_the_life_of_a_file_takes_two_persons(served: Served, tmp_path: Path) -> None:
     """Held, deleted, restored, purged and certified; each way in is a person of its own."""
+    both, other = served.server, served.direct
     file = both("put", _file(tmp_path)).text.strip()
     hold = both("hold", "place", file, "--name", "audit", "--matter", "m-1", "--reason", "asked").text.strip()
     (held,) = both("hold", "list", file, "--json").json["legal_holds"]
@@ -167,6 +168,19 @@ def test_the_life_of_a_file_takes_two_persons(both: Provenstore, other: Provenst
     types = [one["event"]["type"] for one in both("history", file, "--json").json["events"]]
     assert types[0] == "file.upload_initiated.v1"
     assert {"file.legal_hold_placed.v1", "file.access_denied.v1", "file.purged.v1"} <= set(types)
+
+
+def test_one_whose_key_the_first_person_issued_is_no_second_one(served: Served, tmp_path: Path) -> None:
+    """Who issues a key on the data directory cannot have its holder agree."""
+    made = "was made or changed by that one"
+    file = served.direct("put", _file(tmp_path)).text.strip()
+    hold = served.direct("hold", "place", file, "--name", "audit", "--reason", "asked").text.strip()
+    assert made in served.server("hold", "release", file, hold, code=1).err
+    gone = served.direct("put", _file(tmp_path)).text.strip()
+    served.direct("rm", gone)
+    served.direct("purge", "request", gone)
+    assert made in served.server("purge", "approve", gone, code=1).err
+    assert served.direct("show", gone, "--json").json["status"] == "soft_deleted"
 
 
 def test_retention_refuses_a_purge(both: Provenstore, tmp_path: Path) -> None:

@@ -1,0 +1,70 @@
+"""Where a person comes from, read from the log: who issued its key, registered it, changed it, and who made those."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from provenstore.domain import actor as ac
+from provenstore.domain import credential as cr
+from provenstore.domain.envelope import Actor
+from provenstore.domain.event_log import Guard
+from provenstore.domain.second_person import Act, Person
+
+MAX_MAKERS = 1_000
+"""Persons in a chain of issuers; nobody is made by more, and a forged log must not keep us busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the log says of one actor and the key it used: their states, either None where there is none."""
+
+    credential: cr.Credential | None
+    actor: ac.Actor | None
+
+
+FindOrigin = Callable[[Actor], Origin]
+"""Looks up the credential that an actor used, and the actor's own registration."""
+
+
+@dataclass(slots=True)
+class _Chain:
+    """The makers met so far, and the streams that were read."""
+
+    makers: list[Act] = field(default_factory=list)
+    reads: dict[str, int] = field(default_factory=dict)
+    seen: set[Actor] = field(default_factory=set)
+
+
+def person_of(actor: Actor, find: FindOrigin) -> Person:
+    """Return who acts with all that made it; not `known` where the log does not say."""
+    chain = _Chain()
+    newest, known = _follow(actor, find, chain)
+    waiting = [made.by for made in chain.makers]
+    while waiting:
+        maker = waiting.pop()
+        if maker in chain.seen:
+            continue
+        before = len(chain.makers)
+        _, known_maker = _follow(maker, find, chain)
+        known = known and known_maker and len(chain.makers) <= MAX_MAKERS
+        if len(chain.makers) > MAX_MAKERS:
+            break
+        waiting += [made.by for made in chain.makers[before:]]
+    reads = tuple(Guard(stream, version) for stream, version in chain.reads.items())
+    return Person(actor, known, newest, tuple(chain.makers), reads)
+
+
+def _follow(actor: Actor, find: FindOrigin, chain: _Chain) -> tuple[Act | None, bool]:
+    """Add what made one actor; return the newest act of it, and whether the log knows it."""
+    chain.seen.add(actor)
+    if actor.credential is None:
+        # Somebody on the data directory itself, or this program: made by nobody.
+        return None, actor.via in {"cli", "system"}
+    origin = find(actor)
+    credential, registered = origin.credential, origin.actor
+    if credential is None or registered is None or credential.actor != actor.id or credential.kind != actor.kind:
+        return None, False
+    chain.reads[cr.credential_stream(credential.id)] = credential.version
+    chain.reads[ac.actor_stream(credential.actor, credential.scope)] = registered.version
+    own = [credential.issued, *registered.changes]
+    chain.makers += [*own, *registered.keys]
+    return max(own, key=lambda act: act.position), True

@@ -1,0 +1,216 @@
+"""What a second person is: not made nor changed by the first, however long the chain, and there before the request."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from provenstore.domain import actor as ac
+from provenstore.domain import credential as cr
+from provenstore.domain import workspace_events as we
+from provenstore.domain.envelope import Actor
+from provenstore.domain.errors import SecondPersonRequired
+from provenstore.domain.event_types import EventData, Fact
+from provenstore.domain.persons import Origin, person_of
+from provenstore.domain.second_person import Act, Person, require_second_person, same_person
+from sealing import SealedLog
+
+SHELL = Actor("system-user-0", "person", "cli")
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+class People:
+    """A log of actors and keys, as the ledger writes them."""
+
+    def __init__(self) -> None:
+        self.log = SealedLog()
+
+    def _record(self, stream: str, by: Actor, *data: EventData) -> None:
+        self.log.record([Fact(one) for one in data], stream=stream, by=by)
+
+    def issue(self, by: Actor, name: str, kind: Any = "person") -> Actor:
+        """Issue a key for an actor, registering it if it is new; return the actor as it acts with that key."""
+        credential = str(self.log.uuid())
+        stream = ac.actor_stream(name, None)
+        state = ac.project(None, self._events(stream))
+        new = ac.RegisterActor(id=name, kind=kind)
+        added = ac.add_key(state, ac.AddKey(credential=credential))
+        self.log.record([*ac.decide(state, new), *added], stream=stream, by=by)
+        issued = we.CredentialIssued(
+            credential=credential, actor=name, kind=kind, roles=("approver",), scope=None, digest="", expires_at=None
+        )
+        self._record(cr.credential_stream(credential), by, issued)
+        self.log.pass_time(seconds=1)
+        return Actor(name, kind, "api_key", credential)
+
+    def _events(self, stream: str) -> Any:
+        return [event for event in self.log.events if event.stream == stream]
+
+    def act(self, by: Actor) -> Act:
+        """Do something of no matter, to be agreed to."""
+        self._record("system:test", by, we.ActorKeyAdded(actor="x", credential="x"))
+        self.log.pass_time(seconds=1)
+        return Act(by, self.log.events[-1].time, self.log.events[-1].position)
+
+    def change(self, by: Actor, name: str) -> None:
+        """Change an actor in some way that is not a key."""
+        self._record(ac.actor_stream(name, None), by, we.CredentialRevoked(credential="x"))
+
+    def person(self, actor: Actor) -> Person:
+        def find(one: Actor) -> Origin:
+            credential = cr.project(None, self._events(cr.credential_stream(str(one.credential))))
+            registered = ac.project(None, self._events(ac.actor_stream(one.id, None)))
+            return Origin(credential, registered)
+
+        return person_of(actor, find)
+
+
+def _refused(first: Act, second: Person | None, **how: Any) -> object:
+    with pytest.raises(SecondPersonRequired) as caught:
+        require_second_person(first, second, done="a purge is approved", first_did="asked for it", rule="r", **how)
+    assert caught.value.details["rule"] == "r"
+    return caught.value.details["because"]
+
+
+def _agreed(first: Act, second: Person, **how: Any) -> None:
+    require_second_person(first, second, done="a purge is approved", first_did="asked for it", rule="r", **how)
+
+
+def test_one_whom_somebody_else_made_before_the_request_counts() -> None:
+    """Keys of both were issued by a third one, who asks for nothing."""
+    people = People()
+    alice, bob = people.issue(SHELL, "alice"), people.issue(SHELL, "bob")
+    asked = people.act(alice)
+    _agreed(asked, people.person(bob))
+    _agreed(asked, people.person(SHELL))
+
+
+def test_one_whom_the_first_made_does_not_count() -> None:
+    """An admin who issues itself an approver's key stays one person, under whatever name."""
+    people = People()
+    admin = people.issue(SHELL, "admin")
+    bob = people.issue(admin, "bob")
+    assert _refused(people.act(admin), people.person(bob)) == "made-by-the-first"
+    assert _refused(people.act(SHELL), people.person(bob)) == "made-by-the-first"
+
+
+def test_the_chain_of_issuers_counts() -> None:
+    """Who is made by one whom the first has made is made by the first."""
+    people = People()
+    admin = people.issue(SHELL, "admin")
+    helper = people.issue(admin, "helper")
+    bob = people.issue(people.issue(helper, "go-between"), "bob")
+    assert _refused(people.act(admin), people.person(bob)) == "made-by-the-first"
+    _agreed(people.act(people.issue(SHELL, "alice")), people.person(bob))
+
+
+def test_a_further_key_for_somebody_makes_him_the_issuers() -> None:
+    """Whichever of his keys is used: the one who issued another can be him."""
+    people = People()
+    admin, bob = people.issue(SHELL, "admin"), people.issue(SHELL, "bob")
+    again = people.issue(admin, "bob")
+    assert _refused(people.act(admin), people.person(again)) == "made-by-the-first"
+    assert _refused(people.act(admin), people.person(bob)) == "made-by-the-first"
+
+
+def test_one_whom_the_first_changed_does_not_count() -> None:
+    """Whatever else stands on the actor's stream has changed it."""
+    people = People()
+    admin, bob = people.issue(SHELL, "admin"), people.issue(SHELL, "bob")
+    people.change(admin, "bob")
+    assert _refused(people.act(admin), people.person(bob)) == "made-by-the-first"
+
+
+@pytest.mark.parametrize("late", ["registered", "key", "changed"])
+def test_one_who_came_after_the_request_does_not_count(late: str) -> None:
+    """Not even if somebody else made it: a request is agreed to by those who were there."""
+    people = People()
+    alice, bob = people.issue(SHELL, "alice"), people.issue(SHELL, "bob")
+    asked = people.act(alice)
+    match late:
+        case "registered":
+            bob = people.issue(SHELL, "carol")
+        case "key":
+            bob = people.issue(SHELL, "bob")
+        case "changed":
+            people.change(SHELL, "bob")
+    assert _refused(asked, people.person(bob)) == "newer-than-the-request"
+
+
+def test_a_key_that_was_issued_after_the_request_leaves_the_old_one_good() -> None:
+    """It is the key used that must have been there."""
+    people = People()
+    alice, bob = people.issue(SHELL, "alice"), people.issue(SHELL, "bob")
+    asked = people.act(alice)
+    people.issue(SHELL, "bob")
+    _agreed(asked, people.person(bob))
+
+
+def test_an_old_hold_is_released_by_one_who_has_been_there_for_thirty_days() -> None:
+    """Everybody who was there when it was placed may be gone; where `now` is given they need not be."""
+    people = People()
+    asked = people.act(people.issue(SHELL, "alice"))
+    bob = people.person(people.issue(SHELL, "bob"))
+    assert _refused(asked, bob, now=people.log.now + timedelta(days=29)) == "newer-than-the-request"
+    _agreed(asked, bob, now=people.log.now + timedelta(days=30))
+
+
+@pytest.mark.parametrize("name", ["bob", "Bob", "bob.", "BOB-", "bob..", "bob:"])
+def test_case_and_punctuation_tell_nobody_apart(name: str) -> None:
+    """The same with a dot is the same."""
+    people = People()
+    bob, other = people.issue(SHELL, "bob"), people.issue(SHELL, name)
+    assert _refused(people.act(bob), people.person(other)) == "same-person"
+
+
+def test_different_names_are_different_persons() -> None:
+    """What stands inside a name counts, since numbers are told apart by it."""
+    assert not same_person("user-1-1", "user-11")
+    assert not same_person("bob", "rob")
+    assert same_person("j.smith@example.com", "J_Smith@example.com.")
+
+
+def test_a_service_is_no_second_person() -> None:
+    """A key cannot answer for what it does."""
+    people = People()
+    robot = people.issue(SHELL, "robot", "service")
+    assert _refused(people.act(people.issue(SHELL, "alice")), people.person(robot)) == "not-a-person"
+
+
+@pytest.mark.parametrize(
+    "actor",
+    [
+        Actor("bob", "person", "api_key", "0199aaaa-0000-7000-8000-000000000b0b"),
+        Actor("bob", "person", "api_key"),
+        Actor("bob", "person", "oidc"),
+    ],
+    ids=["a key that is not on record", "no key", "from elsewhere"],
+)
+def test_one_of_whom_the_log_says_nothing_does_not_count(actor: Actor) -> None:
+    """Unknown origins are refused, never assumed."""
+    people = People()
+    assert _refused(people.act(people.issue(SHELL, "alice")), people.person(actor)) == "unknown-person"
+
+
+def test_a_key_of_somebody_else_does_not_count() -> None:
+    """An act in another name than the key's was not done with that key."""
+    people = People()
+    carol = people.issue(SHELL, "carol")
+    forged = Actor("bob", "person", "api_key", carol.credential)
+    assert _refused(people.act(people.issue(SHELL, "alice")), people.person(forged)) == "unknown-person"
+
+
+def test_nobody_is_no_second_person() -> None:
+    """A decision that nobody told who asks refuses."""
+    assert _refused(Act(SHELL, NOW, 1), None) == "unknown-person"
+
+
+def test_makers_in_a_circle_come_to_an_end() -> None:
+    """Two admins who issue each other keys are read once each."""
+    people = People()
+    one, two = people.issue(SHELL, "one"), people.issue(SHELL, "two")
+    people.issue(one, "two")
+    people.issue(two, "one")
+    found = people.person(two)
+    assert found.known
+    assert {made.by.id for made in found.makers} == {"system-user-0", "one", "two"}
