@@ -213,16 +213,17 @@ class Administration:
             granted = event.stream == parts_stream(file_id) and issued is not None and part in issued.numbers
         if not granted:
             raise Unauthenticated("nothing grants what the signed URL permits")
-        return self.grantor(event, "service", arriving)
+        # Who asked for it without a key was admin of the data directory, and so may fill private files.
+        return self.grantor(event, "service", "records", arriving=arriving)
 
-    def grantor(self, event: Event, role: we.Role, arriving: Arriving | None = None) -> Caller:
+    def grantor(self, event: Event, *roles: we.Role, arriving: Arriving | None = None) -> Caller:
         """Return who stands behind a signed URL: the actor of the event that grants it, while its key is good.
 
-        Who acted without a key, on the data directory itself, has `role`: the URL permits one thing and no more.
+        Who acted without a key, on the data directory itself, has `roles`: the URL permits one thing and no more.
         """
         arriving = arriving or _unchanged
         if event.actor.credential is None:
-            return arriving(Caller(event.actor, frozenset({role}), event.workspace))
+            return arriving(Caller(event.actor, frozenset(roles), event.workspace))
         state = self._recorder.find(cr.credential_stream(event.actor.credential), cr.project)
         message = "the key that asked for the signed URL is expired or revoked"
         if state is None:

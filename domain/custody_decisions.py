@@ -73,6 +73,7 @@ def change_file(file: File, command: c.ChangeFile) -> Facts:
     if command.access is not None and command.access != file.access:
         if command.access == "public" and file.held:
             raise LegalHold("a legal hold on the file refuses to publish it", rule="hold-refuses-publish")
+        require_offered(command.access)
         facts += (Fact(e.AccessLevelChanged(access=command.access), decision="access-change-not-held/1"),)
     if command.expiry is not None and not _expires_already(file, command.expiry[0]):
         when = command.expiry[0]
@@ -80,6 +81,13 @@ def change_file(file: File, command: c.ChangeFile) -> Facts:
             raise InvalidInput("expires_at", "lies in the past")
         facts += (Fact(e.ExpirySet(expires_at=when)),)
     return facts
+
+
+def require_offered(access: e.AccessLevel) -> None:
+    """Refuse `public`: nothing serves files to everybody yet, so it would say what is not true."""
+    if access == "public":
+        said = "is public, which is not offered yet; take workspace, and links for people outside it"
+        raise InvalidInput("access", said, rule="public-not-offered")
 
 
 def _expires_already(file: File, when: datetime | None) -> bool:

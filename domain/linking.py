@@ -139,7 +139,7 @@ class Linking:
         if self._recorder.clock.now() >= data.expires_at:
             raise UrlExpired
         # The issuer of a link without a key was admin of the data directory, and so saw private files.
-        return replace(self._administration.grantor(event, "records", arriving), cause=event.id), data
+        return replace(self._administration.grantor(event, "records", arriving=arriving), cause=event.id), data
 
     def _recorded(self, file_id: UUID, grant: UUID) -> tuple[Event, fe.LinkIssued]:
         try:

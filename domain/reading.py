@@ -13,6 +13,7 @@ from provenstore.domain.errors import Forbidden, Gone, NotFound, Refused, WrongS
 from provenstore.domain.event_log import Append, Disclosures
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File, access_stream, file_stream, parts_stream, project
+from provenstore.domain.private_files import may_touch, private_to_owner
 from provenstore.domain.purging import certificate
 from provenstore.domain.recorder import Recorder, slug_of
 from provenstore.domain.refusals import Asked
@@ -21,7 +22,6 @@ from provenstore.domain.verifying import require_undamaged
 ACCESS_PAGE = 1_000
 """Accesses read at a time, so that counting them takes no more memory for a popular file."""
 
-_SEES_EVERY_PRIVATE_FILE = frozenset({"admin", "records"})
 _SEES_ALL_DISCLOSURES = frozenset({"admin", "approver", "auditor", "privacy", "records"})
 _SERVICE_DISCLOSURES = frozenset({"filename", "related", "subjects", "metadata"})
 
@@ -50,7 +50,7 @@ class Reading:
         `recent`: as this process last saw it, if it may be read then; for those whose record of it is guarded.
         """
         file = self._recorder.authorised_file(caller, operation, file_id, recent=recent)
-        refusal = _refusal(caller, file)
+        refusal = _refusal(caller, operation, file)
         if recent and (refusal is not None or file.damage is not None):
             return self.readable(caller, file_id, operation)
         if refusal is not None:
@@ -151,14 +151,13 @@ def _streams(file_id: UUID) -> list[str]:
     return [file_stream(file_id), parts_stream(file_id), access_stream(file_id)]
 
 
-def _refusal(caller: Caller, file: File) -> Refused | None:
+def _refusal(caller: Caller, operation: Operation, file: File) -> Refused | None:
     if file.status in {"soft_deleted", "expired", "purged"}:
         return Gone(f"the file is {file.status.replace('_', ' ')}", status=file.status)
     if file.status != "stored":
         return WrongState(f"the file is {file.status}; there is no content", status=file.status)
-    private = file.access == "private" and caller.actor.id != file.initiated.owner
-    if private and not caller.roles & _SEES_EVERY_PRIVATE_FILE and caller.actor.kind != "system":
-        return Forbidden("the file is private to its owner")
+    if file.access == "private" and not may_touch(caller, file):
+        return private_to_owner(operation)
     return None
 
 

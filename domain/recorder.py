@@ -46,6 +46,7 @@ from provenstore.domain.file_decisions import decide
 from provenstore.domain.merging import Merger
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.persons import Origin, person_of
+from provenstore.domain.private_files import may_touch, private_refusal
 from provenstore.domain.quota import quota_changes
 from provenstore.domain.refusals import NOTHING, Asked, Refusals
 from provenstore.domain.sealed import sealed_event
@@ -148,10 +149,12 @@ class Recorder:
     def authorised_file(self, caller: Caller, operation: Operation, file_id: UUID, *, recent: bool = False) -> File:
         """Return the file if the caller may do this to files; refusals are recorded.
 
-        `recent` as in `file`: what it permits depends on nothing that ever changes about a file.
+        `recent` as in `file`, for those who may touch the file whatever its access level has become since.
         """
         try:
             file = self.file(file_id, recent=recent)
+            if recent and not may_touch(caller, file):
+                file = self.file(file_id)
         except NotFound as refusal:
             raise self.refused(caller, operation, refusal, Asked(file=str(file_id))) from None
         return self._authorised(caller, operation, file)
@@ -176,6 +179,9 @@ class Recorder:
             refusal = Forbidden(f"none of your roles allows {operation}", operation=operation)
             self.deny(caller, file, operation, refusal)
             raise refusal
+        if (private := private_refusal(caller, operation, file)) is not None:
+            self.deny(caller, file, operation, private)
+            raise private
         return file
 
     def deny(self, caller: Caller, file: File, operation: Operation, refusal: Refused) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as e
-from provenstore.domain.custody_decisions import why
+from provenstore.domain.custody_decisions import require_offered, why
 from provenstore.domain.errors import ContentMismatch, ContentTooLarge, InvalidInput, LegalHold, Refused, WrongState
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import STRAGGLERS_COME_FOR, File
@@ -22,6 +22,7 @@ def initiate(file: File | None, command: c.Initiate) -> Facts:
         raise WrongState("the file exists already")
     if command.data.expires_at is not None and command.data.expires_at <= command.now:
         raise InvalidInput("expires_at", "lies in the past")
+    require_offered(command.data.access)
     begun = Fact(command.data, command.private)
     if command.announcing is None:
         return (begun,)

@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
         file_id: FileId,
         *,
         name: Annotated[str | None, typer.Option(help="Call it so; its path stays.")] = None,
-        access: Annotated[AccessLevel | None, typer.Option(help="private, workspace or public.")] = None,
+        access: Annotated[AccessLevel | None, typer.Option(help="private or workspace.")] = None,
         metadata: Annotated[
             list[str] | None, typer.Option(metavar="KEY=VALUE", help="A metadata entry; those given replace all.")
         ] = None,

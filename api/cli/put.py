@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
         name: Annotated[str | None, typer.Option(help="Store under this name instead of the file's own.")] = None,
         media_type: Annotated[str | None, typer.Option(help="By default it follows from the extension.")] = None,
         variant: Annotated[Variant, typer.Option(help="original, processed, chunk or thumbnail.")] = "original",
-        access: Annotated[AccessLevel, typer.Option(help="private, workspace or public.")] = "private",
+        access: Annotated[AccessLevel, typer.Option(help="private or workspace.")] = "private",
         related: Annotated[list[str] | None, typer.Option(metavar="TYPE:ID", help="A business object.")] = None,
         subject: Annotated[list[str] | None, typer.Option(help="Id of a person whom the file is about.")] = None,
         metadata: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="A metadata entry.")] = None,

@@ -28,6 +28,9 @@ from provenstore.domain.store_call import StoreAct
 from provenstore.domain.upload_sizes import MAX_AT_HAND
 from provenstore.projections.jobs import Kind
 
+AccessLevel = Annotated[fe.AccessLevel, WithJsonSchema({"type": "string", "enum": ["private", "workspace"]})]
+"""What may be asked for; the domain says why `public` is refused."""
+
 _MONTH = "[0-9]{4}-(0[1-9]|1[0-2])"
 _DIGITS = re.compile(r"[0-9]{1,16}")
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
@@ -117,7 +120,7 @@ class NewFileBody(Body):
     upload: Literal["auto", "api", "presigned", "multipart"] = "auto"
     sha256: Text | None = None
     md5: Text | None = None
-    access: fe.AccessLevel = "private"
+    access: AccessLevel = "private"
     related: tuple[RelatedBody, ...] = ()
     subjects: tuple[Text, ...] = ()
     metadata: dict[str, Text] = Field(default_factory=dict)
@@ -176,7 +179,7 @@ class ChangeBody(Body):
     metadata: dict[str, Text] | None = None
     related: tuple[RelatedBody, ...] | None = None
     subjects: tuple[Text, ...] | None = None
-    access: fe.AccessLevel | None = None
+    access: AccessLevel | None = None
     expires_at: Time | None = None
 
     @field_validator("filename", "metadata", "related", "subjects", "access")

@@ -1,5 +1,6 @@
 """Who may read, what is recorded before the first byte leaves, and what a refusal leaves behind."""
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,14 @@ from interposed import Interposed
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.domain import file_events as fe
+from provenstore.domain.caller import Caller
 from provenstore.domain.errors import (
     AppendOutcomeUnknown,
     Conflict,
     DatabaseUnavailable,
     Forbidden,
     Gone,
+    InvalidInput,
     LegalHold,
     NotFound,
     RangeNotSatisfiable,
@@ -93,6 +96,77 @@ def test_a_private_file_is_its_owners(custody: Custody) -> None:
     assert custody.read(RECORDS, file.id) == custody.read(ADMIN, file.id) == CONTENT
     custody.ledger.change_file(SERVICE, file.id, access="workspace")
     assert custody.read(OTHER_SERVICE, file.id) == CONTENT
+
+
+FORBIDDEN_ACTS: dict[str, tuple[str, Callable[[Custody, Caller, UUID], object]]] = {
+    "change": ("stored", lambda on, by, file: on.ledger.change_file(by, file, access="workspace")),
+    "rename": ("stored", lambda on, by, file: on.ledger.change_file(by, file, values={"filename": "mine.pdf"})),
+    "soft_delete": ("stored", lambda on, by, file: on.ledger.soft_delete(by, file)),
+    "restore": ("deleted", lambda on, by, file: on.ledger.restore(by, file)),
+    "purge_request": ("deleted", lambda on, by, file: on.ledger.request_purge(by, file, None)),
+    "upload": ("initiated", lambda on, by, file: on.ledger.upload_content(by, file, [CONTENT])),
+    "complete": ("initiated", lambda on, by, file: on.ledger.complete_upload(by, file)),
+    "abort": ("initiated", lambda on, by, file: on.ledger.abort_upload(by, file, None)),
+}
+"""What another service of the workspace may not do to a private file: the stage the file is in, and the act."""
+
+
+@pytest.mark.parametrize("act", FORBIDDEN_ACTS)
+def test_a_private_file_is_touched_by_its_owner_only(custody: Custody, act: str) -> None:
+    """private-to-owner: nothing of it is changed, filled or removed by somebody else; each attempt is recorded."""
+    stage, do = FORBIDDEN_ACTS[act]
+    file = getattr(custody, stage)()
+    with pytest.raises(Forbidden) as caught:
+        do(custody, OTHER_SERVICE, file.id)
+    assert caught.value.details["rule"] == "private-to-owner"
+    assert [event.decision for event in custody.events(file.id)][-1] == "private-to-owner/1"
+    assert custody.ledger.recorder.file(file.id).version == file.version
+
+
+@pytest.mark.parametrize("act", [name for name in FORBIDDEN_ACTS if name not in {"restore", "purge_request"}])
+def test_a_shared_file_is_touched_by_its_workspace(custody: Custody, act: str) -> None:
+    """What is not private is common."""
+    stage, do = FORBIDDEN_ACTS[act]
+    file = getattr(custody, stage)(access="workspace")
+    if act == "complete":
+        return  # nothing has arrived
+    do(custody, OTHER_SERVICE, file.id)
+
+
+def test_parts_of_a_private_upload_are_its_owners(custody: Custody) -> None:
+    """private-to-owner: neither a part, nor a URL for one, nor the list of what has arrived."""
+    file = custody.initiated(upload="multipart", size=len(CONTENT))
+    for attempt in (
+        lambda: custody.ledger.upload_part(OTHER_SERVICE, file.id, 1, [CONTENT], size=len(CONTENT)),
+        lambda: custody.ledger.part_urls(OTHER_SERVICE, file.id, (1,)),
+        lambda: custody.ledger.parts(OTHER_SERVICE, file.id),
+    ):
+        with pytest.raises(Forbidden):
+            attempt()
+    custody.ledger.upload_part(SERVICE, file.id, 1, [CONTENT], size=len(CONTENT))
+    with pytest.raises(Forbidden):
+        custody.ledger.complete_upload(OTHER_SERVICE, file.id)
+    assert custody.ledger.complete_upload(SERVICE, file.id).stored is not None
+
+
+def test_a_process_that_remembers_a_shared_file_asks_again(custody: Custody) -> None:
+    """private-to-owner: what another process has made private since is not touched on the strength of a memory."""
+    file = custody.stored(access="workspace")
+    elsewhere = custody.another_process()
+    assert elsewhere.recorder.file(file.id).access == "workspace"
+    custody.ledger.change_file(SERVICE, file.id, access="private")
+    with pytest.raises(Forbidden):
+        elsewhere.soft_delete(OTHER_SERVICE, file.id)
+
+
+def test_nothing_becomes_public(custody: Custody) -> None:
+    """public-not-offered: neither at the beginning nor later, since nothing would come of it."""
+    with pytest.raises(InvalidInput, match="not offered yet"):
+        custody.initiated(access="public")
+    file = custody.stored()
+    with pytest.raises(InvalidInput, match="not offered yet"):
+        custody.ledger.change_file(SERVICE, file.id, access="public")
+    assert custody.ledger.recorder.file(file.id).access == "private"
 
 
 def test_a_foreign_workspace_does_not_exist(custody: Custody) -> None:

@@ -86,7 +86,7 @@ class Model:
 
     def upload(self, by: Party, file: ModelFile, *, right: bool) -> Codes:
         """Bring the bytes, the declared ones or others."""
-        if codes := _forbidden(by, "upload") or _unless(file.status == "initiated"):
+        if codes := _barred(by, "upload", file) or _unless(file.status == "initiated"):
             return codes
         if not right:
             return {"content-mismatch"}
@@ -98,8 +98,8 @@ class Model:
     def abort(self, by: Party, file: ModelFile) -> Codes:
         """Give the upload up."""
         if file.status == "aborted":  # whoever asks again may not have heard the answer
-            return _forbidden(by, "abort")
-        codes = _forbidden(by, "abort") or _unless(file.status == "initiated") | _held(file)
+            return _barred(by, "abort", file)
+        codes = _barred(by, "abort", file) or _unless(file.status == "initiated") | _held(file)
         if not codes:
             file.status, file.cleared = "aborted", True
         return codes
@@ -116,7 +116,7 @@ class Model:
 
     def soft_delete(self, by: Party, file: ModelFile) -> Codes:
         """Delete softly."""
-        codes = _forbidden(by, "delete") or _held(file) | _unless(file.status == "stored")
+        codes = _barred(by, "delete", file) or _held(file) | _unless(file.status == "stored")
         if not codes:
             file.status = "soft_deleted"
         return codes
@@ -124,7 +124,7 @@ class Model:
     def restore(self, by: Party, file: ModelFile) -> Codes:
         """Bring back; a requested purge is off."""
         gone = file.status in {"soft_deleted", "expired"} and file.had_content
-        codes = _forbidden(by, "restore") or _unless(gone)
+        codes = _barred(by, "restore", file) or _unless(gone)
         if not codes:
             over = file.status == "expired" or (file.expires is not None and file.expires <= self.now)
             file.expires = None if over else file.expires
@@ -133,9 +133,11 @@ class Model:
 
     def change(self, by: Party, file: ModelFile, access: str | None, expires: datetime | None) -> Codes:
         """Change the access level and, where a time is given, the expiry: both or none."""
-        codes = _forbidden(by, "change") or _unless(not self._ended(file))
+        codes = _barred(by, "change", file) or _unless(not self._ended(file))
         if not codes and access == "public" != file.access:
             codes |= _held(file)
+        if not codes and access == "public" != file.access:
+            codes = {"invalid-input"}  # nothing is offered to everybody yet
         if not codes and expires is not None and expires != file.expires and expires <= self.now:
             codes.add("invalid-input")
         if not codes:
@@ -202,7 +204,7 @@ class Model:
     def request_purge(self, by: Party, file: ModelFile) -> Codes:
         """Ask for the purge; without four eyes it is done."""
         asked = file.status in {"soft_deleted", "expired"} and file.had_content and file.purge_by is None
-        codes = _forbidden(by, "request") or _unless(asked) | _held(file) | self._kept(file)
+        codes = _barred(by, "request", file) or _unless(asked) | _held(file) | self._kept(file)
         if not codes:
             file.purge_by = by.name
             if not self.four_eyes:
@@ -225,7 +227,7 @@ class Model:
 
     def withdraw_purge(self, by: Party, file: ModelFile) -> Codes:
         """Take it back."""
-        codes = _forbidden(by, "request") or _unless(file.purge_by is not None)
+        codes = _barred(by, "request", file) or _unless(file.purge_by is not None)
         if not codes:
             file.purge_by = None
         return codes
@@ -262,6 +264,12 @@ class Model:
 
 def _forbidden(by: Party, act: str) -> Codes:
     return set() if act in by.may else {"forbidden"}
+
+
+def _barred(by: Party, act: str, file: ModelFile) -> Codes:
+    """Refuse what changes a private file of somebody else."""
+    mine = file.access != "private" or by.name == file.owner or by.reads_private
+    return _forbidden(by, act) if mine else {"forbidden"}
 
 
 def _unless(allowed: bool) -> Codes:
