@@ -176,7 +176,7 @@ def test_one_whose_key_the_first_person_issued_is_no_second_one(served: Served, 
     file = served.direct("put", _file(tmp_path)).text.strip()
     hold = served.direct("hold", "place", file, "--name", "audit", "--reason", "asked").text.strip()
     assert made in served.server("hold", "release", file, hold, code=1).err
-    gone = served.direct("put", _file(tmp_path)).text.strip()
+    gone = served.direct("put", _file(tmp_path, "gone.pdf")).text.strip()
     served.direct("rm", gone, "--reason", "cleanup")
     served.direct("purge", "request", gone)
     assert made in served.server("purge", "approve", gone, code=1).err
