@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final
 
@@ -86,6 +87,15 @@ class Settings(BaseSettings):
     public_url: str | None = None  # how clients reach us; the request's host without it
     threads: int = Field(default=64, ge=1, le=1_024)  # commands run in this many threads; fewer would cap the batch
     stall_timeout: PositiveFloat = 30.0  # seconds without a byte after which an upload is given up
+    # What one client may take from the others, in one process; the reasons are in api/http/limits.py.
+    max_connections: int = Field(default=1_000, ge=1, le=100_000)
+    max_connections_per_address: int = Field(default=256, ge=1, le=100_000)
+    proxy_addresses: str = "127.0.0.0/8 ::1/128"  # addresses or networks whose connections stand for many clients
+    max_uploads: int = Field(default=256, ge=1, le=4_096)
+    max_uploads_per_workspace: int = Field(default=128, ge=1, le=4_096)
+    max_uploads_per_key: int = Field(default=64, ge=1, le=4_096)
+    min_rate: int = Field(default=1_024, ge=0, le=1_000_000_000)  # bytes a second of bodies, either way; 0: none
+    rate_window: PositiveFloat = 30.0  # seconds over which it is averaged
     rebuild_rate: PositiveInt | None = None  # events a second that rebuilds take at most; without it all they can
     log_origin: str | None = None  # scheme-less URL prefix by which the log and its keys go; taken at the first start
     signing_key: SecretStr | None = None  # one or several, with spaces between; a file in the data directory without it
@@ -103,10 +113,28 @@ class Settings(BaseSettings):
             raise ValueError("is not http:// or https:// with a host, and without a password or a query")
         return value
 
+    @field_validator("proxy_addresses")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        try:
+            _networks(value)
+        except ValueError:
+            raise ValueError("is not a list of IP addresses or networks with spaces between") from None
+        return value
+
+    @property
+    def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Return the networks of proxies in front of the server."""
+        return _networks(self.proxy_addresses)
+
     @property
     def names_a_bucket(self) -> bool:
         """Say whether any of the bucket's settings is there; one without the others is a mistake to report."""
         return any((self.spaces_bucket, self.spaces_endpoint, self.spaces_region, self.spaces_key, self.spaces_secret))
+
+
+def _networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(one) for one in value.replace(",", " ").split())
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -11,7 +11,7 @@ from typing import get_args
 from provenstore.adapters import database
 from provenstore.api.http import problems
 from provenstore.api.http.app import create_app
-from provenstore.api.http.envelope import MAX_BODY
+from provenstore.api.http.limits import HEAD_TIMEOUT, MAX_BODY, MAX_HEAD, MAX_HEADER_FIELDS, MAX_NESTING, SMALL_BODY
 from provenstore.api.permissions import PERMISSIONS
 from provenstore.api.settings import Settings
 from provenstore.domain import errors as e
@@ -86,7 +86,7 @@ AGAIN: Mapping[str, str] = {
 }
 """Where more can be said than the kind of an error says."""
 
-BY_HTTP: Mapping[type[e.ProvenstoreError], int] = {problems.Malformed: 400, problems.Unsupported: 405}
+BY_HTTP: Mapping[type[e.ProvenstoreError], int] = {problems.Unsupported: 405}
 """What the framework refuses keeps the status that it was given there; these are the usual ones."""
 
 
@@ -148,7 +148,15 @@ def _idempotent() -> str:
 
 def _limits() -> str:
     rows = [
-        ("a body that is not content", f"{MAX_BODY // MIB} MiB (413 `content-too-large`)"),
+        (
+            "the header of a request",
+            f"{MAX_HEAD // KIB} KiB, {MAX_HEADER_FIELDS} fields (431), within {HEAD_TIMEOUT:g} seconds (408)",
+        ),
+        (
+            "a body that is not content",
+            f"{MAX_BODY // MIB} MiB on `POST /v1/files`, `PATCH /v1/files/{{id}}` and `POST …/complete`, "
+            f"{SMALL_BODY // KIB} KiB elsewhere (413 `content-too-large`), {MAX_NESTING} levels of JSON",
+        ),
         ("content within `POST /v1/files`", f"{MAX_AT_HAND // KIB} KiB before Base64"),
         ("content", "the category's limit: see [categories](categories.md)"),
         ("a part", f"{PART_SIZE // MIB} MiB, more only where there would be over {MAX_PARTS:,} parts"),

@@ -163,6 +163,12 @@ class IncompleteBody(Refused):
     code = "incomplete-body"
 
 
+class TooSlow(IncompleteBody):
+    """The body arrives too slowly; nothing was stored."""
+
+    code = "too-slow"
+
+
 class RangeNotSatisfiable(Refused):
     """The range lies outside the content."""
 

@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,8 +29,8 @@ _BACKLOG = 2_048
 _NEAR = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared, not listened on
 """Where to reach a server on this machine that listens on every address."""
 
-_GRACE = 30
-"""Seconds that requests under way are given to end when the server is asked to stop."""
+_PORT_SECONDS = 3.0
+"""For which a port in use is tried again: the workers of a parent that was killed leave it within two seconds."""
 
 
 def register(app: typer.Typer) -> None:
@@ -58,8 +59,10 @@ def worker() -> "FastAPI":
     """Return the application of one worker process."""
     from provenstore.api.http.app import from_environment
     from provenstore.api.log_output import log_to_stderr
+    from provenstore.api.workers import end_with_parent
 
     log_to_stderr(logging.INFO)
+    end_with_parent()
     return from_environment()
 
 
@@ -87,7 +90,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
     """Take the address; Unavailable if somebody has it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        listener = _bound(host, port, family)
     except OSError as exc:
         if exc.errno == errno.EADDRINUSE:
             raise Unavailable(f"port {port} on {host} is in use; choose another with --port") from exc
@@ -96,12 +99,26 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
+def _bound(host: str, port: int, family: socket.AddressFamily) -> socket.socket:
+    deadline = time.monotonic() + _PORT_SECONDS
+    while True:
+        try:
+            return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        except OSError as exc:
+            if exc.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
+
+
 def _serve(session: Session, settings: "Settings", listener: socket.socket) -> None:
     """Open the services, then serve. Several workers join the database that this process holds open."""
     from provenstore.adapters.data_directory import DataDirectory
     from provenstore.adapters.serving import announced
+    from provenstore.api.http.server import allow_files, server_config
     from provenstore.api.wiring import open_services
+    from provenstore.api.workers import run_workers
 
+    allow_files(settings)
     run, port = DataDirectory(settings.data_dir).run, listener.getsockname()[1]
     place = f"Provenstore on {_url(settings.host, port)}, data directory {settings.data_dir.absolute()}"
     near = _url(_NEAR.get(settings.host, settings.host), port)  # commands on this machine find it by this
@@ -110,32 +127,18 @@ def _serve(session: Session, settings: "Settings", listener: socket.socket) -> N
             from provenstore.api.http.app import create_app
 
             application = create_app(settings, lambda: contextlib.nullcontext(services))
-            _run_one(_config(application), listener, lambda: session.out.say(place))
+            _run_one(server_config(application, settings), listener, lambda: session.out.say(place))
         return
     # Spawned workers read their settings themselves: what came as an option must be in the environment, too.
     os.environ["PROVENSTORE_DATA_DIR"] = str(settings.data_dir.absolute())
     with open_services(settings, sweep=False), announced(run, near):
         session.out.say(f"{place}, {settings.workers} workers")
-        _run_several(_config("provenstore.api.cli.serve:worker", factory=True, workers=settings.workers), listener)
+        application_of = "provenstore.api.cli.serve:worker"
+        run_workers(server_config(application_of, settings, workers=settings.workers, factory=True), listener)
 
 
 def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _config(application: Any, **more: Any) -> Any:
-    import uvicorn
-
-    return uvicorn.Config(
-        application,
-        log_config=None,  # what it has to say goes where everything else goes, as JSON
-        log_level="warning",  # requests are logged by the application, without query strings
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # a forwarded address is worth nothing unless somebody trusted says so
-        timeout_graceful_shutdown=_GRACE,
-        **more,
-    )
 
 
 def _run_one(config: Any, listener: socket.socket, ready: Any) -> None:
@@ -149,9 +152,3 @@ def _run_one(config: Any, listener: socket.socket, ready: Any) -> None:
 
     # After a signal it finishes what is under way and raises the signal once more, which `_ending_well` takes.
     Server(config).run(sockets=[listener])
-
-
-def _run_several(config: Any, listener: socket.socket) -> None:
-    from uvicorn.supervisors import Multiprocess
-
-    Multiprocess(config, sockets=[listener]).run()

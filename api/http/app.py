@@ -15,6 +15,8 @@ from fastapi.openapi.utils import get_openapi
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.api.http.conditions import refuse_unheeded
 from provenstore.api.http.envelope import Envelope
+from provenstore.api.http.limits import MAX_CHECKS
+from provenstore.api.http.places import Capacity, Places
 from provenstore.api.http.problems import add_problem_handlers
 from provenstore.api.http.readings import Readings
 from provenstore.api.http.routes import (
@@ -46,12 +48,6 @@ TITLE = "Provenstore"
 VERSION = "1"
 DESCRIPTION = "A provable chain of custody for every file. Refusals are problems (RFC 9457) with a stable `code`."
 
-MAX_TRANSFERS = 256
-"""Uploads at once in a process. They have threads of their own: slow clients must not keep commands waiting."""
-
-MAX_CHECKS = 16
-"""Checks of readiness at once in a process; where the store hangs each takes a thread for as long as it does."""
-
 Opening = Callable[[], AbstractContextManager[Services]]
 
 
@@ -62,7 +58,11 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         services = opening() if opening is not None else open_services(settings)
         to_thread.current_default_thread_limiter().total_tokens = settings.threads
-        app.state.transfers = CapacityLimiter(MAX_TRANSFERS)
+        # Uploads have threads of their own: slow clients must not keep commands waiting.
+        app.state.transfers = CapacityLimiter(settings.max_uploads)
+        app.state.places = Places(
+            Capacity(settings.max_uploads, settings.max_uploads_per_workspace, settings.max_uploads_per_key)
+        )
         app.state.readings = Readings()
         app.state.readiness = CapacityLimiter(MAX_CHECKS)
         # Opening and closing wait for processes and threads; the loop must not.
@@ -75,7 +75,7 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
     app = FastAPI(title=TITLE, version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]  # the way that FastAPI documents
     add_problem_handlers(app)
-    app.add_middleware(Envelope, new_id=SystemEntropy().event_id, stall_timeout=settings.stall_timeout)
+    app.add_middleware(Envelope, new_id=SystemEntropy().event_id, settings=settings)
     of_files = (files, content, parts, signed, verification, links, custody, purges)
     for routes in (*of_files, workspaces, usage, audit, jobs, operations, projections, log, proofs, ids, health):
         app.include_router(routes.router, dependencies=[Depends(refuse_unheeded)])

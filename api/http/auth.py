@@ -4,11 +4,14 @@ import contextlib
 import hashlib
 import json
 import re
+import time
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, cast
 
+from anyio import to_thread
 from fastapi import Depends, Header, Request
+from starlette.types import Scope
 
 from provenstore.api import log
 from provenstore.api.http.access_log import note_caller, note_key
@@ -22,6 +25,10 @@ from provenstore.domain.text import require_id
 MAX_USER_AGENT = 512
 """Characters kept of what a client calls itself; it is a private value of every event it causes."""
 
+PROVEN_SECONDS = 1.0
+"""For how long a key that was proven before the body was read need not be proven again: it may be revoked meanwhile."""
+
+_PROVEN = "provenstore.proven"
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")  # W3C Trace Context §3.2
@@ -53,6 +60,35 @@ def described(request: Request, caller: Caller) -> Caller:
     )
 
 
+async def prove_key(scope: Scope) -> None:
+    """Authenticate a request by its header alone, before a byte of its body is read; Unauthenticated otherwise."""
+    request = Request(scope)
+    services = cast(Services, scope["app"].state.services)
+    caller = await to_thread.run_sync(_authenticate, request, services, request.headers.get("authorization"))
+    scope[_PROVEN] = (caller, time.monotonic())
+
+
+def _authenticate(request: Request, services: Services, authorization: str | None) -> Caller:
+    key = _bearer(authorization)
+    note_key(request.scope, key)
+    return services.ledger.authenticate(key, partial(described, request))
+
+
+def _bearer(authorization: str | None) -> str:
+    scheme, _, key = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not key:
+        raise Unauthenticated("send a key: Authorization: Bearer pvs_…")
+    return key.strip()
+
+
+def _proven(request: Request, services: Services, authorization: str | None) -> Caller:
+    """Return who asks; once more from the key, unless it was proven for this request a moment ago."""
+    found: tuple[Caller, float] | None = request.scope.get(_PROVEN)
+    if found is not None and time.monotonic() - found[1] < PROVEN_SECONDS:
+        return found[0]
+    return _authenticate(request, services, authorization)
+
+
 def _caller(
     request: Request,
     services: Annotated[Services, Depends(services_of)],
@@ -60,11 +96,7 @@ def _caller(
     on_behalf_of: Annotated[str | None, Header(alias="Provenstore-On-Behalf-Of")] = None,
     session: Annotated[str | None, Header(alias="Provenstore-Session")] = None,
 ) -> Caller:
-    scheme, _, key = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not key:
-        raise Unauthenticated("send a key: Authorization: Bearer pvs_…")
-    note_key(request.scope, key.strip())
-    caller = services.ledger.authenticate(key.strip(), partial(described, request))
+    caller = _proven(request, services, authorization)
     return replace(
         caller,
         on_behalf_of=None if on_behalf_of is None else require_id("Provenstore-On-Behalf-Of", on_behalf_of),

@@ -3,7 +3,6 @@
 The outermost layer of ours; what it logs, and what it never does, is in access_log.py.
 """
 
-import asyncio
 import re
 import time
 from collections.abc import Callable
@@ -16,12 +15,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from provenstore.adapters.request_ids import REQUEST
 from provenstore.api.http.access_log import log_access, note_error
-from provenstore.api.http.auth import request_id
+from provenstore.api.http.auth import prove_key, request_id
+from provenstore.api.http.limits import MAX_BODY, SMALL_BODY
+from provenstore.api.http.pace import pace_of
 from provenstore.api.http.problems import problem
-from provenstore.domain.errors import ContentTooLarge, IncompleteBody, Refused
-
-MAX_BODY: Final = 1024 * 1024
-"""Bytes of a body that is not content; the largest that says anything is a file with 64 values of metadata."""
+from provenstore.api.http.request_body import RequestBody, require_flat
+from provenstore.api.settings import Settings
+from provenstore.domain.errors import ProvenstoreError
 
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -33,17 +33,23 @@ _DEFAULTS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
+_SAFE: Final = frozenset({"GET", "HEAD"})
+"""Methods whose bodies mean nothing here (RFC 9110 §9.3.1): they are never read."""
+
+LARGE_BODIES: Final = re.compile(r"/v1/files(?:/[^/]+(?:/complete)?)?")
+"""Routes whose bodies may hold metadata, content or a list of parts."""
+
 _CONTENT: Final = re.compile(r"/v1/files/[^/]+/(?:content|parts/[^/]+)|/v1/signed/[^/]+")
 
 
 class Envelope:
     """ASGI middleware; see the module."""
 
-    def __init__(self, app: ASGIApp, *, new_id: Callable[[], UUID], stall_timeout: float) -> None:
-        """Surround `app`; a body must not stand still for more than `stall_timeout` seconds."""
+    def __init__(self, app: ASGIApp, *, new_id: Callable[[], UUID], settings: Settings) -> None:
+        """Surround `app`; bodies must keep the pace of the settings."""
         self._app = app
         self._new_id = new_id
-        self._stall = stall_timeout
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -54,67 +60,51 @@ class Envelope:
         given = request_id(headers.get("traceparent"), headers.get("x-request-id"))
         scope["provenstore.request_id"] = given or self._new_id().hex
         began, status = time.monotonic(), 500
+        body = RequestBody(scope, receive)
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                await body.drain()
                 _add_headers(message, scope["provenstore.request_id"])
+                if body.unread:
+                    MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
 
         # Whatever is logged or asked of the object store meanwhile carries the id.
         binding = {REQUEST: scope["provenstore.request_id"]}
         try:
             with structlog.contextvars.bound_contextvars(**binding):
-                if _is_content(scope):
-                    await self._app(scope, receive, sending)
+                if not body.present or scope["method"] in _SAFE or _is_content(scope):
+                    await self._app(scope, body.receive, sending)
                 else:
-                    await self._serve_bounded(scope, receive, sending)
+                    await self._serve_bounded(scope, body, sending)
         finally:
             log_access(scope, status, time.monotonic() - began, scope["provenstore.request_id"])
 
-    async def _serve_bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Read the whole body first, if it is not too long."""
+    async def _serve_bounded(self, scope: Scope, body: RequestBody, send: Send) -> None:
+        """Prove the key, then read the whole body, if it is not too long."""
         try:
-            body = await self._read(receive, _declared(scope))
-        except Refused as refusal:
+            # A byte is read for nobody but the holder of a key. What they may do with it is decided, and a refusal
+            # recorded, by the command.
+            await prove_key(scope)
+            content = await body.read(_limit(scope["path"]), pace_of(self._settings))
+            require_flat(content)
+        except ProvenstoreError as refusal:
             note_error(scope, refusal)
-            answer = problem(refusal, scope["provenstore.request_id"], headers={"Connection": "close"})
-            await answer(scope, receive, send)
+            await problem(refusal, scope["provenstore.request_id"])(scope, body.receive, send)
             return
-        pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        pending: list[Message] = [{"type": "http.request", "body": content, "more_body": False}]
 
         async def replay() -> Message:
-            return pending.pop() if pending else await receive()
+            return pending.pop() if pending else await body.receive()
 
         await self._app(scope, replay, send)
 
-    async def _read(self, receive: Receive, declared: int) -> bytes:
-        if declared > MAX_BODY:
-            raise _too_large()
-        body = bytearray()
-        while True:
-            try:
-                async with asyncio.timeout(self._stall):
-                    message = await receive()
-            except TimeoutError:
-                raise IncompleteBody(f"no byte of the body arrived for {self._stall:g} seconds") from None
-            if message["type"] == "http.disconnect":
-                raise IncompleteBody("the connection ended before the body did")
-            body += message.get("body", b"")
-            if len(body) > MAX_BODY:
-                raise _too_large()
-            if not message.get("more_body", False):
-                return bytes(body)
 
-
-def _too_large() -> ContentTooLarge:
-    return ContentTooLarge(f"body: is longer than {MAX_BODY:,} bytes", field="body", limit=MAX_BODY)
-
-
-def _declared(scope: Scope) -> int:
-    found = Headers(scope=scope).get("content-length", "")
-    return int(found) if found.isascii() and found.isdigit() else 0
+def _limit(path: str) -> int:
+    return MAX_BODY if LARGE_BODIES.fullmatch(path) else SMALL_BODY
 
 
 def _is_content(scope: Scope) -> bool:

@@ -40,6 +40,24 @@ class UnsupportedMediaType(e.Refused):
     code = "unsupported-media-type"
 
 
+class HeaderTimeout(e.Refused):
+    """The request's header was not complete in time."""
+
+    code = "header-timeout"
+
+
+class HeaderTooLarge(e.Refused):
+    """The request's header is too large."""
+
+    code = "header-too-large"
+
+
+class Malformed(e.Refused):
+    """The request is not HTTP or JSON as this API takes it."""
+
+    code = "malformed-request"
+
+
 STATUSES: Mapping[type[e.ProvenstoreError], int] = {
     e.Refused: 409,
     e.InvalidInput: 422,
@@ -55,6 +73,10 @@ STATUSES: Mapping[type[e.ProvenstoreError], int] = {
     e.ContentTooLarge: 413,
     e.EventTooLarge: 413,
     e.IncompleteBody: 400,
+    e.TooSlow: 408,
+    Malformed: 400,
+    HeaderTimeout: 408,
+    HeaderTooLarge: 431,
     LengthMissing: 411,
     UnsupportedMediaType: 415,
     e.RangeNotSatisfiable: 416,
@@ -80,12 +102,6 @@ class Unsupported(e.Refused):
     """The resource does not take this method."""
 
     code = "method-not-allowed"
-
-
-class Malformed(e.Refused):
-    """The request is not HTTP or JSON as this API takes it."""
-
-    code = "malformed-request"
 
 
 class Unexpected(e.Stopped):

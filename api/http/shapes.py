@@ -326,11 +326,19 @@ class Health(Shape):
     status: Literal["ok"]
 
 
+class Load(Shape):
+    """How much of what is limited in a process is taken."""
+
+    used: int
+    limit: int
+
+
 class Readiness(Shape):
     """What answers, by name: `ok`, or the code of what is wrong."""
 
-    status: Literal["ok", "unavailable"]
+    status: Literal["ok", "busy", "unavailable"]
     checks: dict[str, str]
+    load: dict[str, Load]
 
 
 PROBLEM: Final[Responses] = {

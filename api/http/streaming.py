@@ -5,17 +5,16 @@ down. Nothing is read before the ledger asks, so a refused upload costs nothing.
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-import anyio
 from anyio import CancelScope, CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from provenstore.api.http.pace import Pace
 from provenstore.domain.errors import IncompleteBody
 from provenstore.domain.object_store import ObjectReader
 
@@ -24,12 +23,6 @@ BLOCK = 1024 * 1024
 
 AHEAD = 1
 """Blocks read before the ledger asks for them."""
-
-DRAIN = 8 * 1024 * 1024
-DRAIN_SECONDS = 2.0
-DRAIN_PAUSE = 0.2
-"""What is still read of a refused body, for how long, and for how long without a byte: a client that only writes
-would not hear the answer, and one that waits should not wait for us."""
 
 Result = TypeVar("Result")
 
@@ -41,12 +34,11 @@ class _Disconnected(Exception):
 class Upload:
     """The body of one request, for a ledger in another thread. Lives within one event loop."""
 
-    def __init__(self, request: Request, stall_timeout: float) -> None:
-        """Read `request`, giving up after `stall_timeout` seconds without a byte."""
+    def __init__(self, request: Request, pace: Pace) -> None:
+        """Read `request`, giving up where it falls behind `pace`."""
         self._request = request
         self._declared = _content_length(request)
-        self._expects = "expect" in request.headers
-        self._stall = stall_timeout
+        self._pace = pace
         self._queue: asyncio.Queue[bytes | IncompleteBody | None] = asyncio.Queue(AHEAD)
         self._loop = asyncio.get_running_loop()
         self._reading: asyncio.Task[None] | None = None
@@ -95,16 +87,15 @@ class Upload:
                 end = IncompleteBody(f"the body has {received:,} bytes, Content-Length says {self._declared:,}")
         except _Disconnected:
             end = IncompleteBody("the connection ended before the body did; nothing was stored")
-        except TimeoutError:
-            end = IncompleteBody(f"no byte arrived for {self._stall:g} seconds; nothing was stored")
+        except IncompleteBody as exc:
+            end = exc
         if block and end is None:
             await self._queue.put(bytes(block))
         await self._queue.put(end)
 
     async def _arriving(self) -> AsyncIterator[bytes]:
         while not self._ended:
-            async with asyncio.timeout(self._stall):
-                yield await self._receive()
+            yield await self._pace.next(self._receive)
 
     async def _receive(self) -> bytes:
         """Return the next bytes, perhaps none; a wait for them can be cancelled and begun again."""
@@ -117,17 +108,10 @@ class Upload:
         return chunk
 
     async def _finish(self) -> None:
-        """Stop reading ahead, and let a client that still sends come to the point where it listens."""
+        """Stop reading ahead."""
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
-        if self._expects and self._reading is None:
-            return
-        left = DRAIN
-        with anyio.move_on_after(DRAIN_SECONDS), contextlib.suppress(_Disconnected, TimeoutError):
-            while not self._ended and left > 0:
-                async with asyncio.timeout(DRAIN_PAUSE):
-                    left -= len(await self._receive())
 
 
 def _content_length(request: Request) -> int | None:

@@ -19,6 +19,8 @@ from starlette.responses import JSONResponse, Response
 from provenstore.api import views
 from provenstore.api.http import conditions
 from provenstore.api.http.answers import file_answer
+from provenstore.api.http.pace import pace_of
+from provenstore.api.http.places import place_for
 from provenstore.api.http.problems import LengthMissing
 from provenstore.api.http.streaming import ContentResponse, Upload
 from provenstore.api.services import Services
@@ -48,12 +50,13 @@ class Arrival:
 async def receive_content(arrival: Arrival, file_id: UUID) -> Response:
     """Stream the whole content in, and answer the file that is finished by it."""
     services, caller, md5 = arrival.services, arrival.caller, _md5(arrival.content_md5)
-    upload = Upload(arrival.request, services.settings.stall_timeout)
+    upload = Upload(arrival.request, pace_of(services.settings))
 
     def store(blocks: Iterator[bytes]) -> File:
         return services.ledger.upload_content(caller, file_id, blocks, size=upload.size, md5=md5)
 
-    await upload.feed(store, arrival.request.app.state.transfers)
+    async with place_for(arrival.request, caller):
+        await upload.feed(store, arrival.request.app.state.transfers)
     return await to_thread.run_sync(file_answer, services, caller, file_id)
 
 
@@ -63,7 +66,7 @@ async def receive_part(arrival: Arrival, file_id: UUID, number: int, part_of: st
     `part_of` is the store's upload that a signed URL is for.
     """
     services, md5 = arrival.services, _md5(arrival.content_md5)
-    upload = Upload(arrival.request, services.settings.stall_timeout)
+    upload = Upload(arrival.request, pace_of(services.settings))
     size = upload.size
     if size is None:
         raise LengthMissing
@@ -71,7 +74,8 @@ async def receive_part(arrival: Arrival, file_id: UUID, number: int, part_of: st
     def store(blocks: Iterator[bytes]) -> Chunk:
         return services.ledger.upload_part(arrival.caller, file_id, number, blocks, size=size, md5=md5, upload=part_of)
 
-    chunk = await upload.feed(store, arrival.request.app.state.transfers)
+    async with place_for(arrival.request, arrival.caller):
+        chunk = await upload.feed(store, arrival.request.app.state.transfers)
     return JSONResponse(views.part_json(chunk), headers={"ETag": f'"{chunk.etag}"'})
 
 

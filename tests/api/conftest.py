@@ -28,6 +28,7 @@ from provenstore.adapters.spaces_client import Bucket, connect
 from provenstore.adapters.spaces_probe import probe
 from provenstore.api.completer import Completer
 from provenstore.api.http.app import create_app
+from provenstore.api.http.server import server_config
 from provenstore.api.permissions import permits
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
@@ -138,10 +139,10 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @contextmanager
-def serving(app: FastAPI, clock: MovableClock) -> Iterator[Api]:
+def serving(app: FastAPI, clock: MovableClock, settings: Settings | None = None, **how: Any) -> Iterator[Api]:
     """Serve an application on loopback from a thread of this process."""
     listening = socket.create_server(("127.0.0.1", 0))
-    uvicorn_server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none"))
+    uvicorn_server = uvicorn.Server(server_config(app, settings or load_settings(), **how))
     thread = threading.Thread(target=uvicorn_server.run, kwargs={"sockets": [listening]})
     thread.start()
     api = Api(f"http://127.0.0.1:{listening.getsockname()[1]}", app, clock)
@@ -160,7 +161,8 @@ def serving(app: FastAPI, clock: MovableClock) -> Iterator[Api]:
 @pytest.fixture(scope="session")
 def server(settings: Settings) -> Iterator[Api]:
     clock = MovableClock()
-    with serving(create_app(settings, lambda: open_services(settings, sweep=False, clock=clock)), clock) as api:
+    app = create_app(settings, lambda: open_services(settings, sweep=False, clock=clock))
+    with serving(app, clock, settings) as api:
         yield api
 
 
@@ -178,7 +180,7 @@ def bucket_server(server: Api, settings: Settings) -> Iterator[Api]:
     shared = server.services
     ledger = Ledger(shared.ledger.log, store, clock=server.clock, entropy=SystemEntropy(), permits=permits)
     services = replace(shared, ledger=ledger, signer=None)
-    with serving(create_app(settings, lambda: nullcontext(services)), server.clock) as api:
+    with serving(create_app(settings, lambda: nullcontext(services)), server.clock, settings) as api:
         yield api
 
 

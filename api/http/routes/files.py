@@ -12,6 +12,7 @@ from provenstore.api.http import bodies, shapes
 from provenstore.api.http.answers import begun_answer, file_answer, file_view
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 from provenstore.api.http.conditions import required_version
+from provenstore.api.http.places import place_for
 from provenstore.domain.reading import sees_all
 from provenstore.projections.file_query import FileFilter
 
@@ -38,9 +39,11 @@ async def initiate(
         begun = services.ledger.begin(caller, body.new_file(), body.content, key)
         return begun_answer(request, services, caller, begun)
 
+    if body.content is None:
+        return await to_thread.run_sync(begin)
     # A store may be slow to take content: that must not keep commands waiting.
-    limiter = None if body.content is None else request.app.state.transfers
-    return await to_thread.run_sync(begin, limiter=limiter)
+    async with place_for(request, caller, body.workspace):
+        return await to_thread.run_sync(begin, limiter=request.app.state.transfers)
 
 
 @router.get("/v1/files", responses=shapes.ok(shapes.Files))

@@ -9,6 +9,8 @@ from starlette.responses import JSONResponse, Response
 
 from provenstore.api.http import shapes
 from provenstore.api.http.auth import ServicesIn
+from provenstore.api.http.places import Places
+from provenstore.api.http.protocol import EXTENSION, Connections
 from provenstore.domain.errors import ProvenstoreError
 
 router = APIRouter(tags=["health"])
@@ -25,7 +27,10 @@ async def healthz() -> Response:
 
 @router.get("/readyz", responses={**shapes.ok(shapes.Readiness), 503: {"model": shapes.Readiness}})
 async def readyz(request: Request, services: ServicesIn) -> Response:
-    """Ask database, object store and read models; 503 while one of them does not answer, or not within 5 seconds."""
+    """Ask database, object store and read models; 503 while one of them does not answer, or not within 5 seconds.
+
+    `busy` (200) means that places for uploads or connections are all taken: downloads and commands are still served.
+    """
     checks = dict.fromkeys(services.checks, "timeout")
 
     async def ask(name: str, check: Callable[[], None]) -> None:
@@ -41,4 +46,17 @@ async def readyz(request: Request, services: ServicesIn) -> Response:
         for name, check in services.checks.items():
             asking.start_soon(ask, name, check)
     ready = all(answer == "ok" for answer in checks.values())
-    return JSONResponse({"status": "ok" if ready else "unavailable", "checks": checks}, 200 if ready else 503)
+    load = _load(request)
+    full = any(one["used"] >= one["limit"] for one in load.values())
+    status = "unavailable" if not ready else "busy" if full else "ok"
+    return JSONResponse({"status": status, "checks": checks, "load": load}, 200 if ready else 503)
+
+
+def _load(request: Request) -> dict[str, dict[str, int]]:
+    """Return how much of what is limited in this process is taken."""
+    places: Places = request.app.state.places
+    load = {"uploads": {"used": places.used, "limit": places.capacity.total}}
+    connections: Connections | None = request.scope.get("extensions", {}).get(EXTENSION)
+    if connections is not None:  # another server may serve the application
+        load["connections"] = {"used": connections.open, "limit": connections.limits.connections}
+    return load

@@ -10,6 +10,7 @@ from provenstore.api import views
 from provenstore.api.http import bodies, shapes
 from provenstore.api.http.answers import base_url, file_answer
 from provenstore.api.http.auth import CallerIn, ServicesIn
+from provenstore.api.http.places import place_for
 from provenstore.api.http.transfers import Arrival, Md5In, receive_part
 
 router = APIRouter(tags=["parts"])
@@ -65,4 +66,5 @@ async def complete_upload(
         return file_answer(services, caller, file_id)
 
     # The store may copy every byte of it.
-    return await to_thread.run_sync(complete, limiter=request.app.state.transfers)
+    async with place_for(request, caller):
+        return await to_thread.run_sync(complete, limiter=request.app.state.transfers)

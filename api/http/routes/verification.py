@@ -1,7 +1,6 @@
 """Verifying reads: the only proof that stored bytes are what was recorded."""
 
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -12,6 +11,8 @@ from starlette.responses import JSONResponse, Response
 from provenstore.api import views
 from provenstore.api.http import shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
+from provenstore.api.http.places import place_for
+from provenstore.domain.file import File
 
 router = APIRouter(tags=["content"])
 
@@ -43,6 +44,10 @@ async def verify_content(
     # Also whoever joins a reading must be allowed to ask for one.
     file = await to_thread.run_sync(ledger.just_verified, caller, file_id)
     if file is None or again:
-        read = partial(to_thread.run_sync, ledger.verify_content, caller, file_id, limiter=state.transfers)
+
+        async def read() -> File:
+            async with place_for(request, caller):
+                return await to_thread.run_sync(ledger.verify_content, caller, file_id, limiter=state.transfers)
+
         file = await state.readings.join(file_id, read)
     return JSONResponse(views.verification_json(file))

@@ -1,15 +1,19 @@
 """Exit codes and streams of real processes, which scripts branch on."""
 
+import contextlib
 import json
 import os
 import re
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import httpx
 import psutil
 import psycopg
 
@@ -127,6 +131,48 @@ def test_several_workers_serve_one_directory_until_they_are_asked_to_stop(served
         assert process.returncode == 0
         assert "Traceback" not in said
         assert not psutil.wait_procs(children, timeout=10)[1]
+
+
+def test_workers_end_with_their_parent(tmp_path: Path) -> None:
+    """Killed in a way that it cannot see, the parent leaves no process behind, and the restart finds its port free."""
+    with _serving(tmp_path / "data", "--workers", "2") as (process, url):
+        port = urlsplit(url).port
+        httpx.get(f"{url}/healthz", timeout=60)
+        left = [one for one in psutil.process_iter(["cmdline"]) if str(tmp_path) in " ".join(one.info["cmdline"] or [])]
+        left += psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        process.wait(timeout=10)
+        began = time.monotonic()
+        assert not psutil.wait_procs([one for one in left if one.pid != process.pid], timeout=60)[1]
+        took = time.monotonic() - began
+    assert took < 20  # two seconds on a machine that has nothing else to do
+    with _serving(tmp_path / "data", "--port", str(port)) as (_, again):
+        assert httpx.get(f"{again}/healthz", timeout=30).status_code == 200
+
+
+def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
+    """The others serve meanwhile; it is not the parent's end."""
+    with _serving(tmp_path / "data", "--workers", "2") as (process, url):
+        httpx.get(f"{url}/healthz", timeout=60)
+        before = _workers(process)
+        assert len(before) == 2
+        before[0].kill()
+        deadline = time.monotonic() + 60
+        while len({one.pid for one in _workers(process)} - {one.pid for one in before}) < 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert httpx.get(f"{url}/healthz", timeout=60).status_code == 200
+        assert process.poll() is None
+
+
+def _workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Return the live worker processes below a server."""
+    found = []
+    for one in psutil.Process(process.pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # a zombie, too
+            if "spawn_main" in " ".join(one.cmdline()):
+                found.append(one)
+    return found
 
 
 def test_a_server_stops_its_database_with_itself(tmp_path: Path) -> None:
