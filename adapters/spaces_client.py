@@ -12,6 +12,7 @@ from botocore.config import Config
 from pydantic import SecretStr
 
 from provenstore.adapters.request_ids import note_answer
+from provenstore.adapters.spaces_session import SealedSession
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -32,7 +33,8 @@ class Bucket:
     key: str
     secret: SecretStr
     path_style: bool = False  # https://endpoint/bucket/key instead of https://bucket.endpoint/key
-    ca_file: str | None = None  # PEM file of the authorities to trust; the usual ones without it
+    ca_file: str | None = None  # PEM file of the authorities to trust; those that botocore brings along without it
+    proxy: SecretStr | None = None  # URL of the proxy that every request goes through; it may hold a password
     read_timeout: float = READ_TIMEOUT
     attempts: int = ATTEMPTS
 
@@ -43,7 +45,9 @@ def connect(bucket: Bucket) -> "S3Client":
         aws_access_key_id=bucket.key,
         aws_secret_access_key=bucket.secret.get_secret_value(),
         region_name=bucket.region,
+        botocore_session=SealedSession(),
     )
+    proxy = None if bucket.proxy is None else bucket.proxy.get_secret_value()
     config = Config(
         signature_version="s3v4",
         # Otherwise a checksum is sent as a trailer, in chunks, and RGW answers 411 (over https only).
@@ -53,9 +57,10 @@ def connect(bucket: Bucket) -> "S3Client":
         read_timeout=bucket.read_timeout,
         max_pool_connections=CONNECTIONS,
         retries={"mode": "standard", "total_max_attempts": bucket.attempts},
+        proxies={} if proxy is None else {"http": proxy, "https": proxy},
         s3={"addressing_style": "path" if bucket.path_style else "virtual"},
     )
-    client = session.client("s3", endpoint_url=bucket.endpoint, verify=bucket.ca_file, config=config)
+    client = session.client("s3", endpoint_url=bucket.endpoint, verify=bucket.ca_file or True, config=config)
     client.meta.events.register("after-call.s3", note_answer)
     for operation in ("CopyObject", "UploadPartCopy"):
         client.meta.events.register(f"before-call.s3.{operation}", _name_the_condition_twice)

@@ -118,6 +118,7 @@ def bucket_of(settings: Settings) -> Bucket:
         secret=SecretStr(found["DO_SPACES_SECRET"]),
         path_style=settings.spaces_path_style,
         ca_file=_authorities(settings.spaces_ca_file),
+        proxy=settings.spaces_proxy,
     )
 
 

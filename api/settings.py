@@ -50,8 +50,12 @@ LIST_PRICES: Mapping[str, Price] = {"spaces": Price(stored=Decimal("0.02"), serv
 MAX_WORKERS: Final = 64
 """Processes on one data directory: each takes a hundred megabytes and about 30 connections."""
 
-OF_THE_CLIENT: Final = frozenset({"PROVENSTORE_URL", "PROVENSTORE_KEY", "PROVENSTORE_PROFILE", "PROVENSTORE_TIMEOUT"})
+OF_THE_CLIENT: Final = frozenset(
+    f"PROVENSTORE_{name}" for name in ("URL", "KEY", "PROFILE", "TIMEOUT", "CA_FILE", "PROXY")
+)
 """What `api.client.connection` reads."""
+
+PROXY_URL: Final = re.compile(r"https?://(?:[^@/?#\s]*@)?(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
 
 _BASE_URL: Final = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[^?#\s]*)?")
 
@@ -81,6 +85,7 @@ class Settings(BaseSettings):
     spaces_cdn_endpoint: str | None = Field(default=None, validation_alias="DO_SPACES_CDN_ENDPOINT")  # not used yet
     spaces_path_style: bool = False  # https://endpoint/bucket/key, for servers without a name for each bucket
     spaces_ca_file: Path | None = None  # PEM file of the authorities that the endpoint's certificate may be from
+    spaces_proxy: SecretStr | None = None  # URL of the HTTP proxy through which the bucket is reached
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65_535)
     workers: int = Field(default=1, ge=1, le=MAX_WORKERS)
@@ -111,6 +116,13 @@ class Settings(BaseSettings):
     def _is_base_url(cls, value: str | None) -> str | None:
         if value is not None and not _BASE_URL.fullmatch(value):
             raise ValueError("is not http:// or https:// with a host, and without a password or a query")
+        return value
+
+    @field_validator("spaces_proxy")
+    @classmethod
+    def _is_proxy(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not PROXY_URL.fullmatch(value.get_secret_value()):
+            raise ValueError("is not http:// or https:// with a host")
         return value
 
     @field_validator("proxy_addresses")
@@ -161,8 +173,9 @@ def _refuse_unknown() -> None:
     own = {_variable(str(field.validation_alias or name)) for name, field in Settings.model_fields.items()}
     known = own | OF_THE_CLIENT
     for name, value in sorted(os.environ.items()):
-        if name.startswith("PROVENSTORE_") and value and name not in known:
-            near = get_close_matches(name, sorted(known), n=1)
+        # In lower case pydantic would take it, too, and nobody would see which of the two counts.
+        if name.upper().startswith("PROVENSTORE_") and value and name not in known:
+            near = get_close_matches(name.upper(), sorted(known), n=1)
             raise Misconfigured(f"{name} is no setting{f'; did you mean {near[0]}?' if near else ''}")
 
 

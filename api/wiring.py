@@ -19,6 +19,7 @@ from psycopg_pool import ConnectionPool
 
 from provenstore.adapters import migrations
 from provenstore.adapters.clock import SystemClock
+from provenstore.adapters.conninfo import self_contained
 from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.database import Database, check_server
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
@@ -32,6 +33,7 @@ from provenstore.adapters.login import require_login
 from provenstore.adapters.notifier import Notifier
 from provenstore.adapters.observed_store import ObservedStore
 from provenstore.adapters.running_postgres import OWNER
+from provenstore.adapters.surroundings import forget_surroundings
 from provenstore.api.checkpoints import PATIENCE, LogWork, Signing
 from provenstore.api.flusher import Flusher
 from provenstore.api.permissions import permits
@@ -169,6 +171,7 @@ def open_providers(settings: Settings, clock: Clock | None = None) -> Iterator[P
 @contextmanager
 def _database(settings: Settings, directory: DataDirectory, *, make: bool) -> Iterator[tuple[Database, str]]:
     """Yield the writer's connections to a checked database, and the runner's connection string."""
+    forget_surroundings()
     if not make and settings.database_url is None:
         directory.require()
     directory.prepare()
@@ -193,6 +196,7 @@ def _require_role(connection: psycopg.Connection[Any], role: str, setting: str) 
 
 def migrate(settings: Settings) -> int:
     """Bring the database's schema up to this release, as its owner; return how many migrations ran."""
+    forget_surroundings()
     if settings.database_url is None:
         directory = DataDirectory(settings.data_dir)
         with EmbeddedPostgres(directory) as running:
@@ -200,7 +204,7 @@ def migrate(settings: Settings) -> int:
             return len(migrations.migrate(running.conninfo(OWNER)))
     if settings.database_owner_url is None:
         raise Misconfigured("set PROVENSTORE_DATABASE_OWNER_URL to migrate an external database")
-    owner = settings.database_owner_url.get_secret_value()
+    owner = self_contained(settings.database_owner_url.get_secret_value(), "PROVENSTORE_DATABASE_OWNER_URL")
     require_login(owner, "PROVENSTORE_DATABASE_OWNER_URL")
     return len(migrations.migrate(owner))
 
@@ -211,7 +215,8 @@ def _endpoints(settings: Settings, directory: DataDirectory) -> Iterator[Endpoin
     if settings.database_url is not None:
         if settings.database_runner_url is None:
             raise Misconfigured("set PROVENSTORE_DATABASE_RUNNER_URL: read models are written by a role of their own")
-        writer, runner = settings.database_url.get_secret_value(), settings.database_runner_url.get_secret_value()
+        writer = self_contained(settings.database_url.get_secret_value(), "PROVENSTORE_DATABASE_URL")
+        runner = self_contained(settings.database_runner_url.get_secret_value(), "PROVENSTORE_DATABASE_RUNNER_URL")
         require_login(writer, "PROVENSTORE_DATABASE_URL")
         require_login(runner, "PROVENSTORE_DATABASE_RUNNER_URL")
         yield writer, runner

@@ -12,6 +12,9 @@ from typing import NoReturn
 
 def main() -> None:
     """Run the command line of this process."""
+    from provenstore.adapters.surroundings import forget_surroundings
+
+    forget_surroundings()  # first: some libraries read theirs when they are imported
     from provenstore.api.cli.app import app
 
     # In a locale without these characters (LC_ALL=C, PYTHONIOENCODING=ascii) they are shown escaped.

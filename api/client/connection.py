@@ -30,6 +30,8 @@ class Connection:
     url: str
     key: SecretStr | str | None = field(default=None, repr=False)
     timeout: float = 30.0  # seconds that the server may stay silent
+    ca_file: Path | None = None  # PEM file of the authorities to trust; those of certifi without it
+    proxy: SecretStr | None = field(default=None, repr=False)  # URL of the HTTP proxy to go through
 
     def __post_init__(self) -> None:
         """Check the URL, and hide a key that came as text."""
@@ -46,7 +48,7 @@ class Connection:
 
 
 class ClientSettings(BaseSettings):
-    """`PROVENSTORE_URL`, `PROVENSTORE_KEY`, `PROVENSTORE_PROFILE` and `PROVENSTORE_TIMEOUT`."""
+    """`PROVENSTORE_URL`, `…_KEY`, `…_PROFILE`, `…_TIMEOUT`, `…_CA_FILE` and `…_PROXY`."""
 
     model_config = SettingsConfigDict(env_prefix="PROVENSTORE_", frozen=True, extra="ignore", env_ignore_empty=True)
 
@@ -54,6 +56,8 @@ class ClientSettings(BaseSettings):
     key: SecretStr | None = None
     profile: str | None = None
     timeout: PositiveFloat = 30.0
+    ca_file: Path | None = None
+    proxy: SecretStr | None = None
 
 
 class _Profile(BaseModel):
@@ -82,7 +86,7 @@ def profiles_path() -> Path:
 
 def by_url(url: str, settings: ClientSettings) -> Connection:
     """Return the connection to a URL with the key of the environment."""
-    return Connection(url, settings.key, settings.timeout)
+    return Connection(url, settings.key, settings.timeout, settings.ca_file, settings.proxy)
 
 
 def by_profile(name: str, settings: ClientSettings, path: Path | None = None) -> Connection:
@@ -102,7 +106,7 @@ def by_profile(name: str, settings: ClientSettings, path: Path | None = None) ->
     except ValidationError as exc:
         fields = ", ".join(str(error["loc"][0]) if error["loc"] else "it" for error in exc.errors())
         raise Misconfigured(f"profile {name!r} in {path} is not valid: {fields}") from None
-    return Connection(profile.url, profile.key or settings.key, settings.timeout)
+    return Connection(profile.url, profile.key or settings.key, settings.timeout, settings.ca_file, settings.proxy)
 
 
 def _read_private(path: Path) -> str:

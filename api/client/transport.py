@@ -5,8 +5,10 @@ was sent, or if the server answers the repetition as it answered the first.
 """
 
 import json
+import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
@@ -17,6 +19,7 @@ import stamina
 from provenstore.api.client.connection import Connection
 from provenstore.api.client.problems import error_of
 from provenstore.domain.errors import (
+    Misconfigured,
     PreconditionFailed,
     ProvenstoreError,
     Stopped,
@@ -74,6 +77,10 @@ class Transport:
         self._http = httpx.Client(
             base_url=connection.url,
             headers=headers,
+            # Nothing from the environment or ~/.netrc: a proxy found there would see the key.
+            trust_env=False,
+            verify=_authorities(connection.ca_file),
+            proxy=_proxy(connection),
             timeout=timeout,
             limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
             follow_redirects=False,
@@ -222,6 +229,24 @@ class Transport:
             raise _Broken(f"{self._url} stopped answering") from exc
         except httpx.TransportError as exc:
             raise _Broken(f"the connection to {self._url} broke off") from exc
+
+
+def _authorities(file: Path | None) -> ssl.SSLContext | bool:
+    if file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=str(file))
+    except OSError as exc:  # as ssl's own errors are
+        raise Misconfigured("PROVENSTORE_CA_FILE is no readable PEM file of certificates") from exc
+
+
+def _proxy(connection: Connection) -> httpx.Proxy | None:
+    if connection.proxy is None:
+        return None
+    try:
+        return httpx.Proxy(connection.proxy.get_secret_value())
+    except (ValueError, httpx.InvalidURL):
+        raise Misconfigured("PROVENSTORE_PROXY is not http:// or https:// with a host") from None
 
 
 class _NotReached(Unavailable):

@@ -15,7 +15,8 @@ from starlette.types import Message, Receive, Scope
 
 from provenstore.api.http.limits import MAX_NESTING
 from provenstore.api.http.pace import Pace
-from provenstore.domain.errors import ContentTooLarge, IncompleteBody, InvalidInput
+from provenstore.api.http.problems import Malformed
+from provenstore.domain.errors import ContentTooLarge, IncompleteBody
 
 DRAIN: Final = 8 * 1024 * 1024
 DRAIN_SECONDS: Final = 2.0
@@ -93,7 +94,7 @@ def require_flat(body: bytes) -> None:
     for found in _BRACKETS.finditer(body):
         depth += bool(found[1]) - bool(found[2])
         if depth > MAX_NESTING:
-            raise InvalidInput("body", f"is nested deeper than {MAX_NESTING} levels", limit=MAX_NESTING)
+            raise Malformed(f"the body is nested deeper than {MAX_NESTING} levels", limit=MAX_NESTING)
 
 
 def _too_large(limit: int) -> ContentTooLarge:
