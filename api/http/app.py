@@ -16,6 +16,7 @@ from provenstore.adapters.entropy import SystemEntropy
 from provenstore.api.http.conditions import refuse_unheeded
 from provenstore.api.http.envelope import Envelope
 from provenstore.api.http.limits import MAX_CHECKS
+from provenstore.api.http.parameters import refuse_unknown_parameters
 from provenstore.api.http.places import Capacity, Places
 from provenstore.api.http.problems import add_problem_handlers
 from provenstore.api.http.readings import Readings
@@ -78,7 +79,7 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
     app.add_middleware(Envelope, new_id=SystemEntropy().event_id, settings=settings)
     of_files = (files, content, parts, signed, verification, links, custody, purges)
     for routes in (*of_files, workspaces, usage, audit, jobs, operations, projections, log, proofs, ids, health):
-        app.include_router(routes.router, dependencies=[Depends(refuse_unheeded)])
+        app.include_router(routes.router, dependencies=[Depends(refuse_unheeded), Depends(refuse_unknown_parameters)])
     return app
 
 
