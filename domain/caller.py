@@ -67,6 +67,8 @@ class Caller:
     request: str | None = None
     address: str | None = None
     user_agent: str | None = field(default=None)
+    client_request: str | None = None
+    """The id that the client gave the request, beside ours."""
     cause: UUID | None = None
     """The event that permits the request where no key does: the grant of a signed URL."""
     link: str | None = None
@@ -94,9 +96,9 @@ class Caller:
     @property
     def client(self) -> dict[str, Json]:
         """Return the private values that say where the request came from."""
-        if self.address is None and self.user_agent is None:
+        if self.address is None and self.user_agent is None and self.client_request is None:
             return {}
-        known = {"address": self.address, "user_agent": self.user_agent}
+        known = {"address": self.address, "client_request": self.client_request, "user_agent": self.user_agent}
         return {name: value for name, value in known.items() if value is not None}
 
 

@@ -18,7 +18,7 @@ OF_ACCESSES = frozenset({"purpose", "recipient"}) | CLIENT
 OF_FILES = ("filename", "related", "subjects", "metadata", "reason", "name", "matter", *sorted(OF_ACCESSES))
 """Private values of a file's events that may be erased."""
 
-OF_PERSONS = ("address", "email", "issuer", "name", "reason", "subject", "user_agent")
+OF_PERSONS = ("address", "client_request", "email", "issuer", "name", "reason", "subject", "user_agent")
 """Private values of other streams that may be erased: who somebody is, from where they came, and what they wrote."""
 
 

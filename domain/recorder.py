@@ -218,6 +218,7 @@ class Recorder:
             request=caller.request,
             address=caller.address,
             user_agent=caller.user_agent,
+            client_request=caller.client_request,
         )
 
     # -- recording -----------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ _NEVER = "never"
 
 CLEARABLE = ("metadata", "related", "subjects")
 ERASABLE = (
-    "filename", "related", "subjects", "metadata", "reason", "name", "matter", "address", "purpose", "recipient",
-    "user_agent",
+    "filename", "related", "subjects", "metadata", "reason", "name", "matter", "address", "client_request",
+    "purpose", "recipient", "user_agent",
 )  # fmt: skip
 
 

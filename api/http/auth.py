@@ -40,12 +40,12 @@ async def services_of(request: Request) -> Services:
     return cast(Services, request.app.state.services)
 
 
-def request_id(traceparent: str | None, given: str | None) -> str | None:
-    """Return the id by which a request goes: its W3C trace id, or the one it brings; None if it brings none."""
+def client_request(traceparent: str | None, given: str | None) -> str | None:
+    """Return the id that a client gave its request, else its W3C trace id; None for neither, and for an API key."""
+    if given is not None and _REQUEST_ID.fullmatch(given) and not given.startswith("pvs_"):
+        return given
     found = _TRACE.fullmatch(traceparent or "")
-    if found is not None and found[1] != _NO_TRACE:
-        return found[1]
-    return given if given is not None and _REQUEST_ID.fullmatch(given) else None
+    return None if found is None or found[1] == _NO_TRACE else found[1]
 
 
 def described(request: Request, caller: Caller) -> Caller:
@@ -55,6 +55,7 @@ def described(request: Request, caller: Caller) -> Caller:
     return replace(
         caller,
         request=request_id_of(request),
+        client_request=request.scope.get("provenstore.client_request"),
         address=request.client.host if request.client else None,
         user_agent="".join(one for one in agent if one.isprintable())[:MAX_USER_AGENT] or None,
     )

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from provenstore.adapters.request_ids import REQUEST
 from provenstore.api.http.access_log import log_access, note_error
-from provenstore.api.http.auth import prove_key, request_id
+from provenstore.api.http.auth import client_request, prove_key
 from provenstore.api.http.limits import MAX_BODY, SMALL_BODY
 from provenstore.api.http.pace import pace_of
 from provenstore.api.http.problems import problem
@@ -57,8 +57,10 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        given = request_id(headers.get("traceparent"), headers.get("x-request-id"))
-        scope["provenstore.request_id"] = given or self._new_id().hex
+        theirs = client_request(headers.get("traceparent"), headers.get("x-request-id"))
+        # Ours is always our own: two requests of one id could not be told apart in the log.
+        scope["provenstore.request_id"] = self._new_id().hex
+        scope["provenstore.client_request"] = theirs
         began, status = time.monotonic(), 500
         body = RequestBody(scope, receive)
 
@@ -67,7 +69,7 @@ class Envelope:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 await body.drain()
-                _add_headers(message, scope["provenstore.request_id"])
+                _add_headers(message, scope["provenstore.request_id"], theirs)
                 if body.unread:
                     MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
@@ -112,9 +114,11 @@ def _is_content(scope: Scope) -> bool:
     return scope["method"] == "PUT" and _CONTENT.fullmatch(scope["path"]) is not None
 
 
-def _add_headers(message: Message, identifier: str) -> None:
+def _add_headers(message: Message, identifier: str, theirs: str | None) -> None:
     headers = MutableHeaders(scope=message)
     headers["X-Request-Id"] = identifier
+    if theirs is not None:
+        headers["X-Client-Request-Id"] = theirs
     for name, value in _HEADERS.items():
         headers[name] = value
     for name, value in _DEFAULTS.items():

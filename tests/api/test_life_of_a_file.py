@@ -296,7 +296,7 @@ def test_history_is_paged_and_verifiable(tenant: Tenant) -> None:
 
 
 def test_request_is_named_in_events(tenant: Tenant) -> None:
-    """Events carry the W3C trace id, for whom and in which session it was done, and privately where from."""
+    """By an id of ours, whatever the client calls it; for whom, in which session, and privately where from."""
     service = tenant.client("service")
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     headers = {
@@ -307,12 +307,32 @@ def test_request_is_named_in_events(tenant: Tenant) -> None:
     }
     service.headers.update(headers)
     answer = tenant.new(service)
-    assert trace == answer.headers["X-Request-Id"]
+    ours = answer.headers["X-Request-Id"]
+    assert (ours == trace, answer.headers["X-Client-Request-Id"]) == (False, trace)
     (initiated,) = tenant.history(answer.json()["file"]["id"])
     event, disclosures = initiated["event"], initiated["disclosures"]
-    assert (trace, "customer-9", "s-1") == (event["request"], event["on_behalf_of"], event["session"])
+    assert (ours, "customer-9", "s-1") == (event["request"], event["on_behalf_of"], event["session"])
     assert (disclosures["address"], disclosures["user_agent"]) == ("127.0.0.1", "shop/1.0")
+    assert disclosures["client_request"] == trace
     assert "shop/1.0" not in str(event)
+    assert trace not in str(event)
+    auditor = tenant.client("auditor")
+    for asked in ({"request": ours}, {"client_request": trace}):
+        found = auditor.get("/v1/audit", params={"fresh": True, **asked}).json()["entries"]
+        assert [(one["request"], one["client_request"]) for one in found] == [(ours, trace)], asked
+
+
+def test_a_client_cannot_choose_the_id_of_a_request(tenant: Tenant) -> None:
+    """Two requests under one id of the client's have two of ours; what is no id, or a key, is passed over."""
+    service = tenant.client("service")
+    service.headers["X-Request-Id"] = "one-for-both"
+    first, second = tenant.new(service), tenant.new(service)
+    assert first.headers["X-Request-Id"] != second.headers["X-Request-Id"]
+    assert first.headers["X-Client-Request-Id"] == second.headers["X-Client-Request-Id"] == "one-for-both"
+    for wrong in ("with space", "x" * 129, "pvs_" + "0" * 32 + "_" + "A" * 43):
+        answer = service.get("/v1/files", headers={"X-Request-Id": wrong})
+        assert "X-Client-Request-Id" not in answer.headers
+        assert wrong not in str(answer.headers)
 
 
 def test_list_sees_own_write(api: Api, tenant: Tenant) -> None:

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -31,14 +30,17 @@ def calls(tenant: Tenant, request: str, kind: str) -> list[dict[str, Any]]:
 
 
 def test_calls_are_found_by_the_request_they_were_made_for(tenant: Tenant) -> None:
-    """Up and down, with bytes and outcome, by the X-Request-Id that the client sent."""
+    """Up and down, with bytes and outcome, by the X-Request-Id of the answer."""
     service = tenant.client("service")
-    up, down, half = (uuid4().hex for _ in range(3))
     file_id = tenant.new(service, size=7).json()["file"]["id"]
     at = f"/v1/files/{file_id}/content"
-    assert service.put(at, content=b"content", headers={"X-Request-Id": up}).status_code == 200
-    assert service.get(at, headers={"X-Request-Id": down}).content == b"content"
-    assert service.get(at, headers={"X-Request-Id": half, "Range": "bytes=0-3"}).content == b"cont"
+    sent, whole, some = (
+        service.put(at, content=b"content"),
+        service.get(at),
+        service.get(at, headers={"Range": "bytes=0-3"}),
+    )
+    assert (sent.status_code, whole.content, some.content) == (200, b"content", b"cont")
+    up, down, half = (one.headers["X-Request-Id"] for one in (sent, whole, some))
     (put,) = until(lambda: calls(tenant, up, "put"))
     (get,) = until(lambda: calls(tenant, down, "get"))
     (part,) = until(lambda: calls(tenant, half, "get"))
@@ -96,11 +98,10 @@ def test_bad_questions_are_refused(api: Api, asked: dict[str, Any], field: str) 
 def test_whoever_leads_forgets_what_is_old(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     """After as many days as the settings say, and not before; a database that is away ends no round."""
     services = tenant.api.services
-    request = uuid4().hex
     tenant.api.clock.ahead = timedelta(days=-31)
     service = tenant.client("service")
     file_id = tenant.stored(service)
-    service.get(f"/v1/files/{file_id}/content", headers={"X-Request-Id": request})
+    request = service.get(f"/v1/files/{file_id}/content").headers["X-Request-Id"]
 
     def found() -> tuple[Any, ...]:
         from provenstore.projections.operations import Calls
