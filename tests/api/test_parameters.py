@@ -18,7 +18,7 @@ ROUTES = [
     (method, found.route.path)
     for found in iter_route_contexts(APP.routes)
     if isinstance(found.route, APIRoute)
-    for method in sorted(found.route.methods)
+    for method in sorted(found.route.methods or ())
 ]
 DESCRIBED: dict[str, dict[str, Any]] = json.loads(described())["paths"]
 
@@ -49,7 +49,7 @@ def test_every_declared_parameter_is_known() -> None:
     for found in iter_route_contexts(APP.routes):
         route = found.route
         if isinstance(route, APIRoute) and (how := DESCRIBED.get(route.path.replace(":path", ""))):
-            for method in route.methods:
+            for method in route.methods or ():
                 if method.lower() in how:
                     said = how[method.lower()].get("parameters", [])
                     assert {one["name"] for one in said if one["in"] == "query"} <= declared_parameters(route)
