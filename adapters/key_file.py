@@ -17,13 +17,17 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def load_or_create_key(path: Path) -> bytes:
     """Return the 32 bytes of the key at `path`, drawing and writing them as `load_or_create` does."""
-    content = load_or_create(path, lambda: secrets.token_hex(KEY_BYTES))
+    return read_key(f"The key file {path.name}", load_or_create(path, lambda: secrets.token_hex(KEY_BYTES)))
+
+
+def read_key(where: str, text: str) -> bytes:
+    """Return the 32 bytes that `text` has in hexadecimal; Misconfigured names `where`, never the text."""
     try:
-        key = bytes.fromhex(content)
-    except ValueError as exc:
-        raise Misconfigured(f"The key file {path.name} does not hold a key.") from exc
+        key = bytes.fromhex(text)
+    except ValueError:
+        raise Misconfigured(f"{where} does not hold a key.") from None
     if len(key) != KEY_BYTES:
-        raise Misconfigured(f"The key file {path.name} does not hold a key of {KEY_BYTES} bytes.")
+        raise Misconfigured(f"{where} does not hold a key of {KEY_BYTES} bytes.")
     return key
 
 

@@ -265,10 +265,13 @@ class LocalFolder:
         expires_at: datetime,
         version: str | None = None,
         disposition: str | None = None,  # noqa: ARG002  # of no use here, but of the port
+        media_type: str | None = None,  # noqa: ARG002
     ) -> SignedUrl:
         """See the port. Whoever serves the URL knows the disposition, which is private, from the ledger."""
         _check(key, version)
-        return self._sign(SignedGrant(method="GET", file=file, grant=grant, expires_at=expires_at))
+        if self._urls is None:
+            raise NotSupported("This object folder was opened without a key for signed URLs.")
+        return self._urls.get(file=file, grant=grant, expires_at=expires_at)
 
     def presign_put(
         self,

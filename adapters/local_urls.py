@@ -7,6 +7,7 @@ that the grant still stands: whoever serves it asks the ledger at each use, whic
 import base64
 import hashlib
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -47,15 +48,21 @@ _GRANT = TypeAdapter(SignedGrant)
 class LocalUrlSigner:
     """Signs and verifies tokens with HMAC-SHA-256. Stateless; every process with the key agrees."""
 
-    def __init__(self, key: bytes) -> None:
-        if len(key) != KEY_BYTES:
+    def __init__(self, key: bytes, earlier: Sequence[bytes] = ()) -> None:
+        """Sign with `key`; what was signed with one of the `earlier` keys still is ours."""
+        if any(len(one) != KEY_BYTES for one in (key, *earlier)):
             raise Misconfigured(f"The key for signed URLs must have {KEY_BYTES} bytes.")
         self._key = key
+        self._keys = (key, *earlier)
+
+    def __repr__(self) -> str:
+        """Hide the keys."""
+        return f"LocalUrlSigner({len(self._keys)} keys)"
 
     def sign(self, grant: SignedGrant) -> str:
         """Return the token `v1.<grant>.<mac>` (base64url, RFC 4648 section 5, no padding); expiry cut to the second."""
         payload = _GRANT.dump_json(_to_the_second(grant), exclude_none=True)
-        return f"{_VERSION}.{_encode(payload)}.{_encode(self._mac(payload))}"
+        return f"{_VERSION}.{_encode(payload)}.{_encode(_mac(self._key, payload))}"
 
     def url(self, grant: SignedGrant) -> SignedUrl:
         """Return the grant as a URL relative to the server's root, and the headers that the request must bear."""
@@ -63,6 +70,10 @@ class LocalUrlSigner:
         headers = (("Content-Type", grant.media_type),) if grant.media_type is not None else ()
         url = PREFIX + self.sign(grant)
         return SignedUrl(method=grant.method, url=url, headers=headers, expires_at=grant.expires_at)
+
+    def get(self, *, file: str, grant: str, expires_at: datetime) -> SignedUrl:
+        """Permit reading a file's content."""
+        return self.url(SignedGrant(method="GET", file=file, grant=grant, expires_at=expires_at))
 
     def verify(self, token: str, method: str, now: datetime) -> SignedGrant:
         """Return what a token permits. Raises UrlInvalid for every token not issued here or for another method,
@@ -74,7 +85,7 @@ class LocalUrlSigner:
             raise UrlInvalid
         payload, mac = _decode(fields[1]), _decode(fields[2])
         # 2. Ours? Nothing of the payload is looked at before.
-        if not hmac.compare_digest(mac, self._mac(payload)):
+        if not any(hmac.compare_digest(mac, _mac(key, payload)) for key in self._keys):
             raise UrlInvalid
         # 3. Its words. A token of ours that does not parse was signed by another release.
         try:
@@ -88,8 +99,9 @@ class LocalUrlSigner:
             raise UrlExpired
         return grant
 
-    def _mac(self, payload: bytes) -> bytes:
-        return hmac.digest(self._key, _CONTEXT + payload, hashlib.sha256)
+
+def _mac(key: bytes, payload: bytes) -> bytes:
+    return hmac.digest(key, _CONTEXT + payload, hashlib.sha256)
 
 
 def _to_the_second(grant: SignedGrant) -> SignedGrant:

@@ -173,10 +173,17 @@ class ObservedStore:
         expires_at: datetime,
         version: str | None = None,
         disposition: str | None = None,
+        media_type: str | None = None,
     ) -> SignedUrl:
         """See the port."""
         return self._store.presign_get(
-            key, file=file, grant=grant, expires_at=expires_at, version=version, disposition=disposition
+            key,
+            file=file,
+            grant=grant,
+            expires_at=expires_at,
+            version=version,
+            disposition=disposition,
+            media_type=media_type,
         )
 
     def presign_put(

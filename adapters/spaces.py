@@ -312,9 +312,12 @@ class Spaces:
         expires_at: datetime,
         version: str | None = None,
         disposition: str | None = None,
+        media_type: str | None = None,
     ) -> SignedUrl:
         """See the port."""
-        return self._urls.get(check_key(key), expires_at, version=version, disposition=disposition)
+        return self._urls.get(
+            check_key(key), expires_at, version=version, disposition=disposition, media_type=media_type
+        )
 
     def presign_put(
         self,

@@ -15,6 +15,7 @@ from provenstore.adapters.spaces_multipart import SpacesMultipart, content_md5
 from provenstore.domain.objects import SignedUrl, UrlExpired
 
 LONGEST = timedelta(days=7)  # signature version 4 allows no more
+_CACHE = "no-store"  # a copy in a cache would outlive what permits reading it
 _ATTEMPTS = 3  # to sign within the second for which the lifetime was computed
 
 
@@ -25,11 +26,27 @@ class SpacesUrls:
         self._bucket = bucket
         self._multipart = multipart
 
-    def get(self, key: str, expires_at: datetime, *, version: str | None, disposition: str | None) -> SignedUrl:
-        """Permit reading the object or one version of it; the answer carries `disposition`."""
-        params = {"Bucket": self._bucket.name, "Key": key, **self._bucket.version_of(version)}
+    def get(
+        self,
+        key: str,
+        expires_at: datetime,
+        *,
+        version: str | None,
+        disposition: str | None,
+        media_type: str | None = None,
+    ) -> SignedUrl:
+        """Permit reading the object or one version of it; the answer's headers are these, not those of the object."""
+        params = {
+            "Bucket": self._bucket.name,
+            "Key": key,
+            **self._bucket.version_of(version),
+            "ResponseCacheControl": _CACHE,
+            "ResponseContentEncoding": "identity",
+        }
         if disposition is not None:
             params["ResponseContentDisposition"] = disposition
+        if media_type is not None:
+            params["ResponseContentType"] = media_type
         return self._sign("GET", "get_object", params, {}, expires_at)
 
     def put(

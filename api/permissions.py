@@ -21,6 +21,7 @@ PERMISSIONS: Mapping[Operation, tuple[Role, ...]] = {
     "file.content": ("service", "records"),
     "file.verify": ("service", "records", "operator"),
     "file.link": ("service", "records"),
+    "file.link_revoke": ("service", "records"),
     "file.history": _READ,
     "file.certificate": _READ,
     "file.soft_delete": ("service", "records"),

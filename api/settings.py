@@ -11,7 +11,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import (
     BaseModel,
@@ -91,6 +91,8 @@ class Settings(BaseSettings):
     workers: int = Field(default=1, ge=1, le=MAX_WORKERS)
     public_url: str | None = None  # how clients reach us; the request's host without it
     threads: int = Field(default=64, ge=1, le=1_024)  # commands run in this many threads; fewer would cap the batch
+    link_delivery: Literal["redirect", "stream"] = "redirect"  # of links to a bucket's files that do not say which
+    url_keys: SecretStr | None = None  # of signed URLs, in hex, spaces between; a file in the data directory without it
     stall_timeout: PositiveFloat = 30.0  # seconds without a byte after which an upload is given up
     # What one client may take from the others, in one process; the reasons are in api/http/limits.py.
     max_connections: int = Field(default=1_000, ge=1, le=100_000)

@@ -151,6 +151,7 @@ def link_json(link: Link, base: str) -> dict[str, Json]:
         "url": absolute(link.url.url, base),
         "expires_at": format_time(link.expires_at),
         "observed": link.observed,
+        "delivery": link.delivery,
     }
 
 
@@ -224,6 +225,7 @@ def _category_json(category: Category) -> dict[str, Json]:
         "allow_empty": category.allow_empty,
         "reserve": category.reserve,
         "link_ttl": category.link_ttl,
+        "direct_links": category.direct_links,
     }
 
 

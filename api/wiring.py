@@ -25,7 +25,7 @@ from provenstore.adapters.database import Database, check_server
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.key_file import load_or_create_key
+from provenstore.adapters.key_file import load_or_create_key, read_key
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.adapters.log_keys import LogKeys
@@ -46,6 +46,7 @@ from provenstore.domain.errors import DatabaseUnavailable, Misconfigured, Storag
 from provenstore.domain.event_log import EventLog
 from provenstore.domain.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE
 from provenstore.domain.ledger import SYSTEM, Ledger
+from provenstore.domain.linking import LinkWays
 from provenstore.domain.log_keeping import LogKeeping
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.providers import Providers
@@ -238,7 +239,7 @@ def _assemble(
     stack: ExitStack,
 ) -> Services:
     """Put the parts together around the log; pools are opened on `stack`."""
-    signer = LocalUrlSigner(load_or_create_key(directory.keys / URL_KEY))
+    signer = _url_signer(settings, directory)
     entropy = SystemEntropy()
     providers = Providers(Recorder(log, clock, entropy, permits))
     objects, answers = _objects(settings, directory, signer, providers, at_once=store)
@@ -255,7 +256,10 @@ def _assemble(
     calls = CallWriter(_connect(runner), clock)
     calls.start()
     stack.callback(calls.stop)
-    ledger = Ledger(log, ObservedStore(objects, calls.take, clock), clock=clock, entropy=entropy, permits=permits)
+    links = LinkWays(signer, settings.link_delivery)
+    ledger = Ledger(
+        log, ObservedStore(objects, calls.take, clock), clock=clock, entropy=entropy, permits=permits, links=links
+    )
     return Services(
         ledger=ledger,
         files=Files(pool),
@@ -277,6 +281,14 @@ def _assemble(
         signer=signer,
         checks=_checks(log, answers, positions, reader),
     )
+
+
+def _url_signer(settings: Settings, directory: DataDirectory) -> LocalUrlSigner:
+    """Return what signs URLs that lead to us: by the first of the keys, which all servers of a ledger need to have."""
+    if settings.url_keys is None:
+        return LocalUrlSigner(load_or_create_key(directory.keys / URL_KEY))
+    first, *earlier = [read_key("PROVENSTORE_URL_KEYS", one) for one in settings.url_keys.get_secret_value().split()]
+    return LocalUrlSigner(first, earlier)
 
 
 def _log_work(services: Services) -> LogWork:

@@ -39,6 +39,7 @@ CALLS: Mapping[Operation, str] = {
     "file.content": "`GET`, `HEAD …/content`",
     "file.verify": "`POST …/verification`",
     "file.link": "`POST …/links`",
+    "file.link_revoke": "`DELETE …/links/{link}`",
     "file.history": "`GET …/history`, `GET …/receipt`, receipts of a file's events",
     "file.certificate": "`GET …/certificate`",
     "file.soft_delete": "`DELETE /v1/files/{id}`, `POST …/delete`",

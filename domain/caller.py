@@ -19,6 +19,7 @@ Operation = Literal[
     "file.content",
     "file.verify",
     "file.link",
+    "file.link_revoke",
     "file.history",
     "file.certificate",
     "file.soft_delete",
@@ -51,6 +52,14 @@ Operation = Literal[
 
 
 @dataclass(frozen=True, slots=True)
+class LinkUse:
+    """The link by which somebody reads: its id, and the position of the event that granted it."""
+
+    id: str
+    issued_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """A proven identity and its request.
 
@@ -71,8 +80,8 @@ class Caller:
     """The id that the client gave the request, beside ours."""
     cause: UUID | None = None
     """The event that permits the request where no key does: the grant of a signed URL."""
-    link: str | None = None
-    """The id of the link that is used, where one is."""
+    link: LinkUse | None = None
+    """The link that is used, where one is."""
 
     def reaches(self, workspace: str) -> bool:
         """Tell whether things of this workspace exist for the caller."""

@@ -46,6 +46,7 @@ class Category:
     allow_empty: bool = True
     reserve: int = 64 * MIB
     link_ttl: int = HOUR
+    direct_links: bool = False
 
     def limited(self, limits: Limits) -> "Category":
         """Return this category under a workspace's own limits."""

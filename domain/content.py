@@ -9,21 +9,22 @@ Life of a reading, and what a crash leaves at each point:
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
 from provenstore.domain import file_events as fe
 from provenstore.domain.backlog import Backlog
 from provenstore.domain.caller import Caller
+from provenstore.domain.disposition import served
 from provenstore.domain.errors import Conflict, IntegrityViolated, Unavailable
 from provenstore.domain.event_log import Append, Appended, Guard
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File, access_stream
 from provenstore.domain.object_store import ObjectReader, ObjectStore
-from provenstore.domain.objects import ObjectNotFound
+from provenstore.domain.objects import ObjectNotFound, SignedUrl
 from provenstore.domain.open_accesses import OpenAccess, OpenAccesses
 from provenstore.domain.reading import Reading
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder, require_store
@@ -32,6 +33,9 @@ from provenstore.domain.verifying import Verifying
 
 RANGES_MERGED_FOR = timedelta(seconds=60)
 """How long after an Accessed event ranges that it covers are merged into it: a player seeking is one viewing."""
+
+REDIRECT_FOR = timedelta(seconds=60)
+"""How long a URL of the store works at most that a link redirects to: time to follow it, none to pass it on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ class ContentReader:
             first=first if ranged else None,
             last=last if ranged else None,
             size=reader.length,
-            link=caller.link,
+            link=caller.link.id if caller.link else None,
         )
         # Whatever an event says of a read: only reads of which all of it is as true are merged.
         origin = (caller.actor, caller.on_behalf_of, caller.session, caller.address, caller.user_agent, caller.cause)
@@ -142,6 +146,65 @@ class ContentReader:
                 self._accesses.withdraw(access)
                 raise
         return access
+
+    def redirect(self, caller: Caller, file_id: UUID, disposition: fe.Disposition, until: datetime) -> SignedUrl:
+        """Return a URL of the store itself for the whole content, which lives for a minute, or `until` if that is less.
+
+        As `content`; the Accessed event of mode `redirect` is durable before the URL is returned. What the URL is used
+        for within that time is not seen, so each redirect is an event of its own, and has no end.
+        """
+        recent = True
+        for _ in range(MAX_ATTEMPTS):
+            file = self._reading.readable(caller, file_id, recent=recent)
+            if not self._stands(caller, file, recent=recent):
+                recent = False
+                continue
+            # Signed before the record, so that nothing is recorded of a URL which there is no time left to use; and
+            # returned after it.
+            url = self._store_url(caller, file, disposition, until)
+            data = fe.Accessed(
+                mode="redirect",
+                first=None,
+                last=None,
+                size=file.stored.size if file.stored else 0,
+                link=caller.link.id if caller.link else None,
+            )
+            try:
+                self.record(caller, file, data)
+            except Conflict as conflict:
+                self._recorder.retry_or_raise(conflict, file.stream)
+                recent = False
+                continue
+            return url
+        raise Conflict("the file keeps changing; try again")
+
+    def _stands(self, caller: Caller, file: File, *, recent: bool) -> bool:
+        """Tell whether the store describes the object as it was stored; what is damaged is recorded and refused.
+
+        False if the file has to be looked at again.
+        """
+        require_store(file, self._store)
+        stored, info = file.stored, None
+        with suppress(ObjectNotFound):
+            info = self._store.head(file.path, version=stored.version_id if stored else None)
+        if stored is None or (info is not None and (info.size, info.etag) == (stored.size, stored.etag)):
+            return True
+        if not recent:
+            self._verifying.refuse_damaged(caller, file, info)
+        return False
+
+    def _store_url(self, caller: Caller, file: File, disposition: fe.Disposition, until: datetime) -> SignedUrl:
+        name = self._reading.filename(file) or file.path.rpartition("/")[2]
+        shown = served(file.initiated.media_type, disposition, name)
+        return self._store.presign_get(
+            file.path,
+            file=str(file.id),
+            grant=str(caller.cause),
+            expires_at=min(self._recorder.clock.now() + REDIRECT_FOR, until),
+            version=file.stored.version_id if file.stored else None,
+            disposition=shown.disposition,
+            media_type=shown.media_type,
+        )
 
     def record(self, caller: Caller, file: File, data: fe.Accessed) -> Appended:
         """Record an access, guarded by the file that was decided on and the caller's credential; Conflict."""

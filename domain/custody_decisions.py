@@ -90,6 +90,15 @@ def require_offered(access: e.AccessLevel) -> None:
         raise InvalidInput("access", said, rule="public-not-offered")
 
 
+def revoke_link(file: File, command: c.RevokeLink) -> Facts:
+    """End a link; one that has ended already is no fact."""
+    ended = command.expires_at <= command.now or command.issued_at < file.links_ended
+    if ended or command.link in {link for link, _ in file.revoked_links}:
+        return ()
+    data = e.LinkRevoked(link=command.link, expires_at=command.expires_at)
+    return (Fact(data, why(command.reason), decision="link-revoked/1"),)
+
+
 def _expires_already(file: File, when: datetime | None) -> bool:
     """Tell whether this is the file's expiry; before Stored its category may still have one in store for it."""
     settled = file.stored is not None or file.expiry_set or when is not None

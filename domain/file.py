@@ -130,6 +130,10 @@ class File:
     """When the whole object was last read and found right."""
     damage: Literal["altered", "missing"] | None = None
     """What a verifying read has found; its content is not given out."""
+    links_ended: int = 0
+    """Position of the event that last ended every link: links issued before it permit nothing, whatever comes later."""
+    revoked_links: tuple[tuple[str, datetime], ...] = ()
+    """Links that were revoked, until they would have expired: their ids, and when that is."""
     private_events: tuple[UUID, ...] = field(default=())
     """Events of this stream that carry private values about the file itself."""
 
@@ -188,6 +192,9 @@ If two removed it, one could sleep before its deletion, and delete what the clie
 
 STRAGGLERS_COME_FOR = timedelta(hours=1)
 """How long after an announcement that came to nothing its process is believed able to wake and publish after all."""
+
+REVOCATION_KEPT_FOR = timedelta(days=1)
+"""How long after its expiry a revoked link is remembered: longer than the clocks of two servers can differ."""
 
 APPROVAL_GOOD_FOR = timedelta(days=30)
 """An approval older than this no longer carries a purge."""
@@ -362,9 +369,12 @@ def _evolve_purge(state: File, event: Event) -> File:
 def _evolve_custody(state: File, event: Event) -> File:
     match event.data:
         case e.SoftDeleted():
-            return replace(state, status="soft_deleted")
+            return replace(state, status="soft_deleted", links_ended=event.position)
         case e.FileExpired():
-            return replace(state, status="expired")
+            return replace(state, status="expired", links_ended=event.position)
+        case e.LinkRevoked() as data:
+            alive = tuple(one for one in state.revoked_links if one[1] + REVOCATION_KEPT_FOR > event.time)
+            return replace(state, revoked_links=(*alive, (data.link, data.expires_at)))
         case e.Restored():
             # What had expired, or would have meanwhile, would expire at once; it is kept until somebody says otherwise.
             over = state.status == "expired" or (state.expires_at is not None and state.expires_at <= event.time)

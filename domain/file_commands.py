@@ -186,6 +186,16 @@ class ChangeFile(FileCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeLink(FileCommand):
+    """End one link before its time."""
+
+    link: str
+    expires_at: datetime
+    issued_at: int  # position of its LinkIssued
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetRetention(PersonCommand):
     """Set, lengthen, or ask to shorten the retention."""
 

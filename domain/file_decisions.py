@@ -36,6 +36,7 @@ _DECISIONS: Mapping[type[c.FileCommand], Callable[[File, Any], tuple[Fact, ...]]
     c.Expire: custody.expire,
     c.Restore: custody.restore,
     c.ChangeFile: custody.change_file,
+    c.RevokeLink: custody.revoke_link,
     c.SetRetention: custody.set_retention,
     c.PlaceHold: custody.place_hold,
     c.ReleaseHold: custody.release_hold,

@@ -17,6 +17,8 @@ RetentionMode = Literal["compliance", "governance"]
 Sha256Status = Literal["verified", "claimed", "none"]
 AccessMode = Literal["view", "download", "redirect"]
 Disposition = Literal["attachment", "inline"]
+LinkDelivery = Literal["redirect", "stream", "direct"]
+"""By a redirect to a URL of the store that lives for seconds, through us, or by a URL of the store alone."""
 
 _REASON = frozenset({"reason"})
 
@@ -475,6 +477,18 @@ class LinkIssued(EventData):
     ttl: int  # seconds
     expires_at: Moment  # to the second, no more than `ttl` after the decision
     observed: bool  # whether its uses come by us, and each is recorded
+    delivery: LinkDelivery | None = None  # how the content gets to its reader; None: recorded before there was a choice
+
+
+@REGISTRY.register
+class LinkRevoked(EventData):
+    """The link permits nothing any more; on `file:`, so that whatever is being read by it is decided anew."""
+
+    TYPE: ClassVar[str] = "file.link_revoked.v1"
+    PRIVATE: ClassVar[frozenset[str]] = _REASON
+
+    link: str
+    expires_at: Moment  # when it would have ended by itself
 
 
 @REGISTRY.register

@@ -26,7 +26,7 @@ from provenstore.domain.errors import InvalidInput
 from provenstore.domain.event_log import Erasure, EventLog, IdempotencyKey
 from provenstore.domain.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE, File, file_stream
 from provenstore.domain.initiating import Initiating
-from provenstore.domain.linking import Linking
+from provenstore.domain.linking import Linking, LinkWays
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.proving import Proving
@@ -49,9 +49,16 @@ class Ledger:
     """A ledger of custody over one log and one object store. Thread safe."""
 
     def __init__(  # noqa: PLR0915  # one line for each part and each command
-        self, log: EventLog, store: ObjectStore, *, clock: Clock, entropy: Entropy, permits: Permits
+        self,
+        log: EventLog,
+        store: ObjectStore,
+        *,
+        clock: Clock,
+        entropy: Entropy,
+        permits: Permits,
+        links: LinkWays | None = None,
     ) -> None:
-        """Wire the ports together; `permits` is the permission table."""
+        """Wire the ports together; `permits` is the permission table, `links` how links are made, if any are."""
         self.log = log
         self.store = store
         self.recorder = Recorder(log, clock, entropy, permits)
@@ -66,7 +73,7 @@ class Ledger:
         self.reading = Reading(self.recorder)
         self.contents = ContentReader(self.recorder, store, self.reading, self.verifying)
         self.proving = Proving(self.recorder, self.reading)
-        self.linking = Linking(self.recorder, store, self.reading, self.administration)
+        self.linking = Linking(self.recorder, store, self.reading, self.administration, links or LinkWays())
         # One method per command, each in the room where its way is described.
         self.create_workspace = self.administration.create_workspace
         self.change_workspace = self.administration.change_workspace
@@ -102,7 +109,10 @@ class Ledger:
         self.certificate = self.reading.certificate
         self.skip_event, self.find_id = Skipping(self.recorder).skip, ShortIds(self.recorder).find
         self.issue_link = self.linking.issue
+        self.revoke_link = self.linking.revoke
         self.authenticate_link = self.linking.authenticate
+        self.redirects = self.linking.redirects
+        self.redirect = self.contents.redirect
 
     def soft_delete(
         self,

@@ -1,33 +1,38 @@
 """Links: a URL by which whoever has it may read the content of one file for a while.
 
 Life of a link, and what a crash leaves at each point:
- 1. The caller may read the file now, and the file's category allows a link of that time. Crash: nothing.
+ 1. The caller may read the file now, and the file's category allows a link of that time and kind. Crash: nothing.
  2. LinkIssued is durable, guarded by file, credential and category. Crash: a link on record that nobody has.
  3. The URL is signed and handed out; it is never recorded. Signed anew for the same expiry it is as good.
-A URL that leads to the store itself is out of our hands until it expires, and its uses are not seen. One that comes
-back to us is asked about at each use, and each use is recorded as Accessed, caused by LinkIssued.
+The URL leads to this server on every store, which asks the ledger at each use: whether the link has ended (with its
+time, with a deletion or expiry of the file, for good, or revoked), whether its issuer's key is good, and whether the
+issuer may read. Each use is recorded as Accessed, caused by LinkIssued, before the content, or the redirect to it.
+A direct URL of a bucket is out of our hands until it expires, and its uses are not seen: a category must allow it.
 """
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
+from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as fe
 from provenstore.domain import text
 from provenstore.domain.administration import Administration, Arriving
-from provenstore.domain.caller import Caller
+from provenstore.domain.caller import Caller, LinkUse
 from provenstore.domain.canonical import Json
 from provenstore.domain.categories import Category
 from provenstore.domain.disposition import served
 from provenstore.domain.envelope import Event
-from provenstore.domain.errors import Conflict, InvalidInput, NotFound, Unauthenticated
+from provenstore.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from provenstore.domain.event_log import Guard, IdempotencyKey
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File, access_stream
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import NotSupported, SignedUrl, UrlExpired
-from provenstore.domain.reading import Reading
+from provenstore.domain.reading import Reading, link_ended
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
+from provenstore.domain.url_signer import UrlSigner
 from provenstore.domain.workspace import workspace_stream
 
 DEFAULT_TTL = 600
@@ -41,50 +46,74 @@ class Link:
     id: str
     url: SignedUrl
     expires_at: datetime
-    observed: bool
-    """Whether its uses come by us and are recorded."""
+    delivery: fe.LinkDelivery
+    """How the content gets to its reader."""
+
+    @property
+    def observed(self) -> bool:
+        """Whether its uses come by us and are recorded."""
+        return self.delivery != "direct"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkWish:
+    """What is wanted of a link; None where the defaults decide."""
+
+    ttl: int | None = None  # seconds
+    purpose: str | None = None
+    recipient: str | None = None
+    disposition: fe.Disposition = "attachment"
+    delivery: Literal["redirect", "stream"] | None = None
+    observed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LinkWays:
+    """How this server makes links: what signs URLs that lead to it (nothing: no links), and how it delivers."""
+
+    urls: UrlSigner | None = None
+    delivery: Literal["redirect", "stream"] = "redirect"
 
 
 class Linking:
-    """Issues links, and says what a link that comes back permits."""
+    """Issues and revokes links, and says what a link that comes back permits."""
 
     def __init__(
-        self, recorder: Recorder, store: ObjectStore, reading: Reading, administration: Administration
+        self,
+        recorder: Recorder,
+        store: ObjectStore,
+        reading: Reading,
+        administration: Administration,
+        ways: LinkWays,
     ) -> None:
-        """Record with `recorder`; `store` signs, `reading` says who may read, `administration` whose keys are good."""
+        """Record with `recorder`; `reading` says who may read, `administration` whose keys are good."""
         self._recorder = recorder
         self._store = store
         self._reading = reading
         self._administration = administration
+        self._ways = ways
 
     def issue(
-        self,
-        caller: Caller,
-        file_id: UUID,
-        *,
-        ttl: int | None = None,
-        purpose: str | None = None,
-        recipient: str | None = None,
-        disposition: fe.Disposition = "attachment",
-        key: IdempotencyKey | None = None,
+        self, caller: Caller, file_id: UUID, wish: LinkWish | None = None, *, key: IdempotencyKey | None = None
     ) -> Link:
-        """Issue a link of `ttl` seconds; again with the same key it is the same link.
+        """Issue a link; again with the same key it is the same link.
 
-        Refused where reading would be. InvalidInput for more than the category allows, UrlExpired for a link that is
-        asked for again after its time, NotSupported where the store signs nothing.
+        Refused where reading would be, and Forbidden for a direct one that the category does not allow. InvalidInput
+        for more time than it allows, UrlExpired or Gone for a link that is asked for again after its end, NotSupported
+        for what the store cannot do.
         """
-        recorder = self._recorder
-        if not self._store.capabilities().presign:
-            raise NotSupported("this object store signs no URLs, so there are no links to its files")
-        private = _about(purpose, recipient)
+        recorder, wish = self._recorder, wish or LinkWish()
+        private = _about(wish)
         for _ in range(MAX_ATTEMPTS):
             file = self._reading.readable(caller, file_id, "file.link")
             if key is not None and (known := recorder.log.recall(key)) is not None:
-                return self._signed(file, known.events[0].id)
+                return self._signed(file, *self._recorded(file.id, known.events[0].id))
             workspace = recorder.workspace(file.workspace)
-            data = self._grant(file, workspace.category(file.initiated.category), ttl, disposition)
+            category = workspace.category(file.initiated.category)
+            link = recorder.entropy.event_id()
+            data = self._grant(file, category, wish, self._delivery(caller, file, category, wish), link)
             fact = Fact(data, private, decision="link-bounded/1")
-            drafts = recorder.drafts(caller, access_stream(file.id), file.workspace, [fact])
+            drafts = recorder.drafts(caller, access_stream(file.id), file.workspace, [fact], first_id=link)
             policy = workspace_stream(file.workspace)
             reads = [Guard(file.stream, file.version), Guard(policy, workspace.version)]
             try:
@@ -92,11 +121,37 @@ class Linking:
             except Conflict as conflict:
                 recorder.retry_or_raise(conflict, file.stream, policy)
                 continue
-            return self._signed(file, recorded.events[0].id, None if recorded.replayed else data)
+            return self._signed(file, *self._recorded(file.id, recorded.events[0].id))
         raise Conflict("the file keeps changing; try again")
 
-    def _grant(self, file: File, category: Category, ttl: int | None, disposition: fe.Disposition) -> fe.LinkIssued:
-        seconds = min(DEFAULT_TTL, category.link_ttl) if ttl is None else ttl
+    def _delivery(self, caller: Caller, file: File, category: Category, wish: LinkWish) -> fe.LinkDelivery:
+        """Return how the content will get to whoever has the link, or refuse (rule link-observed)."""
+        own = self._store.capabilities()
+        redirects = own.direct and own.presign
+        if wish.observed:
+            if self._ways.urls is None:
+                raise NotSupported("this ledger was opened without a key for signed URLs, so there are no links")
+            if wish.delivery == "redirect" and not redirects:
+                raise NotSupported("this object store has no URLs of its own to redirect to; take stream")
+            wanted = wish.delivery or self._ways.delivery
+            return wanted if redirects else "stream"
+        if not category.direct_links:
+            name = category.name
+            refusal = Forbidden(
+                f"category {name} does not allow links that nobody sees used", rule="link-observed", category=name
+            )
+            self._recorder.deny(caller, file, "file.link", refusal)
+            raise refusal
+        if wish.delivery is not None:
+            raise InvalidInput("delivery", "is of links whose use is seen; leave it out, or observed")
+        if not redirects:
+            raise NotSupported("this object store has no URLs of its own, so every use of a link is seen")
+        return "direct"
+
+    def _grant(
+        self, file: File, category: Category, wish: LinkWish, delivery: fe.LinkDelivery, link: UUID
+    ) -> fe.LinkIssued:
+        seconds = min(DEFAULT_TTL, category.link_ttl) if wish.ttl is None else wish.ttl
         if not 1 <= seconds <= category.link_ttl:
             raise InvalidInput(
                 "ttl",
@@ -104,28 +159,76 @@ class Linking:
                 limit=category.link_ttl,
             )
         return fe.LinkIssued(
-            link=str(self._recorder.entropy.event_id()),
+            link=str(link),
             version_id=file.stored.version_id if file.stored else None,
-            disposition=disposition,
+            disposition=wish.disposition,
             ttl=seconds,
             expires_at=(self._recorder.clock.now() + timedelta(seconds=seconds)).replace(microsecond=0),
-            observed=not self._store.capabilities().direct,
+            observed=delivery != "direct",
+            delivery=delivery,
         )
 
-    def _signed(self, file: File, grant: UUID, data: fe.LinkIssued | None = None) -> Link:
-        data = data or self._recorded(file.id, grant)[1]
+    def _signed(self, file: File, event: Event, data: fe.LinkIssued) -> Link:
+        if (ended := link_ended(file, LinkUse(data.link, event.position))) is not None:
+            raise ended
         if self._recorder.clock.now() >= data.expires_at:
             raise UrlExpired("the link has expired; ask for another one")
+        if not data.observed:
+            return Link(data.link, self._direct(file, event, data), data.expires_at, "direct")
+        if self._ways.urls is None:
+            raise NotSupported("this ledger was opened without a key for signed URLs, so there are no links")
+        url = self._ways.urls.get(file=str(file.id), grant=str(event.id), expires_at=data.expires_at)
+        return Link(data.link, url, data.expires_at, "redirect" if self.redirects(data) else "stream")
+
+    def _direct(self, file: File, event: Event, data: fe.LinkIssued) -> SignedUrl:
         name = self._reading.filename(file) or file.path.rpartition("/")[2]
-        url = self._store.presign_get(
+        shown = served(file.initiated.media_type, data.disposition, name)
+        return self._store.presign_get(
             file.path,
             file=str(file.id),
-            grant=str(grant),
+            grant=str(event.id),
             expires_at=data.expires_at,
             version=data.version_id,
-            disposition=served(file.initiated.media_type, data.disposition, name).disposition,
+            disposition=shown.disposition,
+            media_type=shown.media_type,
         )
-        return Link(data.link, url, data.expires_at, data.observed)
+
+    def revoke(
+        self, caller: Caller, file_id: UUID, link: UUID, reason: str | None, key: IdempotencyKey | None = None
+    ) -> None:
+        """End a link before its time; one that has ended already stays so. NotFound, Forbidden for a private file.
+
+        A direct URL of a bucket goes on until it expires: nobody can call it back.
+        """
+        reason = None if reason is None else text.require_reason(reason)
+        self._recorder.authorised_file(caller, "file.link_revoke", file_id)
+        event, data = self._issued(file_id, link)
+        self._recorder.change(
+            caller,
+            "file.link_revoke",
+            file_id,
+            lambda _, now: c.RevokeLink(
+                by=caller.actor,
+                now=now,
+                link=data.link,
+                expires_at=data.expires_at,
+                issued_at=event.position,
+                reason=reason,
+            ),
+            key=key,
+        )
+
+    def _issued(self, file_id: UUID, link: UUID) -> tuple[Event, fe.LinkIssued]:
+        """Return the event that issued a link. Its id is the link's, but for links of earlier releases."""
+        try:
+            return self._recorded(file_id, link)
+        except Unauthenticated:
+            for event in self._reading.walk(access_stream(file_id)):
+                if isinstance(event.data, fe.LinkIssued) and event.data.link == str(link):
+                    return event, event.data
+        raise NotFound("the file has no such link")
+
+    # -- a link that comes back ----------------------------------------------------------------------------
 
     def authenticate(
         self, file_id: UUID, grant: UUID, arriving: Arriving | None = None
@@ -133,13 +236,19 @@ class Linking:
         """Return for whom a link reads, its issuer while their key is good, and what it permits.
 
         `grant` is the id of its LinkIssued, from a URL that is known to be ours. Unauthenticated or UrlExpired where
-        it permits nothing any more; whether the file may still be read is asked when it is.
+        it permits nothing any more; whether the file may still be read by it is asked when it is.
         """
         event, data = self._recorded(file_id, grant)
         if self._recorder.clock.now() >= data.expires_at:
             raise UrlExpired
         # The issuer of a link without a key was admin of the data directory, and so saw private files.
-        return replace(self._administration.grantor(event, "records", arriving=arriving), cause=event.id), data
+        issuer = self._administration.grantor(event, "records", arriving=arriving)
+        return replace(issuer, cause=event.id, link=LinkUse(data.link, event.position)), data
+
+    def redirects(self, link: fe.LinkIssued) -> bool:
+        """Tell whether a use of the link is answered by a redirect to the store."""
+        own = self._store.capabilities()
+        return link.delivery == "redirect" and own.direct and own.presign
 
     def _recorded(self, file_id: UUID, grant: UUID) -> tuple[Event, fe.LinkIssued]:
         try:
@@ -151,10 +260,10 @@ class Linking:
         return event, event.data
 
 
-def _about(purpose: str | None, recipient: str | None) -> dict[str, Json]:
+def _about(wish: LinkWish) -> dict[str, Json]:
     said: dict[str, Json] = {}
-    if purpose is not None:
-        said["purpose"] = text.require_text("purpose", purpose, text.MAX_REASON_BYTES, lines=True)
-    if recipient is not None:
-        said["recipient"] = text.require_text("recipient", recipient, text.MAX_ID_BYTES)
+    if wish.purpose is not None:
+        said["purpose"] = text.require_text("purpose", wish.purpose, text.MAX_REASON_BYTES, lines=True)
+    if wish.recipient is not None:
+        said["recipient"] = text.require_text("recipient", wish.recipient, text.MAX_ID_BYTES)
     return said

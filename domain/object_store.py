@@ -200,13 +200,15 @@ class ObjectStore(Protocol):
         expires_at: datetime,
         version: str | None = None,
         disposition: str | None = None,
+        media_type: str | None = None,
     ) -> SignedUrl:
         """Permit reading the object, or exactly one version of it, until `expires_at`.
 
         `file` and `grant` are the ids of the file and of the event that grants this. A store that serves its URLs
-        itself signs the key, and answers `disposition` as Content-Disposition; one whose URLs come back to us signs
-        the ids instead, and the HTTP layer asks the ledger at each use. So do the other two. The URL never lives
-        longer than `expires_at`, which is cut to the second. Raises NotSupported.
+        itself signs the key, and answers with `disposition` and `media_type`, whatever headers were stored, and not
+        to be stored; one whose URLs come back to us signs the ids instead, and the HTTP layer asks the ledger at each
+        use. So do the other two. The URL never lives longer than `expires_at`, which is cut to the second. Raises
+        NotSupported.
         """
         ...
 

@@ -18,6 +18,7 @@ GUARDED: frozenset[Operation] = frozenset(
         "file.soft_delete",
         "file.restore",
         "file.change",
+        "file.link_revoke",
         "file.purge_request",
         "file.purge_withdraw",
     }

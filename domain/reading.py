@@ -6,7 +6,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from provenstore.domain import workspace_events as we
-from provenstore.domain.caller import Caller, Operation
+from provenstore.domain.caller import Caller, LinkUse, Operation
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event
 from provenstore.domain.errors import Forbidden, Gone, NotFound, Refused, WrongState
@@ -151,7 +151,18 @@ def _streams(file_id: UUID) -> list[str]:
     return [file_stream(file_id), parts_stream(file_id), access_stream(file_id)]
 
 
+def link_ended(file: File, link: LinkUse) -> Gone | None:
+    """Return why a link permits nothing any more: a deletion or expiry after its issue, or its revocation."""
+    if link.issued_at < file.links_ended:
+        return Gone("the link ended when the file was deleted; ask for another one", rule="link-ends-for-good")
+    if link.id in {revoked for revoked, _ in file.revoked_links}:
+        return Gone("the link was revoked", rule="link-revoked")
+    return None
+
+
 def _refusal(caller: Caller, operation: Operation, file: File) -> Refused | None:
+    if caller.link is not None and (ended := link_ended(file, caller.link)) is not None:
+        return ended
     if file.status in {"soft_deleted", "expired", "purged"}:
         return Gone(f"the file is {file.status.replace('_', ' ')}", status=file.status)
     if file.status != "stored":

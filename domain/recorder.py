@@ -223,21 +223,26 @@ class Recorder:
 
     # -- recording -----------------------------------------------------------------------------------------
 
-    def drafts(self, caller: Caller, stream: str, workspace_id: str, facts: Sequence[Fact]) -> list[Draft]:
-        """Return drafts of `facts` with fresh ids and salts; each says privately from where the request came."""
+    def drafts(
+        self, caller: Caller, stream: str, workspace_id: str, facts: Sequence[Fact], *, first_id: UUID | None = None
+    ) -> list[Draft]:
+        """Return drafts of `facts` with fresh ids and salts; each says privately from where the request came.
+
+        `first_id` is the id of the first one, where its data name it.
+        """
         if client := caller.client:
             facts = [replace(fact, private={**fact.private, **client}) for fact in facts]
         return [
             draft(
                 fact,
-                event_id=self.entropy.event_id(),
+                event_id=first_id if first_id is not None and number == 0 else self.entropy.event_id(),
                 stream=stream,
                 workspace=workspace_id,
                 origin=caller.origin,
                 salts=self._salts(fact.private),
                 head_of=_head_of(fact, stream),
             )
-            for fact in facts
+            for number, fact in enumerate(facts)
         ]
 
     def _salts(self, names: Iterable[str]) -> dict[str, bytes]:

@@ -75,6 +75,7 @@ class Limits(BaseModel):
     allow_empty: bool | None = None
     reserve: int | None = None  # bytes taken from the quota for a file of undeclared size
     link_ttl: int | None = None  # seconds that a link lives at most
+    direct_links: bool | None = None  # whether links may lead straight to the bucket, where nobody sees their uses
 
 
 class FormerLimits(BaseModel):

@@ -25,7 +25,7 @@ _FILE: Final[Mapping[Action, str]] = MappingProxyType(
         "upload_aborted upload_expired upload_cleared",
         "edit": "metadata_changed access_level_changed expiry_set restored",
         "delete": "soft_deleted expired",
-        "link": "link_issued",
+        "link": "link_issued link_revoked",
         "hold": "legal_hold_placed legal_hold_released",
         "retention": "retention_set retention_reduction_requested",
         "purge": "purge_requested purge_approved purge_rejected purge_withdrawn purge_started purge_failed purged",

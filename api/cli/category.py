@@ -19,6 +19,10 @@ MaxSize = Annotated[int | None, typer.Option(min=0, help="Largest file in bytes.
 ExpiresAfter = Annotated[int | None, typer.Option(min=0, help="Lifetime of its files in seconds; 0 for no expiry.")]
 AllowEmpty = Annotated[bool | None, typer.Option("--allow-empty/--refuse-empty", help="Whether empty files are taken.")]
 Reserve = Annotated[int | None, typer.Option(min=0, help="Bytes reserved for an upload of undeclared size.")]
+DirectLinks = Annotated[
+    bool | None,
+    typer.Option("--direct-links/--no-direct-links", help="Allow links whose uses nobody sees."),
+]
 LinkTtl = Annotated[int | None, typer.Option(min=1, help="Longest lifetime of a link in seconds.")]
 
 
@@ -45,6 +49,7 @@ def register(app: typer.Typer) -> None:
         allow_empty: AllowEmpty = None,
         reserve: Reserve = None,
         link_ttl: LinkTtl = None,
+        direct_links: DirectLinks = None,
     ) -> None:
         """Add a category of the workspace's own; without --extension it takes every type."""
         limits = _given(
@@ -54,6 +59,7 @@ def register(app: typer.Typer) -> None:
             allow_empty=allow_empty,
             reserve=reserve,
             link_ttl=link_ttl,
+            direct_links=direct_links,
         )
         new: Document = {"category": name, "template": template, "limits": limits}
         _show(session, _only(session.custody.register_category(workspace, new), name))
@@ -70,6 +76,7 @@ def register(app: typer.Typer) -> None:
         allow_empty: AllowEmpty = None,
         reserve: Reserve = None,
         link_ttl: LinkTtl = None,
+        direct_links: DirectLinks = None,
     ) -> None:
         """Set the limits of a category; limits that are not given return to the built-in ones."""
         limits = _given(
@@ -79,6 +86,7 @@ def register(app: typer.Typer) -> None:
             allow_empty=allow_empty,
             reserve=reserve,
             link_ttl=link_ttl,
+            direct_links=direct_links,
         )
         _show(session, _only(session.custody.set_limits(workspace, name, limits), name))
 

@@ -45,7 +45,10 @@ class Custody(Protocol):
         """Lend the content as it comes, from byte `first` on; PreconditionFailed if it is not that of `sha256`."""
 
     def issue_link(self, file_id: str, wish: Document) -> Document:
-        """Issue a link; answers {"id", "url", "expires_at", "observed"}."""
+        """Issue a link; answers {"id", "url", "expires_at", "observed", "delivery"}."""
+
+    def revoke_link(self, file_id: str, link: str, reason: str | None) -> None:
+        """Revoke a link; one that has ended already stays so."""
 
     def file(self, file_id: str, *, full: bool = False, at: str | None = None) -> Document:
         """Answer File, as it was at a position or a time with a zone if that is said."""

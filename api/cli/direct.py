@@ -36,6 +36,7 @@ from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import InvalidInput, PreconditionFailed, Unsigned
 from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.file import File
+from provenstore.domain.linking import LinkWish
 from provenstore.projections.file_fold import fold_file
 from provenstore.projections.file_query import FileFilter
 from provenstore.projections.file_row import View
@@ -122,8 +123,12 @@ class Direct:
         running = served_at(DataDirectory(settings.data_dir).run)
         base = settings.public_url or running or f"http://{settings.host}:{settings.port}"
         return views.link_json(
-            self._ledger.issue_link(self._caller, UUID(file_id), **body.model_dump()), base.rstrip("/")
+            self._ledger.issue_link(self._caller, UUID(file_id), LinkWish(**body.model_dump())), base.rstrip("/")
         )
+
+    def revoke_link(self, file_id: str, link: str, reason: str | None) -> None:
+        """Revoke a link."""
+        self._ledger.revoke_link(self._caller, UUID(file_id), UUID(link), reason)
 
     # -- reading -------------------------------------------------------------------------------------------
 

@@ -1,28 +1,42 @@
-"""`link`: a URL by which somebody without a key may read one file for a while. It goes to stdout and nowhere else."""
+"""`link`: URLs by which somebody without a key may read one file for a while. They go to stdout and nowhere else."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
+from uuid import UUID
 
 import typer
+from typer.core import TyperGroup
 
 from provenstore.api.cli import text
-from provenstore.api.cli.options import FileId
+from provenstore.api.cli.options import FileId, Reason
 from provenstore.api.cli.session import Session, command
 
 _DURATION = re.compile(r"([0-9]{1,9})([smhd]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
+class _IssueUnlessNamed(TyperGroup):
+    """`link FILE` issues a link, as it always has; what else can be done with links is a command below `link`."""
 
-    @command(app, "link")
-    def link(
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # typer's own context
+        """Read `FILE …` as `issue FILE …`."""
+        if args and args[0] not in {*self.commands, "--help", "-h"}:
+            args = ["issue", *args]
+        return super().parse_args(ctx, args)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    links = typer.Typer(cls=_IssueUnlessNamed, no_args_is_help=True)
+    app.add_typer(links, name="link", help="Issue a link to a file's content, or revoke one.")
+
+    @command(links, "issue")
+    def issue(
         session: Session,
         file_id: FileId,
         *,
         ttl: Annotated[
-            str | None, typer.Option(metavar="TIME", help="How long it lives: 90s, 10m, 1h, 2d. By default 10m.")
+            str | None, typer.Option(metavar="TIME", help="Lifetime, for example 90s, 10m, 1h, 2d (default 10m).")
         ] = None,
         purpose: Annotated[
             str | None, typer.Option(help="What for; kept with the event as an erasable private value.")
@@ -31,19 +45,41 @@ def register(app: typer.Typer) -> None:
             str | None, typer.Option(help="For whom; kept with the event as an erasable private value.")
         ] = None,
         inline: Annotated[bool, typer.Option("--inline", help="To be shown in a browser instead of saved.")] = False,
+        delivery: Annotated[
+            Literal["redirect", "stream"] | None,
+            typer.Option(help="Redirect to the bucket for a minute, or stream through the server."),
+        ] = None,
+        unobserved: Annotated[
+            bool, typer.Option("--unobserved", help="Link to the bucket alone; the category must allow it.")
+        ] = False,
     ) -> None:
-        """Issue a link to a file's content; whoever has it may read until it expires."""
-        wish = {"ttl": _seconds(ttl), "purpose": purpose, "recipient": recipient}
+        """Issue a link to a file's content; `provenstore link FILE` is short for it."""
+        wish = {"ttl": _seconds(ttl), "purpose": purpose, "recipient": recipient, "delivery": delivery}
         given = {name: value for name, value in wish.items() if value is not None}
+        shown = "inline" if inline else "attachment"
         issued = session.custody.issue_link(
-            str(file_id), {**given, "disposition": "inline" if inline else "attachment"}
+            str(file_id), {**given, "disposition": shown, **({"observed": False} if unobserved else {})}
         )
         if session.out.as_json:
             session.out.document(issued)
             return
         session.out.line(issued["url"])
-        seen = "each use is recorded" if issued["observed"] else "it leads to the bucket, so its uses are not recorded"
-        session.out.say(f"good until {text.moment(issued['expires_at'])}; {seen}")
+        seen = "each use is recorded" if issued["observed"] else "its uses are not recorded, and it cannot be revoked"
+        session.out.say(f"link {issued['id']}, good until {text.moment(issued['expires_at'])}; {seen}")
+
+    @command(links, "revoke")
+    def revoke(
+        session: Session,
+        file_id: FileId,
+        link: Annotated[UUID, typer.Argument(metavar="LINK", help="The link's id.", show_default=False)],
+        reason: Reason = None,
+    ) -> None:
+        """Revoke a link before its time."""
+        session.custody.revoke_link(str(file_id), str(link), reason)
+        if session.out.as_json:
+            session.out.document({"id": str(link), "revoked": True})
+        else:
+            session.out.say(f"revoked {link}")
 
 
 def _seconds(value: str | None) -> int | None:

@@ -92,10 +92,14 @@ class Client:
         return self._http.download(_file(file_id, "content"), first, sha256)
 
     def issue_link(self, file_id: str, wish: Document) -> Document:
-        """Issue a link, for "ttl", "purpose", "recipient", "disposition"; answers {"id", "url", "expires_at",
-        "observed"}. The URL is a secret.
+        """Issue a link, for "ttl", "purpose", "recipient", "disposition", "delivery", "observed"; answers {"id", "url",
+        "expires_at", "observed", "delivery"}. The URL is a secret.
         """
         return self._http.post(_file(file_id, "links"), wish)
+
+    def revoke_link(self, file_id: str, link: str, reason: str | None) -> None:
+        """Revoke a link; one that has ended already stays so."""
+        self._http.send("DELETE", _file(file_id, "links", link) + _query(reason))
 
     # -- reading -------------------------------------------------------------------------------------------
 

@@ -245,6 +245,8 @@ class LinkBody(Body):
     purpose: Text | None = None
     recipient: Text | None = None
     disposition: fe.Disposition = "attachment"
+    delivery: Literal["redirect", "stream"] | None = None
+    observed: Flag = True
 
 
 class QuotaBody(Body):
@@ -280,6 +282,7 @@ class LimitsBody(Body):
     allow_empty: Flag | None = None
     reserve: Count | None = None
     link_ttl: Count | None = None
+    direct_links: Flag | None = None
 
     def limits(self) -> we.Limits:
         """Return them as the domain has them."""

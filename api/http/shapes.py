@@ -229,6 +229,7 @@ class Link(Shape):
     url: str
     expires_at: datetime
     observed: bool
+    delivery: Literal["redirect", "stream", "direct"]
 
 
 class Purge(Shape):
@@ -279,6 +280,7 @@ class Category(Shape):
     allow_empty: bool
     reserve: int
     link_ttl: int
+    direct_links: bool
 
 
 class Workspace(Shape):

@@ -142,6 +142,17 @@ def give(services: Services, caller: Caller, file_id: UUID, disposition: fe.Disp
         )
 
 
+def redirect(services: Services, caller: Caller, file_id: UUID, link: fe.LinkIssued, asked: _Asked) -> Response:
+    """Answer with where the store gives the content out for a minute, once the event that says so is durable."""
+    file = services.ledger.readable(caller, file_id)
+    headers = _headers(file, _served(services, file, link.disposition))
+    if conditions.unchanged(asked.if_none_match, asked.if_modified_since, headers.get("ETag"), _modified(file)):
+        return Response(status_code=304, headers=headers)
+    url = services.ledger.redirect(caller, file_id, link.disposition, link.expires_at)
+    # Kept by no cache: the next use of the link is an access of its own.
+    return Response(status_code=307, headers={"Location": url.url, "Cache-Control": "no-store"})
+
+
 def _served(services: Services, file: File, disposition: fe.Disposition) -> Served:
     name = services.ledger.filename(file) or file.path.rpartition("/")[2]
     return served(file.initiated.media_type, disposition, name)

@@ -36,6 +36,7 @@ from provenstore.api.wiring import open_services
 from provenstore.domain.caller import Caller
 from provenstore.domain.envelope import Actor
 from provenstore.domain.ledger import Ledger
+from provenstore.domain.linking import LinkWays
 from store_servers import address
 
 ROOT = Caller(Actor("root", "person", "cli"), frozenset({"admin"}), None)
@@ -178,8 +179,15 @@ def bucket_server(server: Api, settings: Settings) -> Iterator[Api]:
     client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     store = Spaces(client, name, probe(client, name))
     shared = server.services
-    ledger = Ledger(shared.ledger.log, store, clock=server.clock, entropy=SystemEntropy(), permits=permits)
-    services = replace(shared, ledger=ledger, signer=None)
+    ledger = Ledger(
+        shared.ledger.log,
+        store,
+        clock=server.clock,
+        entropy=SystemEntropy(),
+        permits=permits,
+        links=LinkWays(shared.signer),
+    )
+    services = replace(shared, ledger=ledger)
     with serving(create_app(settings, lambda: nullcontext(services)), server.clock, settings) as api:
         yield api
 

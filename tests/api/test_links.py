@@ -4,12 +4,13 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 import structlog
 
+from provenstore.domain.objects import UrlExpired
 from tests.api.conftest import Tenant
 
 CONTENT = b"0123456789"
@@ -33,8 +34,8 @@ def test_a_link_that_comes_back_to_us(tenant: Tenant) -> None:
     service, nobody = tenant.client("service"), tenant.api.anonymous({"User-Agent": "a browser"})
     file_id = tenant.stored(service, CONTENT, filename=NAME)
     link = _link(service, file_id, purpose="review", recipient="jo@example.org")
-    assert link.keys() == {"id", "url", "expires_at", "observed"}
-    assert link["observed"] is True
+    assert link.keys() == {"id", "url", "expires_at", "observed", "delivery"}
+    assert (link["observed"], link["delivery"]) == (True, "stream")
     assert link["url"].startswith(f"{tenant.api.url}/v1/signed/")
     left = datetime.fromisoformat(link["expires_at"]) - datetime.now(UTC)
     assert timedelta(minutes=9) < left <= timedelta(minutes=10)
@@ -105,6 +106,8 @@ def test_a_url_for_writing_is_no_link(tenant: Tenant) -> None:
         ({"recipient": "x" * 256}, "recipient"),
         ({"disposition": "form-data"}, "disposition"),
         ({"file": "x"}, "file"),
+        ({"delivery": "direct"}, "delivery"),
+        ({"observed": "no"}, "observed"),
     ],
 )
 def test_wishes_that_are_refused(tenant: Tenant, wish: dict[str, Any], field: str) -> None:
@@ -145,45 +148,193 @@ def test_a_link_again(tenant: Tenant) -> None:
     assert (reused.status_code, reused.json()["code"]) == (422, "idempotency-key-reused")
 
 
-@pytest.mark.parametrize("where", ["tenant", "bucket_tenant"])
-def test_logs_hold_no_link(request: pytest.FixtureRequest, where: str) -> None:
+def test_logs_hold_no_link(tenant: Tenant) -> None:
     """The URL is a secret: neither its making nor its use is logged with it, nor is it in the history."""
-    tenant: Tenant = request.getfixturevalue(where)
     service = tenant.client("service")
     file_id = tenant.stored(service, CONTENT)
     with structlog.testing.capture_logs() as logs:
         url = urlsplit(_link(service, file_id)["url"])
         tenant.api.anonymous().get(url.geturl())
     assert "http.issue_link" in {one["action"] for one in logs}
-    secret = parse_qs(url.query)["X-Amz-Signature"][0] if url.query else url.path.rpartition("/")[2]
+    secret = url.path.rpartition("/")[2]
     assert secret not in str(logs)
     assert secret not in str(tenant.history(file_id))
 
 
-def test_a_link_to_a_bucket(bucket_tenant: Tenant) -> None:
-    """It leads to one version of the object, without us: so it says that its uses are not observed."""
+def _query(url: str) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(url).query)
+
+
+def _until(url: str) -> datetime:
+    """Return until when a URL of the bucket works."""
+    query = _query(url)
+    signed = datetime.strptime(query["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return signed + timedelta(seconds=int(query["X-Amz-Expires"][0]))
+
+
+def test_a_link_to_a_bucket_redirects(bucket_tenant: Tenant) -> None:
+    """Each use is recorded, then answered by a URL of one version of the object that lives for a minute at most."""
     tenant = bucket_tenant
-    service = tenant.client("service")
+    service, nobody = tenant.client("service"), tenant.api.anonymous({"User-Agent": "a browser"})
     file_id = tenant.stored(service, CONTENT, filename=NAME)
     link = _link(service, file_id, disposition="inline")
-    (issued,) = _events(tenant, file_id, "link_issued")
-    assert link["observed"] is issued["data"]["observed"] is False
-    query = parse_qs(urlsplit(link["url"]).query)
-    assert query["versionId"] == [issued["data"]["version_id"]]
-    assert not link["url"].startswith(tenant.api.url)
-    signed = datetime.strptime(query["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    until = signed + timedelta(seconds=int(query["X-Amz-Expires"][0]))
-    assert datetime.fromisoformat(link["expires_at"]) == until
-    with httpx.Client() as nobody:
-        answer = nobody.get(link["url"], headers={"Range": "bytes=2-4"})
-    assert (answer.status_code, answer.content) == (206, b"234")
-    assert answer.headers["Content-Disposition"] == f"inline; {DISPOSITION}"
-    assert answer.headers["Content-Type"] == "application/pdf"
+    assert (link["observed"], link["delivery"]) == (True, "redirect")
+    assert link["url"].startswith(f"{tenant.api.url}/v1/signed/")
+    answer = nobody.get(link["url"])
+    assert (answer.status_code, answer.content, answer.headers["Cache-Control"]) == (307, b"", "no-store")
+    (issued,), (used,) = _events(tenant, file_id, "link_issued"), _events(tenant, file_id, "accessed")
+    assert (used["cause"], used["data"]["link"]) == (issued["id"], link["id"])
+    assert (used["data"]["mode"], used["data"]["first"], used["data"]["size"]) == ("redirect", None, len(CONTENT))
+    at = answer.headers["Location"]
+    assert _query(at)["versionId"] == [issued["data"]["version_id"]]
+    assert timedelta() < _until(at) - datetime.now(UTC) <= timedelta(seconds=60)
+    with httpx.Client() as client:
+        content = client.get(at, headers={"Range": "bytes=2-4"})
+    assert (content.status_code, content.content) == (206, b"234")
+    assert content.headers["Content-Disposition"] == f"inline; {DISPOSITION}"
+    assert content.headers["Content-Type"] == "application/pdf"
+    assert content.headers["Cache-Control"] == "no-store"
+
+
+def test_what_a_redirecting_link_answers_itself(bucket_tenant: Tenant) -> None:
+    """HEAD and 304 are no access; a range is redirected as the whole, which its URL permits; each use counts."""
+    tenant = bucket_tenant
+    service, nobody = tenant.client("service"), tenant.api.anonymous()
+    file_id = tenant.stored(service, CONTENT)
+    url = _link(service, file_id)["url"]
+    head = nobody.head(url)
+    assert (head.status_code, head.headers["Content-Length"]) == (200, "10")
+    assert nobody.get(url, headers={"If-None-Match": head.headers["ETag"]}).status_code == 304
     assert _events(tenant, file_id, "accessed") == []
+    for _ in range(2):
+        assert nobody.get(url, headers={"Range": "bytes=0-0"}).status_code == 307
+    found = [one["data"] for one in _events(tenant, file_id, "accessed")]
+    assert [(one["first"], one["size"]) for one in found] == [(None, 10), (None, 10)]
 
 
-def test_tokens_are_of_no_use_where_the_store_serves_its_own(tenant: Tenant, bucket_tenant: Tenant) -> None:
-    """A server on a bucket serves no signed URL itself."""
-    url = _link(service := tenant.client("service"), tenant.stored(service))["url"]
+def test_a_link_to_a_bucket_may_stream(bucket_tenant: Tenant) -> None:
+    """Where its issuer wants that."""
+    service, nobody = bucket_tenant.client("service"), bucket_tenant.api.anonymous()
+    file_id = bucket_tenant.stored(service, CONTENT)
+    link = _link(service, file_id, delivery="stream")
+    assert link["delivery"] == "stream"
+    answer = nobody.get(link["url"], headers={"Range": "bytes=2-4"})
+    assert (answer.status_code, answer.content) == (206, b"234")
+    assert [one["data"]["mode"] for one in _events(bucket_tenant, file_id, "accessed")] == ["download"]
+
+
+def test_a_redirect_never_outlives_its_link(bucket_tenant: Tenant) -> None:
+    """In the last minute of a link its URLs are shorter; with the last second there are none, and no access."""
+    tenant = bucket_tenant
+    service, nobody = tenant.client("service"), tenant.api.anonymous()
+    file_id = tenant.stored(service, CONTENT)
+    link = _link(service, file_id, ttl=20)
+    answer = nobody.get(link["url"])
+    assert _until(answer.headers["Location"]) <= datetime.fromisoformat(link["expires_at"])
+    ledger, (issued,) = tenant.api.services.ledger, _events(tenant, file_id, "link_issued")
+    caller, _ = ledger.authenticate_link(UUID(file_id), UUID(issued["id"]))
+    with pytest.raises(UrlExpired):
+        ledger.redirect(caller, UUID(file_id), "attachment", datetime.now(UTC))
+    assert len(_events(tenant, file_id, "accessed")) == 1
+
+
+def test_what_ends_a_link_to_a_bucket(bucket_tenant: Tenant) -> None:
+    """A deletion, for good, and its revocation: from then on no URL of the bucket is given to anybody."""
+    tenant = bucket_tenant
+    service, nobody = tenant.client("service"), tenant.api.anonymous()
+    file_id = tenant.stored(service, CONTENT)
+    ended, revoked = _link(service, file_id), _link(service, file_id)
+    assert nobody.get(ended["url"]).status_code == 307
+    assert service.delete(f"/v1/files/{file_id}/links/{revoked['id']}").status_code == 204
+    assert (nobody.get(revoked["url"]).status_code, nobody.head(revoked["url"]).status_code) == (410, 410)
+    service.delete(f"/v1/files/{file_id}")
+    assert nobody.get(ended["url"]).status_code == 410
+    service.post(f"/v1/files/{file_id}/restore")
+    assert nobody.get(ended["url"]).status_code == 410
+    assert nobody.get(_link(service, file_id)["url"]).status_code == 307
+
+
+@pytest.mark.parametrize("delivery", ["redirect", "stream"])
+def test_a_damaged_object_is_not_given_away_by_links(bucket_tenant: Tenant, delivery: str) -> None:
+    """found-by-reading: the store is asked before each redirect; what it says is recorded, and no link is issued."""
+    tenant = bucket_tenant
+    service, nobody = tenant.client("service"), tenant.api.anonymous()
+    file_id = tenant.stored(service, CONTENT)
+    url = _link(service, file_id, delivery=delivery)["url"]
+    store, path = tenant.api.services.ledger.store, service.get(f"/v1/files/{file_id}").json()["path"]
+    for version in store.versions(path):
+        store.delete(path, version=version.version_id)
+    store.put(path, [b"something else"], media_type="application/pdf", max_size=20)
+    for _ in range(2):
+        answer = nobody.get(url)
+        assert (answer.status_code, answer.json()["code"]) == (409, "content-damaged")
+    assert tenant.types(file_id)[-1] == "object_missing"
+    assert service.post(f"/v1/files/{file_id}/links").status_code == 409
+    assert "accessed" not in tenant.types(file_id)
+
+
+def test_active_content_is_not_shown_by_the_bucket_either(bucket_tenant: Tenant) -> None:
+    """Its page is nobody's to run."""
+    service, nobody = bucket_tenant.client("service"), bucket_tenant.api.anonymous()
+    file_id = bucket_tenant.stored(service, b"<script>", filename="a.html", media_type="text/html")
+    at = nobody.get(_link(service, file_id, disposition="inline")["url"]).headers["Location"]
+    assert _query(at)["response-content-type"] == ["application/octet-stream"]
+    assert _query(at)["response-content-disposition"][0].startswith("attachment")
+
+
+def test_a_link_that_nobody_sees_used(bucket_tenant: Tenant) -> None:
+    """Only where the category allows it: it leads to the bucket alone, and says so."""
+    tenant = bucket_tenant
+    service, admin = tenant.client("service"), tenant.client("admin")
+    file_id = tenant.stored(service, CONTENT)
+    refused = service.post(f"/v1/files/{file_id}/links", json={"observed": False})
+    assert (refused.status_code, refused.json()["rule"]) == (403, "link-observed")
+    assert tenant.types(file_id)[-1] == "access_denied"
+    shown = admin.put(f"/v1/workspaces/{tenant.id}/limits/misc", json={"direct_links": True}).json()["categories"]
+    assert {one["category"] for one in shown if one["direct_links"]} == {"misc"}
+    link = _link(service, file_id, observed=False)
+    (issued,) = _events(tenant, file_id, "link_issued")
+    assert (link["observed"], link["delivery"]) == (False, "direct")
+    assert (issued["data"]["observed"], issued["data"]["delivery"]) == (False, "direct")
+    assert not link["url"].startswith(tenant.api.url)
+    assert datetime.fromisoformat(link["expires_at"]) == _until(link["url"])
+    with httpx.Client() as nobody:
+        assert nobody.get(link["url"]).content == CONTENT
+    assert _events(tenant, file_id, "accessed") == []
+    both = service.post(f"/v1/files/{file_id}/links", json={"observed": False, "delivery": "stream"})
+    assert (both.status_code, both.json()["field"]) == (422, "delivery")
+
+
+def test_redirects_are_not_logged(bucket_tenant: Tenant) -> None:
+    """Neither our URL nor the bucket's."""
+    service = bucket_tenant.client("service")
+    file_id = bucket_tenant.stored(service, CONTENT)
+    with structlog.testing.capture_logs() as logs:
+        url = _link(service, file_id)["url"]
+        at = bucket_tenant.api.anonymous().get(url).headers["Location"]
+    secrets = (url.rpartition("/")[2], _query(at)["X-Amz-Signature"][0])
+    assert not any(secret in str(logs) + str(bucket_tenant.history(file_id)) for secret in secrets)
+    assert "http.get_signed" in {one["action"] for one in logs}
+
+
+def test_every_server_of_a_ledger_serves_its_links(tenant: Tenant, bucket_tenant: Tenant) -> None:
+    """Another server with the same key knows the link, and does not look for the file where it is not kept."""
+    url = _link(service := tenant.client("service"), tenant.stored(service, CONTENT))["url"]
     answer = bucket_tenant.api.anonymous().get(urlsplit(url).path)
-    assert (answer.status_code, answer.json()["code"]) == (403, "url-invalid")
+    assert (answer.status_code, answer.json()["code"]) == (500, "misconfigured")
+    assert tenant.api.anonymous().get(url).content == CONTENT
+
+
+def test_revoking_over_http(tenant: Tenant) -> None:
+    """No content; again it is the same; an unknown one is not found, and somebody without the role is refused."""
+    service = tenant.client("service")
+    file_id = tenant.stored(service, CONTENT)
+    link = _link(service, file_id)
+    at = f"/v1/files/{file_id}/links/{link['id']}"
+    assert tenant.client("auditor").delete(at).status_code == 403
+    assert service.delete(f"/v1/files/{file_id}/links/{uuid4()}").status_code == 404
+    for _ in range(2):
+        answer = service.delete(at, params={"reason": "sent to the wrong person"})
+        assert (answer.status_code, answer.content) == (204, b"")
+    assert tenant.api.anonymous().get(link["url"]).json()["rule"] == "link-revoked"
+    assert tenant.types(file_id).count("link_revoked") == 1

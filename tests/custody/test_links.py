@@ -1,5 +1,6 @@
 """Links in the ledger: who gets one, for how long, what is on record, and what a link that comes back still permits."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ import pytest
 from custody import ADMIN, AUDITOR, CONTENT, RECORDS, SERVICE, Custody, caller
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_folder import LocalFolder
-from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.domain import file_events as fe
 from provenstore.domain import workspace as ws
 from provenstore.domain.envelope import Event
@@ -25,7 +25,9 @@ from provenstore.domain.errors import (
     WrongState,
 )
 from provenstore.domain.event_log import IdempotencyKey
-from provenstore.domain.file import File
+from provenstore.domain.event_types import Fact
+from provenstore.domain.file import File, evolve
+from provenstore.domain.linking import LinkWays, LinkWish
 from provenstore.domain.objects import NotSupported, UrlExpired
 from provenstore.domain.verification import verify_log
 from provenstore.domain.workspace_events import Limits
@@ -36,8 +38,8 @@ HOUR = 3_600
 
 @pytest.fixture
 def custody(log: PostgresEventLog, tmp_path: Path) -> Custody:
-    """A ledger whose folder signs URLs."""
-    return Custody(log, LocalFolder(tmp_path / "objects", urls=LocalUrlSigner(b"k" * 32)))
+    """A ledger on a folder; its links lead to the server."""
+    return Custody(log, LocalFolder(tmp_path / "objects"))
 
 
 def _issued(custody: Custody, file: File) -> list[Event]:
@@ -56,11 +58,17 @@ def _limit(custody: Custody, seconds: int) -> None:
 def test_a_link_is_an_event(custody: Custody) -> None:
     """What it permits stands in the leaf; for whom, what for and from where is private; the URL is nowhere."""
     file = custody.stored()
-    link = custody.ledger.issue_link(SERVICE, file.id, purpose="the audit", recipient="jo@example.org")
+    link = custody.ledger.issue_link(SERVICE, file.id, LinkWish(purpose="the audit", recipient="jo@example.org"))
     (event,) = _issued(custody, file)
     expires = (custody.clock.now() + timedelta(seconds=600)).replace(microsecond=0)
     assert event.data == fe.LinkIssued(
-        link=link.id, version_id=None, disposition="attachment", ttl=600, expires_at=expires, observed=True
+        link=link.id,
+        version_id=None,
+        disposition="attachment",
+        ttl=600,
+        expires_at=expires,
+        observed=True,
+        delivery="stream",
     )
     assert (link.expires_at, link.url.expires_at, link.observed) == (expires, expires, True)
     assert set(event.private) == {"purpose", "recipient", "address"}
@@ -72,7 +80,7 @@ def test_a_link_is_an_event(custody: Custody) -> None:
 def test_what_a_link_was_for_can_be_erased(custody: Custody) -> None:
     """Purpose and recipient go like any other private value, and services never see them."""
     file = custody.stored()
-    custody.ledger.issue_link(SERVICE, file.id, purpose="the audit", recipient="jo@example.org")
+    custody.ledger.issue_link(SERVICE, file.id, LinkWish(purpose="the audit", recipient="jo@example.org"))
     grant = _grant(custody, file)
     assert custody.ledger.history(SERVICE, file.id).disclosures[grant] == {}
     seen = custody.ledger.history(AUDITOR, file.id).disclosures[grant]
@@ -95,7 +103,7 @@ def test_how_long_a_link_lives(custody: Custody, limit: int | None, asked: int |
         _limit(custody, limit)
     file = custody.stored()
     custody.clock.moment = custody.clock.moment.replace(microsecond=0)
-    link = custody.ledger.issue_link(SERVICE, file.id, ttl=asked)
+    link = custody.ledger.issue_link(SERVICE, file.id, LinkWish(ttl=asked))
     assert link.expires_at == custody.clock.now() + timedelta(seconds=lives)
 
 
@@ -106,7 +114,7 @@ def test_no_link_outlives_its_category(custody: Custody, limit: int | None, aske
         _limit(custody, limit)
     file = custody.stored()
     with pytest.raises(InvalidInput, match="ttl: is not 1 to"):
-        custody.ledger.issue_link(SERVICE, file.id, ttl=asked)
+        custody.ledger.issue_link(SERVICE, file.id, LinkWish(ttl=asked))
     assert _issued(custody, file) == []
 
 
@@ -124,7 +132,7 @@ def test_what_is_said_about_a_link_is_text(custody: Custody, said: dict[str, str
     """Within the limits of all free text."""
     file = custody.stored()
     with pytest.raises(InvalidInput):
-        custody.ledger.issue_link(SERVICE, file.id, **said)  # type: ignore[arg-type]  # only texts are tried
+        custody.ledger.issue_link(SERVICE, file.id, LinkWish(**said))  # type: ignore[arg-type]  # only texts are tried
     assert _issued(custody, file) == []
 
 
@@ -136,7 +144,7 @@ def test_who_may_not_read_gets_no_link(custody: Custody) -> None:
         with pytest.raises(refusal):
             custody.ledger.issue_link(who, file.id)
     denied = [event for event in custody.events(file.id) if isinstance(event.data, fe.AccessDenied)]
-    assert [event.data.operation for event in denied if isinstance(event.data, fe.AccessDenied)] == ["file.link"] * 3
+    assert [event.data.operation for event in denied if isinstance(event.data, fe.AccessDenied)] == ["file.link"] * 2
     custody.ledger.issue_link(RECORDS, file.id)
     assert len(_issued(custody, file)) == 1
     with pytest.raises(NotFound):
@@ -211,20 +219,22 @@ def test_the_same_request_is_the_same_link(custody: Custody) -> None:
     assert len(_issued(custody, file)) == 1
 
 
-def test_a_store_that_signs_nothing(log: PostgresEventLog, tmp_path: Path) -> None:
+def test_a_ledger_without_a_key_for_urls(log: PostgresEventLog, tmp_path: Path) -> None:
     """There is no link, and so no event that says there is."""
     custody = Custody(log, LocalFolder(tmp_path / "objects"))
+    custody.links = LinkWays()
     file = custody.stored()
     with pytest.raises(NotSupported):
-        custody.ledger.issue_link(SERVICE, file.id)
+        custody.another_process().issue_link(SERVICE, file.id)
     assert _issued(custody, file) == []
 
 
 def _linked(custody: Custody) -> tuple[File, UUID, UUID]:
-    """Return a file with a link, the grant, and the id of the key that issued it."""
+    """Return a file with a link, the grant, and the id of the key that issued it; it is `custody.key`."""
     issued = custody.ledger.issue_key(ADMIN, actor="svc-books", kind="service", roles=("service",), scope="acme")
+    custody.key = issued.key
     file = custody.stored()
-    custody.ledger.issue_link(custody.ledger.authenticate(issued.key), file.id, disposition="inline")
+    custody.ledger.issue_link(custody.ledger.authenticate(issued.key), file.id, LinkWish(disposition="inline"))
     return file, _grant(custody, file), UUID(issued.id)
 
 
@@ -240,14 +250,14 @@ def test_a_use_is_caused_by_the_link(custody: Custody) -> None:
 
 
 def test_uses_of_a_link_are_not_readings_by_its_issuer(custody: Custody) -> None:
-    """ranges-merged: by credential, and each link is one."""
+    """merged-if-covered: by credential, and each link is one."""
     file, grant, _ = _linked(custody)
     user, _ = custody.ledger.authenticate_link(file.id, grant)
     custody.ledger.issue_link(SERVICE, file.id)
     for _ in range(2):
         custody.read(user, file.id, first=0, last=1)
     assert custody.types(file.id).count("accessed") == 1
-    issuer = user.__class__(user.actor, user.roles, user.scope)
+    issuer = user.__class__(user.actor, user.roles, user.scope, user.guards)
     custody.read(issuer, file.id, first=0, last=1)
     assert custody.types(file.id).count("accessed") == 2
 
@@ -276,3 +286,147 @@ def test_nothing_else_is_a_link(custody: Custody) -> None:
     for file_id, event_id in ((file.id, uuid4()), (file.id, file.private_events[0]), (other.id, grant)):
         with pytest.raises(Unauthenticated, match="nothing grants"):
             custody.ledger.authenticate_link(file_id, event_id)
+
+
+@pytest.mark.parametrize("end", ["soft_delete", "expire"])
+def test_a_deletion_ends_links_for_good(custody: Custody, end: str) -> None:
+    """link-ends-for-good: what was restored has new links; those of before open nothing, in any process."""
+    file, grant, _ = _linked(custody)
+    key = IdempotencyKey("acme/svc-books", "k", b"f")
+    custody.ledger.issue_link(SERVICE, file.id, key=key)
+    user, _ = custody.ledger.authenticate_link(file.id, grant)
+    assert custody.read(user, file.id) == CONTENT
+    if end == "soft_delete":
+        custody.ledger.soft_delete(SERVICE, file.id)
+    else:
+        custody.ledger.change_file(SERVICE, file.id, expiry=(custody.clock.now() + timedelta(seconds=30),))
+        custody.clock.pass_time(seconds=31)
+        custody.ledger.settle(file.id)
+    custody.another_process().restore(RECORDS, file.id)
+    for ledger in (custody.ledger, custody.another_process()):
+        user, _ = ledger.authenticate_link(file.id, grant)
+        for last in (None, 1):
+            with pytest.raises(Gone) as caught, ledger.content(user, file.id, last=last):
+                pass
+            assert caught.value.details["rule"] == "link-ends-for-good"
+        with pytest.raises(Gone):
+            ledger.readable(user, file.id)
+    assert custody.events(file.id)[-1].decision == "link-ends-for-good/1"
+    with pytest.raises(Gone):
+        custody.ledger.issue_link(SERVICE, file.id, key=key)
+    custody.ledger.issue_link(custody.ledger.authenticate(custody.key), file.id)
+    anew, _ = custody.ledger.authenticate_link(file.id, _grant(custody, file))
+    assert custody.read(anew, file.id) == CONTENT
+
+
+def test_a_revoked_link_opens_nothing(custody: Custody) -> None:
+    """link-revoked: at once, in every process, in the midst of a window too; the others of the file go on."""
+    file, grant, _ = _linked(custody)
+    custody.ledger.issue_link(custody.ledger.authenticate(custody.key), file.id)
+    other, _ = custody.ledger.authenticate_link(file.id, _grant(custody, file))
+    user, link = custody.ledger.authenticate_link(file.id, grant)
+    custody.read(user, file.id, first=0, last=3)
+    for _ in range(2):
+        custody.another_process().revoke_link(SERVICE, file.id, UUID(link.link), "sent to the wrong person")
+    assert custody.types(file.id).count("link_revoked") == 1
+    with pytest.raises(Gone) as caught:
+        custody.read(user, file.id, first=0, last=3)
+    assert caught.value.details["rule"] == "link-revoked"
+    assert custody.read(other, file.id) == CONTENT
+    revoked = next(event for event in custody.events(file.id) if isinstance(event.data, fe.LinkRevoked))
+    assert (revoked.stream, revoked.decision) == (file.stream, "link-revoked/1")
+    assert "reason" in revoked.private
+
+
+def test_who_may_revoke_a_link(custody: Custody) -> None:
+    """Whoever may change the file: of a private one its owner, records and admin. No other file's link."""
+    file, grant, _ = _linked(custody)
+    other = custody.stored()
+    for who, file_id, link, refusal in (
+        (AUDITOR, file.id, grant, Forbidden),
+        (OTHER_SERVICE, file.id, grant, Forbidden),
+        (SERVICE, other.id, grant, NotFound),
+        (SERVICE, file.id, uuid4(), NotFound),
+    ):
+        with pytest.raises(refusal):
+            custody.ledger.revoke_link(who, file_id, link, None)
+    assert "link_revoked" not in custody.types(file.id)
+    custody.ledger.revoke_link(RECORDS, file.id, grant, None)
+    assert custody.types(file.id).count("link_revoked") == 1
+
+
+def test_a_link_of_the_last_release_can_be_revoked(custody: Custody) -> None:
+    """Its id is not that of its event."""
+    file, grant, _ = _linked(custody)
+    recorder, issued = custody.ledger.recorder, custody.log.find(grant).data
+    assert isinstance(issued, fe.LinkIssued)
+    old = issued.model_copy(update={"link": str(uuid4()), "delivery": None})
+    drafts = recorder.drafts(custody.ledger.authenticate(custody.key), f"access:{file.id}", "acme", [Fact(old)])
+    recorder.append(SERVICE, drafts)
+    user, _ = custody.ledger.authenticate_link(file.id, drafts[0].id)
+    assert custody.read(user, file.id) == CONTENT
+    custody.ledger.revoke_link(SERVICE, file.id, UUID(old.link), None)
+    with pytest.raises(Gone):
+        custody.read(user, file.id)
+
+
+def test_what_is_over_needs_no_revocation(custody: Custody) -> None:
+    """Nothing is recorded of a link that has ended already."""
+    file, grant, _ = _linked(custody)
+    custody.clock.pass_time(seconds=600)
+    custody.ledger.revoke_link(SERVICE, file.id, grant, None)
+    assert "link_revoked" not in custody.types(file.id)
+
+
+def test_revoked_links_are_not_remembered_for_ever(custody: Custody) -> None:
+    """Once they would have expired a good while ago."""
+    file, grant, _ = _linked(custody)
+    custody.ledger.revoke_link(SERVICE, file.id, grant, None)
+    (revoked,) = [event for event in custody.events(file.id) if isinstance(event.data, fe.LinkRevoked)]
+    before = custody.ledger.recorder.file(file.id)
+    assert [link for link, _ in before.revoked_links] == [str(grant)]
+    another = fe.LinkRevoked(link="another", expires_at=revoked.time + timedelta(days=4))
+    late = replace(revoked, time=revoked.time + timedelta(days=3), data=another)
+    after = evolve(before, late)
+    assert after is not None
+    assert [link for link, _ in after.revoked_links] == ["another"]
+
+
+def test_an_issuer_who_lost_the_right_opens_nothing(custody: Custody) -> None:
+    """link-asked-again: a file that became private ends the links of who is not its owner, until it is open again."""
+    issued = custody.ledger.issue_key(ADMIN, actor="svc-sites", kind="service", roles=("service",), scope="acme")
+    file = custody.stored()
+    custody.ledger.change_file(SERVICE, file.id, access="workspace")
+    custody.ledger.issue_link(custody.ledger.authenticate(issued.key), file.id)
+    grant = _grant(custody, file)
+    custody.another_process().change_file(SERVICE, file.id, access="private")
+    user, _ = custody.ledger.authenticate_link(file.id, grant)
+    with pytest.raises(Forbidden):
+        custody.read(user, file.id)
+
+
+def test_a_direct_link_needs_a_bucket_and_a_policy(custody: Custody) -> None:
+    """link-observed: refused, and on record, unless the category allows it; a folder has none to give."""
+    file = custody.stored()
+    with pytest.raises(Forbidden) as caught:
+        custody.ledger.issue_link(SERVICE, file.id, LinkWish(observed=False))
+    assert caught.value.details["rule"] == "link-observed"
+    assert custody.events(file.id)[-1].decision == "link-observed/1"
+    command = ws.SetLimits(category="book_content", limits=Limits(direct_links=True))
+    custody.ledger.change_workspace(ADMIN, "acme", command)
+    with pytest.raises(NotSupported):
+        custody.ledger.issue_link(SERVICE, file.id, LinkWish(observed=False))
+    with pytest.raises(NotSupported):
+        custody.ledger.issue_link(SERVICE, file.id, LinkWish(delivery="redirect"))
+    assert _issued(custody, file) == []
+
+
+def test_a_use_names_the_link(custody: Custody) -> None:
+    """In the access, and in what was sent."""
+    file, grant, _ = _linked(custody)
+    user, link = custody.ledger.authenticate_link(file.id, grant)
+    custody.read(user, file.id)
+    custody.ledger.flush(everything=True)
+    kinds = fe.Accessed | fe.AccessEnded
+    assert [event.data.link for event in custody.events(file.id) if isinstance(event.data, kinds)] == [link.link] * 2
+    assert link.link == str(grant)

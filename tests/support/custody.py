@@ -7,6 +7,7 @@ from uuid import UUID
 
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.event_store import PostgresEventLog
+from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.api.permissions import permits
 from provenstore.domain import workspace as ws
 from provenstore.domain.caller import Caller
@@ -14,6 +15,7 @@ from provenstore.domain.envelope import Actor, Event
 from provenstore.domain.file import File, access_stream, file_stream, parts_stream
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
+from provenstore.domain.linking import LinkWays
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.workspace_events import Role
 
@@ -59,6 +61,8 @@ class Custody:
         self.clock = SetClock()
         self.log = log
         self.store = store
+        self.key = ""
+        self.links = LinkWays(LocalUrlSigner(b"k" * 32))
         self.ledger = self._ledger(log)
         self.ledger.create_workspace(ADMIN, ws.CreateWorkspace(**{"id": "acme", **workspace}))
 
@@ -67,7 +71,7 @@ class Custody:
         return self._ledger(PostgresEventLog(self.log.database))
 
     def _ledger(self, log: PostgresEventLog) -> Ledger:
-        return Ledger(log, self.store, clock=self.clock, entropy=SystemEntropy(), permits=permits)
+        return Ledger(log, self.store, clock=self.clock, entropy=SystemEntropy(), permits=permits, links=self.links)
 
     def initiated(self, by: Caller = SERVICE, **changes: Any) -> File:
         """Initiate a file."""

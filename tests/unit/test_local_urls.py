@@ -126,3 +126,14 @@ def test_a_key_behind_a_link_or_in_no_folder_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "link.key", tmp_path / "missing" / "urls.key", tmp_path):
         with pytest.raises(Misconfigured):
             load_or_create_key(path)
+
+
+def test_a_key_that_was_replaced_still_verifies() -> None:
+    """URLs of before live on; new ones are signed by the new key, which the old one alone does not know."""
+    old, new = LocalUrlSigner(b"o" * 32), LocalUrlSigner(b"n" * 32, [b"o" * 32])
+    grant = SignedGrant(method="GET", file="f", grant="e", expires_at=UNTIL)
+    assert new.verify(old.sign(grant), "GET", UNTIL - timedelta(seconds=1)).file == "f"
+    assert new.verify(new.sign(grant), "GET", UNTIL - timedelta(seconds=1)).file == "f"
+    with pytest.raises(UrlInvalid):
+        old.verify(new.sign(grant), "GET", UNTIL - timedelta(seconds=1))
+    assert "oooo" not in repr(new)

@@ -1,4 +1,4 @@
-"""The signed URLs of a store that has no server of its own: one request each, with no key.
+"""Signed URLs of our own: one request each, with no key.
 
 A token proves that we signed it, never that its grant still stands: the ledger is asked at each use.
 """
@@ -14,7 +14,16 @@ from starlette.responses import Response
 from provenstore.adapters.local_urls import SignedGrant
 from provenstore.api.http import shapes
 from provenstore.api.http.auth import ServicesIn, described
-from provenstore.api.http.transfers import Arrival, AskedIn, Md5In, describe, give, receive_content, receive_part
+from provenstore.api.http.transfers import (
+    Arrival,
+    AskedIn,
+    Md5In,
+    describe,
+    give,
+    receive_content,
+    receive_part,
+    redirect,
+)
 from provenstore.api.services import Services
 from provenstore.domain import file_events as fe
 from provenstore.domain.caller import Caller
@@ -51,13 +60,20 @@ async def put_signed(
 @router.head("/v1/signed/{token}", responses=shapes.CONTENT)
 def head_signed(token: str, request: Request, services: ServicesIn) -> Response:
     """Describe the content that GET of the link would give out; records nothing."""
-    return describe(services, *_linked(request, services, token))
+    caller, file_id, link = _linked(request, services, token)
+    return describe(services, caller, file_id, link.disposition)
 
 
 @router.get("/v1/signed/{token}", responses=shapes.CONTENT)
 def get_signed(token: str, request: Request, services: ServicesIn, asked: AskedIn) -> Response:
-    """Do as GET of content, with the permission that the link carries and no key; each use is recorded."""
-    return give(services, *_linked(request, services, token), asked)
+    """Do as GET of content, with the permission that the link carries and no key; each use is recorded.
+
+    Where the link redirects, the answer is 307 to a URL of the object store that lives for a minute at most.
+    """
+    caller, file_id, link = _linked(request, services, token)
+    if services.ledger.redirects(link):
+        return redirect(services, caller, file_id, link, asked)
+    return give(services, caller, file_id, link.disposition, asked)
 
 
 def _verified(services: Services, token: str, method: Literal["GET", "PUT"]) -> SignedGrant:
@@ -66,9 +82,9 @@ def _verified(services: Services, token: str, method: Literal["GET", "PUT"]) -> 
     return services.signer.verify(token, method, services.clock.now())
 
 
-def _linked(request: Request, services: Services, token: str) -> tuple[Caller, UUID, fe.Disposition]:
-    """Return for whom a link reads which file, and how it is to be shown."""
+def _linked(request: Request, services: Services, token: str) -> tuple[Caller, UUID, fe.LinkIssued]:
+    """Return for whom a link reads which file, and what it permits."""
     grant = _verified(services, token, "GET")
     file_id = UUID(grant.file)
     caller, link = services.ledger.authenticate_link(file_id, UUID(grant.grant), partial(described, request))
-    return caller, file_id, link.disposition
+    return caller, file_id, link

@@ -32,7 +32,7 @@ def test_a_link_opens_without_a_key(both: Provenstore, served: Served, file_id: 
 def test_a_link_as_json(both: Provenstore, file_id: str) -> None:
     """The document of the contract; ten minutes and an attachment by default."""
     link = both("link", file_id, "--json").json
-    assert link.keys() == {"id", "url", "expires_at", "observed"}
+    assert link.keys() == {"id", "url", "expires_at", "observed", "delivery"}
     assert link["url"].startswith("http://127.0.0.1:")
 
 
@@ -47,3 +47,17 @@ def test_a_time_that_is_none(served: Served, ttl: str) -> None:
 def test_a_time_that_is_refused(both: Provenstore, file_id: str, ttl: str) -> None:
     """The category's limit is named."""
     assert "3,600 seconds" in both("link", file_id, "--ttl", ttl, code=1).err
+
+
+def test_a_link_is_revoked(both: Provenstore, served: Served, file_id: str) -> None:
+    """By its id, which its issue answers; an unknown one is refused."""
+    link = both("link", "issue", file_id, "--json").json
+    both("link", "revoke", file_id, link["id"], "--reason", "sent to the wrong person")
+    assert httpx.get(served.url + link["url"][link["url"].index("/v1/signed/") :]).status_code == 410
+    assert both("link", "revoke", file_id, link["id"], "--json").json == {"id": link["id"], "revoked": True}
+    assert "no such link" in both("link", "revoke", file_id, file_id, code=1).err
+
+
+def test_a_link_that_nobody_sees_used_takes_a_policy(both: Provenstore, file_id: str) -> None:
+    """The refusal names the category."""
+    assert "does not allow" in both("link", file_id, "--unobserved", code=1).err
