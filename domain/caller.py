@@ -37,6 +37,7 @@ Operation = Literal[
     "workspace.create",
     "workspace.get",
     "workspace.change",
+    "credential.get",
     "credential.issue",
     "credential.revoke",
     "provider.probe",

@@ -162,6 +162,6 @@ class AuditRead(EventData):
 
     TYPE: ClassVar[str] = "audit.read.v1"
 
-    what: Literal["history", "certificate", "search", "receipt", "proof", "entries"]
+    what: Literal["history", "certificate", "search", "receipt", "proof", "entries", "keys"]
     file: str | None  # None: not of one file
     by: tuple[str, ...] = ()  # of a search: which conditions were asked, never what for, which may name a person
