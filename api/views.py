@@ -13,6 +13,7 @@ from provenstore.domain import file_events as fe
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.categories import BUILT_IN, Category
 from provenstore.domain.credential import IssuedKey
+from provenstore.domain.decided import read_decision
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import NotFound, ProvenstoreError, WrongState
 from provenstore.domain.event_log import Disclosure, Disclosures, QuotaUse
@@ -23,6 +24,7 @@ from provenstore.domain.linking import Link
 from provenstore.domain.part_uploading import PartList, PartUrl
 from provenstore.domain.parts import Chunk
 from provenstore.domain.reading import History
+from provenstore.domain.told import Told
 from provenstore.domain.workspace import Workspace
 from provenstore.projections.file_fold import fold_file
 from provenstore.projections.file_query import Page
@@ -125,14 +127,17 @@ def absolute(url: str, base: str) -> str:
 def history_json(history: History) -> dict[str, Json]:
     """Return a page of a file's history; `next` goes into `after`, null at the end."""
     return {
-        "events": [_event_json(event, history.disclosures) for event in history.events],
+        "events": [_event_json(event, history.disclosures, history.told.get(event.id)) for event in history.events],
         "next": history.next,
     }
 
 
-def _event_json(event: Event, disclosures: Disclosures) -> dict[str, Json]:
+def _event_json(event: Event, disclosures: Disclosures, told: Told | None) -> dict[str, Json]:
     values = disclosures.get(event.id, {})
     return {
+        "decision": read_decision(event.type, event.decision),
+        "details": {} if told is None else dict(told.details),
+        "filename_then": None if told is None else told.filename,
         "position": event.position,
         "leaf_hash": event.leaf.hex(),
         "event": event.to_json(),

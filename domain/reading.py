@@ -1,7 +1,7 @@
 """Who may read content, and reading the audit: nothing is shown before the event that says so is durable."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from provenstore.domain.private_files import may_touch, private_to_owner
 from provenstore.domain.purging import certificate
 from provenstore.domain.recorder import Recorder, slug_of
 from provenstore.domain.refusals import Asked
+from provenstore.domain.told import Told, told
 from provenstore.domain.verifying import require_undamaged
 
 ACCESS_PAGE = 1_000
@@ -33,6 +34,8 @@ class History:
     events: Sequence[Event]
     disclosures: Disclosures
     next: int | None
+    told: Mapping[UUID, Told] = field(default_factory=dict)
+    """What each event says, by id; only of a page that was read as the history."""
 
 
 class Reading:
@@ -66,8 +69,11 @@ class Reading:
         log = self._recorder.log
         found = log.events(_streams(file_id), after=after, limit=limit + 1)
         events = found[:limit]
-        disclosures = visible(caller, log.disclosures([event.id for event in events]))
-        return History(events, disclosures, events[-1].position if len(found) > limit else None)
+        # From the beginning, since a page may begin after what an event of it replaces.
+        lifecycle, before = log.told(file_stream(file_id))
+        disclosures = visible(caller, {**before, **log.disclosures([event.id for event in events])})
+        following = events[-1].position if len(found) > limit else None
+        return History(events, disclosures, following, told(lifecycle, events, disclosures))
 
     def lifecycle(self, caller: Caller, file_id: UUID) -> History:
         """Return the lifecycle events of a file with its private values: what the present state is folded from."""

@@ -174,4 +174,6 @@ def plain_details(details: Document) -> str:
 def _plain(value: Any) -> object:
     if value is None:
         return "-"
+    if isinstance(value, dict) and value.keys() == {"erased_by"}:
+        return "(erased)"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value

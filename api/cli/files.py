@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from provenstore.api.cli import text
+from provenstore.api.cli.audit import plain_details
 from provenstore.api.cli.custody import Document
 from provenstore.api.cli.filters import (
     AboutPerson,
@@ -188,14 +189,14 @@ def _row(one: Document) -> tuple[object, ...]:
         event["type"],
         event["actor"]["id"],
         event["outcome"],
-        _details(event["data"], one["disclosures"]),
+        plain_details({**one["details"], **_beside(one["disclosures"]), "decision": one["decision"]}),
     )
 
 
-def _details(data: Document, disclosures: Document) -> str:
-    """Return the fields of an event that hold something, private ones as far as they may be seen."""
-    found = {name: value for name, value in {**data, **disclosures}.items() if value not in (None, "", [], {})}
-    return " ".join(f"{name}={_plain(value)}" for name, value in found.items())
+def _beside(disclosures: Document) -> Document:
+    """Return the private values that stand beside the details, and those that were erased."""
+    beside = ("reason", "address", "user_agent")
+    return {name: value for name, value in disclosures.items() if name in beside or _plain(value) == "(erased)"}
 
 
 def _plain(value: Any) -> object:

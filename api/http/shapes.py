@@ -167,6 +167,9 @@ class HistoryEvent(Shape):
     leaf_hash: str = Field(pattern="^[0-9a-f]{64}$")
     event: dict[str, Any]
     disclosures: dict[str, Any]
+    decision: Text = Field(description="What was decided, under the name that it has now")
+    details: dict[str, Any] = Field(description="The event's data and what it replaced, as in the audit trail")
+    filename_then: Text = Field(description="What the file was called when it happened")
 
 
 class History(Shape):

@@ -62,7 +62,7 @@ CREATE INDEX ON provenstore_read.audit_trail{g} (purge, position) WHERE purge IS
 CREATE INDEX ON provenstore_read.audit_trail{g} (hold, position) WHERE hold IS NOT NULL;
 CREATE INDEX ON provenstore_read.audit_trail{g} (link, position) WHERE link IS NOT NULL;
 CREATE INDEX ON provenstore_read.audit_trail{g} (sha256) WHERE sha256 IS NOT NULL;
-CREATE INDEX ON provenstore_read.audit_trail{g} (path) WHERE path IS NOT NULL;
+CREATE INDEX ON provenstore_read.audit_trail{g} (path, workspace) WHERE path IS NOT NULL;
 
 -- name: audit_related
 -- One row per business object that an event gave to a file, in the order given.

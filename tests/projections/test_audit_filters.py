@@ -10,7 +10,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Identifier
 from psycopg_pool import ConnectionPool
 
 from audited import ALICE, HOLD, KEY_1, KEY_2, LINK, SHA, SHOP, catch_up, positions
@@ -111,6 +111,8 @@ def trail(new_database: Callable[[], AbstractContextManager[Way]]) -> Iterator[W
         with psycopg.connect(conninfo("runner"), autocommit=True) as connection:
             catch_up(connection, searched(), FileIndex())
             catch_up(connection, searched(), AuditTrail(), batch=5)
+            for view in AuditTrail.tables:
+                connection.execute(SQL("ANALYZE provenstore_read.{}").format(Identifier(f"{view}_1")))
         yield conninfo
 
 
@@ -211,7 +213,7 @@ def test_an_index_answers_under_row_level_security(reader: Pool, name: str) -> N
         ({"filename_prefix": "inv"}, "audit_value_1_field_text_idx"),
         ({"matter": "Smith v. Jones"}, "audit_value_1_field_text_idx"),
         ({"sha256": SHA}, "audit_trail_1_sha256_idx"),
-        ({"path_prefix": "books/2026"}, "audit_trail_1_path_idx"),
+        ({"path_prefix": "books/2026"}, "audit_trail_1_path_workspace_idx"),
         ({"link": LINK}, "audit_trail_1_link_position_idx"),
     ],
 )

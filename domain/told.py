@@ -1,0 +1,60 @@
+"""What the events of a file say, as its history shows it: their data, what a change replaced, and the name of then.
+
+Pure. Shows only private values that it is given: what a caller may see is decided before.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from provenstore.domain.canonical import Json, parse_canonical
+from provenstore.domain.details import public_details
+from provenstore.domain.envelope import Event
+from provenstore.domain.event_log import Disclosures
+from provenstore.domain.event_types import CLIENT
+
+_ELSEWHERE: Final = CLIENT | {"reason"}
+"""Private values that are shown beside the details."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one event says, and what its file was called when it happened."""
+
+    details: Mapping[str, Json]
+    filename: str | None
+
+
+def told(lifecycle: Sequence[Event], shown: Iterable[Event], disclosures: Disclosures) -> Mapping[UUID, Told]:
+    """Return what each event of `shown` says, by id; both in log order, `lifecycle` from the file's beginning."""
+    found: dict[UUID, Told] = {}
+    state: dict[str, Json] = {}
+    holds: dict[Json, dict[str, Json]] = {}
+    wanted = {event.id: event for event in shown}
+    for event in sorted({**{one.id: one for one in lifecycle}, **wanted}.values(), key=lambda one: one.position):
+        private, details = _private(event, disclosures), public_details(event.data)
+        if event.data.REPLACES:
+            details |= {"was": {name: state.get(name) for name in private}, "became": private}
+        else:
+            details |= private
+        hold = details.get("hold")
+        if isinstance(hold, str):
+            held = holds.setdefault(hold, {name: private[name] for name in ("name", "matter") if name in private})
+            details |= held
+        if event.stream.startswith("file:"):
+            state |= private
+        if event.id in wanted:
+            name = state.get("filename")
+            found[event.id] = Told(details, name if isinstance(name, str) else None)
+    return found
+
+
+def _private(event: Event, disclosures: Disclosures) -> dict[str, Json]:
+    """Return the private values that are given, None for those that were erased."""
+    values = disclosures.get(event.id, {})
+    return {
+        name: None if one.value is None else parse_canonical(one.value)
+        for name, one in sorted(values.items())
+        if name not in _ELSEWHERE
+    }
