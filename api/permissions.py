@@ -39,7 +39,6 @@ PERMISSIONS: Mapping[Operation, tuple[Role, ...]] = {
     "workspace.create": (),
     "workspace.get": (*_READ, "operator"),
     "workspace.change": (),
-    "credential.get": ("auditor",),
     "credential.issue": (),
     "credential.revoke": (),
     "provider.probe": ("operator",),

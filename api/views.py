@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
-from uuid import UUID
 
 from provenstore.domain import file_events as fe
 from provenstore.domain.canonical import Json, parse_canonical
@@ -16,10 +15,9 @@ from provenstore.domain.credential import IssuedKey
 from provenstore.domain.decided import read_decision
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import NotFound, ProvenstoreError, WrongState
-from provenstore.domain.event_log import Disclosure, Disclosures, QuotaUse
+from provenstore.domain.event_log import Disclosure, Disclosures, QuotaUse, disclosed
 from provenstore.domain.event_types import format_time
 from provenstore.domain.file import File
-from provenstore.domain.key_list import KeyDescription
 from provenstore.domain.linking import Link
 from provenstore.domain.part_uploading import PartList, PartUrl
 from provenstore.domain.parts import Chunk
@@ -65,14 +63,16 @@ def file_json(row: FileRow, view: View = "default") -> dict[str, Json]:
 def files_json(page: Page, *, name_holds: bool = True) -> dict[str, Json]:
     """Return a page of a list of files; `next` is the cursor of the page after it, or null.
 
-    Without `name_holds` names and matters of holds are null, as in the history of a caller who may not see them.
+    Without `name_holds` names and matters of holds, and reasons, are null, as in the history of a caller who may not
+    see them.
     """
     rows = page.rows if name_holds else [_with_nameless_holds(row) for row in page.rows]
     return {"files": [to_json(row) for row in rows], "next": page.next}
 
 
 def _with_nameless_holds(row: FileRow) -> FileRow:
-    return replace(row, legal_holds=tuple(replace(hold, name=None, matter=None) for hold in row.legal_holds))
+    holds = tuple(replace(hold, name=None, matter=None) for hold in row.legal_holds)
+    return replace(row, legal_holds=holds, deletion_reason=None, purge_reason=None)
 
 
 def upload_json(way: UploadWay) -> dict[str, Json]:
@@ -171,7 +171,20 @@ def purge_json(lifecycle: History) -> dict[str, Json]:
                 "id": event.data.purge,
                 "file_id": event.stream.partition(":")[2],
                 "status": "requested" if event.data.four_eyes else "approved",
+                "four_eyes": event.data.four_eyes,
                 "requested_by": event.actor.id,
+                "requested_at": format_time(event.time),
+                "reason": _reason(event, lifecycle.disclosures),
+                "approved_by": None,
+                "approved_at": None,
+                "approval_reason": None,
+            }
+        elif found is not None and isinstance(event.data, fe.PurgeApproved):
+            found |= {
+                "status": "approved",
+                "approved_by": event.actor.id,
+                "approved_at": format_time(event.time),
+                "approval_reason": _reason(event, lifecycle.disclosures),
             }
         elif found is not None and (status := _purge_status(event)) is not None:
             found["status"] = status
@@ -180,10 +193,13 @@ def purge_json(lifecycle: History) -> dict[str, Json]:
     return found
 
 
+def _reason(event: Event, disclosures: Disclosures) -> Json:
+    """Return why, where the reader may see it and it has not been erased."""
+    return disclosed(disclosures, event.id, parse_canonical).get("reason")
+
+
 def _purge_status(event: Event) -> PurgeStatus | None:
     match event.data:
-        case fe.PurgeApproved():
-            return "approved"
         case fe.PurgeRejected():
             return "rejected"
         case fe.PurgeWithdrawn():
@@ -208,12 +224,28 @@ def workspace_json(workspace: Workspace, name: str | None, use: QuotaUse | None)
         "id": workspace.id,
         "name": name,
         "four_eyes": workspace.four_eyes,
+        "pending": _policy_change(workspace),
+        "max_retention_years": workspace.max_retention_years,
         "quota": {"max_bytes": workspace.max_bytes, "max_files": workspace.max_files},
         "used": {"bytes": use.bytes if use else 0, "files": use.files if use else 0},
         "categories": [
             _category_json(workspace.category(category)) for category in sorted({*BUILT_IN, *workspace.templates})
         ],
         "version": workspace.version,
+    }
+
+
+def _policy_change(workspace: Workspace) -> Json:
+    """Return the change of the purge policy that waits for a second person or for its day; null where none does."""
+    change = workspace.policy_change
+    if change is None:
+        return None
+    return {
+        "four_eyes": False,
+        "requested_by": change.requested.by.id,
+        "requested_at": format_time(change.requested.at),
+        "approved_by": change.approved.by.id if change.approved else None,
+        "effective_at": format_time(change.effective_at) if change.effective_at else None,
     }
 
 
@@ -233,33 +265,6 @@ def _category_json(category: Category) -> dict[str, Json]:
         "reserve": category.reserve,
         "link_ttl": category.link_ttl,
         "direct_links": category.direct_links,
-    }
-
-
-def keys_json(keys: Sequence[KeyDescription], following: UUID | None, now: datetime) -> dict[str, Json]:
-    """Return a page of API keys; `next` goes into `after`, null at the end."""
-    return {
-        "keys": [key_description_json(one, now) for one in keys],
-        "next": None if following is None else str(following),
-    }
-
-
-def key_description_json(key: KeyDescription, now: datetime) -> dict[str, Json]:
-    """Return what may be known of an API key: neither its secret nor its digest."""
-    revoked = key.revoked
-    return {
-        "id": key.data.credential,
-        "actor": key.data.actor,
-        "kind": key.data.kind,
-        "roles": list(key.data.roles),
-        "workspace": key.data.scope,
-        "status": key.status(now),
-        "issued_at": format_time(key.issued.time),
-        "issued_by": key.issued.actor.id,
-        "expires_at": format_time(key.data.expires_at) if key.data.expires_at else None,
-        "revoked_at": format_time(revoked.time) if revoked else None,
-        "revoked_by": revoked.actor.id if revoked else None,
-        "revoked_reason": key.reason,
     }
 
 

@@ -57,7 +57,6 @@ CALLS: Mapping[Operation, str] = {
     "workspace.create": "`POST /v1/workspaces`",
     "workspace.get": "`GET /v1/workspaces`, `GET /v1/workspaces/{id}`, `…/usage`, `GET /v1/usage`",
     "workspace.change": "`PATCH /v1/workspaces/{id}`, `…/categories`, `…/limits/{category}`",
-    "credential.get": "`GET /v1/keys`, `GET /v1/keys/{id}`",
     "credential.issue": "`POST /v1/keys`",
     "credential.revoke": "`DELETE /v1/keys/{id}`",
     "provider.probe": "no call; `provenstore bucket check` on the data directory",

@@ -65,7 +65,7 @@ class Administration:
         """Return a workspace with its name and the use of its quota."""
         recorder = self._recorder
         recorder.require(caller, "workspace.get", workspace_id)
-        state = recorder.workspace(workspace_id)
+        state = recorder.workspace(workspace_id).at(recorder.clock.now())
         created = recorder.log.events([ws.workspace_stream(workspace_id)], limit=1)[0]
         name = disclosed(recorder.log.disclosures([created.id]), created.id, parse_canonical).get("name")
         return Tenant(state, None if name is None else str(name), recorder.log.quota(workspace_id))
@@ -83,18 +83,27 @@ class Administration:
         self._recorder.require(caller, "workspace.change", workspace_id)
         stream = ws.workspace_stream(workspace_id)
         for _ in range(MAX_ATTEMPTS):
-            state = self._recorder.workspace(workspace_id)
-            facts = ws.decide(state, command)
+            state = current_workspace(self._recorder, caller, workspace_id)
+            informed, reads = self._informed(caller, command)
+            facts = ws.decide(state, informed)
             if not facts:
                 return state
             drafts = self._recorder.drafts(caller, stream, workspace_id, facts)
             try:
-                self._recorder.append(caller, drafts, expected=[Guard(stream, state.version)])
+                self._recorder.append(caller, drafts, expected=[Guard(stream, state.version)], reads=reads)
             except Conflict as conflict:
-                self._recorder.retry_or_raise(conflict, stream)
+                self._recorder.retry_or_raise(conflict, stream, *(guard.stream for guard in reads))
                 continue
             return self._recorder.workspace(workspace_id)
         raise Conflict("the workspace keeps changing; try again")
+
+    def _informed(self, caller: Caller, command: ws.WorkspaceCommand) -> tuple[ws.WorkspaceCommand, list[Guard]]:
+        """Say in a command that may take a second person who asks and when; with the streams that say so."""
+        if not isinstance(command, ws.SetPurgePolicy):
+            return command, []
+        person = self._recorder.person(caller.actor)
+        informed = replace(command, by=caller.actor, now=self._recorder.clock.now(), person=person)
+        return informed, caller.unguarded(person.reads)
 
     # -- keys ----------------------------------------------------------------------------------------------
 
@@ -231,6 +240,22 @@ class Administration:
         caller = arriving(_bearer(state))
         self._require_usable(state, replace(caller, cause=event.id), message)
         return caller
+
+
+def current_workspace(recorder: Recorder, caller: Caller, workspace_id: str) -> ws.Workspace:
+    """Return a workspace with whatever change of its policy is due by now; that is recorded first, as the system."""
+    stream, system = ws.workspace_stream(workspace_id), recorder.system(caller)
+    for _ in range(MAX_ATTEMPTS):
+        state = recorder.workspace(workspace_id)
+        facts = ws.decide(state, ws.CarryOutPolicyChange(now=recorder.clock.now()))
+        if not facts:
+            return state
+        drafts = recorder.drafts(system, stream, workspace_id, facts)
+        try:
+            recorder.append(system, drafts, expected=[Guard(stream, state.version)])
+        except Conflict as conflict:
+            recorder.retry_or_raise(conflict, stream)
+    raise Conflict("the workspace keeps changing; try again")
 
 
 def _unchanged(caller: Caller) -> Caller:

@@ -1,6 +1,6 @@
 """Who is asking: the actor, the roles and reach of its credential, and where the request came from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
@@ -37,7 +37,6 @@ Operation = Literal[
     "workspace.create",
     "workspace.get",
     "workspace.change",
-    "credential.get",
     "credential.issue",
     "credential.revoke",
     "provider.probe",
@@ -87,6 +86,11 @@ class Caller:
     def reaches(self, workspace: str) -> bool:
         """Tell whether things of this workspace exist for the caller."""
         return self.scope is None or self.scope == workspace
+
+    def unguarded(self, reads: Sequence[Guard]) -> list[Guard]:
+        """Return these guards without the caller's own: a key that has moved since it was proven settles nothing."""
+        mine = {guard.stream for guard in self.guards}
+        return [guard for guard in reads if guard.stream not in mine]
 
     @property
     def principal(self) -> str:

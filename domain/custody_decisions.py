@@ -14,7 +14,7 @@ from provenstore.domain.errors import (
     WrongState,
 )
 from provenstore.domain.event_types import Fact
-from provenstore.domain.file import File, Retention
+from provenstore.domain.file import File, RetentionWish
 from provenstore.domain.second_person import require_person, require_second_person
 from provenstore.domain.text import require_reason
 
@@ -116,32 +116,64 @@ def set_retention(file: File, command: c.SetRetention) -> Facts:
     data = e.RetentionSet(until=command.until, mode=command.mode)
     wanted = Fact(data, why(command.reason), decision="retention-not-shortened/1")
     if current is None or (command.until >= current.until and _as_strict(current.mode, command.mode)):
-        return (wanted,)
+        beyond = command.mode == "compliance" and command.until > years_after(command.now, command.bound.years)
+        return _extend(file, command, wanted) if beyond else (wanted,)
     if current.mode == "compliance":
         raise Retained(_until(file, "any shortening, in compliance mode,"), rule="compliance-only-lengthens")
     if command.mode == "compliance":
         raise InvalidInput("until", "shortens the retention while changing its mode; do one after the other")
-    return _shorten(current, command, wanted)
+    return _shorten(file, command, wanted)
 
 
 def _as_strict(current: e.RetentionMode, wanted: e.RetentionMode) -> bool:
     return wanted == "compliance" or current == "governance"
 
 
-def _shorten(current: Retention, command: c.SetRetention, wanted: Fact) -> Facts:
+def years_after(now: datetime, years: int) -> datetime:
+    """Return the same day so many years later; of 29 February the day after, where there is none."""
+    try:
+        return now.replace(year=now.year + years)
+    except ValueError:
+        return now.replace(year=now.year + years, month=3, day=1)
+
+
+def _shorten(file: File, command: c.SetRetention, wanted: Fact) -> Facts:
     """Take the first person's wish down; carry it out when a second one wishes exactly the same."""
     require_person(command.by, "shorten a retention", rule="governance-shortened-by-two")
-    if current.reduction is None or current.reduce_to != command.until:
+    wish = _same_wish(file, command)
+    if wish is None:
         asked = e.RetentionReductionRequested(until=command.until)
         return (Fact(asked, why(command.reason), decision="shortening-awaits-second-person/1"),)
     require_second_person(
-        current.reduction,
+        wish.asked,
         command.person,
         done="a retention is shortened",
         first_did="asked for it",
         rule="governance-shortened-by-two",
     )
     return (replace(wanted, decision="governance-shortened-by-two/2"),)
+
+
+def _extend(file: File, command: c.SetRetention, wanted: Fact) -> Facts:
+    """Likewise for what is kept longer than the workspace lets one person decide, since nobody can ever undo it."""
+    require_person(command.by, "set a retention this long", rule="long-retention-by-two")
+    wish = _same_wish(file, command)
+    if wish is None:
+        asked = e.RetentionExtensionRequested(until=command.until, mode=command.mode)
+        return (Fact(asked, why(command.reason), decision="long-retention-awaits-second-person/1"),)
+    require_second_person(
+        wish.asked,
+        command.person,
+        done=f"a compliance retention of more than {command.bound.years} years is set",
+        first_did="asked for it",
+        rule="long-retention-by-two",
+    )
+    return (replace(wanted, decision="long-retention-by-two/1"),)
+
+
+def _same_wish(file: File, command: c.SetRetention) -> RetentionWish | None:
+    wish = file.retention_wish
+    return wish if wish is not None and (wish.until, wish.mode) == (command.until, command.mode) else None
 
 
 def place_hold(file: File, command: c.PlaceHold) -> Facts:

@@ -20,6 +20,10 @@ KEPT: Final[Mapping[str, str]] = MappingProxyType(
         "retention-not-shortened": "compliance-only-lengthens",
         "shortening-awaits-second-person": "governance-shortened-by-two",
         "purge-not-held-nor-retained": "hold-refuses-purge",
+        "long-retention-awaits-second-person": "long-retention-by-two",
+        "four-eyes-on-at-once": "four-eyes-off-by-two",
+        "four-eyes-off-awaits-second-person": "four-eyes-off-by-two",
+        "four-eyes-off-after-a-day": "four-eyes-off-by-two",
     }
 )
 """The decisions of successes, each with the rule that was kept; all others are called as their rule."""

@@ -33,17 +33,19 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Neither expiry nor purge before `until`; who asked to shorten it to `reduce_to`, if anybody."""
+    """Neither expiry nor purge before `until`."""
 
     until: datetime
     mode: e.RetentionMode
-    reduce_to: datetime | None = None
-    reduction: Act | None = None
 
-    @property
-    def reduce_by(self) -> str | None:
-        """The subject who asked to shorten it."""
-        return self.reduction.by.id if self.reduction else None
+
+@dataclass(frozen=True, slots=True)
+class RetentionWish:
+    """A retention that one person has asked for, and to which a second one must agree."""
+
+    until: datetime
+    mode: e.RetentionMode
+    asked: Act
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ class File:
     expiry_set: bool = False
     """Whether somebody set the expiry after the initiation: then the category's no longer counts, even for never."""
     retention: Retention | None = None
+    retention_wish: RetentionWish | None = None
     holds: tuple[Hold, ...] = ()
     purge: Purge | None = None
     cleared: bool = False
@@ -385,10 +388,11 @@ def _evolve_custody(state: File, event: Event) -> File:
         case e.ExpirySet() as data:
             return replace(state, expires_at=data.expires_at, expiry_set=True)
         case e.RetentionSet() as data:
-            return replace(state, retention=Retention(data.until, data.mode))
-        case e.RetentionReductionRequested() as data if state.retention:
-            asked = replace(state.retention, reduce_to=data.until, reduction=_act(event))
-            return replace(state, retention=asked)
+            return replace(state, retention=Retention(data.until, data.mode), retention_wish=None)
+        case e.RetentionReductionRequested() as data:
+            return replace(state, retention_wish=RetentionWish(data.until, "governance", _act(event)))
+        case e.RetentionExtensionRequested() as data:
+            return replace(state, retention_wish=RetentionWish(data.until, data.mode, _act(event)))
         case e.LegalHoldPlaced() as data:
             return replace(
                 state,

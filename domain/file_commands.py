@@ -8,6 +8,7 @@ from provenstore.domain import file_events as e
 from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Actor
 from provenstore.domain.event_log import Guard
+from provenstore.domain.purge_approval import Grounds
 from provenstore.domain.second_person import Person
 
 Found = Literal["arriving", "nothing", "stray", "at_rest"]
@@ -40,6 +41,18 @@ class PersonCommand(FileCommand):
     def reads(self) -> tuple[Guard, ...]:
         """The streams that say where the person comes from."""
         return self.person.reads if self.person else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeCommand(PersonCommand):
+    """What depends on the approval of a purge: `grounds` is what the log says of it, filled in as in PersonCommand."""
+
+    grounds: Grounds | None = None
+
+    @property
+    def reads(self) -> tuple[Guard, ...]:
+        """The streams that say where the person comes from, and what the purge stands on."""
+        return (*(self.person.reads if self.person else ()), *(self.grounds.reads if self.grounds else ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +198,14 @@ class ChangeFile(FileCommand):
     expiry: tuple[datetime | None] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RetentionBound:
+    """How many years ahead one person alone may set a compliance retention, and the stream that says so."""
+
+    years: int
+    reads: tuple[Guard, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevokeLink(FileCommand):
     """End one link before its time."""
@@ -202,6 +223,12 @@ class SetRetention(PersonCommand):
     until: datetime
     mode: e.RetentionMode
     reason: str
+    bound: RetentionBound
+
+    @property
+    def reads(self) -> tuple[Guard, ...]:
+        """The streams that say where the person comes from, and how far one may go alone."""
+        return (*(self.person.reads if self.person else ()), *self.bound.reads)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +266,7 @@ class WithdrawPurge(FileCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovePurge(PersonCommand):
+class ApprovePurge(PurgeCommand):
     """Agree to a purge that somebody else asked for."""
 
     reason: str | None
@@ -253,7 +280,7 @@ class RejectPurge(FileCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartPurge(FileCommand):
+class StartPurge(PurgeCommand):
     """Begin the destruction of these versions, after a fresh check."""
 
     sha256: str | None

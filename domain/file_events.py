@@ -303,6 +303,17 @@ class RetentionReductionRequested(EventData):
 
 
 @REGISTRY.register
+class RetentionExtensionRequested(EventData):
+    """One person asks for a retention beyond what the workspace lets one set alone; another must agree."""
+
+    TYPE: ClassVar[str] = "file.retention_extension_requested.v1"
+    PRIVATE: ClassVar[frozenset[str]] = _REASON
+
+    until: Moment
+    mode: RetentionMode
+
+
+@REGISTRY.register
 class LegalHoldPlaced(EventData):
     """While any hold stands, the file is neither deleted, expired, purged, published nor erased."""
 

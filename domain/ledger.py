@@ -23,10 +23,9 @@ from provenstore.domain.entropy import Entropy
 from provenstore.domain.envelope import Actor
 from provenstore.domain.erasure import OF_ACCESSES, OF_FILES, erasures, streams_of
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.event_log import Erasure, EventLog, IdempotencyKey
+from provenstore.domain.event_log import Erasure, EventLog, Guard, IdempotencyKey
 from provenstore.domain.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE, File, file_stream
 from provenstore.domain.initiating import Initiating
-from provenstore.domain.key_list import KeyList
 from provenstore.domain.linking import Linking, LinkWays
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.part_uploading import PartUploading
@@ -39,6 +38,7 @@ from provenstore.domain.skipping import Skipping
 from provenstore.domain.storing import Storing
 from provenstore.domain.uploading import Uploading
 from provenstore.domain.verifying import Verifying
+from provenstore.domain.workspace import workspace_stream
 
 SYSTEM = Caller(Actor("provenstore", "system", "system"), frozenset(), None)
 """This program itself, in its background work."""
@@ -74,7 +74,6 @@ class Ledger:
         self.reading = Reading(self.recorder)
         self.contents = ContentReader(self.recorder, store, self.reading, self.verifying)
         self.proving = Proving(self.recorder, self.reading)
-        self.key_list = KeyList(self.recorder, self.reading)
         self.linking = Linking(self.recorder, store, self.reading, self.administration, links or LinkWays())
         # One method per command, each in the room where its way is described.
         self.create_workspace = self.administration.create_workspace
@@ -180,15 +179,25 @@ class Ledger:
         reason: str,
         key: IdempotencyKey | None = None,
     ) -> File:
-        """Set or lengthen retention; shortening governance mode takes the same wish of a second person."""
+        """Set or lengthen retention.
+
+        Shortening governance mode, and a compliance retention beyond the workspace's bound, take the same wish of a
+        second person; until then it is the file's `retention_wish`.
+        """
         text.require_reason(reason)
-        return self._change(
+        return self.recorder.change(
             caller,
             "file.retention",
             file_id,
-            key,
-            lambda now: c.SetRetention(by=caller.actor, now=now, until=until, mode=mode, reason=reason),
+            lambda file, now: c.SetRetention(
+                by=caller.actor, now=now, until=until, mode=mode, reason=reason, bound=self._bound(file)
+            ),
+            key=key,
         )
+
+    def _bound(self, file: File) -> c.RetentionBound:
+        tenant = self.recorder.workspace(file.workspace)
+        return c.RetentionBound(tenant.max_retention_years, (Guard(workspace_stream(tenant.id), tenant.version),))
 
     def place_hold(
         self,
@@ -277,9 +286,15 @@ class Ledger:
                 file = self._change(
                     SYSTEM, "system.sweep", file_id, None, lambda now: c.Expire(by=SYSTEM.actor, now=now)
                 )
-        elif file.purge is not None and (file.purge.started or _may_start(file, now)):
+        elif file.purge is not None and (file.purge.started or self._may_start(file, now)):
             file = self.purging.carry_out(SYSTEM, file_id)
         return self.clearing.look(SYSTEM, file_id) if self.clearing.due(file, now) else file
+
+    def _may_start(self, file: File, now: datetime) -> bool:
+        """Tell whether an approved purge would pass its fresh check: asking in vain every minute would fill the log."""
+        approved_at = file.purge.approved_at if file.purge else None
+        fresh = approved_at is not None and now - approved_at <= APPROVAL_GOOD_FOR
+        return fresh and not file.held and not file.retained(now) and self.recorder.purge_objection(file) is None
 
     def flush(self, *, everything: bool = False) -> None:
         """Record how often refusals have come again, and the ends of accesses that are over; all at shutdown."""
@@ -290,13 +305,6 @@ class Ledger:
         self, caller: Caller, operation: Operation, file_id: UUID, key: IdempotencyKey | None, make: _Make
     ) -> File:
         return self.recorder.change(caller, operation, file_id, lambda _, now: make(now), key=key)
-
-
-def _may_start(file: File, now: datetime) -> bool:
-    """Tell whether an approved purge would pass its fresh check: asking in vain every minute would fill the log."""
-    approved_at = file.purge.approved_at if file.purge else None
-    fresh = approved_at is not None and now - approved_at <= APPROVAL_GOOD_FOR
-    return fresh and not file.held and not file.retained(now)
 
 
 def _reason(reason: str | None) -> str | None:

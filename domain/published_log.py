@@ -16,7 +16,7 @@ from provenstore.domain.merkle import HASH_BYTES, leaf_hash
 from provenstore.domain.note import NoteVerifier
 from provenstore.domain.tile import EntryBundle, Tile, bundles_between, parse_entries
 from provenstore.domain.tree_check import EXTENDS, ROOTS, SIGNATURES, Head, TreeCheck, in_order
-from provenstore.domain.verification import Finding, Verifier
+from provenstore.domain.verification import PERSONS, Finding, Verifier
 
 _OF_STRETCHES = frozenset({ROOTS, EXTENDS})
 
@@ -88,7 +88,7 @@ def verify_published(
             on_progress(bundle.begin + bundle.width, checkpoint.size)
     if shut_from is not None:
         why = "may not be read" if shut_from == 1 else f"may not be read from position {shut_from:,} on"
-        unchecked.update(dict.fromkeys((1, 2, 4, 5, 6, 9), f"the entries {why}"))
+        unchecked.update(dict.fromkeys((1, 2, 4, 5, 6, 9, PERSONS), f"the entries {why}"))
     # 3. Tiles and roots, recomputed from them; the events among themselves, as far as they were read.
     findings = (*walk.findings, *tree.finish(), *walk.events.finish().findings)
     return Checked(walk.read, findings, unchecked, checkpoint)

@@ -6,6 +6,7 @@ from provenstore.domain.custody_decisions import require_status, why
 from provenstore.domain.errors import LegalHold, Retained, SecondPersonRequired, WrongState
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import APPROVAL_GOOD_FOR, File, Purge
+from provenstore.domain.purge_approval import approval_objection
 from provenstore.domain.second_person import require_person, require_second_person, same_person
 
 Facts = tuple[Fact, ...]
@@ -39,7 +40,8 @@ def approve_purge(file: File, command: c.ApprovePurge) -> Facts:
         first_did="asked for it",
         rule="purge-second-person",
     )
-    if purge.approved_at is not None and command.now - purge.approved_at <= APPROVAL_GOOD_FOR:
+    fresh = purge.approved_at is not None and command.now - purge.approved_at <= APPROVAL_GOOD_FOR
+    if fresh and approval_objection(purge, command.grounds, file.workspace) is None:
         raise WrongState("the purge is approved already")
     _free_to_purge(file, command)
     return (Fact(e.PurgeApproved(purge=purge.id), why(command.reason), decision="purge-second-person/2"),)
@@ -68,9 +70,12 @@ def start_purge(file: File, command: c.StartPurge) -> Facts:
         raise WrongState("the purge is not approved", rule="purge-second-person")
     if command.now - purge.approved_at > APPROVAL_GOOD_FOR:
         raise WrongState("the approval is older than 30 days; approve again", rule="approval-expires")
+    if (because := approval_objection(purge, command.grounds, file.workspace)) is not None:
+        said = f"the purge does not start: {because}"
+        raise SecondPersonRequired(said, rule="purge-start-checks-approval")
     _free_to_purge(file, command)
     data = e.PurgeStarted(purge=purge.id, sha256=command.sha256, versions=command.versions)
-    return (Fact(data, decision="purge-fresh-check/1"),)
+    return (Fact(data, decision="purge-fresh-check/2"),)
 
 
 def record_purge_failure(file: File, command: c.RecordPurgeFailure) -> Facts:

@@ -15,11 +15,13 @@ from uuid import UUID
 
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as fe
+from provenstore.domain.administration import current_workspace
 from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json
+from provenstore.domain.destruction import circumstances
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import StoreUnavailable, Unavailable, WrongState
-from provenstore.domain.event_log import Guard, IdempotencyKey
+from provenstore.domain.event_log import Disclosures, Guard, IdempotencyKey
 from provenstore.domain.file import File
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import ObjectNotFound, ObjectVersion
@@ -39,7 +41,7 @@ class Purging:
         """Ask for a purge; where the workspace asks for no second person it is carried out at once."""
         recorder = self._recorder
         file = recorder.authorised_file(caller, "file.purge_request", file_id)
-        workspace = recorder.workspace(file.workspace)
+        workspace = current_workspace(recorder, caller, file.workspace)
         purge = str(recorder.entropy.event_id())
         file = recorder.change(
             caller,
@@ -183,22 +185,13 @@ def _listed(found: Iterable[ObjectVersion]) -> tuple[fe.DestroyedVersion, ...]:
     )
 
 
-def certificate(file: File, events: Iterable[Event]) -> dict[str, Json]:
-    """Return what can be said about a file's destruction: who asked, who agreed, what is gone, and where it stands."""
+def certificate(file: File, events: Iterable[Event], disclosures: Disclosures) -> dict[str, Json]:
+    """Return what can be said about a file's destruction: who asked, who agreed, what is gone, and where it stands.
+
+    `disclosures` are the private values that the reader may see.
+    """
     if file.purged is None:
         raise WrongState("the file has not been purged, so there is no certificate of its destruction")
-    steps: list[dict[str, Json]] = []
-    for event in events:
-        if event.type.startswith("file.purge") and event.data.to_json().get("purge") == file.purged.purge:
-            steps.append(
-                {
-                    "position": event.position,
-                    "type": event.type,
-                    "time": event.to_json()["time"],
-                    "actor": event.actor.id,
-                    "leaf_hash": event.leaf.hex(),
-                }
-            )
     return {
         "file_id": str(file.id),
         "workspace": file.workspace,
@@ -208,5 +201,5 @@ def certificate(file: File, events: Iterable[Event]) -> dict[str, Json]:
         "sha256": file.purged.sha256,
         "versions": [one.model_dump() for one in file.purged.versions],
         "purge": file.purged.purge,
-        "steps": steps,
+        **circumstances(events, disclosures, file.purged.purge),
     }

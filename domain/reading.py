@@ -116,7 +116,8 @@ class Reading:
         """Return the certificate of a file's destruction; that it was read is recorded."""
         file = self._recorder.authorised_file(caller, "file.certificate", file_id)
         events = self._recorder.log.events([file_stream(file_id)])
-        content = certificate(file, events)
+        disclosures = self._recorder.log.disclosures([event.id for event in events])
+        content = certificate(file, events, visible(caller, disclosures))
         self.record_audit_read(caller, file.workspace, what="certificate", file=str(file.id))
         return content
 

@@ -41,12 +41,13 @@ from provenstore.domain.errors import (
 from provenstore.domain.event_log import Append, Appended, Disclosures, Erasure, EventLog, Guard, IdempotencyKey
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File, access_stream, file_stream, project
-from provenstore.domain.file_commands import FileCommand, PersonCommand
+from provenstore.domain.file_commands import FileCommand, PersonCommand, PurgeCommand
 from provenstore.domain.file_decisions import decide
 from provenstore.domain.merging import Merger
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.persons import Origin, person_of
 from provenstore.domain.private_files import may_touch, private_refusal
+from provenstore.domain.purge_approval import Grounds, approval_objection
 from provenstore.domain.quota import quota_changes
 from provenstore.domain.refusals import NOTHING, Asked, Refusals
 from provenstore.domain.sealed import sealed_event
@@ -314,7 +315,7 @@ class Recorder:
                 raise PreconditionFailed(
                     f"the file is at version {file.version}, not {if_version}", actual=file.version
                 )
-            command = self._with_person(caller, make(file, self.clock.now()))
+            command = self._informed(caller, file, make(file, self.clock.now()))
             facts = self._decide(caller, operation, file, command, recent=recent)
             if not facts and not recent:
                 return file
@@ -322,9 +323,7 @@ class Recorder:
             if not facts:
                 continue
             drafts = self.drafts(caller, file.stream, file.workspace, facts)
-            # The caller's own credential is guarded as it was when it was proven: a moved one is not decided anew.
-            mine = {guard.stream for guard in caller.guards}
-            also = [guard for guard in command.reads if guard.stream not in mine]
+            also = caller.unguarded(command.reads)
             try:
                 appended = self.append(
                     caller,
@@ -353,9 +352,36 @@ class Recorder:
             return Origin(None, None)
         return Origin(credential, self.find(ac.actor_stream(credential.actor, credential.scope), ac.project))
 
-    def _with_person(self, caller: Caller, command: FileCommand) -> FileCommand:
-        """Say in a command that may take a second person who asks; from nowhere else does it learn that."""
-        return replace(command, person=self.person(caller.actor)) if isinstance(command, PersonCommand) else command
+    def purge_objection(self, file: File) -> str | None:
+        """Return why the approval of the file's purge destroys nothing; None if nothing speaks against it."""
+        return approval_objection(file.purge, self._grounds(file), file.workspace) if file.purge else "there is none"
+
+    def _grounds(self, file: File) -> Grounds | None:
+        """Return what the log says of the file's purge beside its own stream."""
+        if file.purge is None:
+            return None
+        tenant = self.workspace(file.workspace)
+        four_eyes = tenant.four_eyes_at(file.purge.requested.position)
+        reads = (Guard(workspace.workspace_stream(tenant.id), tenant.version),)
+        approved = file.purge.approved
+        if approved is None:
+            return Grounds(four_eyes, reads=reads)
+        person = self.person(approved.by)
+        key = None
+        if approved.by.credential is not None:
+            key = self.find(cr.credential_stream(approved.by.credential), cr.project)
+        return Grounds(four_eyes, person, key, (*reads, *person.reads))
+
+    def _informed(self, caller: Caller, file: File, command: FileCommand) -> FileCommand:
+        """Say in a command what the log says beside the file's stream: who asks, or what a purge stands on.
+
+        From nowhere else does a decision learn that.
+        """
+        if isinstance(command, PersonCommand):
+            command = replace(command, person=self.person(caller.actor))
+        if isinstance(command, PurgeCommand):
+            command = replace(command, grounds=self._grounds(file))
+        return command
 
     def advanced(self, before: File | None, drafts: Sequence[Draft], appended: Appended) -> File:
         """Return the file after what was just recorded of it, and remember it; `before` is None for a new one."""

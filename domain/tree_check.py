@@ -21,7 +21,12 @@ TREE_STEPS: Final = (
     "12 every checkpoint is signed by a key of the log",
     "13 the log extends what its key last signed, and the checkpoints that were given",
 )
-ALL_STEPS: Final = (*STEPS, *TREE_STEPS, "14 stored objects have the recorded size and SHA-256")
+ALL_STEPS: Final = (
+    *STEPS,
+    *TREE_STEPS,
+    "14 stored objects have the recorded size and SHA-256",
+    "15 what takes two persons was decided by two",
+)
 LEAVES, TILES, ROOTS, SIGNATURES, EXTENDS, OBJECTS = 9, 10, 11, 12, 13, 14
 
 FetchTile = Callable[[Tile], bytes | None]

@@ -17,6 +17,7 @@ from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.event_log import Disclosures, EventLog, QuotaUse, StoredRow
 from provenstore.domain.merkle import leaf_hash
 from provenstore.domain.quota import UNLIMITED, quota_change
+from provenstore.domain.two_person_check import TwoPersonCheck
 
 STEPS = (
     "1 positions are dense from 1",
@@ -28,6 +29,9 @@ STEPS = (
     "7 a private value is what the leaf committed to, or is erased by a later event of its stream or file that says so",
     "8 quota counters are the sum of their events",
 )
+
+PERSONS = 15
+"""The step, after those of the tree and of objects, in which every act of two persons is judged."""
 
 MAX_FINDINGS = 1_000
 """A log broken in more places than this needs no longer list."""
@@ -97,6 +101,7 @@ class Verifier:
     _workspaces: dict[str, _Last] = field(default_factory=dict)
     _quota: dict[tuple[str, str], QuotaUse] = field(default_factory=dict)
     _erased: dict[UUID, list[_Erased]] = field(default_factory=dict)
+    _persons: TwoPersonCheck = field(default_factory=TwoPersonCheck)
 
     def take(self, row: StoredRow, disclosed: Disclosures | None = None) -> None:
         """Check one row against everything before it; `disclosed` holds its private values."""
@@ -117,6 +122,8 @@ class Verifier:
         if disclosed is not None:
             self._check_private(row, event, disclosed)
         self._count_quota(event)
+        for problem in self._persons.take(event):
+            self._find(PERSONS, row, problem)
 
     def _event(self, row: StoredRow) -> Event | None:
         """Step 2."""

@@ -2,18 +2,22 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel
 
+from provenstore.domain import purge_policy
 from provenstore.domain import workspace_events as e
 from provenstore.domain.canonical import MAX_INTEGER, Json
 from provenstore.domain.categories import BUILT_IN, DAY, EVERY_TYPE, Category, require_template
 from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event
 from provenstore.domain.errors import AlreadyExists, IntegrityViolated, InvalidInput, NotFound
 from provenstore.domain.event_types import Fact
-from provenstore.domain.text import require_reason, require_slug, require_text
+from provenstore.domain.purge_policy import PolicyChange, carry_out, set_purge_policy
+from provenstore.domain.second_person import Act
+from provenstore.domain.text import require_slug, require_text
 
 MAX_OWN_CATEGORIES = 200
 
@@ -22,6 +26,13 @@ MAX_EXPIRES_AFTER = 100 * 366 * 24 * 60 * 60
 
 MAX_LINK_TTL = 7 * DAY
 """Seconds: as long as a signed URL of a bucket can live (AWS signature version 4)."""
+
+
+DEFAULT_RETENTION_YEARS = 10
+"""As long as most laws on the keeping of books ask for; a workspace with longer duties says so once."""
+
+MAX_RETENTION_YEARS = 100
+"""What a workspace may let one person decide alone: compliance mode is never shortened, by nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,20 @@ class Workspace:
     max_files: int | None
     limits: Mapping[str, e.Limits] = field(default_factory=lambda: MappingProxyType({}))
     templates: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    policy_change: PolicyChange | None = None
+    """Four eyes are asked, or agreed, to be switched off."""
+    policies: tuple[tuple[int, bool], ...] = ()
+    """From which position of the log on four eyes were on or off."""
+    max_retention_years: int = DEFAULT_RETENTION_YEARS
+
+    def four_eyes_at(self, position: int) -> bool:
+        """Tell whether four eyes were on for what was recorded at a position."""
+        return next((on for since, on in reversed(self.policies) if since <= position), True)
+
+    def at(self, now: datetime) -> "Workspace":
+        """Return the workspace as it is at this moment: a change that is due counts before it is recorded."""
+        due = self.policy_change is not None and self.policy_change.due(now)
+        return replace(self, four_eyes=False, policy_change=None) if due else self
 
     def category(self, name: str) -> Category:
         """Return a category under this workspace's limits; InvalidInput if there is none of this name."""
@@ -72,11 +97,10 @@ class SetQuota:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetPurgePolicy:
-    """Ask for a second person at purges, or no longer."""
+class SetRetentionPolicy:
+    """Say how many years ahead one person alone may set a compliance retention."""
 
-    four_eyes: bool
-    reason: str
+    max_years: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +120,18 @@ class RegisterCategory:
     limits: e.Limits
 
 
-WorkspaceCommand = CreateWorkspace | SetQuota | SetPurgePolicy | SetLimits | RegisterCategory
+SetPurgePolicy = purge_policy.SetPurgePolicy
+CarryOutPolicyChange = purge_policy.CarryOutPolicyChange
+
+WorkspaceCommand = (
+    CreateWorkspace
+    | SetQuota
+    | SetPurgePolicy
+    | CarryOutPolicyChange
+    | SetRetentionPolicy
+    | SetLimits
+    | RegisterCategory
+)
 
 
 def decide(state: Workspace | None, command: WorkspaceCommand) -> tuple[Fact, ...]:
@@ -114,6 +149,8 @@ def _with_former(state: Workspace | None, fact: Fact) -> Fact:
             was = e.FormerQuota(max_bytes=state.max_bytes, max_files=state.max_files)
         case e.PurgePolicySet():
             was = e.FormerPurgePolicy(four_eyes=state.four_eyes)
+        case e.RetentionPolicySet():
+            was = e.FormerRetentionPolicy(max_years=state.max_retention_years)
         case e.LimitsSet(category=category):
             was = e.FormerLimits(limits=state.limits.get(category, e.Limits()))
         case _:
@@ -131,9 +168,11 @@ def _decide(state: Workspace | None, command: WorkspaceCommand) -> tuple[Fact, .
             _require_quota(command.max_bytes, command.max_files)
             return (Fact(e.QuotaSet(max_bytes=command.max_bytes, max_files=command.max_files)),)
         case SetPurgePolicy():
-            if command.four_eyes == state.four_eyes:
-                return ()
-            return (Fact(e.PurgePolicySet(four_eyes=command.four_eyes), {"reason": require_reason(command.reason)}),)
+            return set_purge_policy(state.four_eyes, state.policy_change, command)
+        case CarryOutPolicyChange():
+            return carry_out(state.policy_change, command)
+        case SetRetentionPolicy():
+            return _set_retention_policy(state, command)
         case SetLimits():
             state.category(command.category)
             _require_limits(command.limits)
@@ -154,6 +193,14 @@ def _create(state: Workspace | None, command: CreateWorkspace) -> tuple[Fact, ..
         workspace=command.id, four_eyes=command.four_eyes, max_bytes=command.max_bytes, max_files=command.max_files
     )
     return (Fact(data, private),)
+
+
+def _set_retention_policy(state: Workspace, command: SetRetentionPolicy) -> tuple[Fact, ...]:
+    if not 1 <= command.max_years <= MAX_RETENTION_YEARS:
+        raise InvalidInput("max_retention_years", f"is not 1 to {MAX_RETENTION_YEARS}", limit=MAX_RETENTION_YEARS)
+    if command.max_years == state.max_retention_years:
+        return ()
+    return (Fact(e.RetentionPolicySet(max_years=command.max_years)),)
 
 
 def _register(state: Workspace, command: RegisterCategory) -> tuple[Fact, ...]:
@@ -203,13 +250,25 @@ def evolve(state: Workspace | None, event: Event) -> Workspace | None:
     if state is None:
         if not isinstance(data, e.WorkspaceCreated):
             raise IntegrityViolated("a workspace's stream does not begin with its creation", position=event.position)
-        return Workspace(data.workspace, event.version, data.four_eyes, data.max_bytes, data.max_files)
+        policies = ((event.position, data.four_eyes),)
+        return Workspace(
+            data.workspace, event.version, data.four_eyes, data.max_bytes, data.max_files, policies=policies
+        )
     changes: dict[str, Any] = {"version": event.version}
     match data:
         case e.QuotaSet():
             changes |= {"max_bytes": data.max_bytes, "max_files": data.max_files}
         case e.PurgePolicySet():
-            changes["four_eyes"] = data.four_eyes
+            changes |= {"four_eyes": data.four_eyes, "policy_change": None}
+            changes["policies"] = (*state.policies, (event.position, data.four_eyes))
+        case e.PurgePolicyChangeRequested():
+            changes["policy_change"] = PolicyChange(Act(event.actor, event.time, event.position))
+        case e.PurgePolicyChangeApproved() if state.policy_change is not None:
+            approved = Act(event.actor, event.time, event.position)
+            effective_at = data.effective_at
+            changes["policy_change"] = replace(state.policy_change, approved=approved, effective_at=effective_at)
+        case e.RetentionPolicySet():
+            changes["max_retention_years"] = data.max_years
         case e.LimitsSet():
             changes["limits"] = MappingProxyType({**state.limits, data.category: data.limits})
         case e.CategoryRegistered():

@@ -64,6 +64,46 @@ class PurgePolicySet(EventData):
     was: FormerPurgePolicy | None = None  # before this event
 
 
+@REGISTRY.register
+class PurgePolicyChangeRequested(EventData):
+    """Somebody asks to switch four eyes off; a second person must agree."""
+
+    TYPE: ClassVar[str] = "workspace.purge_policy_change_requested.v1"
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
+
+    four_eyes: bool
+
+
+@REGISTRY.register
+class PurgePolicyChangeApproved(EventData):
+    """A second person agrees; PurgePolicySet puts it in force then, unless it is taken back before."""
+
+    TYPE: ClassVar[str] = "workspace.purge_policy_change_approved.v1"
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
+
+    four_eyes: bool
+    effective_at: Moment
+
+
+class FormerRetentionPolicy(BaseModel):
+    """The policy for retention that was replaced."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_years: int
+
+
+@REGISTRY.register
+class RetentionPolicySet(EventData):
+    """How far ahead one person alone may set a compliance retention."""
+
+    TYPE: ClassVar[str] = "workspace.retention_policy_set.v1"
+    CHANGES: ClassVar[tuple[str, ...]] = ("max_years",)
+
+    max_years: int
+    was: FormerRetentionPolicy | None = None  # before this event
+
+
 class Limits(BaseModel):
     """Limits of a category; None leaves the built-in one."""
 
@@ -162,6 +202,6 @@ class AuditRead(EventData):
 
     TYPE: ClassVar[str] = "audit.read.v1"
 
-    what: Literal["history", "certificate", "search", "receipt", "proof", "entries", "keys"]
+    what: Literal["history", "certificate", "search", "receipt", "proof", "entries"]
     file: str | None  # None: not of one file
     by: tuple[str, ...] = ()  # of a search: which conditions were asked, never what for, which may name a person

@@ -7,12 +7,14 @@ what the log says and never judges it.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from provenstore.domain import file_events as events
 from provenstore.domain.envelope import Event
 from provenstore.domain.event_log import Disclosures, Values
 from provenstore.domain.file import later
+from provenstore.domain.file_events import RetentionMode
 from provenstore.projections.file_row import Disposal, FileRow, Hold
 from provenstore.projections.fold import fold_events
 from provenstore.projections.private_values import metadata_of, related_of, subjects_of, text_of
@@ -43,8 +45,8 @@ class FileFold:
         before = row
         row = _uploaded(row, event)
         row = _looked_at(row, event)
-        row = _removed(row, event)
-        row = _disposed(row, event)
+        row = _removed(row, event, values)
+        row = _disposed(row, event, values)
         row = _described(row, event, values)
         row = _held(row, event, values)
         # An approval given anew counts from then.
@@ -150,32 +152,43 @@ def _looked_at(row: FileRow, event: Event) -> FileRow:
     return row
 
 
-def _removed(row: FileRow, event: Event) -> FileRow:
+def _removed(row: FileRow, event: Event, values: Values) -> FileRow:
     """Follow deletion and restoration, which leave the bytes alone."""
     match event.data:
         case events.SoftDeleted():
-            return replace(row, status="soft_deleted", deleted_at=event.time)
+            reason = text_of(values, "reason")
+            by = event.actor.id
+            return replace(row, status="soft_deleted", deleted_at=event.time, deleted_by=by, deletion_reason=reason)
         case events.FileExpired():
-            return replace(row, status="expired", deleted_at=event.time)
+            return replace(row, status="expired", deleted_at=event.time, deleted_by=event.actor.id)
         case events.Restored():
             # What had expired, or would have meanwhile, would expire at once; it is kept until somebody says otherwise.
             over = row.status == "expired" or (row.expires_at is not None and row.expires_at <= event.time)
             keep = None if over else row.expires_at
-            return replace(row, status="stored", deleted_at=None, expires_at=keep, disposal=None, purge=None)
+            row = replace(row, deleted_at=None, deleted_by=None, deletion_reason=None)
+            return replace(_without_purge(row), status="stored", expires_at=keep)
     return row
 
 
-def _disposed(row: FileRow, event: Event) -> FileRow:
+def _disposed(row: FileRow, event: Event, values: Values) -> FileRow:
     """Follow a purge from its request to the empty key."""
     match event.data:
         case events.PurgeRequested() as data:
             disposal: Disposal = "requested" if data.four_eyes else "approved"
-            return replace(row, disposal=disposal, purge=data.purge, pending=None if data.four_eyes else "purge")
+            row = replace(_without_purge(row), disposal=disposal, purge=data.purge)
+            return replace(
+                row,
+                pending=None if data.four_eyes else "purge",
+                purge_requested_by=event.actor.id,
+                purge_requested_at=event.time,
+                purge_reason=text_of(values, "reason"),
+            )
         case events.PurgeApproved():
             # From the approval on the purge is carried out; a crash right after it must not leave it lying.
+            row = replace(row, purge_approved_by=event.actor.id, purge_approved_at=event.time)
             return replace(row, disposal="approved", pending="purge")
         case events.PurgeRejected() | events.PurgeWithdrawn():
-            return replace(row, disposal=None, purge=None, pending=None)
+            return replace(_without_purge(row), pending=None)
         case events.PurgeStarted():
             return replace(row, disposal="purging", pending="purge")
         case events.PurgeFailed():
@@ -183,6 +196,19 @@ def _disposed(row: FileRow, event: Event) -> FileRow:
         case events.Purged():
             return replace(row, status="purged", disposal=None, pending=None)
     return row
+
+
+def _without_purge(row: FileRow) -> FileRow:
+    return replace(
+        row,
+        disposal=None,
+        purge=None,
+        purge_requested_by=None,
+        purge_requested_at=None,
+        purge_reason=None,
+        purge_approved_by=None,
+        purge_approved_at=None,
+    )
 
 
 def _described(row: FileRow, event: Event, values: Values) -> FileRow:
@@ -209,13 +235,29 @@ def _held(row: FileRow, event: Event, values: Values) -> FileRow:
     """Follow what forbids deletion: retention and legal holds."""
     match event.data:
         case events.RetentionSet() as data:
-            return replace(row, retention_until=data.until, retention_mode=data.mode)
+            row = replace(row, retention_until=data.until, retention_mode=data.mode)
+            return _wishing(row, None, None, None)
+        case events.RetentionReductionRequested() as data:
+            return _wishing(row, data.until, "governance", event)
+        case events.RetentionExtensionRequested() as data:
+            return _wishing(row, data.until, data.mode, event)
         case events.LegalHoldPlaced() as data:
             hold = Hold(data.hold, text_of(values, "name"), text_of(values, "matter"), event.actor.id, event.time)
             return replace(row, legal_holds=(*row.legal_holds, hold))
         case events.LegalHoldReleased() as data:
             return replace(row, legal_holds=tuple(hold for hold in row.legal_holds if hold.id != data.hold))
     return row
+
+
+def _wishing(row: FileRow, until: datetime | None, mode: RetentionMode | None, event: Event | None) -> FileRow:
+    """Return the row with a retention that waits for a second person, or without one."""
+    return replace(
+        row,
+        retention_wish_until=until,
+        retention_wish_mode=mode,
+        retention_wish_by=event.actor.id if event else None,
+        retention_wish_at=event.time if event else None,
+    )
 
 
 def without_erased(row: FileRow, event: Event) -> FileRow:
@@ -229,6 +271,8 @@ def without_erased(row: FileRow, event: Event) -> FileRow:
         related=() if "related" in fields else row.related,
         subjects=() if "subjects" in fields else row.subjects,
         metadata=() if "metadata" in fields else row.metadata,
+        deletion_reason=None if "reason" in fields else row.deletion_reason,
+        purge_reason=None if "reason" in fields else row.purge_reason,
         legal_holds=tuple(
             replace(
                 hold,

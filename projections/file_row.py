@@ -47,6 +47,11 @@ class FileRow:
     status: Status
     disposal: Disposal | None = None
     purge: str | None = None  # id of the purge that `disposal` is about
+    purge_requested_by: str | None = None
+    purge_requested_at: datetime | None = None
+    purge_reason: str | None = None  # private
+    purge_approved_by: str | None = None  # None where nobody had to
+    purge_approved_at: datetime | None = None
     pending: Effect | None = None  # an intent without an outcome: what is left to be done outside
     pending_since: datetime | None = None
     provider: str
@@ -66,6 +71,8 @@ class FileRow:
     created_at: datetime
     stored_at: datetime | None = None
     deleted_at: datetime | None = None
+    deleted_by: str | None = None
+    deletion_reason: str | None = None  # private
     expires_at: datetime | None  # as asked for until stored
     upload_expires_at: datetime
     look_after: datetime | None  # from then on nothing can write at the file's keys any more
@@ -74,6 +81,10 @@ class FileRow:
     damage: Damage | None = None  # what a reading found
     retention_until: datetime | None = None
     retention_mode: RetentionMode | None = None
+    retention_wish_until: datetime | None = None  # what one person has asked for, and a second one must agree to
+    retention_wish_mode: RetentionMode | None = None
+    retention_wish_by: str | None = None
+    retention_wish_at: datetime | None = None
     legal_holds: tuple[Hold, ...] = ()
     downloads: int = 0
     last_access: datetime | None = None
@@ -104,8 +115,12 @@ def to_json(row: FileRow, view: View = "default") -> dict[str, Json]:
         "created_at": format_time(row.created_at),
         "stored_at": _time(row.stored_at),
         "deleted_at": _time(row.deleted_at),
+        "deleted_by": row.deleted_by,
+        "deletion_reason": row.deletion_reason,
         "expires_at": _time(row.expires_at),
         "retention_until": _time(row.retention_until),
+        "retention": _retention(row),
+        "purge": _purge(row),
         "legal_holds": [_hold(hold) for hold in row.legal_holds],
         "version": row.version,
     }
@@ -120,6 +135,35 @@ def to_json(row: FileRow, view: View = "default") -> dict[str, Json]:
             "last_access": _time(row.last_access),
         }
     return file
+
+
+def _retention(row: FileRow) -> Json:
+    """Return the retention, and what waits for a second person; null where there is neither."""
+    pending: Json = None
+    if row.retention_wish_until is not None:
+        pending = {
+            "until": _time(row.retention_wish_until),
+            "mode": row.retention_wish_mode,
+            "requested_by": row.retention_wish_by,
+            "requested_at": _time(row.retention_wish_at),
+        }
+    if row.retention_until is None and pending is None:
+        return None
+    return {"until": _time(row.retention_until), "mode": row.retention_mode, "pending": pending}
+
+
+def _purge(row: FileRow) -> Json:
+    """Return the purge that is under way, or was carried out; null where there is none."""
+    if row.purge is None:
+        return None
+    return {
+        "id": row.purge,
+        "requested_by": row.purge_requested_by,
+        "requested_at": _time(row.purge_requested_at),
+        "reason": row.purge_reason,
+        "approved_by": row.purge_approved_by,
+        "approved_at": _time(row.purge_approved_at),
+    }
 
 
 def _hold(hold: Hold) -> dict[str, Json]:

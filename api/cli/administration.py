@@ -1,14 +1,13 @@
 """`workspace` and `keys`: tenants and their policies, and keys for whoever works in them."""
 
 from typing import Annotated, Literal, get_args
-from uuid import UUID
 
 import typer
 
 from provenstore.api.cli import text
 from provenstore.api.cli.custody import Document
 from provenstore.api.cli.log import register_rotation
-from provenstore.api.cli.options import KeyId, Reason, instant, key_id, one_of
+from provenstore.api.cli.options import KeyId, Reason, instant, one_of
 from provenstore.api.cli.session import Session, command
 
 _NO_LIMIT = -1
@@ -73,13 +72,24 @@ def _register_workspaces(app: typer.Typer) -> None:
         four_eyes: Annotated[
             bool | None, typer.Option("--four-eyes/--no-four-eyes", help="Whether a purge takes a second person.")
         ] = None,
+        max_retention_years: Annotated[
+            int | None, typer.Option(min=1, max=100, help="How far ahead one person sets a compliance retention.")
+        ] = None,
         reason: Reason = None,
     ) -> None:
-        """Change a workspace's quota or purge policy; the policy takes a reason."""
-        asked = {"max_bytes": max_bytes, "max_files": max_files, "four_eyes": four_eyes}
+        """Change a workspace's quota or policies; a purge policy takes a reason.
+
+        Switching four eyes off takes a second person who asks for the same, and takes effect 24 hours later.
+        """
+        asked = {
+            "max_bytes": max_bytes,
+            "max_files": max_files,
+            "four_eyes": four_eyes,
+            "max_retention_years": max_retention_years,
+        }
         changes: Document = {name: value for name, value in asked.items() if value is not None}
         if not changes:
-            raise typer.BadParameter("says nothing to change: give --max-bytes, --max-files or --four-eyes")
+            raise typer.BadParameter("says nothing to change: give --max-bytes, --max-files, --four-eyes …")
         for name in ("max_bytes", "max_files"):
             if changes.get(name) == _NO_LIMIT:
                 changes[name] = None
@@ -112,58 +122,18 @@ def _register_keys(app: typer.Typer) -> None:
             session.out.line(issued["key"])
             session.out.say(f"issued {issued['id']}; the key is kept nowhere, so keep it now")
 
-    @command(app, "list")
-    def list_keys(
-        session: Session,
-        *,
-        workspace: Annotated[str | None, typer.Option(help="Only keys of this workspace.")] = None,
-        after: Annotated[UUID | None, typer.Option(metavar="ID", help="Start after this key.", parser=key_id)] = None,
-        limit: Annotated[int, typer.Option(min=1, max=1_000, help="Maximum number of keys.")] = 100,
-    ) -> None:
-        """List API keys, without their secrets (the reading is logged)."""
-        page = session.custody.keys(workspace, after=None if after is None else str(after), limit=limit)
-        if session.out.as_json:
-            session.out.document(page)
-            return
-        columns = ("ID", "ACTOR", "KIND", "ROLES", "WORKSPACE", "STATUS", "ISSUED", "EXPIRES")
-        session.out.table(columns, [_key_row(one) for one in page["keys"]], spare=("KIND", "EXPIRES"))
-        if page["next"] is not None:
-            session.out.say(f"there are more: --after {page['next']}")
-
-    @command(app, "show")
-    def show_key(session: Session, key: KeyId) -> None:
-        """Show an API key, without its secret (the reading is logged)."""
-        found = session.custody.key(str(key))
-        if session.out.as_json:
-            session.out.document(found)
-            return
-        session.out.fields({**found, "roles": ", ".join(found["roles"])})
-
     @command(app, "revoke")
     def revoke(
         session: Session,
-        key: KeyId,
+        key_id: KeyId,
         reason: Reason = None,
     ) -> None:
         """Revoke a key; it opens nothing from then on."""
-        session.custody.revoke_key(str(key), reason)
+        session.custody.revoke_key(str(key_id), reason)
         if session.out.as_json:
-            session.out.document({"id": str(key), "revoked": True})
+            session.out.document({"id": str(key_id), "revoked": True})
         else:
-            session.out.say(f"revoked {key}")
-
-
-def _key_row(one: Document) -> tuple[object, ...]:
-    return (
-        one["id"],
-        one["actor"],
-        one["kind"],
-        ",".join(one["roles"]),
-        one["workspace"],
-        one["status"],
-        text.moment(one["issued_at"]),
-        text.moment(one["expires_at"]) if one["expires_at"] else None,
-    )
+            session.out.say(f"revoked {key_id}")
 
 
 def _roles(given: list[str]) -> list[str]:
@@ -182,11 +152,23 @@ def _show(session: Session, workspace: Document) -> None:
         {
             "workspace": workspace["id"],
             "name": workspace["name"],
-            "second person at purges": "yes" if workspace["four_eyes"] else "no",
+            "second person at purges": _four_eyes(workspace),
+            "compliance retention by one person": f"up to {workspace['max_retention_years']} years ahead",
             "bytes": f"{text.size(used['bytes'])} of {_limit(text.size(quota['max_bytes']))}",
             "files": f"{used['files']} of {_limit(text.safe(quota['max_files']))}",
         }
     )
+
+
+def _four_eyes(workspace: Document) -> str:
+    if not workspace["four_eyes"]:
+        return "no"
+    pending = workspace["pending"]
+    if pending is None:
+        return "yes"
+    if pending["effective_at"] is not None:
+        return f"yes, until {text.moment(pending['effective_at'])}"
+    return f"yes; {text.safe(pending['requested_by'])} asks to switch it off, and a second person must agree"
 
 
 def _limit(shown: str) -> str:

@@ -372,6 +372,9 @@ class Direct:
             self._ledger.change_workspace(
                 self._caller, workspace, ws.SetPurgePolicy(four_eyes=body.four_eyes, reason=body.reason)
             )
+        if body.max_retention_years is not None:
+            bound = ws.SetRetentionPolicy(max_years=body.max_retention_years)
+            self._ledger.change_workspace(self._caller, workspace, bound)
         return self.workspace(workspace)
 
     def find_id(self, kind: IdKind, prefix: str) -> str:
@@ -404,17 +407,6 @@ class Direct:
             expires_at=body.expires_at,
         )
         return views.key_json(issued)
-
-    def keys(self, workspace: str | None, *, after: str | None, limit: int) -> Document:
-        """List API keys."""
-        start = None if after is None else UUID(after)
-        found, following = self._ledger.key_list.page(self._caller, workspace, after=start, limit=limit)
-        return views.keys_json(found, following, self._services.clock.now())
-
-    def key(self, key_id: str) -> Document:
-        """Describe an API key."""
-        found = self._ledger.key_list.one(self._caller, UUID(key_id))
-        return views.key_description_json(found, self._services.clock.now())
 
     def revoke_key(self, key_id: str, reason: str | None) -> None:
         """Revoke a key."""

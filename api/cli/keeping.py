@@ -43,6 +43,9 @@ def register(app: typer.Typer) -> None:
             session.out.document(file)
         else:
             session.out.line(file["id"], text.moment(file["retention_until"]))
+            pending = (file["retention"] or {}).get("pending")
+            if pending is not None:
+                session.out.say(f"{text.moment(pending['until'])} waits for a second person, who asks for the same")
 
 
 def _register_purge(app: typer.Typer) -> None:

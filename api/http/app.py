@@ -28,7 +28,6 @@ from provenstore.api.http.routes import (
     health,
     ids,
     jobs,
-    keys,
     links,
     log,
     operations,
@@ -79,7 +78,7 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
     add_problem_handlers(app)
     app.add_middleware(Envelope, new_id=SystemEntropy().event_id, settings=settings)
     of_files = (files, content, parts, signed, verification, links, custody, purges)
-    for routes in (*of_files, workspaces, keys, usage, audit, jobs, operations, projections, log, proofs, ids, health):
+    for routes in (*of_files, workspaces, usage, audit, jobs, operations, projections, log, proofs, ids, health):
         app.include_router(routes.router, dependencies=[Depends(refuse_unheeded), Depends(refuse_unknown_parameters)])
     return app
 

@@ -26,6 +26,7 @@ from provenstore.domain.objects import PartRef
 from provenstore.domain.store_call import Outcome as CallOutcome
 from provenstore.domain.store_call import StoreAct
 from provenstore.domain.upload_sizes import MAX_AT_HAND
+from provenstore.domain.workspace import MAX_RETENTION_YEARS
 from provenstore.projections.jobs import Kind
 
 AccessLevel = Annotated[fe.AccessLevel, WithJsonSchema({"type": "string", "enum": ["private", "workspace"]})]
@@ -265,11 +266,12 @@ class NewWorkspaceBody(QuotaBody):
 
 
 class WorkspaceBody(Body):
-    """Changes a quota, or the purge policy with a reason; a limit that is not named stays."""
+    """Changes a quota, the bound of retention, or the purge policy with a reason; what is not named stays."""
 
     max_bytes: Count | None = None
     max_files: Count | None = None
     four_eyes: Flag | None = None
+    max_retention_years: Annotated[Count, Field(ge=1, le=MAX_RETENTION_YEARS)] | None = None
     reason: Text | None = None
 
 

@@ -53,6 +53,34 @@ class StandingHold(Shape):
     placed_at: datetime
 
 
+class PendingRetention(Shape):
+    """A retention that one person asked for, and that takes a second person."""
+
+    until: datetime
+    mode: fe.RetentionMode
+    requested_by: str
+    requested_at: datetime
+
+
+class Retention(Shape):
+    """Until when a file is kept, and what waits for a second person."""
+
+    until: Moment
+    mode: fe.RetentionMode | None
+    pending: PendingRetention | None
+
+
+class PendingPurge(Shape):
+    """The purge that is under way or was carried out; the reason is null for roles that may not see it."""
+
+    id: str
+    requested_by: Text
+    requested_at: Moment
+    reason: Text
+    approved_by: Text
+    approved_at: Moment
+
+
 class Checksums(Shape):
     """Digests in hexadecimal."""
 
@@ -85,8 +113,12 @@ class File(Shape):
     created_at: datetime
     stored_at: Moment
     deleted_at: Moment
+    deleted_by: Text
+    deletion_reason: Text
     expires_at: Moment
     retention_until: Moment
+    retention: Retention | None
+    purge: PendingPurge | None
     legal_holds: list[StandingHold]
     version: int
     stored_name: str = ""
@@ -241,11 +273,17 @@ class Purge(Shape):
     id: str
     file_id: UUID
     status: Literal["requested", "approved", "purging", "failed", "purged", "rejected", "withdrawn"]
+    four_eyes: bool
     requested_by: str
+    requested_at: datetime
+    reason: Text
+    approved_by: Text
+    approved_at: Moment
+    approval_reason: Text
 
 
 class Certificate(Shape):
-    """What was destroyed, and who asked and agreed."""
+    """What was destroyed, who asked and agreed, and why; private values are null for roles that may not see them."""
 
     file_id: UUID
     workspace: str
@@ -255,6 +293,10 @@ class Certificate(Shape):
     sha256: Text
     versions: list[dict[str, Any]]
     purge: str
+    filename: Text
+    deleted: dict[str, Any] | None
+    retention: dict[str, Any] | None
+    legal_holds: list[dict[str, Any]]
     steps: list[dict[str, Any]]
 
 
@@ -286,12 +328,24 @@ class Category(Shape):
     direct_links: bool
 
 
+class PolicyChange(Shape):
+    """Four eyes are to be switched off: who asked, who agreed, and when it takes effect."""
+
+    four_eyes: bool
+    requested_by: str
+    requested_at: datetime
+    approved_by: Text
+    effective_at: Moment
+
+
 class Workspace(Shape):
     """A tenant."""
 
     id: str
     name: Text
     four_eyes: bool
+    pending: PolicyChange | None
+    max_retention_years: int
     quota: Quota
     used: Used
     categories: list[Category]
@@ -375,6 +429,12 @@ def either(shape: type[Shape], other: type[Shape]) -> Responses:
 def created(shape: type[Shape]) -> Responses:
     """Return the answers of a route that makes something."""
     return {201: {"model": shape}, **PROBLEM}
+
+
+def done_or_pending(shape: type[Shape]) -> Responses:
+    """Return the answers of a route whose act may have to wait for a second person."""
+    waiting = {"model": shape, "description": "Waits for a second person, or for its day"}
+    return {200: {"model": shape}, 202: waiting, **PROBLEM}
 
 
 def begun(shape: type[Shape]) -> Responses:

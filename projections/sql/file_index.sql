@@ -6,7 +6,9 @@ SELECT f.id, f.workspace, f.created_position, f.version, f.filename, f.size, f.m
     f.status, f.disposal, f.purge, f.pending, f.pending_since, f.provider, f.path, f.extension, f.upload, f.sha256, f.sha256_status,
     f.md5, f.etag, f.object_version, f.access, f.owner, f.created_at, f.stored_at, f.deleted_at, f.expires_at,
     f.upload_expires_at, f.look_after, f.looked_after, f.verified_at, f.damage, f.retention_until, f.retention_mode,
-    f.downloads, f.last_access,
+    f.downloads, f.last_access, f.deleted_by, f.deletion_reason, f.retention_wish_until, f.retention_wish_mode,
+    f.retention_wish_by, f.retention_wish_at, f.purge_requested_by, f.purge_requested_at, f.purge_reason,
+    f.purge_approved_by, f.purge_approved_at,
     (SELECT coalesce(json_agg(json_build_array(m.key, m.value) ORDER BY m.key), '[]')
      FROM provenstore_read.file_index_metadata{g} m WHERE m.file = f.id) AS metadata,
     (SELECT coalesce(json_agg(json_build_array(r.type, r.id) ORDER BY r.ordinal), '[]')
@@ -36,7 +38,13 @@ ON CONFLICT (id) DO UPDATE SET
     deleted_at = excluded.deleted_at, expires_at = excluded.expires_at, retention_until = excluded.retention_until,
     retention_mode = excluded.retention_mode, holds = excluded.holds, downloads = excluded.downloads,
     last_access = excluded.last_access, look_after = excluded.look_after, looked_after = excluded.looked_after,
-    verified_at = excluded.verified_at, damage = excluded.damage;
+    verified_at = excluded.verified_at, damage = excluded.damage,
+    deleted_by = excluded.deleted_by, deletion_reason = excluded.deletion_reason,
+    retention_wish_until = excluded.retention_wish_until, retention_wish_mode = excluded.retention_wish_mode,
+    retention_wish_by = excluded.retention_wish_by, retention_wish_at = excluded.retention_wish_at,
+    purge_requested_by = excluded.purge_requested_by, purge_requested_at = excluded.purge_requested_at,
+    purge_reason = excluded.purge_reason, purge_approved_by = excluded.purge_approved_by,
+    purge_approved_at = excluded.purge_approved_at;
 
 -- name: clear_metadata
 -- Forget the metadata of files whose metadata changed.

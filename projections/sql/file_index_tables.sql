@@ -43,7 +43,18 @@ CREATE TABLE provenstore_read.file_index{g} (
     retention_mode    text,
     holds             integer NOT NULL,
     downloads         bigint NOT NULL,
-    last_access       timestamptz
+    last_access       timestamptz,
+    deleted_by text,
+    deletion_reason text,
+    retention_wish_until timestamptz,
+    retention_wish_mode text,
+    retention_wish_by text,
+    retention_wish_at timestamptz,
+    purge_requested_by text,
+    purge_requested_at timestamptz,
+    purge_reason text,
+    purge_approved_by text,
+    purge_approved_at timestamptz
 ) WITH (fillfactor = 85);  -- counting a download touches no indexed column, so it stays on its page
 CREATE INDEX ON provenstore_read.file_index{g} (workspace, created_position);
 CREATE INDEX ON provenstore_read.file_index{g} (workspace, filename);

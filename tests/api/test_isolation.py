@@ -48,7 +48,6 @@ OTHER_REQUESTS: dict[Operation, tuple[str, str, Any]] = {
     "audit.search": ("GET", "/v1/audit?workspace={workspace}", None),
     "workspace.get": ("GET", "/v1/workspaces/{workspace}", None),
     "workspace.change": ("PATCH", "/v1/workspaces/{workspace}", {"max_files": 1_000}),
-    "credential.get": ("GET", "/v1/keys?workspace={workspace}", None),
     "credential.issue": (
         "POST",
         "/v1/keys",

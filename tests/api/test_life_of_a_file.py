@@ -12,8 +12,8 @@ from tests.api.conftest import Api, Tenant
 
 FILE_FIELDS = (
     "id workspace filename size media_type category variant status disposal path sha256 sha256_status damage etag "
-    "access owner related subjects metadata created_at stored_at deleted_at expires_at retention_until legal_holds "
-    "version"
+    "access owner related subjects metadata created_at stored_at deleted_at deleted_by deletion_reason expires_at "
+    "retention_until retention purge legal_holds version"
 )
 
 
@@ -142,16 +142,35 @@ def test_deletion_and_restoring(tenant: Tenant, by_post: bool) -> None:
 def test_purge_by_two_persons(tenant: Tenant) -> None:
     """A purge is asked for by one person and approved by another; the certificate says what was destroyed."""
     asking, approving = tenant.client("records", actor="ann"), tenant.client("approver", actor="ben")
-    file_id = tenant.stored(tenant.client("service"))
+    service = tenant.client("service")
+    file_id = tenant.stored(service)
     asking.delete(f"/v1/files/{file_id}")
     asked = asking.post(f"/v1/files/{file_id}/purge", json={"reason": "old"})
-    assert {"id": asked.json()["id"], "file_id": file_id, "status": "requested", "requested_by": "ann"} == asked.json()
+    assert {
+        "id": asked.json()["id"],
+        "file_id": file_id,
+        "status": "requested",
+        "four_eyes": True,
+        "requested_by": "ann",
+        "requested_at": asked.json()["requested_at"],
+        "reason": "old",
+        "approved_by": None,
+        "approved_at": None,
+        "approval_reason": None,
+    } == asked.json()
+    assert asking.get(f"/v1/files/{file_id}").json()["purge"]["reason"] == "old"
+    assert service.get(f"/v1/files/{file_id}").json()["purge"]["reason"] is None
+    pending = service.get("/v1/files", params={"status": "soft_deleted", "fresh": True}).json()["files"]
+    assert [(one["purge"]["requested_by"], one["purge"]["reason"]) for one in pending] == [("ann", None)]
     assert asking.get(f"/v1/files/{file_id}").json()["disposal"] == "requested"
     done = approving.post(f"/v1/files/{file_id}/purge/approve", json={"id": asked.json()["id"]})
     assert (done.status_code, done.json()["status"]) == (200, "purged")
     certificate = asking.get(f"/v1/files/{file_id}/certificate").json()
     assert (certificate["size"], certificate["path"].split("/")[0]) == (7, "misc")
     assert [step["actor"] for step in certificate["steps"]][:2] == ["ann", "ben"]
+    assert (certificate["filename"], certificate["steps"][0]["reason"]) == ("report.pdf", "old")
+    assert (certificate["deleted"]["by"], certificate["retention"], certificate["legal_holds"]) == ("ann", None, [])
+    assert service.get(f"/v1/files/{file_id}/certificate").json()["steps"][0]["reason"] is None
     assert asking.get(f"/v1/files/{file_id}").json()["status"] == "purged"
     restored = asking.post(f"/v1/files/{file_id}/restore")
     assert (restored.status_code, restored.json()["code"]) == (409, "wrong-state")
@@ -242,6 +261,32 @@ def test_retention(tenant: Tenant) -> None:
     assert (purge.status_code, purge.json()["code"]) == (409, "retained")
     tenant.api.clock.ahead = timedelta(days=11)
     assert records.post(f"/v1/files/{file_id}/purge").status_code == 200
+
+
+def test_a_retention_that_waits_for_a_second_person(tenant: Tenant) -> None:
+    """A shortening, and a compliance retention beyond the bound, are answered 202, and every view says what waits."""
+    ann, ben = tenant.client("records", actor="ann"), tenant.client("records", actor="ben")
+    file_id = tenant.stored(tenant.client("service"))
+    at, now = f"/v1/files/{file_id}/retention", datetime.now(UTC).replace(microsecond=0)
+
+    def said(days: int, mode: str) -> dict[str, str]:
+        return {"until": (now + timedelta(days=days)).isoformat(), "mode": mode, "reason": "law"}
+
+    assert ann.put(at, json=said(30, "governance")).json()["retention"]["pending"] is None
+    for body in (said(10, "governance"), said(20_000, "compliance")):
+        before = ann.get(f"/v1/files/{file_id}").json()["retention"]
+        asked = ann.put(at, json=body)
+        pending = asked.json()["retention"]["pending"]
+        assert (asked.status_code, pending["requested_by"], pending["mode"]) == (202, "ann", body["mode"])
+        assert datetime.fromisoformat(pending["until"]) == datetime.fromisoformat(body["until"])
+        assert asked.json()["retention"] == {**before, "pending": pending}
+        (listed,) = ann.get("/v1/files", params={"fresh": True}).json()["files"]
+        assert listed["retention"] == asked.json()["retention"]
+        refused = ann.put(at, json=body)
+        assert (refused.status_code, refused.json()["code"]) == (403, "second-person-required")
+        agreed = ben.put(at, json=body)
+        assert (agreed.status_code, agreed.json()["retention"]["pending"]) == (200, None)
+        assert datetime.fromisoformat(agreed.json()["retention_until"]) == datetime.fromisoformat(body["until"])
 
 
 def test_abort(tenant: Tenant) -> None:

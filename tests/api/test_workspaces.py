@@ -1,5 +1,6 @@
 """Workspaces over HTTP: policy, quota, limits, own categories."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 from tests.api.conftest import Api, Tenant
@@ -43,8 +44,33 @@ def test_quota_and_policy_are_changed(tenant: Tenant) -> None:
     assert admin.patch(at, json={"max_files": 7}).json()["quota"] == {"max_bytes": 5, "max_files": 7}
     unreasoned = admin.patch(at, json={"four_eyes": False, "max_bytes": 1})
     assert (unreasoned.status_code, unreasoned.json()["field"]) == (422, "reason")
-    changed = admin.patch(at, json={"four_eyes": False, "reason": "small team"}).json()
-    assert (changed["four_eyes"], changed["quota"]["max_bytes"]) == (False, 5)
+    assert admin.patch(at, json={"max_retention_years": 30}).json()["max_retention_years"] == 30
+    assert admin.patch(at, json={"max_retention_years": 8_999}).status_code == 422
+
+
+def test_four_eyes_are_switched_off_by_two_persons_and_a_day(tenant: Tenant) -> None:
+    """Each step is answered 202 with what waits; switching on takes it back at once."""
+    ann, ben = (tenant.api.client(actor=f"{name}-{tenant.id}") for name in ("ann", "ben"))
+    at, off = f"/v1/workspaces/{tenant.id}", {"four_eyes": False, "reason": "small team"}
+    asked = ann.patch(at, json=off)
+    assert (asked.status_code, asked.json()["four_eyes"]) == (202, True)
+    assert asked.json()["pending"]["requested_by"] == f"ann-{tenant.id}"
+    assert ann.patch(at, json=off).json()["code"] == "second-person-required"
+    agreed = ben.patch(at, json=off)
+    assert (agreed.status_code, agreed.json()["four_eyes"]) == (202, True)
+    assert agreed.json()["pending"]["approved_by"] == f"ben-{tenant.id}"
+    back = ann.patch(at, json={"four_eyes": True, "reason": "not so"})
+    assert (back.status_code, back.json()["pending"]) == (200, None)
+    for admin in (ann, ben):
+        assert admin.patch(at, json=off).status_code == 202
+    tenant.api.clock.ahead = timedelta(hours=23)
+    assert ann.get(at).json()["four_eyes"]
+    tenant.api.clock.ahead = timedelta(hours=25)
+    assert (ann.get(at).json()["four_eyes"], ann.get(at).json()["pending"]) == (False, None)
+    file_id = tenant.stored(service := tenant.client("service"))
+    service.delete(f"/v1/files/{file_id}")
+    assert service.post(f"/v1/files/{file_id}/purge").json()["status"] == "purged"
+    assert ann.patch(at, json={"four_eyes": True, "reason": "grown"}).json()["four_eyes"]
 
 
 def test_own_category(tenant: Tenant) -> None:

@@ -335,8 +335,36 @@ def test_settling_what_is_in_order_records_nothing(custody: Custody) -> None:
 
 def test_without_four_eyes_a_request_destroys(custody: Custody) -> None:
     """The workspace's own decision, on record."""
-    custody.ledger.change_workspace(ADMIN, "acme", SetPurgePolicy(four_eyes=False, reason="alone here"))
+    custody.switch_four_eyes_off()
     assert custody.ledger.request_purge(RECORDS, custody.deleted().id, None).status == "purged"
+
+
+def test_a_pending_purge_keeps_the_rule_it_was_requested_under(custody: Custody) -> None:
+    """Switching four eyes off approves nothing that waits, nor does switching them on stop it."""
+    file = custody.ledger.request_purge(RECORDS, custody.deleted().id, None)
+    custody.switch_four_eyes_off()
+    assert custody.ledger.settle(file.id).purge == file.purge
+    other = custody.deleted()
+    assert custody.ledger.request_purge(RECORDS, other.id, None).status == "purged"
+    assert custody.ledger.recorder.file(file.id).purge == file.purge
+    custody.ledger.change_workspace(ADMIN, "acme", SetPurgePolicy(four_eyes=True, reason="two again"))
+    assert custody.ledger.approve_purge(APPROVER, file.id, None, None).status == "purged"
+
+
+def test_a_purge_of_one_goes_on_after_four_eyes_are_on_again(custody: Custody, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was asked for when one was enough, and the store failed."""
+    custody.switch_four_eyes_off()
+    file = custody.deleted()
+    with monkeypatch.context() as patch:
+        patch.setattr(custody.store, "versions", _fails)
+        with pytest.raises(StoreUnavailable):
+            custody.ledger.request_purge(RECORDS, file.id, None)
+    custody.ledger.change_workspace(ADMIN, "acme", SetPurgePolicy(four_eyes=True, reason="two again"))
+    assert custody.ledger.settle(file.id).status == "purged"
+
+
+def _fails(_key: str) -> None:
+    raise StoreUnavailable("it is away")
 
 
 def test_the_log_of_all_this_verifies(custody: Custody) -> None:

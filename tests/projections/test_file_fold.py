@@ -251,6 +251,7 @@ def test_the_file_of_the_contract_has_exactly_its_fields() -> None:
             "created_at",
         ),
         *("stored_at", "deleted_at", "expires_at", "retention_until", "legal_holds", "version"),
+        *("deleted_by", "deletion_reason", "retention", "purge"),
     }
     assert {name: full[name] for name in full.keys() - default.keys()} == {
         "stored_name": "0199.pdf",

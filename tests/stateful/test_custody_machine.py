@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from custody import ADMIN, SERVICE, Custody, caller
+from custody import ADMIN, OTHER_ADMIN, SERVICE, Custody, caller
 from custody_model import DAY, Codes, Model, ModelFile, Party
 from followed import Followed
 from log_clock import empty_log, move_log
@@ -263,8 +263,9 @@ class CustodyMachine(RuleBasedStateMachine):
 
     @rule(four_eyes=st.sampled_from([True, True, True, False]))
     def change_policy(self, four_eyes: bool) -> None:
-        self.ledger.change_workspace(ADMIN, "acme", SetPurgePolicy(four_eyes=four_eyes, reason="r"))
-        self.model.four_eyes = four_eyes
+        for admin in (ADMIN, OTHER_ADMIN):
+            self.ledger.change_workspace(admin, "acme", SetPurgePolicy(four_eyes=four_eyes, reason="r"))
+        self.model.set_policy(four_eyes)
 
     @rule(step=st.sampled_from(STEPS))
     def time_goes_by(self, step: timedelta) -> None:
@@ -320,10 +321,10 @@ class CustodyMachine(RuleBasedStateMachine):
 
 
 def _described(file: File) -> tuple[object, ...]:
-    retention = file.retention
+    retention, asked = file.retention, file.retention_wish
     wish = None
-    if retention is not None and retention.reduce_to is not None:
-        wish = (retention.reduce_to, retention.reduce_by)
+    if asked is not None:
+        wish = (asked.until, asked.asked.by.id)
     return (
         file.status,
         file.stored is not None,

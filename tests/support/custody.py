@@ -38,6 +38,7 @@ class SetClock:
         self.moment += timedelta(**delta)
 
 
+OTHER_ADMIN = Caller(Actor("another-root", "person", "cli"), frozenset({"admin"}), None)
 ADMIN = Caller(Actor("root", "person", "cli"), frozenset({"admin"}), None)
 
 
@@ -96,6 +97,13 @@ class Custody:
         """Bring a file to its end, with two persons."""
         file = self.ledger.request_purge(RECORDS, self.deleted().id, "no longer needed")
         return self.ledger.approve_purge(APPROVER, file.id, None, "agreed")
+
+    def switch_four_eyes_off(self) -> None:
+        """Switch four eyes off, with two persons and a day."""
+        for admin in (ADMIN, OTHER_ADMIN):
+            command = ws.SetPurgePolicy(four_eyes=False, reason="one is enough")
+            self.ledger.change_workspace(admin, "acme", command)
+        self.clock.pass_time(hours=24)
 
     def events(self, file_id: UUID) -> list[Event]:
         """Return all events of a file in log order."""

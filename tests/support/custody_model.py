@@ -63,7 +63,8 @@ class Model:
         """Begin with no files."""
         self.now = now
         self.max_bytes, self.max_files = max_bytes, max_files
-        self.four_eyes = True
+        self._four_eyes = True
+        self._off_from: datetime | None = None
         self.files: list[ModelFile] = []
 
     @property
@@ -71,6 +72,18 @@ class Model:
         """Bytes and files that count."""
         counted = [file.size for file in self.files if file.counted]
         return sum(counted), len(counted)
+
+    @property
+    def four_eyes(self) -> bool:
+        """Whether a purge that is requested now takes a second person."""
+        return self._four_eyes and (self._off_from is None or self.now < self._off_from)
+
+    def set_policy(self, four_eyes: bool) -> None:
+        """Switch on at once, or off by two persons, a day later."""
+        if four_eyes:
+            self._four_eyes, self._off_from = True, None
+        else:
+            self._off_from = self._off_from or self.now + DAY
 
     # -- uploads -------------------------------------------------------------------------------------------
 

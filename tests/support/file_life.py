@@ -4,17 +4,37 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from provenstore.domain import credential as cr
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as e
 from provenstore.domain.envelope import Actor
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File, file_stream, project
 from provenstore.domain.file_decisions import decide
-from provenstore.domain.second_person import Person
-from sealing import ALICE, BOB, SERVICE, SealedLog
+from provenstore.domain.purge_approval import Grounds
+from provenstore.domain.second_person import Act, Person
+from sealing import ALICE, BOB, SERVICE, START, SealedLog
 
 SHA = "a" * 64
 MD5 = "b" * 32
+
+
+def key_of(approved: Act | None, **changes: Any) -> cr.Credential | None:
+    """Return the key that somebody approved with, issued before everything, with `changes`."""
+    if approved is None or approved.by.credential is None:
+        return None
+    fields: dict[str, Any] = {
+        "id": approved.by.credential,
+        "version": 1,
+        "actor": approved.by.id,
+        "kind": approved.by.kind,
+        "roles": ("approver",),
+        "scope": None,
+        "digest": "",
+        "expires_at": None,
+        "issued": Act(SERVICE, START, 0),
+    }
+    return cr.Credential(**{**fields, **changes})
 
 
 class FileLife:
@@ -57,6 +77,12 @@ class FileLife:
         """Return what the command would record."""
         if issubclass(command, c.PersonCommand):
             fields = {"person": Person(by), **fields}
+        if command is c.SetRetention:
+            fields = {"bound": c.RetentionBound(10), **fields}
+        if issubclass(command, c.PurgeCommand) and self.state.purge is not None:
+            purge = self.state.purge
+            approver = None if purge.approved is None else Person(purge.approved.by)
+            fields = {"grounds": Grounds(purge.four_eyes, approver, key_of(purge.approved)), **fields}
         return decide(self.file, command(by=by, now=self.log.now, **fields))
 
     def do(self, command: type[c.FileCommand], by: Actor = SERVICE, **fields: Any) -> "FileLife":

@@ -1,5 +1,6 @@
 """Every event's public data is shown, whatever its type; of a change, what it was and what it became."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from provenstore.domain.details import public_details, public_fields
 from provenstore.domain.event_types import REGISTRY, RawData, format_time
 from provenstore.domain.log_keeping import LogKeys
 from provenstore.domain.log_keeping import decide as decide_keys
+from provenstore.domain.purge_policy import PolicyChange
+from provenstore.domain.second_person import Act
 from sample_events import our_types, sample
-from sealing import ALICE
+from sealing import ALICE, BOB
 
 TYPES = our_types()
 NO_CHANGE = {"file.metadata_changed.v1"}  # its values are private, and it says which of them it replaces
@@ -64,10 +67,12 @@ def test_a_file_is_changed_from_what_it_was() -> None:
 
 def test_a_workspace_is_changed_from_what_it_was() -> None:
     """Quota, policy, and the limits of a category."""
-    state = ws.Workspace("acme", 1, four_eyes=True, max_bytes=5, max_files=None)
+    now = datetime(2026, 11, 28, tzinfo=UTC)
+    agreed = PolicyChange(Act(ALICE, now, 1), Act(BOB, now, 2), now)
+    state = ws.Workspace("acme", 1, four_eyes=True, max_bytes=5, max_files=None, policy_change=agreed)
     commands: list[ws.WorkspaceCommand] = [
         ws.SetQuota(max_bytes=None, max_files=7),
-        ws.SetPurgePolicy(four_eyes=False, reason="alone here"),
+        ws.CarryOutPolicyChange(now=now),
         ws.SetLimits(category="book_content", limits=we.Limits(max_size=9)),
     ]
     shown: list[Any] = [public_details(ws.decide(state, command)[0].data) for command in commands]

@@ -30,13 +30,5 @@ def test_no_role_no_permission() -> None:
 def test_auditors_read_and_nothing_else() -> None:
     """The history, not the content."""
     allowed = {operation for operation in PERMISSIONS if permits(_caller("auditor"), operation)}
-    files = {"file.get", "file.list", "file.history", "file.certificate", "credential.get"}
-    assert allowed == {
-        *files,
-        "workspace.get",
-        "credential.get",
-        "audit.search",
-        "projection.rows",
-        "log.read",
-        "log.entries",
-    }
+    files = {"file.get", "file.list", "file.history", "file.certificate"}
+    assert allowed == {*files, "workspace.get", "audit.search", "projection.rows", "log.read", "log.entries"}

@@ -4,11 +4,17 @@ from typing import Any
 
 import pytest
 
-from file_life import SHA, VERSION, FileLife
+from file_life import SHA, VERSION, FileLife, key_of
+from provenstore.api.permissions import PERMISSIONS
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as e
+from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import SecondPersonRequired, WrongState
-from sealing import ALICE, ALICE_AGAIN, BOB, SERVICE
+from provenstore.domain.event_types import Fact
+from provenstore.domain.file import project
+from provenstore.domain.purge_approval import APPROVING, Grounds
+from provenstore.domain.second_person import Act, Person
+from sealing import ALICE, ALICE_AGAIN, BOB, SERVICE, START
 
 
 def _start(life: FileLife) -> Any:
@@ -58,6 +64,84 @@ def test_an_approval_is_good_for_thirty_days() -> None:
         _start(life)
     life.do(c.ApprovePurge, by=BOB, reason="still agreed")
     assert _start(life)
+
+
+def _not_started(life: FileLife, **grounds: Any) -> str:
+    found: dict[str, Any] = {"four_eyes": True, "approver": Person(BOB), "key": key_of(Act(BOB, life.log.now, 0))}
+    with pytest.raises(SecondPersonRequired) as caught:
+        life.decide(c.StartPurge, sha256=SHA, versions=(VERSION,), grounds=Grounds(**{**found, **grounds}))
+    assert caught.value.details["rule"] == "purge-start-checks-approval"
+    return caught.value.message
+
+
+def _forged(by: Actor) -> FileLife:
+    """Return a file with an approval that no decision would have made."""
+    life = FileLife().deleted().purge_requested(by=ALICE)
+    forged = life.log.record([Fact(e.PurgeApproved(purge="purge-1"))], stream=life.state.stream, by=by)
+    life.file = project(life.file, forged)
+    return life
+
+
+def test_an_approval_by_the_requester_starts_nothing() -> None:
+    """purge-start-checks-approval: whoever put it into the log."""
+    assert "the one who asked" in _not_started(_forged(ALICE), approver=Person(ALICE))
+    assert "the one who asked" in _not_started(_forged(ALICE_AGAIN), approver=Person(ALICE_AGAIN))
+
+
+def test_an_approval_by_no_second_person_starts_nothing() -> None:
+    """purge-start-checks-approval: neither one whom the requester made, nor one who came later, nor a service."""
+    life = FileLife().deleted().purge_approved()
+    act = Act(ALICE, life.log.now, 0)
+    assert "made or changed" in _not_started(life, approver=Person(BOB, makers=(act,)))
+    assert "newer" in _not_started(life, approver=Person(BOB, newest=Act(SERVICE, life.log.now, 1_000)))
+    assert "not on record" in _not_started(life, approver=Person(BOB, known=False))
+    assert "not on record" in _not_started(life, approver=None)
+    assert "no person" in _not_started(_forged(SERVICE), approver=Person(SERVICE))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"revoked": Act(SERVICE, START, 1)}, "not good"),
+        ({"expires_at": START}, "not good"),
+        ({"issued": Act(SERVICE, START, 1_000)}, "not good"),
+        ({"roles": ("auditor", "service")}, "approves no purges"),
+        ({"scope": "umbrella"}, "approves no purges"),
+        ({"id": "another"}, "not on record"),
+    ],
+    ids=["revoked", "expired", "issued later", "another role", "another workspace", "another key"],
+)
+def test_an_approval_with_a_key_that_was_not_good_starts_nothing(change: dict[str, Any], said: str) -> None:
+    """purge-start-checks-approval: the key must have been good, and an approver's, when it was used."""
+    life = FileLife().deleted().purge_approved()
+    assert said in _not_started(life, key=key_of(life.state.purge.approved, **change))  # type: ignore[union-attr]
+
+
+def test_a_key_that_was_revoked_after_the_approval_has_approved() -> None:
+    """What counts is that moment."""
+    life = FileLife().deleted().purge_approved()
+    key = key_of(life.state.purge.approved, revoked=Act(SERVICE, START, 1_000))  # type: ignore[union-attr]
+    grounds = Grounds(four_eyes=True, approver=Person(BOB), key=key)
+    assert life.decide(c.StartPurge, sha256=SHA, versions=(VERSION,), grounds=grounds)
+
+
+def test_a_request_that_says_it_needs_nobody_starts_nothing_where_the_workspace_says_otherwise() -> None:
+    """purge-start-checks-approval: the rule is the workspace's at the time of the request."""
+    life = FileLife().deleted().purge_requested(four_eyes=False)
+    assert "asked for a second person" in _not_started(life, four_eyes=True, approver=None, key=None)
+
+
+def test_a_void_approval_does_not_stand_in_the_way_of_a_good_one() -> None:
+    """A second person may agree after a forged approval."""
+    life = _forged(ALICE)
+    grounds = Grounds(four_eyes=True, approver=Person(ALICE), key=None)
+    (agreed,) = life.decide(c.ApprovePurge, by=BOB, reason=None, grounds=grounds)
+    assert isinstance(agreed.data, e.PurgeApproved)
+
+
+def test_the_roles_that_approve_are_those_of_the_permission_table() -> None:
+    """The domain asks for the same as the door."""
+    assert {"admin", *PERMISSIONS["file.purge_approve"]} == APPROVING
 
 
 def test_restore_cancels_a_purge() -> None:

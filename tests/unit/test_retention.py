@@ -1,12 +1,13 @@
 """Retention: from when it counts, what it refuses, and who may shorten it."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from file_life import SHA, VERSION, FileLife
 from provenstore.domain import file_commands as c
+from provenstore.domain import file_events as e
 from provenstore.domain.errors import InvalidInput, Retained, SecondPersonRequired, WrongState
 from sealing import ALICE, ALICE_AGAIN, BOB, SERVICE
 
@@ -106,6 +107,34 @@ def test_governance_becomes_compliance_by_lengthening_only() -> None:
     life = _set(life, days=40, mode="compliance")
     assert life.state.retention is not None
     assert life.state.retention.mode == "compliance"
+
+
+def test_one_person_alone_does_not_keep_a_file_for_ever() -> None:
+    """long-retention-by-two: compliance mode, which nobody ever shortens, takes a second one beyond the bound."""
+    life = FileLife().stored()
+    far: dict[str, Any] = {"until": datetime(8999, 1, 1, tzinfo=UTC), "mode": "compliance", "reason": "for ever"}
+    life.do(c.SetRetention, by=ALICE, **far)
+    assert (life.state.retention, life.state.retention_wish.until) == (None, far["until"])  # type: ignore[union-attr]
+    for again in (ALICE, ALICE_AGAIN, SERVICE):
+        with pytest.raises(SecondPersonRequired):
+            life.decide(c.SetRetention, by=again, **far)
+    life.do(c.SetRetention, by=BOB, **far)
+    assert life.state.retention is not None
+    assert (life.state.retention.until, life.state.retention_wish) == (far["until"], None)
+
+
+def test_the_bound_is_the_workspaces() -> None:
+    """long-retention-by-two: within it one person decides; governance mode needs no bound, since two may shorten it."""
+    life = FileLife().stored()
+    bound = c.RetentionBound(30)
+    within = life.log.now.replace(year=life.log.now.year + 30)
+    (fact,) = life.decide(c.SetRetention, by=ALICE, until=within, mode="compliance", reason="r", bound=bound)
+    assert isinstance(fact.data, e.RetentionSet)
+    beyond = within + timedelta(seconds=1)
+    (fact,) = life.decide(c.SetRetention, by=ALICE, until=beyond, mode="compliance", reason="r", bound=bound)
+    assert isinstance(fact.data, e.RetentionExtensionRequested)
+    (fact,) = life.decide(c.SetRetention, by=ALICE, until=beyond, mode="governance", reason="r", bound=bound)
+    assert isinstance(fact.data, e.RetentionSet)
 
 
 def test_retention_lies_in_the_future() -> None:

@@ -9,21 +9,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from file_life import FileLife
+from file_life import SHA, VERSION, FileLife
 from memory_log import MemoryLog
 from provenstore.domain.canonical import MAX_INTEGER, Json, canonical
+from provenstore.domain.envelope import Actor
 from provenstore.domain.erasure import StreamDataErased, erases
 from provenstore.domain.event_log import Disclosure, QuotaUse, StoredRow
-from provenstore.domain.file_commands import ErasePersonalData
+from provenstore.domain.file_commands import ApprovePurge, ErasePersonalData, RecordPurged, StartPurge
 from provenstore.domain.file_events import PersonalDataErased, UploadExpired
 from provenstore.domain.merkle import leaf_hash
 from provenstore.domain.verification import Verifier, verify_rows
 
 
+def _purged() -> FileLife:
+    """Return a file's whole life; the two persons act on the data directory, so that nothing made them."""
+    ann, bea = (Actor(name, "person", "cli") for name in ("ann", "bea"))
+    life = FileLife().deleted().purge_requested(by=ann).do(ApprovePurge, by=bea, reason="agreed")
+    return life.do(StartPurge, sha256=SHA, versions=(VERSION,)).do(RecordPurged, versions=(VERSION,))
+
+
 def _rows(life: FileLife | None = None) -> list[StoredRow]:
     return [
         StoredRow(e.position, e.state, e.leaf, e.id, e.type, e.stream, e.version, e.workspace, e.number, e.time)
-        for e in (life or FileLife().purged()).log.events
+        for e in (life or _purged()).log.events
     ]
 
 

@@ -22,7 +22,6 @@ def _made(*commands: Any) -> ws.Workspace:
 def test_four_eyes_are_the_default() -> None:
     """A purge takes two persons unless the workspace says otherwise."""
     assert _made().four_eyes
-    assert not _made(ws.SetPurgePolicy(four_eyes=False, reason="one-person company")).four_eyes
 
 
 def test_quota_and_limits_change() -> None:

@@ -14,14 +14,20 @@ from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 router = APIRouter(tags=["custody"])
 
 
-@router.put("/v1/files/{file_id}/retention", responses=shapes.ok(shapes.File))
-@router.post("/v1/files/{file_id}/retention", responses=shapes.ok(shapes.File), include_in_schema=False)
+@router.put("/v1/files/{file_id}/retention", responses=shapes.done_or_pending(shapes.File))
+@router.post("/v1/files/{file_id}/retention", responses=shapes.done_or_pending(shapes.File), include_in_schema=False)
 def set_retention(
     file_id: UUID, body: bodies.RetentionBody, services: ServicesIn, caller: CallerIn, key: KeyIn
 ) -> Response:
-    """Set or lengthen retention; shortening governance mode takes the same wish of a second person."""
-    services.ledger.set_retention(caller, file_id, until=body.until, mode=body.mode, reason=body.reason, key=key)
-    return file_answer(services, caller, file_id)
+    """Set or lengthen retention.
+
+    Shortening governance mode, and a compliance retention beyond the workspace's bound, take the same request of a
+    second person: 202, and `retention.pending` says what waits.
+    """
+    file = services.ledger.set_retention(caller, file_id, until=body.until, mode=body.mode, reason=body.reason, key=key)
+    wish = file.retention_wish
+    waits = wish is not None and (wish.until, wish.mode) == (body.until, body.mode)
+    return file_answer(services, caller, file_id, status=202 if waits else 200)
 
 
 @router.get("/v1/files/{file_id}/legal-holds", responses=shapes.ok(shapes.Holds))

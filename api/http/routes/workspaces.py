@@ -45,9 +45,13 @@ def get_workspace(workspace: str, services: ServicesIn, caller: CallerIn) -> Res
     return _answer(services, caller, workspace)
 
 
-@router.patch("/v1/workspaces/{workspace}", responses=shapes.ok(shapes.Workspace))
+@router.patch("/v1/workspaces/{workspace}", responses=shapes.done_or_pending(shapes.Workspace))
 def change_workspace(workspace: str, body: bodies.WorkspaceBody, services: ServicesIn, caller: CallerIn) -> Response:
-    """Change the quota, or with a reason the purge policy."""
+    """Change the quota, how far ahead one person may set a compliance retention, or with a reason the purge policy.
+
+    Switching four eyes off takes the same request of a second person, and takes effect 24 hours later: 202, and
+    `pending` says what waits. Switching them on takes effect at once, and cancels that.
+    """
     said = body.sent()
     if body.four_eyes is not None and body.reason is None:
         raise InvalidInput("reason", "is missing; a purge policy is changed with a reason")
@@ -60,7 +64,10 @@ def change_workspace(workspace: str, body: bodies.WorkspaceBody, services: Servi
     if body.four_eyes is not None and body.reason is not None:
         policy = ws.SetPurgePolicy(four_eyes=body.four_eyes, reason=body.reason)
         services.ledger.change_workspace(caller, workspace, policy)
-    return _answer(services, caller, workspace)
+    if body.max_retention_years is not None:
+        bound = ws.SetRetentionPolicy(max_years=body.max_retention_years)
+        services.ledger.change_workspace(caller, workspace, bound)
+    return _answer(services, caller, workspace, waits=body.four_eyes is False)
 
 
 @router.post("/v1/workspaces/{workspace}/categories", status_code=201, responses=shapes.created(shapes.Workspace))
@@ -109,9 +116,11 @@ def revoke_key(
     return Response(status_code=204)
 
 
-def _answer(services: Services, caller: Caller, workspace: str) -> Response:
+def _answer(services: Services, caller: Caller, workspace: str, *, waits: bool = False) -> Response:
+    """Return a workspace as it is now; 202 where what was asked for `waits` because its policy has not changed yet."""
     tenant = services.ledger.describe_workspace(caller, workspace)
-    return JSONResponse(views.workspace_json(tenant.state, tenant.name, tenant.use))
+    status = 202 if waits and tenant.state.policy_change is not None else 200
+    return JSONResponse(views.workspace_json(tenant.state, tenant.name, tenant.use), status)
 
 
 def _made(request: Request, services: Services, caller: Caller, workspace: str) -> Response:

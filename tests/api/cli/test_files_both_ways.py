@@ -203,7 +203,12 @@ def test_workspaces_are_made_shown_and_changed(both: Provenstore) -> None:
     }
     both("workspace", "set", name, "--no-four-eyes", code=1)
     changed = both("workspace", "set", name, "--max-files", "-1", "--no-four-eyes", "--reason", "small", "--json").json
-    assert (changed["four_eyes"], changed["quota"]["max_files"]) == (False, None)
+    assert (changed["four_eyes"], changed["quota"]["max_files"]) == (True, None)
+    assert changed["pending"]["effective_at"] is None
+    assert "a second person must agree" in both("workspace", "show", name).text
+    both("workspace", "set", name, "--no-four-eyes", "--reason", "small", code=1)
+    assert both("workspace", "set", name, "--four-eyes", "--reason", "not so", "--json").json["pending"] is None
+    assert both("workspace", "set", name, "--max-retention-years", "30", "--json").json["max_retention_years"] == 30
     assert name in {one["id"] for one in both("workspace", "list", "--limit", "1000", "--json").json["workspaces"]}
     assert "Acme" in both("workspace", "show", name).text
 

@@ -1,0 +1,57 @@
+"""Whether a purge may start on the approval that it has: asked again at the start, of the log and not of a flag. Pure.
+
+An approval is an event, and an event can be forged by whoever owns the database. So what counts at the start is who
+asked, who agreed, with which key, and what the workspace asked for when the purge was requested.
+"""
+
+from dataclasses import dataclass
+
+from provenstore.domain.credential import Credential
+from provenstore.domain.event_log import Guard
+from provenstore.domain.file import Purge
+from provenstore.domain.second_person import Act, Person, objection
+from provenstore.domain.workspace_events import Role
+
+APPROVING: frozenset[Role] = frozenset({"admin", "approver"})
+"""Roles of which an approver's key has one; a test compares them with the permission table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What the log says of a purge beside the file's own stream."""
+
+    four_eyes: bool
+    """Whether the workspace asked for a second person when the purge was requested."""
+    approver: Person | None = None
+    key: Credential | None = None
+    """The key that the approver used."""
+    reads: tuple[Guard, ...] = ()
+
+
+def approval_objection(purge: Purge, grounds: Grounds | None, workspace: str) -> str | None:
+    """Return why the purge's approval destroys nothing; None if nothing speaks against it."""
+    if grounds is None or purge.approved is None:
+        return "nobody has approved it"
+    if purge.approved == purge.requested:
+        if purge.four_eyes or grounds.four_eyes:
+            return "the workspace asked for a second person when it was requested"
+        return None
+    because = objection(purge.requested, grounds.approver, None)
+    if because is not None:
+        return because[1] or "it was approved by the one who asked for it"
+    if purge.approved.by.credential is not None:
+        return _key_objection(grounds.key, purge.approved, workspace)
+    return None
+
+
+def _key_objection(key: Credential | None, approved: Act, workspace: str) -> str | None:
+    """Return why the approver's key could not have approved it then."""
+    if key is None or key.id != approved.by.credential:
+        return "the approver's key is not on record"
+    ended = key.revoked is not None and key.revoked.position < approved.position
+    expired = key.expires_at is not None and approved.at >= key.expires_at
+    if ended or expired or key.issued.position > approved.position:
+        return "the approver's key was not good at that time"
+    if APPROVING.isdisjoint(key.roles) or key.scope not in (None, workspace):
+        return "the approver's key approves no purges here"
+    return None

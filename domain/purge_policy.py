@@ -1,0 +1,86 @@
+"""Whether a workspace's purges take a second person, and how that is changed. Pure.
+
+Switching on takes effect at once. Switching off takes two persons and a day: one asks, a second one agrees, and the
+change takes effect 24 hours later, when it is recorded as PurgePolicySet. Until then anybody who may change the
+workspace takes it back by switching four eyes on. A purge keeps the rule under which it was requested.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from provenstore.domain import workspace_events as e
+from provenstore.domain.envelope import Actor
+from provenstore.domain.errors import SecondPersonRequired
+from provenstore.domain.event_types import Fact
+from provenstore.domain.second_person import Act, Person, require_person, require_second_person
+from provenstore.domain.text import require_reason
+
+TAKES_EFFECT_AFTER = timedelta(hours=24)
+"""Long enough for somebody who was not asked to see it, and to take it back."""
+
+RULE = "four-eyes-off-by-two"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPurgePolicy:
+    """Ask for a second person at purges, or no longer.
+
+    Who asks and when is filled in by `Administration.change_workspace`.
+    """
+
+    four_eyes: bool
+    reason: str
+    by: Actor | None = None
+    now: datetime | None = None
+    person: Person | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarryOutPolicyChange:
+    """Record that an agreed change is in force, its day being over."""
+
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """Four eyes are to be switched off: who asked, who agreed, and from when on."""
+
+    requested: Act
+    approved: Act | None = None
+    effective_at: datetime | None = None
+
+    def due(self, now: datetime) -> bool:
+        """Tell whether its day is over."""
+        return self.effective_at is not None and now >= self.effective_at
+
+
+def set_purge_policy(four_eyes: bool, change: PolicyChange | None, command: SetPurgePolicy) -> tuple[Fact, ...]:
+    """Switch on at once; switch off by two persons, the second of whom the first neither made nor changed."""
+    reason = {"reason": require_reason(command.reason)}
+    if command.four_eyes:
+        if four_eyes and change is None:
+            return ()
+        return (Fact(e.PurgePolicySet(four_eyes=True), reason, decision="four-eyes-on-at-once/1"),)
+    if not four_eyes:
+        return ()
+    if command.by is None or command.now is None:
+        raise SecondPersonRequired("who asks to switch four eyes off is not known", rule="four-eyes-off-by-two")
+    require_person(command.by, "switch four eyes off", rule=RULE)
+    if change is None:
+        asked = e.PurgePolicyChangeRequested(four_eyes=False)
+        return (Fact(asked, reason, decision="four-eyes-off-awaits-second-person/1"),)
+    if change.approved is not None:
+        return ()
+    require_second_person(
+        change.requested, command.person, done="four eyes are switched off", first_did="asked for it", rule=RULE
+    )
+    agreed = e.PurgePolicyChangeApproved(four_eyes=False, effective_at=command.now + TAKES_EFFECT_AFTER)
+    return (Fact(agreed, reason, decision="four-eyes-off-by-two/1"),)
+
+
+def carry_out(change: PolicyChange | None, command: CarryOutPolicyChange) -> tuple[Fact, ...]:
+    """Record the change once it is due; nothing before."""
+    if change is None or not change.due(command.now):
+        return ()
+    return (Fact(e.PurgePolicySet(four_eyes=False), decision="four-eyes-off-after-a-day/1"),)

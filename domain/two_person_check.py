@@ -1,0 +1,214 @@
+"""What takes two persons was decided by two: every such act of a log, judged by what the log said at that moment. Pure.
+
+Takes events in order. An act that bears the decision of this release is judged by its rule; one of an earlier release
+by the rule of then (another id, a person), as long as nothing of this release stands before it: whoever forges an act
+cannot choose the easier rule. In memory for one state per credential, actor and workspace, and per file while something
+of it waits or stands.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from provenstore.domain import actor as ac
+from provenstore.domain import credential as cr
+from provenstore.domain import file_events as fe
+from provenstore.domain import workspace as ws
+from provenstore.domain import workspace_events as we
+from provenstore.domain.custody_decisions import years_after
+from provenstore.domain.envelope import Actor, Event
+from provenstore.domain.errors import IntegrityViolated
+from provenstore.domain.file import Purge, Retention, RetentionWish
+from provenstore.domain.persons import Origin, person_of
+from provenstore.domain.purge_approval import Grounds, approval_objection
+from provenstore.domain.purge_policy import TAKES_EFFECT_AFTER, PolicyChange
+from provenstore.domain.second_person import Act, Person, objection
+
+SKEW = timedelta(minutes=5)
+"""How far the clock that decided and the one that sealed may be apart."""
+
+NEW_TYPES = (
+    we.ActorKeyAdded,
+    we.PurgePolicyChangeRequested,
+    we.PurgePolicyChangeApproved,
+    we.RetentionPolicySet,
+    fe.RetentionExtensionRequested,
+)
+NEW_DECISIONS = frozenset(
+    {
+        "purge-second-person/2",
+        "purge-fresh-check/2",
+        "hold-release-second-person/2",
+        "governance-shortened-by-two/2",
+        "long-retention-by-two/1",
+        "four-eyes-off-after-a-day/1",
+    }
+)
+"""What no earlier release wrote: from there on all is judged by the rule of this one."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What stands or waits on one file."""
+
+    holds: dict[str, Act] = field(default_factory=dict)
+    retention: Retention | None = None
+    wish: RetentionWish | None = None
+    purge: Purge | None = None
+
+
+@dataclass(slots=True)
+class TwoPersonCheck:
+    """Says of each event in turn what is wrong with who decided it."""
+
+    _keys: dict[str, cr.Credential] = field(default_factory=dict)
+    _actors: dict[str, ac.Actor] = field(default_factory=dict)
+    _workspaces: dict[str, ws.Workspace] = field(default_factory=dict)
+    _files: dict[str, _Kept] = field(default_factory=dict)
+    _new: bool = False
+
+    def take(self, event: Event) -> tuple[str, ...]:
+        """Return what is wrong with the event; nothing for most."""
+        self._new = self._new or isinstance(event.data, NEW_TYPES) or event.decision in NEW_DECISIONS
+        kind = event.stream.partition(":")[0]
+        try:
+            match kind:
+                case "file":
+                    return tuple(self._judge_file(event))
+                case "workspace":
+                    return tuple(self._judge_workspace(event))
+                case "credential":
+                    self._keys[event.stream] = cr.evolve(self._keys.get(event.stream), event)
+                case "actor":
+                    self._actors[event.stream] = ac.evolve(self._actors.get(event.stream), event)
+        except IntegrityViolated:
+            pass  # a stream that does not begin as it must is a finding of the chains, or of its bytes
+        return ()
+
+    # -- files ---------------------------------------------------------------------------------------------
+
+    def _judge_file(self, event: Event) -> Iterator[str]:
+        kept = self._files.setdefault(event.stream, _Kept())
+        match event.data:
+            case fe.LegalHoldPlaced() as data:
+                kept.holds[data.hold] = _act(event)
+            case fe.LegalHoldReleased() as data:
+                if (placed := kept.holds.pop(data.hold, None)) is not None:
+                    yield from self._second(event, placed, "the hold was released", now=event.time)
+            case fe.RetentionReductionRequested() as data:
+                kept.wish = RetentionWish(data.until, "governance", _act(event))
+            case fe.RetentionExtensionRequested() as data:
+                kept.wish = RetentionWish(data.until, data.mode, _act(event))
+            case fe.RetentionSet() as data:
+                yield from self._retention(event, data, kept)
+                kept.retention, kept.wish = Retention(data.until, data.mode), None
+            case _:
+                yield from self._judge_purge(event, kept)
+        if kept == _Kept():
+            del self._files[event.stream]
+
+    def _retention(self, event: Event, data: fe.RetentionSet, kept: _Kept) -> Iterator[str]:
+        current = kept.retention
+        running = current is not None and event.time < current.until
+        weaker = current is not None and current.mode == "compliance" and data.mode == "governance"
+        if current is not None and running and (data.until < current.until or weaker):
+            if current.mode == "compliance":
+                yield "a compliance retention was shortened"
+            else:
+                yield from self._agreed(event, data, kept.wish, "the retention was shortened")
+            return
+        tenant = self._workspaces.get(event.workspace)
+        years = ws.DEFAULT_RETENTION_YEARS if tenant is None else tenant.max_retention_years
+        beyond = data.mode == "compliance" and data.until > years_after(event.time, years) + SKEW
+        if beyond and self._new:
+            yield from self._agreed(event, data, kept.wish, f"a retention of more than {years} years was set")
+
+    def _agreed(self, event: Event, data: fe.RetentionSet, wish: RetentionWish | None, what: str) -> Iterator[str]:
+        if wish is None or (wish.until, wish.mode) != (data.until, data.mode):
+            yield f"{what} by one person alone"
+        else:
+            yield from self._second(event, wish.asked, what)
+
+    def _judge_purge(self, event: Event, kept: _Kept) -> Iterator[str]:
+        match event.data:
+            case fe.PurgeRequested() as data:
+                asked = _act(event)
+                kept.purge = Purge(data.purge, asked, data.four_eyes, None if data.four_eyes else asked)
+                if not data.four_eyes and self._four_eyes(event.workspace, event.position):
+                    yield "the purge was requested as if the workspace asked for no second person"
+            case fe.PurgeApproved() if kept.purge is not None:
+                kept.purge = replace(kept.purge, approved=_act(event))
+                yield from self._second(event, kept.purge.requested, "the purge was approved")
+                yield from self._key_of(kept.purge, event)
+            case fe.PurgeStarted():
+                if kept.purge is None or kept.purge.approved is None:
+                    yield "the purge was started without an approval"
+            case fe.PurgeRejected() | fe.PurgeWithdrawn() | fe.Purged():
+                kept.purge = None
+
+    def _key_of(self, purge: Purge, event: Event) -> Iterator[str]:
+        """Say what is wrong with the key of an approval; who the person is has been asked before."""
+        approved = purge.approved
+        if not self._by_the_new_rule(event) or approved is None or approved.by.credential is None:
+            return
+        key = self._keys.get(cr.credential_stream(approved.by.credential))
+        other = Actor("", "person", "cli")
+        grounds = Grounds(four_eyes=True, approver=Person(approved.by), key=key)
+        asked = replace(purge, requested=replace(purge.requested, by=other))
+        if (because := approval_objection(asked, grounds, event.workspace)) is not None:
+            yield f"the purge was approved, and {because}"
+
+    # -- workspaces ----------------------------------------------------------------------------------------
+
+    def _judge_workspace(self, event: Event) -> Iterator[str]:
+        before = self._workspaces.get(event.stream.partition(":")[2])
+        if before is not None:
+            match event.data:
+                case we.PurgePolicyChangeApproved() as data:
+                    yield from self._policy_approved(event, data, before.policy_change)
+                case we.PurgePolicySet(four_eyes=False) if before.four_eyes and self._by_the_new_rule(event):
+                    change = before.policy_change
+                    if change is None or change.effective_at is None:
+                        yield "four eyes were switched off without two persons"
+                    elif event.time + SKEW < change.effective_at:
+                        yield "four eyes were switched off before their day was over"
+        after = ws.evolve(before, event)
+        if after is not None:
+            self._workspaces[after.id] = after
+
+    def _policy_approved(
+        self, event: Event, data: we.PurgePolicyChangeApproved, change: PolicyChange | None
+    ) -> Iterator[str]:
+        if change is None:
+            yield "switching four eyes off was agreed to, and nobody had asked for it"
+            return
+        yield from self._second(event, change.requested, "switching four eyes off was agreed to")
+        if data.effective_at + SKEW < event.time + TAKES_EFFECT_AFTER:
+            yield "four eyes are switched off in less than a day"
+
+    def _four_eyes(self, workspace: str, position: int) -> bool:
+        tenant = self._workspaces.get(workspace)
+        return tenant is not None and tenant.four_eyes_at(position)
+
+    # -- persons -------------------------------------------------------------------------------------------
+
+    def _by_the_new_rule(self, event: Event) -> bool:
+        return self._new or event.decision in NEW_DECISIONS
+
+    def _second(self, event: Event, first: Act, what: str, *, now: datetime | None = None) -> Iterator[str]:
+        """Say why the actor of an event is no second person beside the first one, by the rule that holds for it."""
+        if not self._by_the_new_rule(event):
+            if event.actor.kind != "person" or event.actor.id == first.by.id:
+                yield f"{what} by no second person"
+            return
+        found = objection(first, person_of(event.actor, self._origin), now)
+        if found is not None:
+            yield f"{what} by no second person: {found[1] or 'it was the first one'}"
+
+    def _origin(self, actor: Actor) -> Origin:
+        key = self._keys.get(cr.credential_stream(str(actor.credential)))
+        return Origin(key, None if key is None else self._actors.get(ac.actor_stream(key.actor, key.scope)))
+
+
+def _act(event: Event) -> Act:
+    return Act(event.actor, event.time, event.position)

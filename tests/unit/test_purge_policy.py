@@ -1,0 +1,116 @@
+"""Switching four eyes off takes two persons and a day; switching them on takes nobody and no time."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from provenstore.domain import workspace as ws
+from provenstore.domain.envelope import Actor
+from provenstore.domain.errors import InvalidInput, SecondPersonRequired
+from provenstore.domain.second_person import Act, Person
+from sealing import ALICE, BOB, SERVICE, SealedLog
+
+DAY = timedelta(hours=24)
+
+
+class Tenant:
+    """A workspace whose every change is decided by the real rules and sealed."""
+
+    def __init__(self) -> None:
+        self.log = SealedLog()
+        self.state: ws.Workspace | None = None
+        self.do(ws.CreateWorkspace(id="acme"))
+
+    def do(self, command: Any, by: Actor = ALICE) -> "Tenant":
+        facts = ws.decide(self.state, command)
+        self.state = ws.project(self.state, self.log.record(facts, stream="workspace:acme", by=by))
+        self.log.pass_time(seconds=1)
+        return self
+
+    def policy(self, four_eyes: bool, by: Actor = ALICE, **person: Any) -> "Tenant":
+        found = Person(by, **person)
+        said = ws.SetPurgePolicy(four_eyes=four_eyes, reason="r", by=by, now=self.log.now, person=found)
+        return self.do(said, by)
+
+    def due(self) -> "Tenant":
+        return self.do(ws.CarryOutPolicyChange(now=self.log.now), SERVICE)
+
+    @property
+    def four_eyes(self) -> bool:
+        assert self.state is not None
+        assert self.state.four_eyes == self.state.four_eyes_at(len(self.log.events))
+        return self.state.four_eyes
+
+
+def test_two_persons_and_a_day_switch_four_eyes_off() -> None:
+    """four-eyes-off-by-two: neither one, nor the second, nor less than a day."""
+    tenant = Tenant().policy(False)
+    asked = len(tenant.log.events)
+    assert tenant.four_eyes
+    tenant.policy(False, BOB)
+    tenant.log.pass_time(hours=23, minutes=59)
+    assert tenant.due().four_eyes
+    tenant.log.pass_time(minutes=1)
+    assert not tenant.due().four_eyes
+    assert tenant.state is not None
+    assert tenant.state.four_eyes_at(asked)
+
+
+@pytest.mark.parametrize("how", ["the same", "made by the first", "newer"])
+def test_the_second_is_a_second_person(how: str) -> None:
+    """four-eyes-off-by-two: nobody whom the first has made, and nobody who came after."""
+    tenant = Tenant().policy(False)
+    late = Act(SERVICE, tenant.log.now, 10)
+    by = ALICE if how == "the same" else BOB
+    made = (Act(ALICE, late.at, 0),)
+    people: dict[str, Any] = {"the same": {}, "made by the first": {"makers": made}, "newer": {"newest": late}}
+    with pytest.raises(SecondPersonRequired):
+        tenant.policy(False, by, **people[how])
+    assert tenant.four_eyes
+
+
+def test_services_do_not_switch_four_eyes_off() -> None:
+    """four-eyes-off-by-two: persons, not keys"""
+    with pytest.raises(SecondPersonRequired):
+        Tenant().policy(False, SERVICE)
+
+
+def test_nobody_who_is_unknown_switches_four_eyes_off() -> None:
+    """A command that does not say who asks is refused."""
+    with pytest.raises(SecondPersonRequired):
+        Tenant().do(ws.SetPurgePolicy(four_eyes=False, reason="r"))
+
+
+def test_it_can_be_taken_back_within_the_day() -> None:
+    """Switching on is immediate, and calls off what was asked or agreed."""
+    tenant = Tenant().policy(False).policy(True)
+    assert tenant.state is not None
+    assert tenant.state.policy_change is None
+    tenant.policy(False).policy(False, BOB).policy(True)
+    tenant.log.pass_time(days=2)
+    assert tenant.due().four_eyes
+
+
+def test_what_is_due_counts_before_it_is_recorded() -> None:
+    """Whoever looks sees the policy of this moment."""
+    tenant = Tenant().policy(False).policy(False, BOB)
+    assert tenant.state is not None
+    assert tenant.state.at(tenant.log.now).four_eyes
+    assert not tenant.state.at(tenant.log.now + DAY).four_eyes
+
+
+def test_one_who_makes_a_workspace_chooses() -> None:
+    """It is the creator's choice, on record."""
+    made = ws.decide(None, ws.CreateWorkspace(id="alone", four_eyes=False))
+    state = ws.project(None, SealedLog().record(made, stream="workspace:alone"))
+    assert state is not None
+    assert not state.four_eyes_at(1)
+
+
+@pytest.mark.parametrize("years", [0, 101, 8_999])
+def test_the_bound_of_retention_is_bounded(years: int) -> None:
+    """long-retention-by-two: no administrator lifts it for one person to do what cannot be undone."""
+    with pytest.raises(InvalidInput):
+        Tenant().do(ws.SetRetentionPolicy(max_years=years))
+    assert Tenant().do(ws.SetRetentionPolicy(max_years=30)).state.max_retention_years == 30  # type: ignore[union-attr]
