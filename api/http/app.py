@@ -16,6 +16,7 @@ from provenstore.adapters.entropy import SystemEntropy
 from provenstore.api.http.conditions import refuse_unheeded
 from provenstore.api.http.envelope import Envelope
 from provenstore.api.http.limits import MAX_CHECKS
+from provenstore.api.http.openapi import complete, operation_id
 from provenstore.api.http.parameters import refuse_unknown_parameters
 from provenstore.api.http.places import Capacity, Places
 from provenstore.api.http.problems import add_problem_handlers
@@ -73,7 +74,14 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
         finally:
             await to_thread.run_sync(services.__exit__, None, None, None)
 
-    app = FastAPI(title=TITLE, version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title=TITLE,
+        version=VERSION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=operation_id,
+    )
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]  # the way that FastAPI documents
     add_problem_handlers(app)
     app.add_middleware(Envelope, new_id=SystemEntropy().event_id, settings=settings)
@@ -102,5 +110,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
                     operation["security"] = [{"key": []}]
         for name in ("HTTPValidationError", "ValidationError"):
             parts["schemas"].pop(name, None)
+        complete(schema)
         app.openapi_schema = schema
     return app.openapi_schema

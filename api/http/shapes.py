@@ -407,12 +407,21 @@ PROBLEM: Final[Responses] = {
     }
 }
 
-_BYTES: Final[dict[str, Any]] = {"description": "Content", "content": {"*/*": {"schema": {"format": "binary"}}}}
+_BINARY: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary"}}
+_BYTES: Final[dict[str, Any]] = {
+    "description": "Content, with its own media type",
+    "content": {"application/octet-stream": _BINARY, "*/*": _BINARY},
+}
+_NO_RANGE: Final[dict[str, Any]] = {**PROBLEM["default"], "description": "The range lies outside the content"}
 _NOTHING: Final[dict[str, Any]] = {"description": "The caller has it"}
 
-CONTENT: Final[Responses] = {200: _BYTES, 206: _BYTES, 304: _NOTHING, **PROBLEM}
+CONTENT: Final[Responses] = {200: _BYTES, 206: _BYTES, 304: _NOTHING, 416: _NO_RANGE, **PROBLEM}
+LINKED: Final[Responses] = {
+    **CONTENT,
+    307: {"description": "The content is at the URL in Location, of the object store, for a minute at most"},
+}
 BINARY_BODY: Final[dict[str, Any]] = {
-    "requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"format": "binary"}}}}
+    "requestBody": {"required": True, "content": {"application/octet-stream": _BINARY}}
 }
 
 

@@ -1,10 +1,14 @@
 """The description of the API: it changes only on purpose, and the API does as it says, whatever it is asked."""
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
+import jsonschema_rs
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -40,6 +44,73 @@ def test_every_route_needs_a_key_but_those_that_cannot() -> None:
     paths = json.loads(described())["paths"]
     opened = {path for path, how in paths.items() for one in how.values() if "security" not in one}
     assert opened == {"/healthz", "/readyz", "/v1/signed/{token}"}
+
+
+DOCUMENT: dict[str, Any] = json.loads(GOLDEN.read_text("utf-8"))
+VERBS = (
+    "abort|approve|cancel|change|complete|control|create|delete|describe|download|erase|find|get|list|place|rebuild|reject|"
+    "release|request|restore|retry|revoke|run|search|set|skip|update|upload|verify|withdraw"
+)
+
+
+def each_operation() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, how in json.loads(described())["paths"].items():
+        for method, operation in how.items():
+            yield f"{method} {path}", operation
+
+
+def test_everything_is_described() -> None:
+    """Every field, parameter and operation has words; a new one gets them in api/http/glossary.py."""
+    schemas = json.loads(described())["components"]["schemas"]
+    fields = {f"{name}.{field}": one for name, shape in schemas.items() for field, one in _properties(shape)}
+    assert not [name for name, one in fields.items() if not one.get("description")]
+    for place, operation in each_operation():
+        assert operation["description"], place
+        assert not [one["name"] for one in operation.get("parameters", []) if not one.get("description")], place
+
+
+def _properties(shape: dict[str, Any]) -> list[tuple[str, Any]]:
+    return list(shape.get("properties", {}).items())
+
+
+def test_operations_have_names_for_methods() -> None:
+    """Verb first, unique: a generator makes methods of them."""
+    names = [operation["operationId"] for _, operation in each_operation()]
+    assert len(names) == len(set(names))
+    assert not [one for one in names if not re.fullmatch(rf"(?:{VERBS})(?:_[a-z]+)+", one)]
+
+
+def test_requests_and_answers_have_examples() -> None:
+    """Each is one that its schema allows."""
+    document = json.loads(described())
+    shapes = {"components": document["components"]}
+    for place, operation in each_operation():
+        for one in (operation.get("requestBody", {}), *operation["responses"].values()):
+            for kind, media in one.get("content", {}).items():
+                if kind.endswith("json"):
+                    schema = {**media["schema"], **shapes}
+                    assert "example" in media, place
+                    jsonschema_rs.validator_for(schema).validate(media["example"])
+
+
+def test_examples_of_requests_are_taken(tenant: Tenant) -> None:
+    """As they stand, but for the workspace and who asks."""
+    paths = DOCUMENT["paths"]
+
+    def said(path: str, method: str = "post") -> Any:
+        return paths[path][method]["requestBody"]["content"]["application/json"]["example"]
+
+    admin, records = tenant.api.client(), tenant.client("records")
+    assert admin.post("/v1/keys", json={**said("/v1/keys"), "workspace": tenant.id}).status_code == 201
+    made = admin.post("/v1/files", json={**said("/v1/files"), "workspace": tenant.id})
+    assert made.status_code == 201, made.text
+    file_id = made.json()["file"]["id"]
+    changed = admin.patch(f"/v1/files/{file_id}", json=said("/v1/files/{file_id}", "patch"))
+    assert changed.status_code == 200, changed.text
+    held = records.post(f"/v1/files/{file_id}/legal-holds", json=said("/v1/files/{file_id}/legal-holds"))
+    assert held.status_code in {200, 201}, held.text
+    name = f"t-{uuid4().hex[:20]}"
+    assert admin.post("/v1/workspaces", json={**said("/v1/workspaces"), "id": name}).status_code == 201
 
 
 OPERATIONS = [(path, method) for path, how in json.loads(GOLDEN.read_text("utf-8"))["paths"].items() for method in how]

@@ -20,3 +20,9 @@ collect_ignore_glob = [] if _ENVIRONMENT else ["test_*.py"]
 def judge(request: pytest.FixtureRequest) -> Judge:
     """Return the judge that the test is parametrized with, by name."""
     return judges(Path(_ENVIRONMENT or ""))[request.param]
+
+
+@pytest.fixture
+def environment() -> Path:
+    """Return the virtual environment that the judges live in."""
+    return Path(_ENVIRONMENT or "")

@@ -64,7 +64,7 @@ def head_signed(token: str, request: Request, services: ServicesIn) -> Response:
     return describe(services, caller, file_id, link.disposition)
 
 
-@router.get("/v1/signed/{token}", responses=shapes.CONTENT)
+@router.get("/v1/signed/{token}", responses=shapes.LINKED)
 def get_signed(token: str, request: Request, services: ServicesIn, asked: AskedIn) -> Response:
     """Do as GET of content, with the permission that the link carries and no key; each use is recorded.
 

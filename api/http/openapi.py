@@ -1,0 +1,220 @@
+"""The description of the API (OpenAPI 3.1), completed: words, examples, names of operations, limits.
+
+FastAPI derives routes and shapes; what a reader and a generator of clients need besides is added here. It never
+describes what the server does not do: names come from `glossary`, and limits from the domain that enforces them.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from fastapi.routing import APIRoute
+
+from provenstore.api.http.glossary import EXAMPLES, WORDS
+from provenstore.domain.text import MAX_ID_BYTES, MAX_METADATA_ENTRIES, MAX_RELATED, MAX_SUBJECTS
+
+Schema = dict[str, Any]
+
+JSON: Final = "application/json"
+OCTETS: Final = "application/octet-stream"
+PROBLEM: Final = "application/problem+json"
+
+OPERATIONS: Final[Mapping[str, str]] = {
+    "initiate": "create_file",
+    "change_file": "update_file",
+    "post_delete_file": "delete_file_with_reason",
+    "healthz": "get_health",
+    "readyz": "get_readiness",
+    "get_content": "download_content",
+    "head_content": "describe_content",
+    "put_content": "upload_content",
+    "put_part": "upload_part",
+    "get_signed": "download_signed",
+    "head_signed": "describe_signed",
+    "put_signed": "upload_signed",
+    "issue_link": "create_link",
+    "issue_key": "create_key",
+    "delete_purge": "withdraw_purge_by_delete",
+    "change_workspace": "update_workspace",
+    "register_category": "create_category",
+    "act_on_projection": "control_projection",
+    "get_ledger_usage": "get_usage",
+    "list_figures": "list_operation_figures",
+    "list_calls": "list_operation_calls",
+    "get_range": "get_range_proof",
+    "get_consistency": "get_consistency_proof",
+    "get_entries": "get_log_entries",
+    "get_tile": "get_log_tile",
+    "get_checkpoint": "get_log_checkpoint",
+}
+"""Names of operations that read better than those of our functions: verb first, stable, unique."""
+
+_HEX: Final = "^[0-9a-f]{%d}$"
+_SLUG: Final = "^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
+_OPAQUE: Final = r"^[A-Za-z0-9][A-Za-z0-9._:@+-]*$"
+_MEDIA_TYPE: Final = r"^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$"
+
+BOUNDS: Final[Mapping[str, Schema]] = {
+    "sha256": {"pattern": _HEX % 64},
+    "md5": {"pattern": _HEX % 32},
+    "workspace": {"pattern": _SLUG},
+    "NewWorkspaceBody.id": {"pattern": _SLUG},
+    "category": {"pattern": _SLUG},
+    "actor": {"pattern": _OPAQUE, "maxLength": MAX_ID_BYTES},
+    "media_type": {"pattern": _MEDIA_TYPE},
+    "filename": {"minLength": 1, "maxLength": 1_024},
+    "reason": {"minLength": 1, "maxLength": 4_096},
+    "metadata": {"maxProperties": MAX_METADATA_ENTRIES},
+    "related": {"maxItems": MAX_RELATED},
+    "subjects": {"maxItems": MAX_SUBJECTS},
+    "roles": {"minItems": 1, "uniqueItems": True},
+    "fields": {"minItems": 1},
+    "CompletionBody.parts": {"minItems": 1},
+    "PartsBody.parts": {"minItems": 1, "maxItems": 1_000},
+}
+"""Limits of the fields of requests, as the domain enforces them."""
+
+
+def operation_id(route: APIRoute) -> str:
+    """Return the name of a route's operation, from which generators make a method's name."""
+    return OPERATIONS.get(route.name, route.name)
+
+
+def complete(schema: Schema) -> None:
+    """Add words, limits and examples to a whole description."""
+    _rename(schema)
+    schemas: dict[str, Schema] = schema["components"]["schemas"]
+    for name, shape in schemas.items():
+        for field, described in shape.get("properties", {}).items():
+            described.setdefault("description", _words(name, field))
+            if name.endswith("Body"):
+                _bound(name, field, described)
+    for operation in _operations(schema):
+        for parameter in operation.get("parameters", []):
+            words = _words(parameter["in"], parameter["name"], _query(operation))
+            parameter.setdefault("description", words)
+        for answer in operation["responses"].values():
+            if OCTETS in answer.get("content", {}):
+                answer["content"].pop(JSON, None)  # FastAPI's default, which a download never is
+        for media in _media(operation):
+            if "example" not in media:
+                media["example"] = example(media["schema"], schemas)
+
+
+RENAMED: Final[Mapping[str, str]] = {"File": "FileRecord"}
+"""Schemas whose names clash with types that generated clients bring along, as `File` does in several languages."""
+
+
+def _rename(schema: Schema) -> None:
+    schemas = schema["components"]["schemas"]
+    for old, new in RENAMED.items():
+        schemas[new] = {**schemas.pop(old), "title": new}
+    _point(schema, {f"#/components/schemas/{old}": f"#/components/schemas/{new}" for old, new in RENAMED.items()})
+
+
+def _point(value: Any, moved: Mapping[str, str]) -> None:
+    """Let references follow what was renamed."""
+    if isinstance(value, dict):
+        if value.get("$ref") in moved:
+            value["$ref"] = moved[value["$ref"]]
+        for one in value.values():
+            _point(one, moved)
+    elif isinstance(value, list):
+        for one in value:
+            _point(one, moved)
+
+
+def _operations(schema: Schema) -> Iterator[Schema]:
+    for operations in schema["paths"].values():
+        yield from operations.values()
+
+
+def _media(operation: Schema) -> Iterator[Schema]:
+    """Yield what JSON an operation takes and answers."""
+    for one in (operation.get("requestBody", {}), *operation["responses"].values()):
+        for kind, media in one.get("content", {}).items():
+            if kind in {JSON, PROBLEM} and "schema" in media:
+                yield media
+
+
+_QUERIES: Final[Mapping[str, str]] = {
+    "list_files": "ListQuery",
+    "search_audit": "AuditQuery",
+    "get_rows": "RowsQuery",
+}
+"""Operations whose parameters narrow a list: there a name means what must match."""
+
+
+def _query(operation: Schema) -> str:
+    return _QUERIES.get(operation["operationId"], "")
+
+
+def _words(*place: str) -> str:
+    """Return the sentence for a name: of its schema or kind of parameter first, then of the name alone."""
+    owner, name, *queries = place
+    for key in (*(f"{one}.{name}" for one in queries if one), f"{owner}.{name}", name):
+        if key in WORDS:
+            return WORDS[key]
+    return ""
+
+
+def _bound(owner: str, field: str, described: Schema) -> None:
+    bounds = BOUNDS.get(f"{owner}.{field}", BOUNDS.get(field))
+    if bounds is None:
+        return
+    forms = described.get("anyOf", [described])
+    wanted = {"maxItems": "array", "minItems": "array", "uniqueItems": "array", "maxProperties": "object"}
+    for form in forms:
+        for name, value in bounds.items():
+            if form.get("type") == wanted.get(name, "string"):
+                form.setdefault(name, value)
+
+
+def example(schema: Schema, schemas: Mapping[str, Schema], owner: str = "", name: str = "") -> Any:
+    """Return a value that a schema allows, from the glossary where it has one."""
+    known = EXAMPLES.get(f"{owner}.{name}", EXAMPLES.get(name))
+    if "$ref" in schema:
+        target = schema["$ref"].rpartition("/")[2]
+        if target in EXAMPLES:
+            return EXAMPLES[target]
+        return example(schemas[target], schemas, target)
+    if "anyOf" in schema or "oneOf" in schema:
+        forms = schema.get("anyOf") or schema["oneOf"]
+        if known is None and name in EXAMPLES and {"type": "null"} in forms:
+            return None
+        return example(next((one for one in forms if one.get("type") != "null"), forms[0]), schemas, owner, name)
+    if "const" in schema:
+        return schema["const"]
+    if "enum" in schema:
+        return schema["enum"][0]
+    kind = schema.get("type")
+    if known is not None and isinstance(known, _PYTHON.get(kind or "", object)):
+        return known
+    return _of_type(kind, schema, schemas, owner)
+
+
+_PYTHON: Final[Mapping[str, type]] = {"string": str, "integer": int, "array": list, "object": dict, "boolean": bool}
+_FORMATS: Final[Mapping[str, str]] = {
+    "uuid": EXAMPLES["file_id"],
+    "date-time": EXAMPLES["created_at"],
+    "uri": EXAMPLES["url"],
+}
+
+
+def _of_type(kind: str | None, schema: Schema, schemas: Mapping[str, Schema], owner: str) -> Any:
+    match kind:
+        case "object":
+            fields = schema.get("properties", {})
+            required = schema.get("required", [])
+            shown = [one for one in fields if one in required or one in EXAMPLES] if owner.endswith("Body") else fields
+            return {one: example(fields[one], schemas, owner, one) for one in shown}
+        case "array":
+            if "prefixItems" in schema:
+                return [example(one, schemas) for one in schema["prefixItems"]]
+            return [example(schema.get("items", {}), schemas, "", "")]
+        case "string":
+            return _FORMATS.get(schema.get("format", ""), "text")
+        case "integer" | "number":
+            return max(1, schema.get("minimum", 1))
+        case "boolean":
+            return False
+    return None
