@@ -19,7 +19,8 @@ def test_the_audit_trail(both: Provenstore, tmp_path: Path) -> None:
     types = [one["type"].split(".")[1] for one in entries if one["type"] != "file.access_ended.v1"]
     assert types == ["upload_initiated", "completion_requested", "stored", "accessed", "soft_deleted"]
     lines = both("audit", "--subject", subject, "--action", "download", "--action", "delete").text.splitlines()
-    assert [line.split("\t")[2] for line in lines] == ["file.soft_deleted.v1", "file.accessed.v1"]
+    found = [line.split("\t")[2] for line in lines if "file.access_ended.v1" not in line]
+    assert found == ["file.soft_deleted.v1", "file.accessed.v1"]
     assert "file_name=a.txt reason=done" in lines[0]
     actor, time = entries[0]["actor"]["id"], entries[3]["time"]
     asked = ("--actor", actor, "--from", time, "--type", "file.soft_deleted.v1", "--limit", "1")
