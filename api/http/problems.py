@@ -35,7 +35,7 @@ class LengthMissing(e.Refused):
 
 
 class UnsupportedMediaType(e.Refused):
-    """The body is not declared as JSON; send Content-Type: application/json."""
+    """The body has a type or an encoding that is not taken here."""
 
     code = "unsupported-media-type"
 
@@ -81,6 +81,7 @@ STATUSES: Mapping[type[e.ProvenstoreError], int] = {
     UnsupportedMediaType: 415,
     e.RangeNotSatisfiable: 416,
     e.UnknownEventType: 422,
+    Malformed: 400,
     o.NotSupported: 422,
     o.UrlExpired: 403,
     o.UrlInvalid: 403,
@@ -174,7 +175,9 @@ def _invalid(request: Request, error: Exception) -> Response:
     if found[0]["type"] == "json_invalid":
         return _answered(request, Malformed("the body is not JSON"), status=HTTPStatus.BAD_REQUEST)
     if found[0]["loc"] == ("body",) and isinstance(error.body, bytes):  # given to us unread, so by its type no JSON
-        return _answered(request, UnsupportedMediaType())
+        return _answered(
+            request, UnsupportedMediaType("the body is not declared as JSON; send Content-Type: application/json")
+        )
     return _answered(request, e.InvalidInput(*finding(found)))
 
 

@@ -21,6 +21,7 @@ from provenstore.api.http import conditions
 from provenstore.api.http.answers import file_answer
 from provenstore.api.http.pace import pace_of
 from provenstore.api.http.places import place_for
+from provenstore.api.http.plain_body import require_plain_body
 from provenstore.api.http.problems import LengthMissing
 from provenstore.api.http.streaming import ContentResponse, Upload
 from provenstore.api.services import Services
@@ -49,6 +50,7 @@ class Arrival:
 
 async def receive_content(arrival: Arrival, file_id: UUID) -> Response:
     """Stream the whole content in, and answer the file that is finished by it."""
+    require_plain_body(arrival.request.headers)
     services, caller, md5 = arrival.services, arrival.caller, _md5(arrival.content_md5)
     upload = Upload(arrival.request, pace_of(services.settings))
 
@@ -65,6 +67,7 @@ async def receive_part(arrival: Arrival, file_id: UUID, number: int, part_of: st
 
     `part_of` is the store's upload that a signed URL is for.
     """
+    require_plain_body(arrival.request.headers)
     services, md5 = arrival.services, _md5(arrival.content_md5)
     upload = Upload(arrival.request, pace_of(services.settings))
     size = upload.size
