@@ -49,8 +49,15 @@ class Administration:
     ) -> ws.Workspace:
         """Make a tenant; AlreadyExists if there is one of this id."""
         self._recorder.require(caller, "workspace.create", None)
-        if key is not None and self._recorder.log.recall(key) is not None:
-            return self._recorder.workspace(command.id)
+        try:
+            self._create(caller, command, key)
+        except AlreadyExists:
+            # It may have been made by the same request, now or before.
+            if self._recorder.recall(key) is None:
+                raise
+        return self._recorder.workspace(command.id)
+
+    def _create(self, caller: Caller, command: ws.CreateWorkspace, key: IdempotencyKey | None) -> None:
         stream = ws.workspace_stream(command.id)
         facts = ws.decide(self._recorder.find(stream, ws.project), command)
         drafts = self._recorder.drafts(caller, stream, command.id, facts)
@@ -59,7 +66,6 @@ class Administration:
         except Conflict as conflict:
             self._recorder.retry_or_raise(conflict, stream)
             raise AlreadyExists("there is a workspace of this id already") from conflict
-        return self._recorder.workspace(command.id)
 
     def describe_workspace(self, caller: Caller, workspace_id: str) -> Tenant:
         """Return a workspace with its name and the use of its quota."""

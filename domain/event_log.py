@@ -5,7 +5,7 @@ has recorded nothing of its command. It is safe to call again with the same even
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
@@ -48,6 +48,16 @@ class Erasure:
     field: str
 
 
+class Replay:
+    """Whether a request turned out to be one that had been carried out before; told while it is answered."""
+
+    __slots__ = ("seen",)
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self.seen = False
+
+
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
     """A caller's own name for a request: same principal, key and fingerprint means the same request."""
@@ -55,6 +65,8 @@ class IdempotencyKey:
     principal: str
     key: str
     fingerprint: bytes
+    replay: Replay = field(default_factory=Replay, compare=False, repr=False)
+    """Of the one request that this object was made for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,9 +215,6 @@ class Ledger:
         if matter is not None:
             text.require_text("matter", matter, text.MAX_ID_BYTES)
         hold = str(self.recorder.entropy.event_id())
-        if key is not None and (known := self.log.recall(key)) is not None:
-            placed = self.log.find(known.events[0].id).data
-            hold = placed.hold if isinstance(placed, fe.LegalHoldPlaced) else hold
         file = self._change(
             caller,
             "file.hold",
@@ -225,6 +222,9 @@ class Ledger:
             key,
             lambda now: c.PlaceHold(by=caller.actor, now=now, hold=hold, name=name, matter=matter, reason=reason),
         )
+        if key is not None and key.replay.seen and (known := self.log.recall(key)) is not None:
+            placed = self.log.find(known.events[0].id).data
+            hold = placed.hold if isinstance(placed, fe.LegalHoldPlaced) else hold
         return file, hold
 
     def release_hold(

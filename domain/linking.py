@@ -106,7 +106,7 @@ class Linking:
         private = _about(wish)
         for _ in range(MAX_ATTEMPTS):
             file = self._reading.readable(caller, file_id, "file.link")
-            if key is not None and (known := recorder.log.recall(key)) is not None:
+            if (known := recorder.recall(key)) is not None:
                 return self._signed(file, *self._recorded(file.id, known.events[0].id))
             workspace = recorder.workspace(file.workspace)
             category = workspace.category(file.initiated.category)

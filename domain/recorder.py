@@ -264,7 +264,7 @@ class Recorder:
     ) -> Appended:
         """Append one command's drafts; the caller's credential and the quota follow from them."""
         quota = quota_changes(drafts[0].workspace, [one.fact.data for one in drafts]) if drafts else ()
-        return self.log.append(
+        appended = self.log.append(
             Append(
                 drafts=drafts,
                 expected=expected,
@@ -274,6 +274,16 @@ class Recorder:
                 key=key,
             )
         )
+        if key is not None and appended.replayed:
+            key.replay.seen = True
+        return appended
+
+    def recall(self, key: IdempotencyKey | None) -> Appended | None:
+        """Return what an earlier request under this key recorded, and note on it that it was one; None without."""
+        known = None if key is None else self.log.recall(key)
+        if key is not None and known is not None:
+            key.replay.seen = True
+        return known
 
     def require_unmoved(self, caller: Caller, reads: Sequence[Guard]) -> None:
         """Raise Conflict unless the caller's credential and these streams are where they were, by the log of now.
@@ -304,20 +314,21 @@ class Recorder:
         PreconditionFailed unless the file is at `if_version`, where that is given. Conflict only after 20 attempts in
         which somebody else was quicker.
         """
-        if key is not None and self.log.recall(key) is not None:
+        if self.recall(key) is not None:
             return self.authorised_file(caller, operation, file_id)
         # What this process last saw serves to begin with. It may have moved: then the append says so, and nothing is
         # refused, or found to be done already, before the log itself has been asked.
         recent = if_version is None
         for _ in range(MAX_ATTEMPTS):
             file = self.authorised_file(caller, operation, file_id, recent=recent)
-            if if_version is not None and file.version != if_version:
+            if if_version is not None and file.version != if_version and self.recall(key) is None:
                 raise PreconditionFailed(
                     f"the file is at version {file.version}, not {if_version}", actual=file.version
                 )
             command = self._informed(caller, file, make(file, self.clock.now()))
-            facts = self._decide(caller, operation, file, command, recent=recent)
+            facts = self._decide(caller, operation, file, command, recent=recent, key=key)
             if not facts and not recent:
+                self.recall(key)  # the same request, at the same moment, may have left nothing to do
                 return file
             recent = False
             if not facts:
@@ -396,13 +407,23 @@ class Recorder:
         return file
 
     def _decide(
-        self, caller: Caller, operation: Operation, file: File, command: FileCommand, *, recent: bool
+        self,
+        caller: Caller,
+        operation: Operation,
+        file: File,
+        command: FileCommand,
+        *,
+        recent: bool,
+        key: IdempotencyKey | None = None,
     ) -> tuple[Fact, ...]:
-        """Decide, and record a refusal; by a state that may be old there is only nothing to record."""
+        """Decide, and record a refusal; by a state that may be old there is only nothing to record.
+
+        Nor is there for a request that the same one, sent at the same moment, has carried out.
+        """
         try:
             return decide(file, command)
         except Refused as refusal:
-            if recent:
+            if recent or self.recall(key) is not None:
                 return ()
             if isinstance(refusal, _RECORDED_REFUSALS):
                 self.deny(caller, file, operation, refusal)

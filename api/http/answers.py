@@ -66,11 +66,11 @@ def begun_answer(request: Request, services: Services, caller: Caller, begun: Be
     lifecycle = services.ledger.lifecycle(caller, file.id)
     row = views.row_of(lifecycle)
     base = base_url(request, services)
-    way = None if begun.at_hand else views.upload_json(_way(base, services, file))
+    # Whoever asks again after an abort, or once the file is stored, gets no permission to write any more.
+    over = begun.at_hand or row.status != "initiated"
+    way = None if over else views.upload_json(_way(base, services, file))
     content = {"file": views.file_json(row), "upload": way}
     headers = {**_headers(row, lifecycle), **location(request, services, f"/v1/files/{file.id}")}
-    if begun.replayed:
-        headers[REPLAYED] = "true"
     return JSONResponse(content, 201, headers)
 
 
@@ -86,7 +86,13 @@ def _way(base: str, services: Services, file: File) -> views.UploadWay:
         return views.UploadWay(
             "api", f"{at}/content", {"Content-Type": declared.media_type}, declared.upload_expires_at
         )
-    return views.UploadWay(declared.upload, views.absolute(signed.url, base), dict(signed.headers), signed.expires_at)
+    return views.UploadWay(
+        declared.upload,
+        views.absolute(signed.url, base),
+        dict(signed.headers),
+        signed.expires_at,
+        fields=dict(signed.fields) if signed.fields else None,
+    )
 
 
 def purge_answer(services: Services, caller: Caller, file_id: UUID) -> Response:

@@ -29,6 +29,10 @@ PROVEN_SECONDS = 1.0
 """For how long a key that was proven before the body was read need not be proven again: it may be revoked meanwhile."""
 
 _PROVEN = "provenstore.proven"
+
+IDEMPOTENCY = "provenstore.idempotency"
+"""Where in a request's scope its key is found, which knows whether it was answered before."""
+
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")  # W3C Trace Context §3.2
@@ -123,7 +127,9 @@ async def _idempotency(
         return None
     if not _IDEMPOTENCY_KEY.fullmatch(key):
         raise InvalidInput("Idempotency-Key", "is not 1 to 255 printable ASCII characters")
-    return IdempotencyKey(caller.principal, key, _fingerprint(request, await request.body()))
+    named = IdempotencyKey(caller.principal, key, _fingerprint(request, await request.body()))
+    request.scope[IDEMPOTENCY] = named
+    return named
 
 
 def _fingerprint(request: Request, body: bytes) -> bytes:

@@ -6,6 +6,7 @@ The outermost layer of ours; what it logs, and what it never does, is in access_
 import re
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Final
 from uuid import UUID
 
@@ -15,13 +16,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from provenstore.adapters.request_ids import REQUEST
 from provenstore.api.http.access_log import log_access, note_error
-from provenstore.api.http.auth import client_request, prove_key
+from provenstore.api.http.answers import REPLAYED
+from provenstore.api.http.auth import IDEMPOTENCY, client_request, prove_key
 from provenstore.api.http.limits import MAX_BODY, SMALL_BODY
 from provenstore.api.http.pace import pace_of
 from provenstore.api.http.problems import problem
 from provenstore.api.http.request_body import RequestBody, require_flat
 from provenstore.api.settings import Settings
 from provenstore.domain.errors import ProvenstoreError
+from provenstore.domain.event_log import IdempotencyKey
 
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -72,6 +75,8 @@ class Envelope:
                 _add_headers(message, scope["provenstore.request_id"], theirs)
                 if body.unread:
                     MutableHeaders(scope=message)["Connection"] = "close"
+                if status < HTTPStatus.BAD_REQUEST and _is_replay(scope):
+                    MutableHeaders(scope=message)[REPLAYED] = "true"
             await send(message)
 
         # Whatever is logged or asked of the object store meanwhile carries the id.
@@ -112,6 +117,12 @@ def _limit(path: str) -> int:
 def _is_content(scope: Scope) -> bool:
     """Tell whether the body is content, which streams; any other would be gathered in memory, before it has a key."""
     return scope["method"] == "PUT" and _CONTENT.fullmatch(scope["path"]) is not None
+
+
+def _is_replay(scope: Scope) -> bool:
+    """Tell whether the answer is that of an earlier request under the same idempotency key, also one just before."""
+    key: IdempotencyKey | None = scope.get(IDEMPOTENCY)
+    return key is not None and key.replay.seen
 
 
 def _add_headers(message: Message, identifier: str, theirs: str | None) -> None:

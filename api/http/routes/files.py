@@ -37,6 +37,8 @@ async def initiate(
 
     def begin() -> Response:
         begun = services.ledger.begin(caller, body.new_file(), body.content, key)
+        if key is not None:
+            key.replay.seen = begun.replayed  # what was interrupted, and gone on with, is no replay
         return begun_answer(request, services, caller, begun)
 
     if body.content is None:
