@@ -25,6 +25,18 @@ FOLLOWS: Mapping[str, tuple[str, str]] = {
     ),
     "omits_parts": ("stored parts may be left out", "every stored part of an upload has to be named at its end"),
     "versioning": ("each file names its version; a purge removes all of them", "one version of each file"),
+    "sound_put_urls": (
+        "a URL for a PUT leads to the bucket: what nobody signed has no effect",
+        "a URL for a PUT leads to this server: at the bucket it would permit more than to write",
+    ),
+    "sound_part_urls": (
+        "URLs for parts lead to the bucket: what nobody signed has no effect",
+        "URLs for parts lead to this server: at the bucket they would permit more than to write",
+    ),
+    "sound_forms": (
+        "uploads up to 10 MiB go to the bucket by form: what nobody signed has no effect",
+        "no uploads by form",
+    ),
     "presign": ("links and uploads by URL", "all bytes pass through the server"),
     "direct": ("their bytes do not pass through the server", "their bytes pass through the server"),
 }
@@ -40,7 +52,7 @@ def register(app: typer.Typer) -> None:
     def probe(session: Session) -> None:
         """Find out anew what the bucket can do, and record it if it has changed.
 
-        Sends about a hundred small requests and leaves nothing behind. Servers that run take it up at their next start.
+        Sends some hundred small requests and leaves nothing behind. Servers that run take it up at their next start.
         """
         from provenstore.api.bucket import probe_bucket
         from provenstore.api.cli.direct import system_user
@@ -112,12 +124,15 @@ def _bucket() -> "Bucket":
 
 
 def _shown(capabilities: "Capabilities") -> dict[str, Any]:
-    return {**vars(capabilities), "checksums": sorted(capabilities.checksums)}
+    found = {**vars(capabilities), "checksums": sorted(capabilities.checksums)}
+    return {**found, "unsigned": list(capabilities.unsigned)}
 
 
 def _row(name: str, value: Any) -> tuple[str, str, str]:
     if isinstance(value, bool):
         return name, "yes" if value else "no", FOLLOWS[name][0 if value else 1]
+    if name == "unsigned":
+        return name, ", ".join(value) or "none", "what had an effect, though nobody had signed it"
     if name == "checksums":
         return name, ", ".join(value) or "none", "digests that the bucket tells without the object being read"
     return name, f"{value:,}", "parts" if name == "max_parts" else "bytes"

@@ -3,7 +3,7 @@
 Answers are the JSON of the contract, ids and times are text. Errors are those of `provenstore.domain.errors`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
@@ -29,6 +29,14 @@ class Custody(Protocol):
 
     def upload_part(self, file_id: str, number: int, body: Iterable[bytes], *, size: int) -> Document:
         """Send one part; answers {"number", "first", "size", "etag", "md5", "sha256"}."""
+
+    def send(
+        self, begun: Document, body: Callable[[int, int], Iterable[bytes]], *, size: int, sha256: str | None = None
+    ) -> Document:
+        """Send the whole content in the way that the answer of `initiate` says, and finish the file; answers File.
+
+        `body` yields so many bytes from a position on.
+        """
 
     def parts(self, file_id: str) -> Document:
         """Answer {"part_size", "parts"}: what has arrived."""

@@ -37,7 +37,7 @@ def send_parts(
     for number, first in enumerate(range(0, size, listed["part_size"]), 1):
         length = min(listed["part_size"], size - first)
         md5 = hashlib.md5(usedforsecurity=False)
-        for block in _blocks(file, first, length, stop):
+        for block in blocks(file, first, length, stop):
             whole.update(block)
             md5.update(block)
         if _digest(arrived.get(number)) == md5.hexdigest():
@@ -70,7 +70,7 @@ def _send(custody: Custody, file_id: str, part: _Part, advance: Advance, stop: E
     def body() -> Iterator[bytes]:
         nonlocal told
         count = 0
-        for block in _blocks(part.file, part.first, part.length, stop):
+        for block in blocks(part.file, part.first, part.length, stop):
             count += len(block)
             if count > told:
                 advance(count - told)
@@ -83,7 +83,8 @@ def _send(custody: Custody, file_id: str, part: _Part, advance: Advance, stop: E
     raise Unavailable  # unreachable: the last attempt returns or raises
 
 
-def _blocks(file: BinaryIO, first: int, length: int, stop: Event) -> Iterator[bytes]:
+def blocks(file: BinaryIO, first: int, length: int, stop: Event) -> Iterator[bytes]:
+    """Yield bytes of a local file; FileChanged if it has become shorter, Interrupted once `stop` is set."""
     file.seek(first)
     while length:
         if stop.is_set():

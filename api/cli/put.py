@@ -60,6 +60,9 @@ def register(app: typer.Typer) -> None:
         hidden: Annotated[bool, typer.Option("--hidden", help="Also what begins with a dot, inside folders.")] = False,
         again: Annotated[bool, typer.Option("--again", help="Store anew what is stored already.")] = False,
         verify: Annotated[bool, typer.Option("--verify", help="Read each file back; an access on record.")] = False,
+        direct: Annotated[
+            bool, typer.Option("--direct", help="Send straight to the object store where it allows that.")
+        ] = False,
         jobs: Jobs = 8,
         quiet: Quiet = False,
     ) -> None:
@@ -90,6 +93,7 @@ def register(app: typer.Typer) -> None:
             keep_path=keep_path,
             again=again,
             verify=verify,
+            direct=direct,
             makes_workspace=not session.remote,
         )
         if len(paths) == 1 and not _is_folder(paths[0]):

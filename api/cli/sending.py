@@ -25,7 +25,7 @@ from provenstore.api.cli.crew import Interrupted
 from provenstore.api.cli.custody import Custody, Document
 from provenstore.api.cli.local_files import FileChanged, Hashed, chunks_of
 from provenstore.api.cli.output import Advance
-from provenstore.api.cli.part_sending import send_parts
+from provenstore.api.cli.part_sending import blocks, send_parts
 from provenstore.api.cli.sources import Source
 from provenstore.api.cli.text import safe
 from provenstore.domain.errors import (
@@ -74,6 +74,8 @@ class Wishes:
     keep_path: bool = True
     again: bool = False
     verify: bool = False
+    direct: bool = False
+    """Whether the bytes go past the server, where the object store takes them so."""
     makes_workspace: bool = False
 
 
@@ -110,14 +112,17 @@ class Sender:
         from provenstore.domain.upload_sizes import MULTIPART_ABOVE
 
         size, sha256, content = self._read(file)
-        way = "multipart" if size > MULTIPART_ABOVE else "api"
+        way = "auto" if self.wishes.direct else "multipart" if size > MULTIPART_ABOVE else "api"
         new = {**new, "size": size, "sha256": sha256, "upload": way}
         name = None if self.wishes.again else _name(new, source)
         at_hand = content if size <= AT_ONCE else None
-        begun, sent = self._begin(new, name, at_hand)
+        answer, sent = self._begin(new, name, at_hand)
+        begun: Document = answer["file"]
         if begun["status"] == "stored":
             _require_sound(begun)
             advance(size if sent else 0)
+        elif way == "auto":
+            begun = self._send_as_told(answer, file, size, advance)
         elif way == "multipart":
             begun = self._send_parts(begun, file, advance)
         else:
@@ -170,7 +175,7 @@ class Sender:
     # -- 2: beginning --------------------------------------------------------------------------------------
 
     def _begin(self, new: Document, name: str | None, content: bytes | None) -> tuple[Document, bool]:
-        """Return the file of this name, and whether it was not stored before: a new one, or one that is unfinished.
+        """Return the answer about the file of this name, and whether it was not stored before: new, or unfinished.
 
         One that was given up, deleted or purged is history; the name of its successor follows from its id. With
         `content` the file is stored by the same request.
@@ -179,7 +184,7 @@ class Sender:
             answer = self._initiate(new, name) if content is None else self._store_at_once(new, name, content)
             file: Document = answer["file"]
             if name is None or file["status"] in {"initiated", "stored"}:
-                return file, file["status"] != "stored" or not answer["replayed"]
+                return answer, file["status"] != "stored" or not answer["replayed"]
             name = _digest(name, file["id"])
 
     def _store_at_once(self, new: Document, name: str | None, content: bytes) -> Document:
@@ -247,6 +252,27 @@ class Sender:
             self._give_up(file_id)
             raise FileChanged("the file changed while it was sent") from error
         raise Unavailable  # unreachable: the last attempt returns or raises
+
+    def _send_as_told(self, answer: Document, file: BinaryIO, size: int, advance: Advance) -> Document:
+        """Send the bytes in the way that the server says; what does not get through is left open for a later run."""
+        begun: Document = answer["file"]
+
+        def body(first: int, length: int) -> Iterator[bytes]:
+            for block in blocks(file, first, length, self.stop):
+                advance(len(block))
+                yield block
+
+        try:
+            return self.custody.send(answer, body, size=size, sha256=begun["sha256"])
+        except (Unavailable, WrongState):
+            # The answer may have been lost, or another run may have been quicker.
+            if found := self._arrived(begun["id"]):
+                return found
+            raise
+        except (ContentMismatch, FileChanged) as error:
+            # Bytes with the declared SHA-256 will never come.
+            self._give_up(begun["id"])
+            raise FileChanged("the file changed while it was sent") from error
 
     def _send_parts(self, begun: Document, file: BinaryIO, advance: Advance) -> Document:
         """Send what is missing of a large file; the parts that have arrived are left open for a later run."""

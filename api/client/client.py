@@ -4,7 +4,7 @@ It decides nothing, and keeps only the newest position that it was told, so that
 are those of `provenstore.domain.errors`; Unavailable also where the server is not reached.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -55,6 +55,36 @@ class Client:
     def upload(self, file_id: str, body: Iterable[bytes], *, size: int | None, media_type: str) -> Document:
         """Send the whole content, which finishes the file; answers File."""
         return self._http.upload(_file(file_id, "content"), body, size=size, media_type=media_type)
+
+    def send(
+        self, begun: Document, body: Callable[[int, int], Iterable[bytes]], *, size: int, sha256: str | None = None
+    ) -> Document:
+        """Send the whole content in the way that the answer of `initiate` says, and finish the file; answers File.
+
+        `body` yields so many bytes from a position on; it is asked once for each request that is sent. Bytes that go
+        past the server, and parts, are completed with `sha256` as the claim about the whole.
+        """
+        way, file_id = begun["upload"], begun["file"]["id"]
+        if way is None:
+            return self.file(file_id)
+        if way["method"] == "api":
+            media_type = begun["file"]["media_type"]
+            return self.upload(file_id, body(0, size), size=size, media_type=media_type)
+        if way["method"] == "multipart":
+            self._send_parts(file_id, way["part_size"], body, size)
+        else:
+            self._http.send_signed(way, body(0, size), size=size)
+        return self.complete(file_id, sha256=sha256)
+
+    def _send_parts(self, file_id: str, part_size: int, body: Callable[[int, int], Iterable[bytes]], size: int) -> None:
+        arrived = {part["number"] for part in self.parts(file_id)["parts"]}
+        for number, first in enumerate(range(0, size, part_size), 1):
+            if number in arrived:
+                continue
+            # One at a time: a URL lives for minutes, a large content may take hours.
+            (way,) = self.part_urls(file_id, [number])["parts"]
+            length = min(part_size, size - first)
+            self._http.send_signed(way, body(first, length), size=length)
 
     def upload_part(self, file_id: str, number: int, body: Iterable[bytes], *, size: int) -> Document:
         """Send one part; answers {"number", "first", "size", "etag", "md5", "sha256"}."""

@@ -8,6 +8,7 @@ import json
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +18,7 @@ import httpx
 import stamina
 
 from provenstore.api.client.connection import Connection
+from provenstore.api.client.forms import form_around
 from provenstore.api.client.problems import error_of
 from provenstore.domain.errors import (
     Misconfigured,
@@ -74,6 +76,7 @@ class Transport:
         self._silence = connection.timeout
         self.position = 0
         timeout = httpx.Timeout(self._silence, connect=CONNECT_TIMEOUT)
+        limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS)
         self._http = httpx.Client(
             base_url=connection.url,
             headers=headers,
@@ -82,10 +85,20 @@ class Transport:
             verify=_authorities(connection.ca_file),
             proxy=_proxy(connection),
             timeout=timeout,
-            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
+            limits=limits,
             follow_redirects=False,
             transport=transport,
         )
+        self._bare = httpx.Client(
+            trust_env=False,
+            verify=_authorities(connection.ca_file),
+            proxy=_proxy(connection),
+            timeout=timeout,
+            limits=limits,
+            follow_redirects=False,
+            transport=transport,
+        )
+        """Without the key, for URLs that are a permission by themselves."""
 
     def __enter__(self) -> Self:
         """Return itself; connections are opened when needed."""
@@ -95,6 +108,7 @@ class Transport:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Close all connections."""
+        self._bare.close()
         self._http.close()
 
     def __repr__(self) -> str:
@@ -204,6 +218,26 @@ class Transport:
         request = {"content": iter(body), "headers": headers, "timeout": timeout}
         with self._translated(), self.exchange("PUT", path, **request) as response:
             return _document(response)
+
+    def send_signed(self, way: Document, body: Iterable[bytes], *, size: int) -> str | None:
+        """Send bytes to a URL that is a permission by itself, by PUT or, with `fields`, by POST; return the ETag.
+
+        The key does not travel with it: the URL leads to us or to an object store. Never repeated.
+        """
+        headers, content, method = dict(way["headers"]), iter(body), "PUT"
+        if fields := way.get("fields"):
+            head, tail, content_type = form_around(fields)
+            headers, method = {**headers, "Content-Type": content_type}, "POST"
+            content, size = chain([head], content, [tail]), len(head) + size + len(tail)
+        headers["Content-Length"] = str(size)
+        timeout = httpx.Timeout(self._silence, connect=CONNECT_TIMEOUT, read=FINISH_TIMEOUT)
+        request: dict[str, Any] = {"content": content, "headers": headers, "timeout": timeout}
+        with self._translated(), self._bare.stream(method, way["url"], **request) as response:
+            if not response.is_success:
+                raise _refusal(response)
+            response.read()
+            found: str | None = response.headers.get("ETag")
+            return found
 
     def content(self, path: str, *, accept: str = "*/*") -> bytes:
         """Read what is wanted as it is; repeated where the server is busy or the connection breaks."""

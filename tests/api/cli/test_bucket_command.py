@@ -46,6 +46,7 @@ def test_check_names_what_is_open(client: Any) -> None:
     lines = {line.split("\t")[1]: line.split("\t") for line in ran.stdout.splitlines()}
     assert (ran.exit_code, lines["public writing"][0], lines["delete"][0]) == (1, "failed", "ok")
     assert "harden" in lines["public writing"][3]
+    assert "x-amz-copy-source" in lines["write URLs"][2]
     found = _json("check")
     assert (found["ok"], {one["check"] for one in found["checks"]}) == (False, set(lines))
     assert client.list_objects_v2(Bucket=client.bucket)["KeyCount"] == 0

@@ -214,3 +214,63 @@ def test_an_upload_announces_its_size_where_it_is_known() -> None:
     client.upload("x", [b"ab", b"c"], size=None, media_type="text/plain")
     assert [request.content for request in sent] == [b"abc", b"abc"]
     assert [request.headers.get("Content-Length") for request in sent] == ["3", None]
+
+
+def _body(content: bytes) -> Callable[[int, int], list[bytes]]:
+    return lambda first, length: [content[first : first + length]]
+
+
+def _begun(method: str, **way: object) -> dict[str, object]:
+    told = {"method": method, "url": "http://store.example/put", "headers": {"X-Signed": "1"}, **way}
+    return {"file": {"id": "x", "media_type": "text/plain"}, "upload": told}
+
+
+def test_a_form_is_sent_as_told_without_the_key() -> None:
+    """The fields in their order and the content last; then the server is told that it is there."""
+    client, sent = _client(httpx.Response(204), _ok(status="stored"))
+    begun = _begun("form", fields={"key": "k", "policy": "p"})
+    assert client.send(begun, _body(b"content"), size=7, sha256="a") == {"status": "stored"}
+    form, completion = sent
+    assert (form.method, str(form.url), form.headers.get("authorization")) == ("POST", "http://store.example/put", None)
+    names = [part.split(b'"')[1] for part in form.content.split(b"form-data; name=")[1:]]
+    assert names == [b"key", b"policy", b"file"]
+    assert b"\r\n\r\ncontent\r\n--" in form.content
+    assert int(form.headers["content-length"]) == len(form.content)
+    assert (completion.url.path, completion.content) == ("/v1/files/x/complete", b'{"sha256":"a"}')
+
+
+def test_a_signed_put_is_sent_as_told_without_the_key() -> None:
+    """With the headers that were signed, and its length."""
+    client, sent = _client(httpx.Response(200), _ok(status="stored"))
+    assert client.send(_begun("presigned"), _body(b"content"), size=7) == {"status": "stored"}
+    assert (sent[0].method, sent[0].content, sent[0].headers.get("authorization")) == ("PUT", b"content", None)
+    assert (sent[0].headers["x-signed"], sent[0].headers["content-length"]) == ("1", "7")
+
+
+def test_what_has_arrived_of_parts_is_not_sent_again() -> None:
+    """A URL is asked for just before each part that is missing."""
+    way = {"number": 2, "url": "http://store.example/2", "headers": {}, "expires_at": "t"}
+    listed = httpx.Response(200, json={"part_size": 4, "parts": [{"number": 1}]})
+    client, sent = _client(
+        listed, httpx.Response(200, json={"parts": [way]}), httpx.Response(200), _ok(status="stored")
+    )
+    assert client.send(_begun("multipart", part_size=4), _body(b"content"), size=7) == {"status": "stored"}
+    assert [one.url.path for one in sent] == ["/v1/files/x/parts", "/v1/files/x/parts", "/2", "/v1/files/x/complete"]
+    assert sent[2].content == b"ent"
+
+
+def test_what_goes_through_the_server_has_the_key() -> None:
+    """And is finished by it."""
+    client, sent = _client(_ok(status="stored"))
+    assert client.send(_begun("api"), _body(b"content"), size=7) == {"status": "stored"}
+    assert [(one.method, one.url.path, "authorization" in one.headers) for one in sent] == [
+        ("PUT", "/v1/files/x/content", True)
+    ]
+
+
+def test_a_refusal_of_the_store_shows_no_url() -> None:
+    """The URL is a permission as long as it lives."""
+    client, _ = _client(httpx.Response(403, content=b"<Error><Code>AccessDenied</Code></Error>"))
+    with pytest.raises(errors.ProvenstoreError) as refusal:
+        client.send(_begun("form", fields={"policy": "p"}), _body(b"content"), size=7)
+    assert "store.example" not in f"{refusal.value} {refusal.value.details}"
