@@ -18,7 +18,7 @@ from provenstore.adapters.local_multipart import MAX_PART_SIZE, MAX_PARTS, Local
 from provenstore.adapters.local_reader import LocalReader
 from provenstore.adapters.local_records import moment
 from provenstore.adapters.local_shelf import PRIVATE, Shelf
-from provenstore.adapters.local_urls import LocalUrlSigner, SignedGrant
+from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.domain.errors import AlreadyExists, ContentMismatch, IntegrityViolated, InvalidInput
 from provenstore.domain.objects import (
     MAX_PAGE,
@@ -83,6 +83,9 @@ class LocalFolder:
             min_part_size=0,
             max_part_size=MAX_PART_SIZE,
             max_parts=MAX_PARTS,
+            # They lead back to us, and what is sent along is not looked at.
+            sound_put_urls=self._urls is not None,
+            sound_part_urls=self._urls is not None,
         )
 
     # -- whole objects ----------------------------------------------------------------------------------------
@@ -158,6 +161,7 @@ class LocalFolder:
         if_source_etag: str | None = None,
         if_absent: bool = True,
         part_size: int | None = None,
+        media_type: str | None = None,
     ) -> ObjectInfo:
         """See the port. The bytes are compared with the source's recorded digest on the way (IntegrityViolated)."""
         with self.get(source, version=source_version) as reader:
@@ -171,12 +175,16 @@ class LocalFolder:
                 parts = PartsEtag(part_size)
                 body, etag = parts.through(reader), parts.finish
             declared = Declared(sha256=found.sha256)
+            kept = found.media_type if media_type is None else media_type
             try:
-                return self._write(
-                    target, body, declared, found.media_type, max_size=found.size, if_absent=if_absent, etag=etag
-                )
+                return self._write(target, body, declared, kept, max_size=found.size, if_absent=if_absent, etag=etag)
             except ContentMismatch as exc:
                 raise IntegrityViolated("The object is not what was written.", **exc.details) from exc
+
+    def extras(self, key: str, *, version: str | None = None) -> tuple[str, ...]:
+        """See the port: an object of the folder has no place for anything but its bytes and its record."""
+        self.head(key, version=version)
+        return ()
 
     def versions(self, key: str) -> tuple[ObjectVersion, ...]:
         """See the port: the object itself, if there is one."""
@@ -269,9 +277,7 @@ class LocalFolder:
     ) -> SignedUrl:
         """See the port. Whoever serves the URL knows the disposition, which is private, from the ledger."""
         _check(key, version)
-        if self._urls is None:
-            raise NotSupported("This object folder was opened without a key for signed URLs.")
-        return self._urls.get(file=file, grant=grant, expires_at=expires_at)
+        return self._signer.get(file=file, grant=grant, expires_at=expires_at)
 
     def presign_put(
         self,
@@ -287,18 +293,23 @@ class LocalFolder:
     ) -> SignedUrl:
         """See the port."""
         _check(key)
-        return self._sign(
-            SignedGrant(
-                method="PUT",
-                file=file,
-                grant=grant,
-                expires_at=expires_at,
-                media_type=media_type,
-                size=size,
-                sha256=sha256,
-                md5=md5,
-            )
+        return self._signer.put(
+            file=file, grant=grant, expires_at=expires_at, media_type=media_type, size=size, sha256=sha256, md5=md5
         )
+
+    def presign_form(
+        self,
+        key: str,
+        *,
+        file: str,  # noqa: ARG002  # of the port
+        grant: str,  # noqa: ARG002
+        expires_at: datetime,  # noqa: ARG002
+        media_type: str,  # noqa: ARG002
+        size: int,  # noqa: ARG002
+    ) -> SignedUrl:
+        """See the port: there is no server that takes forms."""
+        _check(key)
+        raise NotSupported("This object folder takes no forms.")
 
     def presign_part(
         self,
@@ -314,23 +325,15 @@ class LocalFolder:
     ) -> SignedUrl:
         """See the port."""
         _check(key)
-        return self._sign(
-            SignedGrant(
-                method="PUT",
-                file=file,
-                grant=grant,
-                expires_at=expires_at,
-                upload=upload,
-                part=number,
-                size=size,
-                md5=md5,
-            )
+        return self._signer.part(
+            file=file, grant=grant, expires_at=expires_at, upload=upload, number=number, size=size, md5=md5
         )
 
-    def _sign(self, grant: SignedGrant) -> SignedUrl:
+    @property
+    def _signer(self) -> LocalUrlSigner:
         if self._urls is None:
             raise NotSupported("This object folder was opened without a key for signed URLs.")
-        return self._urls.url(grant)
+        return self._urls
 
 
 def _check(key: str, version: str | None = None) -> str:

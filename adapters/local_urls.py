@@ -1,4 +1,4 @@
-"""URLs that permit one request, signed by us because the local folder has no server of its own.
+"""URLs that permit one request, signed by us where the store has no server of its own, or one that permits too much.
 
 A token says which file, for what, until when, and which event grants it; never a path, never a name. It is no proof
 that the grant still stands: whoever serves it asks the ledger at each use, which also makes a PUT work once.
@@ -74,6 +74,56 @@ class LocalUrlSigner:
     def get(self, *, file: str, grant: str, expires_at: datetime) -> SignedUrl:
         """Permit reading a file's content."""
         return self.url(SignedGrant(method="GET", file=file, grant=grant, expires_at=expires_at))
+
+    def put(
+        self,
+        *,
+        file: str,
+        grant: str,
+        expires_at: datetime,
+        media_type: str,
+        size: int | None,
+        sha256: str | None,
+        md5: str | None,
+    ) -> SignedUrl:
+        """Permit sending a file's whole content, once."""
+        return self.url(
+            SignedGrant(
+                method="PUT",
+                file=file,
+                grant=grant,
+                expires_at=expires_at,
+                media_type=media_type,
+                size=size,
+                sha256=sha256,
+                md5=md5,
+            )
+        )
+
+    def part(
+        self,
+        *,
+        file: str,
+        grant: str,
+        expires_at: datetime,
+        upload: str,
+        number: int,
+        size: int | None,
+        md5: str | None,
+    ) -> SignedUrl:
+        """Permit sending one part of an upload."""
+        return self.url(
+            SignedGrant(
+                method="PUT",
+                file=file,
+                grant=grant,
+                expires_at=expires_at,
+                upload=upload,
+                part=number,
+                size=size,
+                md5=md5,
+            )
+        )
 
     def verify(self, token: str, method: str, now: datetime) -> SignedGrant:
         """Return what a token permits. Raises UrlInvalid for every token not issued here or for another method,

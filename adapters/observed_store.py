@@ -97,6 +97,7 @@ class ObservedStore:
         if_source_etag: str | None = None,
         if_absent: bool = True,
         part_size: int | None = None,
+        media_type: str | None = None,
     ) -> ObjectInfo:
         """See the port."""
         with self._call("copy") as call:
@@ -107,9 +108,15 @@ class ObservedStore:
                 if_source_etag=if_source_etag,
                 if_absent=if_absent,
                 part_size=part_size,
+                media_type=media_type,
             )
             call.bytes = found.size
             return found
+
+    def extras(self, key: str, *, version: str | None = None) -> tuple[str, ...]:
+        """See the port."""
+        with self._call("head"):
+            return self._store.extras(key, version=version)
 
     def versions(self, key: str) -> tuple[ObjectVersion, ...]:
         """See the port."""
@@ -208,6 +215,14 @@ class ObservedStore:
             size=size,
             sha256=sha256,
             md5=md5,
+        )
+
+    def presign_form(
+        self, key: str, *, file: str, grant: str, expires_at: datetime, media_type: str, size: int
+    ) -> SignedUrl:
+        """See the port."""
+        return self._store.presign_form(
+            key, file=file, grant=grant, expires_at=expires_at, media_type=media_type, size=size
         )
 
     def presign_part(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from provenstore.adapters.digests import Declared, receive
+from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.adapters.spaces_bucket import (
     WRITE,
     SpacesBucket,
@@ -21,6 +22,7 @@ from provenstore.adapters.spaces_bucket import (
 )
 from provenstore.adapters.spaces_copy import SpacesCopier
 from provenstore.adapters.spaces_errors import code, is_absent, is_taken, meaning, status, superseded, translated
+from provenstore.adapters.spaces_extras import extras
 from provenstore.adapters.spaces_multipart import SpacesMultipart, integrity
 from provenstore.adapters.spaces_reader import SpacesReader
 from provenstore.adapters.spaces_upload import StreamedUpload
@@ -31,6 +33,7 @@ from provenstore.domain.objects import (
     Capabilities,
     Digests,
     MultipartInfo,
+    NotSupported,
     ObjectInfo,
     ObjectNotFound,
     ObjectSummary,
@@ -55,9 +58,21 @@ class Spaces:
     size or a limit of more than 10,000 such parts asks for.
     """
 
-    def __init__(self, client: "S3Client", bucket: str, capabilities: Capabilities, *, name: str = "spaces") -> None:
-        """Work on `bucket`, trusting `capabilities` as `probe` found them there."""
+    def __init__(
+        self,
+        client: "S3Client",
+        bucket: str,
+        capabilities: Capabilities,
+        *,
+        name: str = "spaces",
+        urls: LocalUrlSigner | None = None,
+    ) -> None:
+        """Work on `bucket`, trusting `capabilities` as `probe` found them there.
+
+        `urls` signs those that come back to us, where a URL of the bucket would permit more than to write.
+        """
         self.name = name
+        self._own_urls = urls
         self._bucket = SpacesBucket(client, bucket, capabilities)
         self._multipart = SpacesMultipart(self._bucket)
         self._copier = SpacesCopier(self._bucket, self._multipart)
@@ -222,6 +237,7 @@ class Spaces:
         if_source_etag: str | None = None,
         if_absent: bool = True,
         part_size: int | None = None,
+        media_type: str | None = None,
     ) -> ObjectInfo:
         """See the port. The bucket copies by itself; what is too large for one request goes in parts."""
         check_key(source)
@@ -233,7 +249,12 @@ class Spaces:
             if_source_etag=if_source_etag,
             if_absent=if_absent,
             part_size=part_size,
+            media_type=media_type,
         )
+
+    def extras(self, key: str, *, version: str | None = None) -> tuple[str, ...]:
+        """See the port."""
+        return extras(self._bucket, check_key(key), version)
 
     def versions(self, key: str) -> tuple[ObjectVersion, ...]:
         """See the port. Versions of the same moment are in no order, but for the latest."""
@@ -323,8 +344,8 @@ class Spaces:
         self,
         key: str,
         *,
-        file: str,  # noqa: ARG002
-        grant: str,  # noqa: ARG002
+        file: str,
+        grant: str,
         expires_at: datetime,
         media_type: str,
         size: int | None = None,
@@ -333,7 +354,26 @@ class Spaces:
     ) -> SignedUrl:
         """See the port."""
         check_key(key)
+        if not self._bucket.capabilities.direct_puts:
+            return self._signer.put(
+                file=file, grant=grant, expires_at=expires_at, media_type=media_type, size=size, sha256=sha256, md5=md5
+            )
         return self._urls.put(key, expires_at, media_type=media_type, size=size, sha256=sha256, md5=md5)
+
+    def presign_form(
+        self,
+        key: str,
+        *,
+        file: str,  # noqa: ARG002
+        grant: str,  # noqa: ARG002
+        expires_at: datetime,
+        media_type: str,
+        size: int,
+    ) -> SignedUrl:
+        """See the port."""
+        if not self._bucket.capabilities.direct_forms:
+            raise NotSupported("What a form permits is not bound by this bucket, or nobody has tried.")
+        return self._urls.form(check_key(key), expires_at, media_type=media_type, size=size)
 
     def presign_part(
         self,
@@ -341,11 +381,23 @@ class Spaces:
         upload: str,
         number: int,
         *,
-        file: str,  # noqa: ARG002
-        grant: str,  # noqa: ARG002
+        file: str,
+        grant: str,
         expires_at: datetime,
         size: int | None = None,
         md5: str | None = None,
     ) -> SignedUrl:
         """See the port."""
-        return self._urls.part(check_key(key), upload, number, expires_at, size=size, md5=md5)
+        check_key(key)
+        # A part whose length is not bound may be a copy of any object that the key can read.
+        if size is None or not self._bucket.capabilities.direct_parts:
+            return self._signer.part(
+                file=file, grant=grant, expires_at=expires_at, upload=upload, number=number, size=size, md5=md5
+            )
+        return self._urls.part(key, upload, number, expires_at, size=size, md5=md5)
+
+    @property
+    def _signer(self) -> LocalUrlSigner:
+        if self._own_urls is None:
+            raise NotSupported("A URL of this bucket would permit more than to write, and no key signs others.")
+        return self._own_urls

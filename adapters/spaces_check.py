@@ -5,6 +5,7 @@ It changes nothing but objects of its own under `temp/probe/`, which it removes 
 
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from provenstore.adapters.spaces_findings import Finding, failed, fine, warned
 from provenstore.adapters.spaces_outside import Outside
 from provenstore.adapters.spaces_probe import PREFIX
 from provenstore.adapters.spaces_rules import check_rules
+from provenstore.adapters.spaces_unsigned_probe import UnsignedProbe
+from provenstore.domain.errors import ProvenstoreError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -47,7 +50,12 @@ def check(bucket: Bucket, now: Callable[[], datetime]) -> list[Finding]:
     found += admitted
     if any(one.status == "failed" for one in admitted):
         return found
-    return [*found, *_use(client, bucket, outside), *check_rules(client, bucket.name)]
+    return [
+        *found,
+        *_use(client, bucket, outside),
+        *_write_urls(client, bucket),
+        *check_rules(client, bucket.name),
+    ]
 
 
 def _admission(client: "S3Client", bucket: Bucket) -> Iterator[Finding]:
@@ -89,6 +97,35 @@ def _use(client: "S3Client", bucket: Bucket, outside: Outside) -> Iterator[Findi
         yield _may("delete", f"delete objects ({key['Key']})", lambda: _remove(client, key))
 
 
+def _write_urls(client: "S3Client", bucket: Bucket) -> Iterator[Finding]:
+    """Try whether URLs of the bucket permit more than to write; where they do, none is handed out, so nothing fails."""
+    prefix = f"{PREFIX}check-{secrets.token_hex(8)}/"
+    try:
+        found = UnsignedProbe(client, bucket.name, prefix, ca_file=bucket.ca_file).found()
+    except ProvenstoreError as exc:
+        yield warned("write URLs", f"could not be tried: {exc.details.get('error')}", "check again")
+        return
+    finally:
+        with suppress(ClientError, BotoCoreError):
+            _remove_all(client, bucket.name, prefix)
+    sound = {"PUT": found.puts, "parts": found.parts, "forms": found.forms}
+    direct = ", ".join(name for name, is_sound in sound.items() if is_sound) or "none"
+    told = f"lead to the bucket where nothing unsigned has an effect: {direct}"
+    if passing := sorted({one.partition(" ")[2] for one in found.effects}):
+        told += f"; at the others these would have one: {', '.join(passing)}"
+    yield fine("write URLs", told)
+
+
+def _remove_all(client: "S3Client", bucket: str, prefix: str) -> None:
+    """Remove everything below a prefix of our own, version by version."""
+    for upload in client.list_multipart_uploads(Bucket=bucket, Prefix=prefix).get("Uploads", []):
+        client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    listing: Any = client.list_object_versions(Bucket=bucket, Prefix=prefix)
+    for version in [*listing.get("Versions", []), *listing.get("DeleteMarkers", [])]:
+        named = {} if version["VersionId"] == "null" else {"VersionId": version["VersionId"]}
+        client.delete_object(Bucket=bucket, Key=version["Key"], **named)
+
+
 def _may(what: str, told: str, request: Callable[[], object]) -> Finding:
     try:
         request()
@@ -112,7 +149,4 @@ def _open_and_abort(client: "S3Client", key: dict[str, Any]) -> None:
 def _remove(client: "S3Client", key: dict[str, Any]) -> None:
     """Delete the object, what a stranger could put beside it, and the versions that a bucket may keep of them."""
     client.delete_object(**key)
-    listing: Any = client.list_object_versions(Bucket=key["Bucket"], Prefix=key["Key"])
-    for version in [*listing.get("Versions", []), *listing.get("DeleteMarkers", [])]:
-        named = {} if version["VersionId"] == "null" else {"VersionId": version["VersionId"]}
-        client.delete_object(Bucket=key["Bucket"], Key=version["Key"], **named)
+    _remove_all(client, key["Bucket"], key["Key"])

@@ -41,6 +41,7 @@ class SpacesCopier:
         if_source_etag: str | None,
         if_absent: bool,
         part_size: int | None,
+        media_type: str | None = None,
     ) -> ObjectInfo:
         """See the port."""
         found = self._bucket.head(source, source_version)
@@ -52,9 +53,10 @@ class SpacesCopier:
         parts = 0 if part_size is None else self._count(found.size, part_size)
         if if_absent and self._bucket.find(target) is not None:
             raise AlreadyExists("There is an object under this key already.")
+        kept = found.media_type if media_type is None else media_type
         if part_size is None:
-            return self._at_once(found, target, if_absent=if_absent)
-        return self._in_parts(found, target, part_size, parts, if_absent=if_absent)
+            return self._at_once(found, target, kept, if_absent=if_absent)
+        return self._in_parts(found, target, kept, part_size, parts, if_absent=if_absent)
 
     def _count(self, size: int, part_size: int) -> int:
         can = self._bucket.capabilities
@@ -65,12 +67,20 @@ class SpacesCopier:
         origin = {"Bucket": self._bucket.name, "Key": found.key, **self._bucket.version_of(found.version_id)}
         return {"CopySource": origin, "CopySourceIfMatch": f'"{found.etag}"'}
 
-    def _at_once(self, found: ObjectInfo, target: str, *, if_absent: bool) -> ObjectInfo:
+    def _at_once(self, found: ObjectInfo, target: str, media_type: str, *, if_absent: bool) -> ObjectInfo:
         condition: dict[str, Any] = {}
         if if_absent and self._bucket.capabilities.if_absent_copy:
             condition = {"IfNoneMatch": "*"}
         try:
-            self._bucket.client.copy_object(Bucket=self._bucket.name, Key=target, **self._pinned(found), **condition)
+            self._bucket.client.copy_object(
+                Bucket=self._bucket.name,
+                Key=target,
+                # Nothing of what was sent along with the source: headers, metadata, tags. Its access never goes along.
+                MetadataDirective="REPLACE",
+                ContentType=media_type,
+                **self._pinned(found),
+                **condition,
+            )
         except ClientError as exc:
             if is_taken(exc) and if_absent and self._bucket.find(target) is not None:
                 raise AlreadyExists("There is an object under this key already.") from exc
@@ -79,9 +89,11 @@ class SpacesCopier:
             raise meaning(exc) from exc
         return self._bucket.head(target)
 
-    def _in_parts(self, found: ObjectInfo, target: str, part_size: int, count: int, *, if_absent: bool) -> ObjectInfo:
+    def _in_parts(
+        self, found: ObjectInfo, target: str, media_type: str, part_size: int, count: int, *, if_absent: bool
+    ) -> ObjectInfo:
         # 1. An upload that nobody sees. A crash up to 4 leaves it, and the bucket's own rule clears it away.
-        upload, sent = self._multipart.create(target, found.media_type), False
+        upload, sent = self._multipart.create(target, media_type), False
         try:
             # 2. Its parts, from the source as it was seen.
             parts = self._copy_parts(found, target, upload, part_size, count)

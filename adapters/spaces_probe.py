@@ -14,13 +14,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from provenstore.adapters.spaces_bucket import unquoted
 from provenstore.adapters.spaces_errors import at_start, is_taken, meaning, status, translated
+from provenstore.adapters.spaces_unsigned_probe import UnsignedProbe
 from provenstore.adapters.spaces_url_probe import UrlProbe
 from provenstore.domain.objects import Capabilities
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-VERSION = 1
+VERSION = 2
 """Of this way of trying a bucket: what an older release found out is found out again."""
 
 PREFIX = "temp/probe/"
@@ -35,7 +36,7 @@ WRITERS = 8
 
 
 def probe(client: "S3Client", bucket: str, *, part_size: int = PART_SIZE, ca_file: str | None = None) -> Capabilities:
-    """Try a bucket and say what it can do; about a hundred small requests.
+    """Try a bucket and say what it can do; some hundred small requests.
 
     Raises Misconfigured, saying what to do, if the bucket, the key or its rights are not as they must be, and
     StoreUnavailable if the bucket does not answer. `part_size` bytes will be sent in one request;
@@ -60,10 +61,12 @@ class _Probe:
         self._bucket = bucket
         self._prefix = f"{PREFIX}{secrets.token_hex(8)}/"
         self._urls = UrlProbe(client, bucket, self._prefix, ca_file=ca_file)
+        self._unsigned = UnsignedProbe(client, bucket, self._prefix, ca_file=ca_file)
 
     def capabilities(self, part_size: int) -> Capabilities:
         versioning = keeps_versions(self._client, self._bucket)
         try:
+            unsigned = self._unsigned.found()
             one_wins = all(self._one_writer_wins(f"{self._prefix}race-{number}") for number in range(RACES))
             checksums: frozenset[Literal["sha256", "md5"]] = frozenset(["md5"] if self._etag_is_md5() else [])
             return Capabilities(
@@ -85,6 +88,10 @@ class _Probe:
                 min_part_size=MIN_PART_SIZE,
                 max_part_size=MAX_PART_SIZE,
                 max_parts=MAX_PARTS,
+                sound_put_urls=unsigned.puts,
+                sound_part_urls=unsigned.parts,
+                sound_forms=unsigned.forms,
+                unsigned=unsigned.effects,
             )
         finally:
             self._clear(versioning=versioning)

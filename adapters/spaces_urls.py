@@ -4,8 +4,9 @@ The key is in them, so they are as good as the bytes until they expire. Nothing 
 """
 
 import base64
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
@@ -73,6 +74,20 @@ class SpacesUrls:
             params["IfNoneMatch"] = headers["If-None-Match"] = "*"
         return self._sign("PUT", "put_object", params, headers, expires_at)
 
+    def form(self, key: str, expires_at: datetime, *, media_type: str, size: int) -> SignedUrl:
+        """Permit storing an object by one form: of this key, media type and size, and with no other field."""
+        fields = {"Content-Type": media_type}
+        conditions: list[Any] = [["content-length-range", size, size], {"Content-Type": media_type}]
+        for seconds in _lifetimes(expires_at):
+            post = self._bucket.client.generate_presigned_post(
+                self._bucket.name, key, Fields=dict(fields), Conditions=list(conditions), ExpiresIn=seconds
+            )
+            until = _form_expiry(post["fields"]["policy"])
+            if until <= expires_at:
+                told = tuple((name, str(value)) for name, value in post["fields"].items())
+                return SignedUrl(method="POST", url=post["url"], headers=(), expires_at=until, fields=told)
+        raise UrlExpired("The form would have expired before it was signed.")
+
     def part(
         self, key: str, upload: str, number: int, expires_at: datetime, *, size: int | None, md5: str | None
     ) -> SignedUrl:
@@ -91,17 +106,25 @@ class SpacesUrls:
         headers: Mapping[str, str],
         expires_at: datetime,
     ) -> SignedUrl:
-        for _ in range(_ATTEMPTS):
-            # The lifetime counts from the second in which botocore signs.
-            now = datetime.now(UTC).replace(microsecond=0)
-            seconds = math.floor(min(expires_at - now, LONGEST).total_seconds())
-            if seconds < 1:
-                break
+        for seconds in _lifetimes(expires_at):
             url = self._bucket.client.generate_presigned_url(operation, params, ExpiresIn=seconds)
             until = _expiry(url)
             if until <= expires_at:
                 return SignedUrl(method=method, url=url, headers=tuple(headers.items()), expires_at=until)
         raise UrlExpired("The URL would have expired before it was signed.")
+
+
+def _lifetimes(expires_at: datetime) -> Iterator[int]:
+    """Yield for how many seconds to sign, some times over; nothing where there is no time left.
+
+    The lifetime counts from the second in which botocore signs.
+    """
+    for _ in range(_ATTEMPTS):
+        now = datetime.now(UTC).replace(microsecond=0)
+        seconds = math.floor(min(expires_at - now, LONGEST).total_seconds())
+        if seconds < 1:
+            return
+        yield seconds
 
 
 def _bind(params: dict[str, Any], headers: dict[str, str], *, size: int | None, md5: str | None) -> None:
@@ -117,3 +140,9 @@ def _expiry(url: str) -> datetime:
     query = parse_qs(urlsplit(url).query)
     signed = datetime.strptime(query["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     return signed + timedelta(seconds=int(query["X-Amz-Expires"][0]))
+
+
+def _form_expiry(policy: str) -> datetime:
+    """Return the moment until which a form is good, as its policy says, cut to the second."""
+    told = json.loads(base64.b64decode(policy))["expiration"]
+    return datetime.strptime(told, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.adapters.spaces import Spaces
 from provenstore.adapters.spaces_client import Bucket, connect
 from provenstore.adapters.spaces_probe import VERSION, keeps_versions, probe
@@ -32,9 +33,10 @@ PROVIDER = "spaces"
 _PLAIN = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
 
 
-def open_bucket(settings: Settings, providers: Providers, caller: Caller) -> Spaces:
+def open_bucket(settings: Settings, providers: Providers, caller: Caller, urls: LocalUrlSigner | None = None) -> Spaces:
     """Return the object store on the bucket, as it is known or, if it is not, as it is found and recorded now.
 
+    `urls` signs the URLs that come back to us where the bucket's own would permit more than to write.
     Raises Misconfigured where somebody has to act, StoreUnavailable otherwise.
     """
     bucket = bucket_of(settings)
@@ -43,7 +45,7 @@ def open_bucket(settings: Settings, providers: Providers, caller: Caller) -> Spa
     if known is None or not _holds(known, bucket, versions=keeps_versions(client, bucket.name)):
         known = _try(client, bucket)
         providers.record(caller, PROVIDER, known)
-    return Spaces(client, bucket.name, known.capabilities, name=PROVIDER)
+    return Spaces(client, bucket.name, known.capabilities, name=PROVIDER, urls=urls)
 
 
 class BucketWhenAsked:
@@ -54,10 +56,12 @@ class BucketWhenAsked:
 
     name = PROVIDER
 
-    def __init__(self, settings: Settings, providers: Providers, caller: Caller) -> None:
+    def __init__(
+        self, settings: Settings, providers: Providers, caller: Caller, urls: LocalUrlSigner | None = None
+    ) -> None:
         """Open as `open_bucket` does; Misconfigured at once for settings that cannot be right."""
         bucket_of(settings)
-        self._open = partial(open_bucket, settings, providers, caller)
+        self._open = partial(open_bucket, settings, providers, caller, urls)
         self._turn = threading.Lock()
         self._opened: Spaces | None = None
 

@@ -41,6 +41,7 @@ class UploadWay:
     expires_at: datetime
     part_size: int | None = None  # bytes; None for an upload that takes no parts
     parts: int | None = None  # how many; None where the size is not known
+    fields: Mapping[str, str] | None = None  # of a form, in order; its last field, `file`, is the content
 
     def __repr__(self) -> str:
         """Hide the URL, which may carry a permission."""
@@ -76,12 +77,13 @@ def _with_nameless_holds(row: FileRow) -> FileRow:
 
 
 def upload_json(way: UploadWay) -> dict[str, Json]:
-    """Return how to send the bytes."""
+    """Return how to send the bytes. Only a form has `fields`: it is a POST, and everything else a PUT."""
     in_parts: dict[str, Json] = {} if way.part_size is None else {"part_size": way.part_size, "parts": way.parts}
     return {
         "method": way.method,
         "url": way.url,
         "headers": dict(way.headers),
+        **({} if way.fields is None else {"fields": dict(way.fields)}),
         **in_parts,
         "expires_at": format_time(way.expires_at),
     }

@@ -325,7 +325,7 @@ def _objects(
     # Loading boto3 costs half a second, which a start without a bucket need not wait for.
     from provenstore.api.bucket import BucketWhenAsked
 
-    when_asked = BucketWhenAsked(settings, providers, SYSTEM)
+    when_asked = BucketWhenAsked(settings, providers, SYSTEM, signer)
     bucket: ObjectStore = when_asked.opened() if at_once else cast(ObjectStore, when_asked)
 
     def answers() -> None:

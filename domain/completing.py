@@ -32,6 +32,7 @@ from provenstore.domain.errors import (
     Unavailable,
     WrongState,
 )
+from provenstore.domain.extras import check_of, extras_of
 from provenstore.domain.file import REMOVAL_LEASE, Completion, File
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import ObjectInfo, ObjectNotFound, PartRef, SourceChanged
@@ -88,8 +89,10 @@ class Completing:
                 raise InvalidInput("size", f"is 0, which category {category.name} does not take")
             recorder.change(caller, "file.upload", file_id, lambda _, now: replace(command, by=caller.actor, now=now))
         except (ContentMismatch, ContentTooLarge) as refusal:
-            self.record_failure(caller, file_id, "arriving", refusal)
-            raise
+            # Nobody has shown yet that these bytes are the caller's own: neither size nor digest is told or recorded.
+            told = _without_actual(refusal)
+            self.record_failure(caller, file_id, "arriving", told)
+            raise told from None
         return self._settled(caller, file_id, sha256)
 
     def _settled(self, caller: Caller, file_id: UUID, sha256: str | None) -> File:
@@ -132,7 +135,8 @@ class Completing:
                 etag=combined_etag([PartRef(chunk.number, chunk.etag) for chunk in chunks]),
             )
         if parts is not None:
-            raise InvalidInput("parts", "are none: this upload takes its content by one PUT")
+            raise InvalidInput("parts", "are none: this upload takes its content whole")
+        self._require_sound(file)
         try:
             info = self._store.head(file.arrives_at)
         except ObjectNotFound:
@@ -140,6 +144,19 @@ class Completing:
         return c.RequestCompletion(
             by=caller.actor, now=now, size=info.size, sha256=info.sha256 or sha256, md5=info.md5, etag=info.etag
         )
+
+    def _require_sound(self, file: File) -> None:
+        """Refuse what could stand at the key by another way than a write of its own (rule write-url-only-writes).
+
+        A URL of an earlier release may have written there, with headers that nobody signed.
+        """
+        store = self._store.capabilities()
+        if store.direct and not (store.sound_forms if file.initiated.upload == "form" else store.sound_put_urls):
+            raise WrongState(
+                "this store's URLs permit more than to write, so nothing that came by one is taken; "
+                "send the content by PUT",
+                rule="write-url-only-writes",
+            )
 
     # -- settling ---------------------------------------------------------------------------------------------
 
@@ -175,7 +192,7 @@ class Completing:
             if info is None:
                 missing = ContentMismatch(check="missing", expected=announced.etag or announced.sha256, actual=None)
                 return self.record_failure(caller, file_id, "nothing", missing)
-        if (proven := self._as_announced(file, announced, info)) is not None:
+        if (proven := self._as_announced(file, announced, info)) is not None and not self._extras(file, info):
             return self.record_stored(caller, file_id, info, sha256=proven or announced.sha256, verified=bool(proven))
         return self._remove_stray(caller, file, announced, info)
 
@@ -203,6 +220,7 @@ class Completing:
             source_version=arrived.version_id,
             if_source_etag=announced.etag,
             part_size=file.initiated.part_size if announced.parts is not None else None,
+            media_type=file.initiated.media_type,  # and nothing else of what was sent along
         )
 
     def _assemble(self, file: File, upload: str, announced: Completion) -> ObjectInfo:
@@ -223,6 +241,10 @@ class Completing:
         told = ((info.sha256, announced.sha256), (info.md5, file.initiated.declared_md5))
         refuted = any(None not in pair and pair[0] != pair[1] for pair in told)
         return info.sha256 or "" if same and not refuted else None
+
+    def _extras(self, file: File, info: ObjectInfo) -> tuple[str, ...]:
+        """Name what the object carries that was not set by us, where its bytes came past us."""
+        return extras_of(self._store, file, info)
 
     def _read_digest(self, info: ObjectInfo) -> str:
         """Return the SHA-256 of an object whose store does not tell it: a stranger must not pass, nor a friend fail."""
@@ -258,13 +280,20 @@ class Completing:
 
     def _claim_stray(self, caller: Caller, file_id: UUID, announced: Completion, info: ObjectInfo) -> datetime | None:
         """Record that a stray was found; return when, or None if somebody else was quicker to."""
-        expected, actual = announced.etag or announced.sha256, info.etag if announced.etag else info.sha256
-        stray = ContentMismatch(check="etag" if announced.etag else "sha256", expected=expected, actual=actual)
+        stray = self._stray(self._recorder.file(file_id), announced, info)
         seen: list[Completion | None] = []
         file = self.record_failure(caller, file_id, "stray", stray, seen.append)
         before, now = seen[-1], file.completion
         ours = before is not None and before.at == announced.at and now is not None and now.stray_at != before.stray_at
         return now.stray_at if ours and now is not None else None
+
+    def _stray(self, file: File, announced: Completion, info: ObjectInfo) -> ContentMismatch:
+        """Say what is wrong with the object: another one than announced, or one that carries what was not set."""
+        extras = self._extras(file, info)
+        if extras and self._as_announced(file, announced, info) is not None:
+            return ContentMismatch(check=check_of(extras), expected=None, actual=" ".join(extras))
+        expected, actual = announced.etag or announced.sha256, info.etag if announced.etag else info.sha256
+        return ContentMismatch(check="etag" if announced.etag else "sha256", expected=expected, actual=actual)
 
     # -- recording --------------------------------------------------------------------------------------------
 
@@ -340,6 +369,16 @@ class Completing:
             file_id,
             lambda _, now: c.RecordStrayRemoved(by=caller.actor, now=now, etag=etag, found_at=found_at),
         )
+
+
+def _without_actual(refusal: ContentMismatch | ContentTooLarge) -> ContentMismatch | ContentTooLarge:
+    """Return the refusal without what was found: a wrong guess must not be answered with the right value."""
+    if isinstance(refusal, ContentTooLarge):
+        return refusal
+    check, actual = str(refusal.details.get("check")), refusal.details.get("actual")
+    tells = actual is not None and str(actual) in refusal.message
+    message = f"the content's {check} is not the declared one" if tells else refusal.message
+    return ContentMismatch(message, check=check, expected=refusal.details.get("expected"), actual=None)
 
 
 def _claim(file: File, said: str | None) -> str | None:

@@ -12,7 +12,7 @@ from provenstore.domain.purge_approval import Grounds
 from provenstore.domain.second_person import Person
 
 Found = Literal["arriving", "nothing", "stray", "at_rest"]
-Check = Literal["size", "sha256", "md5", "etag", "missing"]
+Check = Literal["size", "sha256", "md5", "etag", "missing", "headers", "access"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from provenstore.domain.event_types import REGISTRY, EventData, Moment, StreamHe
 
 AccessLevel = Literal["private", "workspace", "public"]
 Variant = Literal["original", "processed", "chunk", "thumbnail"]
-UploadMethod = Literal["api", "presigned", "multipart"]
+UploadMethod = Literal["api", "presigned", "form", "multipart"]
 RetentionMode = Literal["compliance", "governance"]
 Sha256Status = Literal["verified", "claimed", "none"]
 AccessMode = Literal["view", "download", "redirect"]
@@ -91,13 +91,14 @@ class IntegrityFailed(EventData):
 
     `found` says where: in what arrived (an announcement by another attempt stands), nothing in the announced object's
     place (the announcement is over), a stray object there (the announcement keeps others out until it is removed), or
-    in the stored object itself, when it was read again (`at_rest`): its content is not given out any more.
+    in the stored object itself, when it was read again (`at_rest`): its content is not given out any more. The checks
+    `headers` and `access` are about what the object carries beside its bytes, which `actual` names.
     """
 
     TYPE: ClassVar[str] = "file.integrity_failed.v1"
 
     found: Literal["arriving", "nothing", "stray", "at_rest"]
-    check: Literal["size", "sha256", "md5", "etag", "missing"]
+    check: Literal["size", "sha256", "md5", "etag", "missing", "headers", "access"]
     expected: str | None
     actual: str | None
     look_after: Moment | None = None  # where nothing was found: until then its process may wake and publish after all

@@ -7,7 +7,7 @@ go on, or it expires and is cleared (see `domain.uploading`).
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, cast
+from typing import Literal, TypedDict, cast
 from uuid import UUID
 
 from provenstore.domain import file_commands as c
@@ -27,15 +27,26 @@ from provenstore.domain.file import File, file_stream
 from provenstore.domain.file_decisions import decide
 from provenstore.domain.media_types import extension_of
 from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import Digests, SignedUrl
+from provenstore.domain.objects import Capabilities, Digests, SignedUrl
 from provenstore.domain.part_uploading import WRITE_URL_TTL
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder, slug_of
 from provenstore.domain.refusals import Asked
 from provenstore.domain.upload_sizes import MULTIPART_ABOVE, part_size_for
 from provenstore.domain.workspace import workspace_stream
 
+_BY_ONE_URL = frozenset({"presigned", "form"})
+"""Methods whose whole content is sent to one URL without a key."""
+
 LANDING = "temp/uploads/landing/"
 """Where bytes arrive that a URL could alter after their upload."""
+
+
+class _Grant(TypedDict):
+    """What every signed URL says of itself."""
+
+    file: str
+    grant: str
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +95,7 @@ class Initiating:
         except Refused as refusal:
             # What refuses it now may be newer than the file: whoever asks again is answered as the first time. Asked
             # only here, since the append finds a known key itself.
-            if key is None or (known := self._recorder.log.recall(key)) is None:
+            if (known := self._recorder.recall(key)) is None:
                 raise self._recorder.refused(caller, "file.initiate", refusal, asked_of(new)) from None
         return self._recorder.file(_file_of(known)), True
 
@@ -160,7 +171,7 @@ class Initiating:
             expires_after=category.expires_after,
             expires_at=new.expires_at,
             upload_expires_at=now + timedelta(seconds=UPLOAD_TTL),
-            write_until=now + WRITE_URL_TTL if method == "presigned" else None,
+            write_until=now + WRITE_URL_TTL if method in _BY_ONE_URL else None,
             landing=self._landing(method, file_id),
             part_size=part_size_for(category.max_size if new.size is None else new.size)
             if method == "multipart"
@@ -168,24 +179,20 @@ class Initiating:
         )
 
     def _method(self, new: NewFile) -> fe.UploadMethod:
-        """Return the way in which the bytes come: past us where there is a bucket and the size is known."""
+        """Return the way in which the bytes come: past us where a URL of the bucket permits nothing but a write."""
         store, asked = self._store.capabilities(), new.upload
         if asked == "auto":
-            if not store.direct or new.size is None:
-                return "api"
-            asked = "multipart" if new.size > MULTIPART_ABOVE else "presigned"
+            return _automatic(store, new.size)
         if asked == "presigned" and not store.presign:
             raise InvalidInput(
                 "upload", "is presigned, which is not available here; available are auto, api, multipart"
             )
-        if asked == "presigned" and store.direct and new.size is None:
-            raise InvalidInput("size", "must be declared for an upload that goes straight to the bucket")
-        if asked == "presigned" and (new.size or 0) > store.max_part_size:
+        if asked == "form" and not store.direct_forms:
             raise InvalidInput(
-                "size",
-                f"is more than the {store.max_part_size:,} bytes of one PUT; take multipart",
-                limit=store.max_part_size,
+                "upload", "is form, which is not available here; available are auto, api, presigned, multipart"
             )
+        if asked == "form" or (asked == "presigned" and store.direct_puts):
+            _require_one_request(new.size, store)
         if asked == "multipart" and new.size == 0:
             raise InvalidInput("size", "is 0, and nothing cannot come in parts; take auto, api or presigned")
         return asked
@@ -193,26 +200,40 @@ class Initiating:
     def _landing(self, method: fe.UploadMethod, file_id: UUID) -> str | None:
         """Return the key at which bytes arrive, if a URL could still write at the file's path after its upload."""
         store = self._store.capabilities()
-        safe = {"api": True, "presigned": store.signed_if_absent, "multipart": not store.late_parts}
+        # A form may be sent again until it expires. A PUT that comes back to us works once.
+        safe = {
+            "api": True,
+            "presigned": store.signed_if_absent or not store.direct_puts,
+            "form": False,
+            "multipart": not store.late_parts,
+        }
         return None if safe[method] or not store.direct else f"{LANDING}{file_id}"
 
     def write_url(self, file: File) -> SignedUrl | None:
-        """Return the URL at which a presigned upload takes its bytes, None for other uploads and once it is dead.
+        """Return the URL at which an upload takes its whole content; None for others, and once it is dead or over.
 
-        It is bound to the event that initiated the upload and to what that declared; again it is the same URL.
+        It is bound to the event that initiated the upload and to what that declared; again it is the same URL. Where
+        the store has changed since, so that its URL would permit more than a write (rule write-url-only-writes), there
+        is none, and the content can be streamed through us.
         """
         declared = file.initiated
-        if declared.upload != "presigned" or declared.write_until is None:
+        if declared.upload not in _BY_ONE_URL or declared.write_until is None or file.status != "initiated":
             return None
         if self._recorder.clock.now() >= declared.write_until:
             return None  # the content can still be streamed through us
+        store, size = self._store.capabilities(), declared.declared_size
+        grant = _Grant(file=str(file.id), grant=str(file.private_events[0]), expires_at=declared.write_until)
+        if declared.upload == "form":
+            if not store.direct_forms or declared.landing is None or size is None:
+                return None
+            return self._store.presign_form(declared.landing, **grant, media_type=declared.media_type, size=size)
+        if store.direct_puts and (size is None or (declared.landing is None and not store.signed_if_absent)):
+            return None
         return self._store.presign_put(
             file.arrives_at,
-            file=str(file.id),
-            grant=str(file.private_events[0]),
-            expires_at=declared.write_until,
+            **grant,
             media_type=declared.media_type,
-            size=declared.declared_size,
+            size=size,
             sha256=declared.declared_sha256,
             md5=declared.declared_md5,
         )
@@ -226,6 +247,28 @@ def asked_of(new: NewFile) -> Asked:
         media_type = None
     size = new.size if new.size is not None and 0 <= new.size <= MAX_INTEGER else None
     return Asked(category=slug_of(new.category), media_type=media_type, size=size)
+
+
+def _automatic(store: Capabilities, size: int | None) -> fe.UploadMethod:
+    """Return the way in which the server would have the bytes come."""
+    if not store.direct or size is None:
+        return "api"
+    if size > MULTIPART_ABOVE:
+        return "multipart" if store.direct_parts else "api"
+    if store.direct_puts:
+        return "presigned"
+    return "form" if store.direct_forms else "api"
+
+
+def _require_one_request(size: int | None, store: Capabilities) -> None:
+    if size is None:
+        raise InvalidInput("size", "must be declared for an upload that goes straight to the bucket")
+    if size > store.max_part_size:
+        raise InvalidInput(
+            "size",
+            f"is more than the {store.max_part_size:,} bytes of one request; take multipart",
+            limit=store.max_part_size,
+        )
 
 
 def _announcing(caller: Caller, now: datetime, found: Digests) -> c.RequestCompletion:

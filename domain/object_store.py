@@ -124,12 +124,23 @@ class ObjectStore(Protocol):
         if_source_etag: str | None = None,
         if_absent: bool = True,
         part_size: int | None = None,
+        media_type: str | None = None,
     ) -> ObjectInfo:
-        """Copy bytes and media type. Raises ObjectNotFound, SourceChanged (etag), AlreadyExists (as put does).
+        """Copy the bytes. Raises ObjectNotFound, SourceChanged (etag), AlreadyExists (as put does).
 
+        Of what else the source carries only its media type goes along, unless another `media_type` is given: no
+        further header, no metadata, no access for others.
         With `part_size` the etag of the copy is that of an upload in parts of so many bytes, all but the last, and
         `if_absent` holds as at complete_multipart; without it, the etag is the store's affair. Raises InvalidInput
         (part_size) if the bytes do not go into parts of that size.
+        """
+        ...
+
+    def extras(self, key: str, *, version: str | None = None) -> tuple[str, ...]:
+        """Name what an object carries that this store's own writes never set, in order; raises ObjectNotFound.
+
+        Lower-case names of headers with which the store would serve it, `metadata`, `tags`, `storage-class`, `access`
+        for rights of anybody but its owner, as far as the store tells them. Never a value.
         """
         ...
 
@@ -224,7 +235,21 @@ class ObjectStore(Protocol):
         sha256: str | None = None,
         md5: str | None = None,
     ) -> SignedUrl:
-        """Permit storing the object, with what is declared here and nothing else, until `expires_at`."""
+        """Permit storing the object, with what is declared here and nothing else, until `expires_at`.
+
+        The URL leads to the store only where the capabilities say that nothing unsigned has an effect there
+        (`sound_put_urls`); elsewhere it comes back to us.
+        """
+        ...
+
+    def presign_form(
+        self, key: str, *, file: str, grant: str, expires_at: datetime, media_type: str, size: int
+    ) -> SignedUrl:
+        """Permit storing an object of this media type and size by one form, until `expires_at`.
+
+        The form may be sent again until then, and replaces what it has stored: its key must be nobody's but the
+        upload's. Raises NotSupported without `sound_forms`.
+        """
         ...
 
     def presign_part(
@@ -239,5 +264,5 @@ class ObjectStore(Protocol):
         size: int | None = None,
         md5: str | None = None,
     ) -> SignedUrl:
-        """Permit storing one part until `expires_at`."""
+        """Permit storing one part until `expires_at`; as with presign_put, `sound_part_urls` says where that leads."""
         ...

@@ -74,6 +74,28 @@ class Capabilities:
     min_part_size: int  # bytes of every part but the last
     max_part_size: int  # bytes
     max_parts: int  # numbered from 1
+    # No header that was not signed has an effect on what is stored, who may read it or how it is served, tried header
+    # by header: at a URL of presign_put, at one of presign_part, at a form of presign_form. Otherwise, and where nobody
+    # has tried, the URLs of presign_put and presign_part lead back to us, and presign_form raises NotSupported.
+    sound_put_urls: bool = False
+    sound_part_urls: bool = False
+    sound_forms: bool = False
+    unsigned: tuple[str, ...] = ()  # what had an effect, as `put x-amz-acl`, in order
+
+    @property
+    def direct_puts(self) -> bool:
+        """Whether a URL of presign_put leads to the store itself."""
+        return self.direct and self.sound_put_urls
+
+    @property
+    def direct_parts(self) -> bool:
+        """Whether a URL of presign_part leads to the store itself."""
+        return self.direct and self.sound_part_urls
+
+    @property
+    def direct_forms(self) -> bool:
+        """Whether presign_form answers; its URL leads to the store itself."""
+        return self.direct and self.sound_forms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,12 +187,16 @@ class MultipartInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class SignedUrl:
-    """A permission to do one request until `expires_at`. A secret: never logged, never recorded."""
+    """A permission to do one request until `expires_at`. A secret: never logged, never recorded.
 
-    method: Literal["GET", "PUT"]
+    The body of a POST is a form (multipart/form-data): `fields` in this order, and the content last, as `file`.
+    """
+
+    method: Literal["GET", "PUT", "POST"]
     url: str  # absolute, or a path such as /v1/signed/… that the HTTP layer serves and makes absolute
     headers: tuple[tuple[str, str], ...]  # to be sent as they are, or the request is refused
     expires_at: datetime
+    fields: tuple[tuple[str, str], ...] = ()
 
     def __repr__(self) -> str:
         """Keep the permission out of logs and tracebacks."""

@@ -322,9 +322,7 @@ def _require_whole(file: File, found: dict[int, Chunk]) -> None:
     for number, chunk in found.items():
         expected = part_size if number < last else (chunk.size if total is None else total - (last - 1) * part_size)
         if chunk.size != expected:
-            raise InvalidInput(
-                "parts", f"part {number} has {chunk.size:,} bytes, must have {expected:,}; send it again"
-            )
+            raise InvalidInput("parts", f"part {number} must have {expected:,} bytes; send it again")
 
 
 def _numbers(numbers: Sequence[int]) -> str:

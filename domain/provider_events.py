@@ -32,3 +32,7 @@ class ProviderProbed(EventData):
     min_part_size: int
     max_part_size: int
     max_parts: int
+    sound_put_urls: bool = False
+    sound_part_urls: bool = False
+    sound_forms: bool = False
+    unsigned: tuple[str, ...] = ()  # headers and fields that had an effect though nobody had signed them

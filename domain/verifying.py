@@ -13,6 +13,7 @@ from uuid import UUID
 from provenstore.domain import file_commands as c
 from provenstore.domain.caller import Caller
 from provenstore.domain.errors import ContentDamaged, IntegrityViolated, PreconditionFailed, WrongState
+from provenstore.domain.extras import check_of, extras_of
 from provenstore.domain.file import File
 from provenstore.domain.object_store import ObjectReader, ObjectStore
 from provenstore.domain.objects import ObjectInfo, ObjectNotFound
@@ -105,6 +106,9 @@ class Verifying:
             return None
         if (info.size, info.etag) != (file.stored.size, file.stored.etag):
             self._altered(caller, file, "etag", file.stored.etag, info.etag)
+            return None
+        if extras := extras_of(self._store, file, info):
+            self._altered(caller, file, check_of(extras), None, " ".join(extras))
             return None
         return info
 

@@ -118,7 +118,7 @@ class NewFileBody(Body):
     media_type: Text
     category: Text
     variant: fe.Variant = "original"
-    upload: Literal["auto", "api", "presigned", "multipart"] = "auto"
+    upload: Literal["auto", "api", "presigned", "form", "multipart"] = "auto"
     sha256: Text | None = None
     md5: Text | None = None
     access: AccessLevel = "private"

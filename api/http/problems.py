@@ -74,7 +74,6 @@ STATUSES: Mapping[type[e.ProvenstoreError], int] = {
     e.EventTooLarge: 413,
     e.IncompleteBody: 400,
     e.TooSlow: 408,
-    Malformed: 400,
     HeaderTimeout: 408,
     HeaderTooLarge: 431,
     LengthMissing: 411,

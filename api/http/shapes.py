@@ -135,11 +135,14 @@ class Upload(Shape):
 
     With the method `multipart` the content goes in `parts` parts of `part_size` bytes, the last one of what is left:
     PUT to `url`/{number}, or POST their numbers to `url` for signed URLs. `parts` is null where no size was declared.
+    With the method `form` it goes by POST of multipart/form-data: `fields` in this order, then the content as `file`.
+    With all others the content is the body of one PUT.
     """
 
     method: fe.UploadMethod
     url: str
     headers: dict[str, str]
+    fields: dict[str, str] = Field(default_factory=dict)
     part_size: int = 0
     parts: int | None = 0
     expires_at: datetime

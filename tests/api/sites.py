@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.spaces_client import Bucket, connect
+from provenstore.adapters.spaces_probe import probe
 from provenstore.api.completer import Completer, Round
 from provenstore.api.permissions import permits
 from provenstore.api.services import Services
@@ -22,6 +23,7 @@ from provenstore.domain.errors import StoreUnavailable
 from provenstore.domain.file import File
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
+from provenstore.domain.objects import Capabilities
 from provenstore.domain.workspace import CreateWorkspace
 from store_servers import address
 from tests.api.conftest import ROOT, MovableClock
@@ -128,8 +130,14 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     def overwriting(_settings: Any) -> Any:
         return lambda key, content: client.put_object(Bucket=name, Key=key, Body=content)
 
-    with _site(environment, tmp_path_factory.mktemp("bucket") / "data", overwriting) as site:
-        yield site
+    def found(*args: Any, **kwargs: Any) -> Capabilities:
+        # Moto takes whatever is sent along; what the ledger does on a bucket that does not is looked at here.
+        return replace(probe(*args, **kwargs), sound_put_urls=True, sound_part_urls=True)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("provenstore.api.bucket.probe", found)
+        with _site(environment, tmp_path_factory.mktemp("bucket") / "data", overwriting) as site:
+            yield site
 
 
 def fresh(site: Site) -> Site:

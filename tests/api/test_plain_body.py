@@ -15,7 +15,7 @@ CHUNKED = b"10;chunk-signature=00\r\n" + CONTENT + b"\r\n0;chunk-signature=00\r\
 WRAPPED = [
     ({"Content-Type": "multipart/form-data; boundary=b"}, FORM, 415),
     ({"Content-Type": "Multipart/Form-Data"}, FORM, 415),
-    ({"Content-Encoding": "gzip"}, gzip.compress(CONTENT), 415),
+    ({"Content-Encoding": "gzip"}, gzip.compress(CONTENT, mtime=0), 415),
     ({"Content-Encoding": "deflate"}, CONTENT, 415),
     ({"Content-Encoding": "br"}, CONTENT, 415),
     ({"Content-Encoding": "zstd"}, CONTENT, 415),

@@ -36,7 +36,8 @@ class Imitation(LocalFolder):
 
     def capabilities(self) -> Capabilities:
         """Do what a folder does, and less."""
-        return replace(super().capabilities(), direct=True, presign=True, late_parts=True, signed_if_absent=False)
+        found = replace(super().capabilities(), direct=True, presign=True, late_parts=True, signed_if_absent=False)
+        return replace(found, sound_put_urls=True, sound_part_urls=True)
 
 
 class FragileCustody(Custody):
@@ -256,12 +257,12 @@ EFFECTS: dict[str, list[tuple[str, int]]] = {
     "settle purge": _PURGING,
     "content": [("get", 1)],
     "part": [("create_multipart", 1), ("put_part", 1)],
-    "complete parts": [("list_parts", 1), ("head", 1), *_JOINING],
-    "complete landed": [("head", 1), ("head", 2), ("head", 3), *_COPYING],
-    "settle parts": [("head", 1), *_JOINING[1:], ("head", 2)],
-    "settle joined": [("head", 1), ("head", 2), *_COPYING, *_LOOKING_BESIDE],
-    "settle landed": [("head", 1), ("head", 2), *_COPYING],
-    "settle copied": [("head", 1), *_COPYING[1:]],
+    "complete parts": [("extras", 1), ("list_parts", 1), ("head", 1), *_JOINING],
+    "complete landed": [("extras", 1), ("head", 1), ("head", 2), ("head", 3), *_COPYING],
+    "settle parts": [("extras", 1), ("head", 1), *_JOINING[1:], ("head", 2)],
+    "settle joined": [("extras", 1), ("head", 1), ("head", 2), *_COPYING, *_LOOKING_BESIDE],
+    "settle landed": [("extras", 1), ("head", 1), ("head", 2), *_COPYING],
+    "settle copied": [("extras", 1), ("head", 1), *_COPYING[1:]],
     "abort parts": [
         *[("abort_multipart", 1), ("abort_multipart", 2)],
         *[("list_multiparts", number) for number in range(1, 5)],
@@ -270,7 +271,7 @@ EFFECTS: dict[str, list[tuple[str, int]]] = {
     "look again": [
         *[("versions", number) for number in range(1, 5)],
         *[("list_multiparts", number) for number in range(1, 5)],
-        *[("delete", 1), ("head", 1)],
+        *[("delete", 1), ("head", 1), ("extras", 1)],
     ],
     "verify": [("head", 1), ("get", 1)],
 }

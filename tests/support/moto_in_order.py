@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.s3.models import S3Backend, get_canned_acl
 from werkzeug.serving import run_simple
 
 
@@ -29,5 +30,16 @@ def in_order(application: Any) -> Any:  # WSGI applications, on which type check
     return handle
 
 
+def _with_access_lists() -> None:
+    """Let moto tell the access list of a copy, and of an object made of parts: it has none there, and fails."""
+    told = S3Backend.get_object_acl
+
+    def get_object_acl(self: Any, key: Any) -> Any:
+        return told(self, key) or get_canned_acl("private")
+
+    setattr(S3Backend, "get_object_acl", get_object_acl)  # noqa: B010  # mypy knows its type
+
+
 if __name__ == "__main__":
+    _with_access_lists()
     run_simple("127.0.0.1", int(sys.argv[1]), in_order(DomainDispatcherApplication(create_backend_app)), threaded=True)

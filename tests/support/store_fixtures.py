@@ -68,7 +68,7 @@ def _buckets(kind: str) -> Maker:
     capabilities = probe(client, bucket(), part_size=MIN_PART_SIZE, ca_file=at.ca_file)
 
     def make() -> ObjectStore:
-        return Spaces(client, bucket(), capabilities)
+        return Spaces(client, bucket(), capabilities, urls=LocalUrlSigner(bytes(32)))
 
     return make
 

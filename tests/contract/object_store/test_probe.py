@@ -5,13 +5,14 @@ import pytest
 from provenstore.domain.object_store import ObjectStore
 
 _BUCKET = {"presign", "direct"}
+_RGW = {"sound_part_urls", "sound_forms"}  # and a presigned PUT copies, opens and labels
 FOUND = {
     "local": {"if_absent_put", "if_absent_copy", "if_absent_complete", "if_etag_delete", "omits_parts"}
-    | {"signed_if_absent", "presign"},
+    | {"signed_if_absent", "presign", "sound_put_urls", "sound_part_urls"},
     "moto": _BUCKET | {"if_absent_put", "if_absent_complete", "omits_parts"},
-    "rgw-http": _BUCKET | {"if_absent_put", "signed_if_absent"},
-    "rgw-https": _BUCKET | {"if_absent_put", "signed_if_absent"},
-    "rgw-versioned": _BUCKET | {"versioning"},
+    "rgw-http": _BUCKET | _RGW | {"if_absent_put", "signed_if_absent"},
+    "rgw-https": _BUCKET | _RGW | {"if_absent_put", "signed_if_absent"},
+    "rgw-versioned": _BUCKET | _RGW | {"versioning"},
     "swift": _BUCKET | {"late_parts", "omits_parts"},
 }
 

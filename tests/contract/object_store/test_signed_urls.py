@@ -79,8 +79,8 @@ def test_a_direct_url_takes_what_was_declared(store: ObjectStore, send: Send) ->
     """And another gives it back under the name to save it as; a URL that leads to us is ours to serve."""
     put = _put_url(store, b"hello")
     get = store.presign_get("k", file="f", grant="e", expires_at=UNTIL, disposition='attachment; filename="a.txt"')
-    assert put.url.startswith("/v1/") != store.capabilities().direct
-    if store.capabilities().direct:
+    assert put.url.startswith("/v1/") != store.capabilities().direct_puts
+    if store.capabilities().direct_puts:
         assert send(put, b"hello").status_code == 200
         assert (store.head("k").size, store.head("k").media_type) == (5, "text/plain")
         answer = send(get)
@@ -90,7 +90,7 @@ def test_a_direct_url_takes_what_was_declared(store: ObjectStore, send: Send) ->
 def test_a_direct_url_takes_nothing_else(store: ObjectStore, kind: str, send: Send) -> None:
     """Other bytes, more of them, or of another type, are refused by every server that checks signatures."""
     put = _put_url(store, b"hello")
-    if store.capabilities().direct and kind != IMITATION:
+    if store.capabilities().direct_puts and kind != IMITATION:
         other_md5 = base64.b64encode(hashlib.md5(b"other").digest()).decode()
         answers = [
             send(put, b"other"),
@@ -105,7 +105,7 @@ def test_a_direct_url_takes_nothing_else(store: ObjectStore, kind: str, send: Se
 def test_a_direct_url_does_not_replace_what_is_there(store: ObjectStore, send: Send) -> None:
     """Where the store honours that; elsewhere whoever completes the upload has to move it."""
     put = _put_url(store, b"hello")
-    if store.capabilities().direct:
+    if store.capabilities().direct_puts:
         assert ("If-None-Match", "*") in put.headers or not store.capabilities().if_absent_put
         assert send(put, b"hello").status_code == 200
         again = send(put, b"hello").status_code
@@ -116,7 +116,7 @@ def test_a_direct_url_takes_a_part(store: ObjectStore, send: Send) -> None:
     """The part counts like one that was streamed."""
     upload = store.create_multipart("k", media_type="x/y")
     url = store.presign_part("k", upload, 1, file="f", grant="e", expires_at=UNTIL, size=5)
-    if store.capabilities().direct:
+    if store.capabilities().direct_parts:
         etag = send(url, b"hello").headers["etag"].strip('"')
         assert [part.ref for part in store.list_parts("k", upload)] == [PartRef(1, etag)]
         assert store.complete_multipart("k", upload, [PartRef(1, etag)]).size == 5
@@ -126,7 +126,7 @@ def test_a_part_that_comes_late_is_refused(store: ObjectStore, send: Send) -> No
     """Where the store says that it takes such parts, nothing may be kept at a key that had a URL for one."""
     upload = store.create_multipart("k", media_type="x/y")
     url = store.presign_part("k", upload, 1, file="f", grant="e", expires_at=UNTIL, size=5)
-    if store.capabilities().direct:
+    if store.capabilities().direct_parts:
         etag = send(url, b"hello").headers["etag"].strip('"')
         before = store.complete_multipart("k", upload, [PartRef(1, etag)])
         taken = send(url, b"other").status_code < 300
@@ -137,7 +137,7 @@ def test_a_part_that_comes_late_is_refused(store: ObjectStore, send: Send) -> No
 def test_a_condition_that_was_signed_cannot_be_left_out(store: ObjectStore, kind: str, send: Send) -> None:
     """Where the store says so, a URL stores once and never again."""
     put = _put_url(store, b"hello")
-    if store.capabilities().direct and store.capabilities().signed_if_absent:
+    if store.capabilities().direct_puts and store.capabilities().signed_if_absent:
         assert send(put, b"hello").status_code == 200
         bare = replace(put, headers=tuple(one for one in put.headers if one[0] != "If-None-Match"))
         assert [send(put, b"hello").status_code, 400 <= send(bare, b"hello").status_code < 500] == [412, True]

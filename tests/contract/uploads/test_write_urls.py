@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from custody import APPROVER, RECORDS, SERVICE, Custody
+from provenstore.adapters.spaces_unsigned_probe import encoded_form
 from provenstore.domain import file_events as e
 from provenstore.domain.errors import InvalidInput, NotFound, Refused, WrongState
 from provenstore.domain.file import File
@@ -43,7 +44,11 @@ def send(custody: Custody, request: pytest.FixtureRequest) -> Iterator[Send]:
     with httpx.Client(verify=trusted, trust_env=False, timeout=30) as client:
 
         def use(url: SignedUrl, file_id: UUID, body: bytes) -> bool:
-            if custody.store.capabilities().direct:
+            if url.method == "POST":
+                form, boundary = encoded_form(url.fields, body)
+                as_form = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+                return client.post(url.url, headers=as_form, content=form).is_success
+            if not url.url.startswith("/v1/"):
                 return client.put(url.url, headers=dict(url.headers), content=body).is_success
             try:
                 if "upload" in url.url:
@@ -56,9 +61,17 @@ def send(custody: Custody, request: pytest.FixtureRequest) -> Iterator[Send]:
         yield use
 
 
+def past_us(custody: Custody) -> bool:
+    """Tell whether a whole content may go to the store itself: by PUT, or else by form."""
+    store = custody.store.capabilities()
+    return store.direct_puts or store.direct_forms
+
+
 def presigned(custody: Custody, content: bytes = CONTENT, **changes: Any) -> tuple[File, SignedUrl]:
-    """Initiate an upload by one URL."""
-    file = custody.initiated(**{"upload": "presigned", "size": len(content), **changes})
+    """Initiate an upload by one URL, of the store if it has one."""
+    store = custody.store.capabilities()
+    way = "form" if store.direct_forms and not store.direct_puts else "presigned"
+    file = custody.initiated(**{"upload": way, "size": len(content), **changes})
     url = custody.ledger.write_url(file)
     assert url is not None
     return file, url
@@ -93,7 +106,7 @@ def test_one_url_stores_a_file(custody: Custody, send: Send) -> None:
     assert stored.stored is not None
     assert (stored.stored.size, stored.stored.md5) == (len(CONTENT), hashlib.md5(CONTENT).hexdigest())
     assert stored.stored.sha256 == hashlib.sha256(CONTENT).hexdigest()
-    assert stored.stored.sha256_status == ("claimed" if custody.store.capabilities().direct else "verified")
+    assert stored.stored.sha256_status == ("claimed" if past_us(custody) else "verified")
     assert custody.read(SERVICE, file.id) == CONTENT
     assert custody.ledger.complete_upload(SERVICE, file.id) == stored
 
@@ -117,7 +130,7 @@ def test_an_old_url_does_not_bring_an_aborted_upload_back(custody: Custody, send
     custody.ledger.abort_upload(SERVICE, file.id, None)
     assert not custody.ledger.recorder.file(file.id).cleared
     taken = send(url, file.id, STRAY)
-    assert taken == custody.store.capabilities().direct
+    assert taken == past_us(custody)
     assert look_again(custody, file).cleared
     assert strays(custody, file) == ([file.arrives_at] if taken else [])
     assert all(custody.store.versions(key) == () for key in file.keys)
@@ -152,7 +165,7 @@ def test_the_second_look_waits_for_the_last_url(custody: Custody, send: Send) ->
 def test_a_completion_without_bytes_is_refused(custody: Custody) -> None:
     """Nothing is announced, so the bytes can still come."""
     file, _ = presigned(custody)
-    if custody.store.capabilities().direct:
+    if past_us(custody):
         with pytest.raises(WrongState, match="no bytes have arrived"):
             custody.ledger.complete_upload(SERVICE, file.id)
     with pytest.raises(WrongState, match="whole content by PUT"):
@@ -171,16 +184,18 @@ def test_once_the_url_is_dead_the_content_comes_through_us(custody: Custody) -> 
 
 def test_past_us_only_what_is_declared(custody: Custody) -> None:
     """A URL of a bucket is bound to a size, and nothing cannot come in parts."""
-    if custody.store.capabilities().direct:
+    if past_us(custody):
         with pytest.raises(InvalidInput, match="must be declared"):
-            custody.initiated(upload="presigned")
+            custody.initiated(upload="form" if custody.store.capabilities().direct_forms else "presigned")
     with pytest.raises(InvalidInput, match="nothing cannot come in parts"):
         custody.initiated(upload="multipart", size=0)
 
 
 def test_auto_chooses_the_way(custody: Custody) -> None:
     """Past us where there is a bucket, in parts above 10 MiB; through us otherwise, and where the size is unknown."""
-    expected = ["presigned", "multipart", "api"] if custody.store.capabilities().direct else ["api"] * 3
+    store = custody.store.capabilities()
+    whole = "presigned" if store.direct_puts else "form" if store.direct_forms else "api"
+    expected = [whole, "multipart" if store.direct_parts else "api", "api"]
     assert [custody.initiated(size=size).initiated.upload for size in (1, PART_SIZE + 1, None)] == expected
 
 
@@ -192,7 +207,7 @@ def parts_sent(custody: Custody, send: Send) -> tuple[File, list[SignedUrl]]:
     file = custody.initiated(upload="multipart", size=len(WHOLE))
     urls = [one.url for one in custody.ledger.part_urls(SERVICE, file.id, [1, 2])]
     for number, (url, body) in enumerate(zip(urls, PARTS, strict=True), 1):
-        if custody.store.capabilities().direct:
+        if custody.store.capabilities().direct_parts:
             assert send(url, file.id, body)
         else:
             custody.ledger.upload_part(SERVICE, file.id, number, [body], size=len(body))
@@ -201,7 +216,7 @@ def parts_sent(custody: Custody, send: Send) -> tuple[File, list[SignedUrl]]:
 
 def send_late(custody: Custody, send: Send, file: File, url: SignedUrl, body: bytes) -> bool:
     """Send a part when its upload is over."""
-    if custody.store.capabilities().direct:
+    if custody.store.capabilities().direct_parts:
         return send(url, file.id, body)
     with pytest.raises(WrongState):
         custody.ledger.upload_part(SERVICE, file.id, 2, [body], size=len(body))
