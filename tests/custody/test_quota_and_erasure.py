@@ -121,11 +121,13 @@ def test_what_is_repeated_is_answered_though_it_would_be_refused_by_now(custody:
     custody.ledger.change_workspace(ADMIN, "acme", limits)
     before = custody.log.position()
     assert custody.another_process().initiate(SERVICE, new, _key("k")).id == first.id
+    assert custody.log.position() == before
     with pytest.raises(ContentTooLarge):
         custody.ledger.initiate(SERVICE, new, _key("other"))
     with pytest.raises(KeyReused):
         custody.ledger.initiate(SERVICE, new, _key("k", b"x" * 32))
-    assert custody.log.position() == before
+    # Both are refusals of a known caller, which are recorded; no file was begun.
+    assert {event.type for event in custody.log.read(before, 10)} == {"request.refused.v1"}
 
 
 def test_a_repeated_hold_has_the_same_id(custody: Custody) -> None:

@@ -17,7 +17,12 @@ from provenstore.domain.event_types import CLIENT, REGISTRY, EventData, Fact, St
 from provenstore.domain.recorder import Recorder
 
 HERE = Caller(
-    Actor("alice", "person", "api_key", "key"), frozenset(), "acme", address="203.0.113.9", user_agent="curl/8.5"
+    Actor("alice", "person", "api_key", "key"),
+    frozenset(),
+    "acme",
+    address="203.0.113.9",
+    user_agent="curl/8.5",
+    client_request="theirs-1",
 )
 IN_PROCESS = Caller(Actor("alice", "person", "cli"), frozenset(), None)
 
@@ -63,10 +68,14 @@ def recorder() -> Recorder:
 
 @pytest.mark.parametrize("data", list(_types()), ids=lambda data: data.TYPE)
 def test_every_event_of_a_request_says_from_where(recorder: Recorder, data: type[EventData]) -> None:
-    """Also of a type that is added tomorrow: the two values are the recorder's, not the type's."""
+    """Also of a type that is added tomorrow: the values are the recorder's, not the type's."""
     stream = "file:0199" if data.HEAD else "any:thing"
     draft = recorder.drafts(HERE, stream, "acme", [Fact(_filled(data))])[0]
-    assert {one.field: one.value for one in draft.private} == {"address": b'"203.0.113.9"', "user_agent": b'"curl/8.5"'}
+    assert {one.field: one.value for one in draft.private} == {
+        "address": b'"203.0.113.9"',
+        "user_agent": b'"curl/8.5"',
+        "client_request": b'"theirs-1"',
+    }
     assert draft.commitments.keys() == CLIENT
 
 
