@@ -35,7 +35,14 @@ def search(services: Services, caller: Caller, asked: AuditQuery) -> dict[str, J
         oldest_first = asked.order == "oldest"
         page = services.audit.search(narrowed, cursor=asked.cursor, limit=asked.limit, oldest_first=oldest_first)
     file = wanted.one("file")
-    services.ledger.record_search(caller, within, file=None if file is None else UUID(file), by=sorted(asked.filters()))
+    services.ledger.record_search(
+        caller,
+        within,
+        file=None if file is None else UUID(file),
+        by=sorted(asked.filters()),
+        asked=asked.filters(),
+        shown=len(page.entries),
+    )
     shown = audit_json if asked.format == "default" else storage_json
     return {"entries": [shown(entry) for entry in page.entries], "next": page.next}
 

@@ -23,6 +23,7 @@ from provenstore.projections.proofs import SignedCheckpoint
 from provenstore.projections.tree import catch_up
 
 READ: Operation = "log.read"
+ENTRIES: Operation = "log.entries"
 _CHANGE: Operation = "log.change"
 
 
@@ -68,6 +69,19 @@ def resource(services: Services, path: str) -> Resource:
     if isinstance(wanted, EntryBundle):
         return Resource(encode_entries(services.proofs.entries(wanted)), wanted.width == FULL, entries=True)
     return Resource(services.proofs.tile(wanted), wanted.width == FULL, entries=False)
+
+
+def entries(services: Services, caller: Caller, path: str) -> Resource:
+    """Return a bundle of entries, at `tile/entries/…`; that they are read is recorded before. Forbidden, NotFound."""
+    services.ledger.recorder.require(caller, ENTRIES, None)
+    try:
+        wanted = parse_path(path)
+    except InvalidInput as exc:
+        raise NotFound("there is no such tile") from exc
+    if not isinstance(wanted, EntryBundle):
+        raise NotFound("there is no such tile")
+    services.ledger.proving.open_entries(caller, wanted.number * FULL + 1)
+    return resource(services, path)
 
 
 def consistency(services: Services, old: int, new: int | None) -> dict[str, Json]:

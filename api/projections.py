@@ -4,13 +4,15 @@ Rows hold private values of all workspaces: whoever may see none of those is tol
 """
 
 from itertools import islice, takewhile
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from provenstore.api import views
 from provenstore.api.services import Services
+from provenstore.domain.audit_reads import conditions_of
 from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json
+from provenstore.domain.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.errors import NotFound, Refused
 from provenstore.domain.event_types import format_time
 from provenstore.projections.as_of import parse_moment, position_at, rows_at
@@ -41,7 +43,10 @@ def projection(services: Services, caller: Caller, name: str) -> dict[str, Json]
     services.ledger.recorder.require(caller, _LOOK, None)
     found = services.control.one(name)
     answer = _json(services, found, services.ledger.log.position())
-    return {**answer, "event": _raw_event(services, found.poison)}
+    event = _raw_event(services, found.poison)
+    if found.poison is not None and event is not None:
+        _recorded(services, caller, what="event", model=name, position=found.poison.error_position, shown=1)
+    return {**answer, "event": event}
 
 
 def rebuild(services: Services, caller: Caller, name: str, *, compare: bool) -> dict[str, Json]:
@@ -94,6 +99,8 @@ def differences(services: Services, caller: Caller, name: str) -> dict[str, Json
     shown = recorder.permitted(caller, _ROWS)
     build = services.control.one(name).build
     found = services.control.differences(name)
+    if shown:
+        _recorded(services, caller, what="differences", model=name, shown=len(found))
     return {
         "count": build.differences if build is not None else None,
         "differences": [_difference_json(one, shown=shown) for one in found],
@@ -115,6 +122,10 @@ def rows(
         past = rows_at(connection, log, model, position, skipped=skipped, keys=frozenset(keys) or None)
         found: list[Json] = [{"view": view, "row": row} for view, row in islice(past, limit + 1)]
         past.close()
+    by, asked = (("key",), conditions_of({"key": keys})) if keys else ((), ())
+    _recorded(
+        services, caller, what="rows", model=name, position=position, by=by, asked=asked, shown=len(found[:limit])
+    )
     return {"position": position, "rows": found[:limit], "more": len(found) > limit}
 
 
@@ -130,7 +141,13 @@ def file_at(services: Services, caller: Caller, file_id: UUID, at: str, view: Vi
     row = fold_file(events, lifecycle.disclosures)
     if row is None:
         raise NotFound(f"there was no such file at position {position}", position=position)
+    services.ledger.audit_reads.record(caller, row.workspace, what="as_of", file=str(file_id), position=position)
     return views.file_json(row, view)
+
+
+def _recorded(services: Services, caller: Caller, **read: Any) -> None:
+    """Record that rows of all workspaces are read, before any is shown."""
+    services.ledger.audit_reads.record(caller, SYSTEM_WORKSPACE, file=None, **read)
 
 
 def _json(services: Services, found: Standing, newest: int) -> dict[str, Json]:

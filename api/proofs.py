@@ -138,7 +138,7 @@ def log_range(services: Services, caller: Caller, begin: int, end: int | None) -
 
     By default as far as the newest checkpoint. Forbidden; InvalidInput beyond it, and for more than MAX_PAGE entries.
     """
-    services.ledger.proving.open_log(caller)
+    services.ledger.recorder.require(caller, "log.entries", None)
     newest = _newest(services)
     end = min(newest.size, begin + MAX_PAGE) if end is None else end
     if end > newest.size:
@@ -147,6 +147,7 @@ def log_range(services: Services, caller: Caller, begin: int, end: int | None) -
         raise InvalidInput("from", f"is not from 0 to {end - 1:,}")
     if end - begin > MAX_PAGE:
         raise InvalidInput("to", f"is more than {MAX_PAGE:,} above from", limit=MAX_PAGE)
+    services.ledger.proving.open_log(caller, begin, end)
     entries = [entry for bundle in bundles_between(begin, end) for entry in services.proofs.entries(bundle)]
     hashes = services.proofs.range(begin, end, newest.size)
     return RangeProof(begin, end, tuple(entries[begin % FULL :]), tuple(hashes), newest.note)

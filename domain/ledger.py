@@ -13,6 +13,7 @@ from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as fe
 from provenstore.domain import text
 from provenstore.domain.administration import Administration
+from provenstore.domain.audit_reads import AuditReads
 from provenstore.domain.caller import Caller, Operation, Permits
 from provenstore.domain.canonical import Json
 from provenstore.domain.clearing import Clearing
@@ -114,6 +115,11 @@ class Ledger:
         self.authenticate_link = self.linking.authenticate
         self.redirects = self.linking.redirects
         self.redirect = self.contents.redirect
+
+    @property
+    def audit_reads(self) -> AuditReads:
+        """Records who reads what of the audit and of private values."""
+        return self.proving.reads
 
     def soft_delete(
         self,

@@ -1,28 +1,25 @@
 """Which events a caller may have proven, and what of their private values goes with them.
 
-Nothing is proven here: positions go to whoever has the tree. A lifecycle event says no more than the description of the
-file, so that its receipt leaves no trace; whatever else is handed out is audit, and that it was read is recorded first.
+Nothing is proven here: positions go to whoever has the tree. A receipt of a lifecycle event that says no more than the
+description of the file leaves no trace; whatever else is handed out is audit, and that it was read is recorded first.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
+from provenstore.domain.audit_reads import AuditReads
 from provenstore.domain.caller import Caller
 from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event, PrivateValue
 from provenstore.domain.errors import NotFound
 from provenstore.domain.event_log import Disclosures
 from provenstore.domain.history_proof import STREAMS
-from provenstore.domain.merging import Merger
-from provenstore.domain.reading import Reading, visible
+from provenstore.domain.reading import OF_DESCRIPTIONS, Reading, visible
 from provenstore.domain.recorder import Recorder
 from provenstore.domain.refusals import Asked
 
 PAGE = 1_000
 """Events read at a time, so that a proof of a long history takes no more memory than a short one."""
-
-ENTRIES_MERGED_FOR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +37,18 @@ class Proving:
         """Ask and record with `recorder`."""
         self._recorder = recorder
         self._reading = reading
-        self._mirrored: Merger[None] = Merger(ENTRIES_MERGED_FOR)
+        self.reads = AuditReads(recorder)
 
     def newest(self, caller: Caller, file_id: UUID) -> Provable:
         """Return a file's newest lifecycle event; Forbidden, NotFound."""
         events, found = self._recorder.told_file(caller, "file.history", file_id)
-        return Provable(events[-1], private_values(visible(caller, found), events[-1].id))
+        newest = events[-1]
+        shown = Provable(newest, private_values(visible(caller, found), newest.id))
+        if _says_more(shown):
+            self._reading.record_audit_read(
+                caller, newest.workspace, what="receipt", file=str(file_id), position=newest.position
+            )
+        return shown
 
     def event(self, caller: Caller, event_id: UUID) -> Provable:
         """Return one event: a file's for those who may read its history, any other for those who may search the audit.
@@ -60,10 +63,11 @@ class Proving:
             recorder.authorised_file(caller, "file.history", file_id)
         else:
             recorder.require(caller, "audit.search", event.workspace)
-        if kind != "file":
+        shown = self._shown(caller, event)
+        if kind != "file" or _says_more(shown):
             file = None if file_id is None else str(file_id)
-            self._reading.record_audit_read(caller, event.workspace, what="receipt", file=file)
-        return self._shown(caller, event)
+            self._reading.record_audit_read(caller, event.workspace, what="receipt", file=file, position=event.position)
+        return shown
 
     def _found(self, caller: Caller, event_id: UUID) -> Event:
         """Return an event within the caller's reach; one beyond it is refused, and recorded, as one that is nowhere."""
@@ -103,22 +107,25 @@ class Proving:
             self._recorder.workspace(workspace)
         self._reading.record_audit_read(caller, workspace, what="proof", file=None)
 
-    def open_log(self, caller: Caller) -> None:
-        """Let a caller have a range of the whole ledger; that it is read is recorded. Forbidden."""
+    def open_log(self, caller: Caller, begin: int, end: int) -> None:
+        """Let a caller have entries `begin` to `end` of the whole ledger; that they are read is recorded. Forbidden."""
         self._recorder.require(caller, "log.entries", None)
-        self._reading.record_audit_read(caller, SYSTEM_WORKSPACE, what="proof", file=None)
+        self._reading.record_audit_read(
+            caller, SYSTEM_WORKSPACE, what="proof", file=None, from_position=begin + 1, to_position=end
+        )
 
-    def open_entries(self, caller: Caller) -> None:
+    def open_entries(self, caller: Caller, first: int = 1) -> None:
         """Let a caller read entries of the whole ledger as they are; that somebody does is recorded. Forbidden.
 
-        Once an hour for each principal: a mirror that follows the log would otherwise follow its own traces.
+        Once an hour for who follows the log from an entry on; whoever goes back further is recorded again.
         """
         self._recorder.require(caller, "log.entries", None)
+        self.reads.entries(caller, first)
 
-        def record() -> None:
-            self._reading.record_audit_read(caller, SYSTEM_WORKSPACE, what="entries", file=None)
 
-        self._mirrored.once(caller.principal, None, self._recorder.clock.now(), record)
+def _says_more(shown: Provable) -> bool:
+    """Tell whether a receipt shows more than the description of the file: a reason, or from where somebody came."""
+    return any(value.field not in OF_DESCRIPTIONS for value in shown.disclosures)
 
 
 def private_values(disclosures: Disclosures, event_id: UUID) -> tuple[PrivateValue, ...]:

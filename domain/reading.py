@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from uuid import UUID
 
-from provenstore.domain import workspace_events as we
+from provenstore.domain.audit_reads import conditions_of, record_audit_read
 from provenstore.domain.caller import Caller, LinkUse, Operation
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event
 from provenstore.domain.errors import Forbidden, Gone, NotFound, Refused, WrongState
-from provenstore.domain.event_log import Append, Disclosures
-from provenstore.domain.event_types import Fact
+from provenstore.domain.event_log import Disclosures
 from provenstore.domain.file import File, access_stream, file_stream, parts_stream, project
 from provenstore.domain.private_files import may_touch, private_to_owner
 from provenstore.domain.purging import certificate
@@ -24,7 +23,7 @@ ACCESS_PAGE = 1_000
 """Accesses read at a time, so that counting them takes no more memory for a popular file."""
 
 _SEES_ALL_DISCLOSURES = frozenset({"admin", "approver", "auditor", "privacy", "records"})
-_SERVICE_DISCLOSURES = frozenset({"filename", "related", "subjects", "metadata"})
+OF_DESCRIPTIONS = frozenset({"filename", "related", "subjects", "metadata"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +128,27 @@ class Reading:
             self._recorder.workspace(wanted)
         return wanted
 
-    def record_search(self, caller: Caller, workspace: str | None, *, file: UUID | None, by: Sequence[str]) -> None:
+    def record_search(
+        self,
+        caller: Caller,
+        workspace: str | None,
+        *,
+        file: UUID | None,
+        by: Sequence[str],
+        asked: Mapping[str, object] | None = None,
+        shown: int | None = None,
+    ) -> None:
         """Record that the audit trail of `workspace` (None: all) was searched, before what was found is shown.
 
         It stands in that workspace; a search for one file in the file's own, where its people find who read about it.
         """
         place = workspace if workspace is not None else SYSTEM_WORKSPACE
+        said = {"by": tuple(by), "asked": conditions_of(asked or {}), "shown": shown}
         within = self._workspace_of(file) if file is not None else None
         if within is None or workspace not in (None, within):
-            self.record_audit_read(caller, place, what="search", file=None, by=tuple(by))
+            self.record_audit_read(caller, place, what="search", file=None, **said)
         else:
-            self.record_audit_read(caller, within, what="search", file=str(file), by=tuple(by))
+            self.record_audit_read(caller, within, what="search", file=str(file), **said)
 
     def _workspace_of(self, file_id: UUID) -> str | None:
         """Return a file's workspace, None if there is no such file."""
@@ -148,10 +157,7 @@ class Reading:
 
     def record_audit_read(self, caller: Caller, workspace: str, **read: Any) -> None:
         """Record that the audit of `workspace` is read, before any of it is shown; the fields are AuditRead's."""
-        data = we.AuditRead.model_validate(read)
-        stream = f"audit:{caller.principal}"
-        drafts = self._recorder.drafts(caller, stream, workspace, [Fact(data)])
-        self._recorder.log.append(Append(drafts=drafts, reads=caller.guards))
+        record_audit_read(self._recorder, caller, workspace, **read)
 
 
 def _streams(file_id: UUID) -> list[str]:
@@ -189,6 +195,6 @@ def visible(caller: Caller, disclosures: Disclosures) -> Disclosures:
     if sees_all(caller):
         return disclosures
     return {
-        event: {name: value for name, value in fields.items() if name in _SERVICE_DISCLOSURES}
+        event: {name: value for name, value in fields.items() if name in OF_DESCRIPTIONS}
         for event, fields in disclosures.items()
     }

@@ -202,6 +202,15 @@ class AuditRead(EventData):
 
     TYPE: ClassVar[str] = "audit.read.v1"
 
-    what: Literal["history", "certificate", "search", "receipt", "proof", "entries"]
+    what: Literal[
+        "history", "certificate", "search", "receipt", "proof", "entries", "list", "rows", "differences", "event",
+        "as_of",
+    ]  # fmt: skip
     file: str | None  # None: not of one file
-    by: tuple[str, ...] = ()  # of a search: which conditions were asked, never what for, which may name a person
+    by: tuple[str, ...] = ()  # of a search or a list: which conditions were asked
+    asked: tuple[str, ...] = ()  # those of them that cannot name a person, with their values: `name=value`
+    model: str | None = None  # the read model, of rows, differences and a raw event
+    position: int | None = None  # as of which; of an event: where it stands
+    from_position: int | None = None  # of entries, and of a range: the first; entries are read up to the newest
+    to_position: int | None = None  # of a range: the last
+    shown: int | None = None  # how many of what was asked for are shown

@@ -158,9 +158,9 @@ class Direct:
         scope = self._ledger.listable(self._caller, query.workspace)
         within = None if scope is None else (scope,)
         self._services.bring_up(fresh=query.fresh, min_position=query.min_position)
-        return views.files_json(
-            self._services.files.list(FileFilter(workspaces=within, **wanted), cursor=cursor, limit=limit)
-        )
+        page = self._services.files.list(FileFilter(workspaces=within, **wanted), cursor=cursor, limit=limit)
+        self._ledger.audit_reads.listed(self._caller, scope, wanted)
+        return views.files_json(page)
 
     def history(self, file_id: str, *, after: int, limit: int) -> Document:
         """Read the file's events."""
@@ -433,6 +433,8 @@ class Direct:
                 return log.checkpoint(self._services).note
             case "keys":
                 return "".join(f"{key}\n" for key in log.keys(self._services)).encode()
+        if path.startswith("tile/entries/"):
+            return log.entries(self._services, self._caller, path).content
         return log.resource(self._services, path).content
 
     def clear_log_alarm(self, reason: str) -> Document:

@@ -84,7 +84,7 @@ def test_receipt_in_the_format_of_other_logs(api: Api, tenant: Tenant, accept: s
 
 
 def test_what_is_read_of_the_audit_is_recorded(api: Api, tenant: Tenant) -> None:
-    """A receipt of a lifecycle event leaves no trace; one of an access, and every proof of many events, does."""
+    """A receipt that says no more than the file leaves no trace; one with an address, and every proof, does."""
     service, auditor = tenant.client("service"), tenant.client("auditor")
     file_id = tenant.stored(service)
     assert service.get(f"/v1/files/{file_id}/content").status_code == 200
@@ -92,11 +92,12 @@ def test_what_is_read_of_the_audit_is_recorded(api: Api, tenant: Tenant) -> None
     assert accessed["type"] == "file.accessed.v1"
     log.bring_up(api.services)
     before = api.services.ledger.log.position()
-    assert auditor.get(f"/v1/files/{file_id}/receipt").status_code == 200
+    assert service.get(f"/v1/files/{file_id}/receipt").status_code == 200
     assert api.services.ledger.log.position() == before
     ledger_auditor = api.client("auditor")
     before = api.services.ledger.log.position()
     for path in (
+        f"/v1/files/{file_id}/receipt",
         f"/v1/events/{accessed['id']}/receipt",
         f"/v1/files/{file_id}/history?proof=full",
         f"/v1/workspaces/{tenant.id}/proof",
@@ -105,6 +106,7 @@ def test_what_is_read_of_the_audit_is_recorded(api: Api, tenant: Tenant) -> None
     assert ledger_auditor.get("/log/proof/range?from=0&to=1").status_code == 200
     read = [event.to_json()["data"] for event in api.services.ledger.log.read(before, 10)]
     assert [(one["what"], one["file"]) for one in read] == [
+        ("receipt", file_id),
         ("receipt", file_id),
         ("proof", file_id),
         ("proof", None),

@@ -60,6 +60,7 @@ def list_files(services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.L
     }
     wanted = FileFilter(workspaces=None if scope is None else (scope,), **conditions)
     page = services.files.list(wanted, cursor=asked.cursor, limit=asked.limit)
+    services.ledger.audit_reads.listed(caller, scope, conditions)
     return JSONResponse(views.files_json(page, name_holds=sees_all(caller)))
 
 

@@ -64,16 +64,15 @@ def get_log_keys(services: ServicesIn, _reader: ReaderIn) -> Response:
 def get_entries(place: str, services: ServicesIn, caller: CallerIn) -> Response:
     """Return 256 events, or fewer at the end of the log, each behind its length; `<N>[.p/<W>]`.
 
-    That somebody reads entries is recorded, at most once an hour for each actor.
+    That somebody reads entries is recorded: from which on, and at most once an hour for who follows the log.
     """
-    services.ledger.proving.open_entries(caller)
-    return _stored(services, f"tile/entries/{place}")
+    return _answered(services, log.entries(services, caller, f"tile/entries/{place}"))
 
 
 @router.get("/log/tile/{place:path}", responses=_AS_BYTES, response_class=Response)
 def get_tile(place: str, services: ServicesIn, _reader: ReaderIn) -> Response:
     """Return 256 hashes, or fewer at the edge of the tree; `<L>/<N>[.p/<W>]`."""
-    return _stored(services, f"tile/{place}")
+    return _answered(services, log.resource(services, f"tile/{place}"))
 
 
 @router.get("/log/proof/consistency", responses=shapes.ok(Consistency))
@@ -90,9 +89,8 @@ def get_log(services: ServicesIn, caller: CallerIn) -> Response:
     return JSONResponse(log.status(services, caller))
 
 
-def _stored(services: Services, path: str) -> Response:
+def _answered(services: Services, found: log.Resource) -> Response:
     """Return what is kept at a path; what needs a key to be seen is not for caches that others read."""
-    found = log.resource(services, path)
     shared = "public" if services.settings.log_public and not found.entries else "private"
     kept = _FOR_EVER if found.full else _FOR_NOW
     return Response(found.content, media_type=_BYTES, headers={"Cache-Control": f"{shared}, {kept}"})

@@ -1,0 +1,129 @@
+"""What is read of the audit and of private values, on record before it is shown: no record, no answer.
+
+What counts as such a reading is listed in docs/how-to/audit.md. A reading of the same by the same, from the same place,
+within a while is one event, and only where that event already says at least as much: a list under the same conditions,
+entries of the log from a position at or after the one that is recorded.
+"""
+
+import re
+import threading
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from provenstore.domain import workspace_events as we
+from provenstore.domain.caller import Caller
+from provenstore.domain.envelope import SYSTEM_WORKSPACE
+from provenstore.domain.event_log import Append
+from provenstore.domain.event_types import Fact, format_time
+from provenstore.domain.recorder import Recorder
+
+ENTRIES_MERGED_FOR = timedelta(hours=1)
+"""A mirror that follows the log would otherwise follow its own traces."""
+
+LISTS_MERGED_FOR = timedelta(seconds=60)
+"""Turning the pages of one list is one reading of it."""
+
+MAX_REMEMBERED = 10_000
+"""Readings that are remembered; beyond this each is recorded by itself."""
+
+_TURNS = 256
+"""Locks that keys share: who shares one with a reading that is being recorded waits for that, for milliseconds."""
+
+_SHOWN = frozenset(
+    {"action", "actor", "at", "category", "created_before", "created_from", "credential", "deleted_before",
+     "deleted_from", "expires_before", "expires_from", "file", "held", "key", "max_size", "media_type", "min_size",
+     "outcome", "owner", "retained_until", "retention_mode", "status", "stored_before", "stored_from", "time_before",
+     "time_from", "type", "unretained_at", "variant"}
+)  # fmt: skip
+"""Conditions that are recorded with their values; of all others, which may name a person, only that they were asked."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9._:+/-]{1,255}")
+"""A value that may stand in an event for good: an id, a word, a number or a time, and no free text."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What is read, from which position on, and how long one event stands for it."""
+
+    what: Hashable
+    first: int
+    lasts: timedelta
+
+
+class AuditReads:
+    """Records readings. Holds memory of the recent ones only; a crash makes for more events, never for fewer."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        """Record with `recorder`."""
+        self._recorder = recorder
+        self._recent: dict[Hashable, tuple[datetime, int]] = {}
+        self._lock = threading.Lock()
+        self._turns = [threading.Lock() for _ in range(_TURNS)]
+
+    def listed(self, caller: Caller, workspace: str | None, asked: Mapping[str, object]) -> None:
+        """Record that files of `workspace` (None: all) are listed under these conditions.
+
+        A service that asks for its own files alone reads nothing that it has not written: that is no event.
+        """
+        if caller.actor.kind == "service" and asked.get("owner") == caller.actor.id:
+            return
+        conditions = {name: value for name, value in asked.items() if value not in (None, (), [], {})}
+        read = {"what": "list", "file": None, "by": tuple(sorted(conditions)), "asked": conditions_of(conditions)}
+        question = tuple(sorted((name, repr(value)) for name, value in conditions.items()))
+        place = workspace or SYSTEM_WORKSPACE
+        self._once(caller, place, _Reading(("list", workspace, question), 0, LISTS_MERGED_FOR), read)
+
+    def entries(self, caller: Caller, first: int) -> None:
+        """Record that entries of the whole ledger are read as they are, from position `first` on."""
+        read = {"what": "entries", "file": None, "from_position": first}
+        self._once(caller, SYSTEM_WORKSPACE, _Reading(("entries",), first, ENTRIES_MERGED_FOR), read)
+
+    def record(self, caller: Caller, workspace: str, **read: Any) -> None:
+        """Record that the audit of `workspace` is read, before any of it is shown; the fields are AuditRead's."""
+        record_audit_read(self._recorder, caller, workspace, **read)
+
+    def _once(self, caller: Caller, workspace: str, one: "_Reading", read: dict[str, Any]) -> None:
+        """Record a reading unless one that says as much was recorded a short while ago.
+
+        One at a time: nobody passes while it is being recorded, since a repetition stands for nothing if that fails.
+        """
+        origin = (caller.on_behalf_of, caller.session, caller.cause, caller.address, caller.user_agent)
+        key = (caller.actor, caller.scope, *origin, one.what)
+        with self._turns[hash(key) % _TURNS]:
+            now = self._recorder.clock.now()
+            since, covered = self._recent.get(key, (None, 0))
+            if since is None or now - since >= one.lasts or covered > one.first:
+                self.record(caller, workspace, **read)
+                self._remember(key, now, one.first)
+
+    def _remember(self, key: Hashable, now: datetime, first: int) -> None:
+        with self._lock:
+            if len(self._recent) >= MAX_REMEMBERED:
+                for one in [one for one, (at, _) in self._recent.items() if now - at >= ENTRIES_MERGED_FOR]:
+                    del self._recent[one]
+            if len(self._recent) < MAX_REMEMBERED:
+                self._recent[key] = (now, first)
+
+
+def record_audit_read(recorder: Recorder, caller: Caller, workspace: str, **read: Any) -> None:
+    """Record that the audit of `workspace` is read, before any of it is shown; the fields are AuditRead's."""
+    data = we.AuditRead.model_validate(read)
+    drafts = recorder.drafts(caller, f"audit:{caller.principal}", workspace, [Fact(data)])
+    recorder.log.append(Append(drafts=drafts, reads=caller.guards))
+
+
+def conditions_of(asked: Mapping[str, object]) -> tuple[str, ...]:
+    """Return conditions with their values as they may stand in an event: without those that may name a person."""
+    shown = {name: _text(value) for name, value in sorted(asked.items()) if name in _SHOWN}
+    return tuple(f"{name}={value}" for name, value in shown.items() if value is not None)
+
+
+def _text(value: object) -> str | None:
+    """Return a value in writing, None for one that is no plain word."""
+    if isinstance(value, tuple | list):
+        found = [_text(one) for one in value]
+        return None if None in found else ",".join(one for one in found if one is not None)[:1_024]
+    text = format_time(value) if isinstance(value, datetime) else str(value)
+    return text if _PLAIN.fullmatch(text) else None

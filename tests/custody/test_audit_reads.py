@@ -1,0 +1,127 @@
+"""What is read of the audit and of private values is on record before it is shown, and never as less than it was."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from custody import AUDITOR, SERVICE, Custody, caller
+from provenstore.domain.audit_reads import conditions_of
+from provenstore.domain.caller import Caller
+from provenstore.domain.errors import DatabaseUnavailable, Forbidden
+
+PRIVACY = caller("dora", "privacy")
+LEDGER_AUDITOR = replace(AUDITOR, scope=None)
+
+
+def _reads(custody: Custody, by: Caller = AUDITOR) -> list[dict[str, Any]]:
+    """Return what the events of a reader say, without what they leave out."""
+    found = [event.to_json()["data"] for event in custody.log.events([f"audit:{by.principal}"])]
+    return [{name: value for name, value in one.items() if value not in (None, [])} for one in found]
+
+
+def test_a_list_is_on_record_with_what_was_asked(custody: Custody) -> None:
+    """reads-on-record: conditions with their values, but of those that may name a person only that they were asked."""
+    asked = {
+        "category": "misc",
+        "status": "stored",
+        "subject": "jo@example.org",
+        "filename_contains": "salary",
+        "held": None,
+    }
+    custody.ledger.audit_reads.listed(AUDITOR, "acme", asked)
+    assert _reads(custody) == [
+        {
+            "what": "list",
+            "by": ["category", "filename_contains", "status", "subject"],
+            "asked": ["category=misc", "status=stored"],
+        }
+    ]
+    (event,) = custody.log.events([f"audit:{AUDITOR.principal}"])
+    assert (event.workspace, sorted(event.private)) == ("acme", ["address"])
+    assert b"salary" not in event.state
+
+
+def test_free_text_is_never_kept_for_good() -> None:
+    """A condition with a value that is no plain word is named without it."""
+    assert conditions_of({"category": "John Smith, Main Street", "owner": "svc-1"}) == ("owner=svc-1",)
+    assert conditions_of({"type": ("a.b.v1", "c d"), "action": ("view", "edit")}) == ("action=view,edit",)
+
+
+def test_the_pages_of_a_list_are_one_reading(custody: Custody) -> None:
+    """reads-never-less: for a minute, under the same conditions, from the same place; anything else is another one."""
+    listed = custody.ledger.audit_reads.listed
+    for _ in range(3):
+        listed(AUDITOR, "acme", {"category": "misc"})
+    assert len(_reads(custody)) == 1
+    listed(AUDITOR, "acme", {"category": "book_content"})
+    listed(AUDITOR, "acme", {"category": "misc", "subject": "a"})
+    listed(AUDITOR, "acme", {"category": "misc", "subject": "b"})
+    listed(replace(AUDITOR, address="198.51.100.7"), "acme", {"category": "misc"})
+    listed(replace(AUDITOR, user_agent="other/1"), "acme", {"category": "misc"})
+    listed(replace(AUDITOR, on_behalf_of="ann"), "acme", {"category": "misc"})
+    assert len(_reads(custody)) == 7
+    custody.clock.pass_time(seconds=60)
+    listed(AUDITOR, "acme", {"category": "misc"})
+    assert len(_reads(custody)) == 8
+
+
+def test_a_service_that_lists_its_own_files_reads_nothing_new(custody: Custody) -> None:
+    """All else is on record: files of others, and everything that a person lists."""
+    listed = custody.ledger.audit_reads.listed
+    listed(SERVICE, "acme", {"owner": SERVICE.actor.id, "category": "misc"})
+    assert _reads(custody, SERVICE) == []
+    listed(SERVICE, "acme", {"category": "misc"})
+    listed(SERVICE, "acme", {"owner": "somebody-else"})
+    assert len(_reads(custody, SERVICE)) == 2
+    listed(AUDITOR, "acme", {"owner": AUDITOR.actor.id})
+    assert len(_reads(custody)) == 1
+
+
+def test_entries_are_on_record_from_where_they_are_read(custody: Custody) -> None:
+    """A mirror goes on for an hour under one event; whoever goes back further leaves another one."""
+    read = custody.ledger.proving.open_entries
+    for first in (513, 513, 769, 1025):
+        read(LEDGER_AUDITOR, first)
+    assert [one["from_position"] for one in _reads(custody, LEDGER_AUDITOR)] == [513]
+    read(LEDGER_AUDITOR, 1)
+    read(LEDGER_AUDITOR, 257)
+    read(LEDGER_AUDITOR, 513)
+    assert [one["from_position"] for one in _reads(custody, LEDGER_AUDITOR)] == [513, 1]
+    custody.clock.pass_time(hours=1)
+    read(LEDGER_AUDITOR, 1025)
+    assert [one["from_position"] for one in _reads(custody, LEDGER_AUDITOR)] == [513, 1, 1025]
+    with pytest.raises(Forbidden):
+        read(AUDITOR, 1)
+
+
+def test_a_receipt_that_says_more_than_the_file_is_on_record(custody: Custody) -> None:
+    """A reason, or from where somebody came; what describes the file to its services leaves no trace."""
+    file, proving = custody.deleted(), custody.ledger.proving
+    proving.newest(SERVICE, file.id)
+    proving.event(SERVICE, custody.events(file.id)[0].id)
+    assert _reads(custody, SERVICE) == []
+    proving.newest(AUDITOR, file.id)
+    proving.event(AUDITOR, custody.events(file.id)[0].id)
+    assert [(one["what"], one["file"]) for one in _reads(custody)] == [("receipt", str(file.id))] * 2
+    custody.ledger.erase_personal_data(PRIVACY, file.id, fields=("reason", "address", "user_agent"), reason="asked to")
+    proving.event(AUDITOR, custody.events(file.id)[0].id)
+    assert len(_reads(custody)) == 2, "what is erased is not shown"
+
+
+def test_no_record_no_answer(custody: Custody) -> None:
+    """Also the next one, which would have been merged into what was never recorded."""
+    recorder = custody.ledger.recorder
+    log = recorder.log
+
+    class Away:
+        def append(self, command: object) -> None:
+            raise DatabaseUnavailable
+
+    for _ in range(2):
+        recorder.log = Away()  # type: ignore[assignment]
+        with pytest.raises(DatabaseUnavailable):
+            custody.ledger.audit_reads.listed(AUDITOR, "acme", {})
+    recorder.log = log
+    custody.ledger.audit_reads.listed(AUDITOR, "acme", {})
+    assert len(_reads(custody)) == 1
