@@ -12,9 +12,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from provenstore.domain.errors import Conflict, InvalidInput, ProvenstoreError, StorageFull, StoreUnavailable
+from provenstore.domain.objects import NoObject
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_UNREADABLE = (errno.EACCES, errno.EPERM)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # disk, quota, and the limit of one file or process
 
 
@@ -110,7 +112,7 @@ class Tree:
     def open_folder(self, path: Sequence[str], *, make: bool = False) -> int:
         """Return a descriptor of the folder at `path`, with `make` making what is missing, durably.
 
-        Raises FileNotFoundError, NotADirectoryError, and InvalidInput on meeting a symbolic link.
+        Raises FileNotFoundError, NotADirectoryError, and NoObject on meeting a symbolic link.
         """
         current = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         for depth, name in enumerate(path, start=1):
@@ -131,17 +133,51 @@ class Tree:
 
 
 def open_below(folder: int, name: str) -> int:
-    """Open a folder. Raises FileNotFoundError, NotADirectoryError, InvalidInput for a link."""
+    """Open a folder. Raises FileNotFoundError, NotADirectoryError, NoObject for a link."""
     return _step(folder, name, _FOLDER)
 
 
 def open_file(folder: int, name: str) -> int:
-    """Open a regular file for reading. Raises FileNotFoundError, IsADirectoryError, InvalidInput for a link."""
-    descriptor = _step(folder, name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    """Open a regular file for reading.
+
+    Raises FileNotFoundError, IsADirectoryError, and NoObject for everything else that has the name, which is not even
+    opened: opening a device may have effects.
+    """
+    _require_regular(os.stat(name, dir_fd=folder, follow_symlinks=False))
+    try:
+        descriptor = _step(folder, name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as exc:
+        if exc.errno in _UNREADABLE:
+            raise NoObject("The object's file cannot be read.", kind="unreadable") from exc
+        raise
+    try:
+        _require_regular(os.fstat(descriptor))  # it may have been exchanged since
+    except BaseException:
         os.close(descriptor)
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        raise
     return descriptor
+
+
+def _require_regular(found: os.stat_result) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(found.st_mode):
+        kind = kind_of(found)
+        raise NoObject(f"A {kind} stands in the object's place.", kind=kind)
+
+
+def kind_of(found: os.stat_result) -> str:
+    """Return what a directory entry is, in one or two words."""
+    for is_it, kind in (
+        (stat.S_ISLNK, "symbolic link"),
+        (stat.S_ISDIR, "folder"),
+        (stat.S_ISFIFO, "pipe"),
+        (stat.S_ISSOCK, "socket"),
+        (stat.S_ISREG, "file"),
+    ):
+        if is_it(found.st_mode):
+            return kind
+    return "device"
 
 
 def names(folder: int) -> list[str]:
@@ -151,14 +187,19 @@ def names(folder: int) -> list[str]:
 
 
 def status(folder: int, name: str) -> os.stat_result | None:
-    """Return the status of what has the name, itself and not what it points to, or None."""
+    """Return the status of what has the name, itself and not what it points to, or None; NoObject for a link."""
+    found = entry(folder, name)
+    if found is not None and stat.S_ISLNK(found.st_mode):
+        raise NoObject("The key leads through a symbolic link in the object folder.", kind=kind_of(found))
+    return found
+
+
+def entry(folder: int, name: str) -> os.stat_result | None:
+    """Return the status of what has the name, itself and not what it points to, whatever it is; None if nothing has."""
     try:
-        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return None
-    if stat.S_ISLNK(found.st_mode):
-        raise InvalidInput("key", "leads through a symbolic link in the object folder")
-    return found
 
 
 def _step(folder: int, name: str, flags: int) -> int:

@@ -19,12 +19,13 @@ from provenstore.adapters.local_reader import LocalReader
 from provenstore.adapters.local_records import moment
 from provenstore.adapters.local_shelf import PRIVATE, Shelf
 from provenstore.adapters.local_urls import LocalUrlSigner
-from provenstore.domain.errors import AlreadyExists, ContentMismatch, IntegrityViolated, InvalidInput
+from provenstore.domain.errors import AlreadyExists, ContentMismatch, IntegrityViolated, InvalidInput, WrongStore
 from provenstore.domain.objects import (
     MAX_PAGE,
     Capabilities,
     Digests,
     MultipartInfo,
+    NoObject,
     NotSupported,
     ObjectInfo,
     ObjectNotFound,
@@ -38,6 +39,7 @@ from provenstore.domain.objects import (
     check_key,
 )
 from provenstore.domain.parts import PartsEtag
+from provenstore.domain.store_marker import marker_bytes, parse_marker
 
 MAX_PUT_SIZE = 2**63 - 1  # bytes; the file system's limit comes first
 _CHECKSUMS: frozenset[Literal["sha256", "md5"]] = frozenset(("sha256", "md5"))
@@ -87,6 +89,21 @@ class LocalFolder:
             sound_put_urls=self._urls is not None,
             sound_part_urls=self._urls is not None,
         )
+
+    # -- which store this is ----------------------------------------------------------------------------------
+
+    def identity(self) -> str | None:
+        """See the port."""
+        try:
+            found = self._shelf.marker()
+        except NoObject as exc:
+            raise WrongStore("the marker of the object folder cannot be read", **exc.details) from exc
+        return None if found is None else parse_marker(found)
+
+    def identify(self, identity: str) -> str:
+        """See the port."""
+        self._shelf.mark(marker_bytes(identity))
+        return self.identity() or identity
 
     # -- whole objects ----------------------------------------------------------------------------------------
 
@@ -192,6 +209,8 @@ class LocalFolder:
             found = self.head(key)
         except ObjectNotFound:
             return ()
+        except NoObject:
+            return self._irregular(key)
         only = ObjectVersion(
             key=key,
             version_id=None,
@@ -200,6 +219,21 @@ class LocalFolder:
             size=found.size,
             etag=found.etag,
             modified=found.modified,
+        )
+        return (only,)
+
+    def _irregular(self, key: str) -> tuple[ObjectVersion, ...]:
+        found = self._shelf.irregular(key)
+        if found is None:
+            return ()
+        only = ObjectVersion(
+            key=key,
+            version_id=None,
+            is_latest=True,
+            is_delete_marker=False,
+            size=found.st_size,
+            etag=None,
+            modified=moment(found.st_mtime_ns),
         )
         return (only,)
 

@@ -1,27 +1,31 @@
 """Files on a shelf: whole, durable, each with its record. The half of the local folder that knows no port.
 
-Everything of ours lives below `<root>/.store`: `staging`, `records`, `multipart` and `locks`. A file takes its final
+Everything of ours lives below `<root>/.store`: `staging`, `records`, `multipart`, `locks`, and `store.json`, which says
+which store this is. A file takes its final
 name in one step, under the lock of its key, which also keeps other processes out. No half-written file is ever under
 a final name, and no symbolic link is ever followed.
 """
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 
 from provenstore.adapters.digests import BLOCK, Digester
-from provenstore.adapters.local_files import Files, Tree, open_file, status, translated
+from provenstore.adapters.local_files import Files, Tree, entry, open_file, status, translated
 from provenstore.adapters.local_records import UNKNOWN_TYPE, Record, decode, encode, record_name, record_of
 from provenstore.adapters.local_staging import StagingArea, StagingFile
 from provenstore.domain.errors import AlreadyExists, StorageFull, StoreUnavailable
-from provenstore.domain.objects import Digests, ObjectNotFound
+from provenstore.domain.objects import Digests, NoObject, ObjectNotFound
+from provenstore.domain.store_marker import MAX_MARKER_BYTES
 
 PRIVATE = ".store"
 _STAGING = (PRIVATE, "staging")
 _RECORDS = (PRIVATE, "records")
 _LOCKS = (PRIVATE, "locks")
+_MARKER = "store.json"
 _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -33,11 +37,36 @@ class Shelf:
         self.tree = Tree(root, files)
         self.staging = StagingArea(self.tree, files, _STAGING)
 
+    # -- the marker -------------------------------------------------------------------------------------------
+
+    @translated()
+    def marker(self) -> bytes | None:
+        """Return the content of the marker, None if there is none."""
+        try:
+            with self.tree.folder((PRIVATE,)) as folder:
+                descriptor = open_file(folder, _MARKER)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        try:
+            return os.pread(descriptor, MAX_MARKER_BYTES, 0)
+        finally:
+            os.close(descriptor)
+
+    @translated()
+    def mark(self, content: bytes) -> None:
+        """Write the marker durably if there is none; of several writers one wins."""
+        with self.staging.file() as staged, self.tree.folder((PRIVATE,), make=True) as folder:
+            staged.write(content)
+            staged.sync()
+            with suppress(FileExistsError):
+                self._files.link(staged.folder, staged.name, folder, _MARKER)
+            self._files.sync_folder(folder)
+
     # -- reading ----------------------------------------------------------------------------------------------
 
     @translated()
     def open(self, key: str) -> int:
-        """Open the file for reading and return its descriptor, or raise ObjectNotFound."""
+        """Open the file for reading and return its descriptor, or raise ObjectNotFound, NoObject."""
         *path, name = key.split("/")
         try:
             with self.tree.folder(path) as folder:
@@ -85,12 +114,25 @@ class Shelf:
             os.close(descriptor)
 
     def exists(self, key: str) -> bool:
-        """Tell whether there is a file under `key`."""
+        """Tell whether there is a file under `key`, or something that is none."""
         try:
             os.close(self.open(key))
         except ObjectNotFound:
             return False
+        except NoObject:
+            return self.irregular(key) is not None
         return True
+
+    @translated()
+    def irregular(self, key: str) -> os.stat_result | None:
+        """Return the status of what is under `key`, whatever it is but a folder; NoObject if a link is on the way."""
+        *path, name = key.split("/")
+        try:
+            with self.tree.folder(path) as folder:
+                found = entry(folder, name)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return None if found is None or stat.S_ISDIR(found.st_mode) else found
 
     @translated()
     def publish(self, staged: StagingFile, key: str, record: Record, *, if_absent: bool) -> None:
@@ -124,7 +166,7 @@ class Shelf:
         *path, name = key.split("/")
         # 1. The file. A crash here leaves its record, which the next removal clears.
         with suppress(FileNotFoundError, NotADirectoryError), self.tree.folder(path) as folder:
-            if status(folder, name):
+            if entry(folder, name):  # of a link, the link itself
                 self._files.unlink(folder, name)
             self._files.sync_folder(folder)
         # 2. The record. A crash here leaves nothing.

@@ -41,6 +41,18 @@ class ObservedStore:
         """See the port."""
         return self._store.capabilities()
 
+    # -- which store this is ----------------------------------------------------------------------------------
+
+    def identity(self) -> str | None:
+        """See the port."""
+        with self._call("get"):
+            return self._store.identity()
+
+    def identify(self, identity: str) -> str:
+        """See the port."""
+        with self._call("put"):
+            return self._store.identify(identity)
+
     # -- whole objects ----------------------------------------------------------------------------------------
 
     def put(

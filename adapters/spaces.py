@@ -6,6 +6,7 @@ It stores nothing but the bytes, their media type and a random name of each writ
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -45,6 +46,7 @@ from provenstore.domain.objects import (
     SourceChanged,
     check_key,
 )
+from provenstore.domain.store_marker import MARKER_KEY, marker_bytes, parse_marker
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -81,6 +83,23 @@ class Spaces:
     def capabilities(self) -> Capabilities:
         """See the port."""
         return self._bucket.capabilities
+
+    # -- which store this is ----------------------------------------------------------------------------------
+
+    def identity(self) -> str | None:
+        """See the port."""
+        try:
+            with self.get(MARKER_KEY) as reader:
+                return parse_marker(b"".join(reader))
+        except ObjectNotFound:
+            return None
+
+    def identify(self, identity: str) -> str:
+        """See the port."""
+        content = marker_bytes(identity)
+        with suppress(AlreadyExists):
+            self.put(MARKER_KEY, [content], media_type="application/json", max_size=len(content), size=len(content))
+        return self.identity() or identity
 
     # -- whole objects ----------------------------------------------------------------------------------------
 
@@ -290,7 +309,12 @@ class Spaces:
             ObjectSummary(key=one["Key"], size=one["Size"], etag=unquoted(one["ETag"]), modified=one["LastModified"])
             for one in page.get("Contents", [])
         )
-        return Page(objects=found, next=found[-1].key if page["IsTruncated"] and found else None)
+        more = found[-1].key if page["IsTruncated"] and found else None
+        objects = tuple(one for one in found if one.key != MARKER_KEY)
+        if len(objects) < len(found) and more is not None:  # the page is as long as it is without the marker
+            rest = self.list(prefix, after=more, limit=1)
+            objects, more = objects + rest.objects, rest.next
+        return Page(objects=objects, next=more)
 
     # -- multipart --------------------------------------------------------------------------------------------
 

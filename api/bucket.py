@@ -7,6 +7,7 @@ log until another bucket, another way of trying or a change of versioning makes 
 import re
 import ssl
 import threading
+from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +23,7 @@ from provenstore.adapters.spaces_probe import VERSION, keeps_versions, probe
 from provenstore.api.settings import Settings
 from provenstore.domain.caller import Caller
 from provenstore.domain.errors import Misconfigured
+from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.provider import Probed
 from provenstore.domain.providers import Providers
 
@@ -57,10 +59,20 @@ class BucketWhenAsked:
     name = PROVIDER
 
     def __init__(
-        self, settings: Settings, providers: Providers, caller: Caller, urls: LocalUrlSigner | None = None
+        self,
+        settings: Settings,
+        providers: Providers,
+        caller: Caller,
+        urls: LocalUrlSigner | None = None,
+        *,
+        identified: Callable[[ObjectStore], None] = lambda _: None,
     ) -> None:
-        """Open as `open_bucket` does; Misconfigured at once for settings that cannot be right."""
+        """Open as `open_bucket` does; Misconfigured at once for settings that cannot be right.
+
+        `identified` is given what was opened, and raises WrongStore if that is not the store of the log.
+        """
         bucket_of(settings)
+        self._identified = identified
         self._open = partial(open_bucket, settings, providers, caller, urls)
         self._turn = threading.Lock()
         self._opened: Spaces | None = None
@@ -69,7 +81,9 @@ class BucketWhenAsked:
         """Return the bucket, opened now if it is not yet."""
         with self._turn:
             if self._opened is None:
-                self._opened = self._open()
+                opened = self._open()
+                self._identified(opened)
+                self._opened = opened
             return self._opened
 
     def __getattr__(self, name: str) -> Any:

@@ -51,6 +51,7 @@ from provenstore.domain.log_keeping import LogKeeping
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.providers import Providers
 from provenstore.domain.recorder import Recorder
+from provenstore.domain.store_identity import StoreIdentity
 from provenstore.projections.audit_query import Audit
 from provenstore.projections.audit_trail import AuditTrail
 from provenstore.projections.building import Builder
@@ -89,14 +90,21 @@ Endpoints = tuple[str, str]
 
 @contextmanager
 def open_services(
-    settings: Settings, *, sweep: bool = True, make: bool = True, store: bool = True, clock: Clock | None = None
+    settings: Settings,
+    *,
+    sweep: bool = True,
+    make: bool = True,
+    store: bool = True,
+    identify: bool = True,
+    clock: Clock | None = None,
 ) -> Iterator[Services]:
     """Open everything, and close it in order at the end.
 
     Misconfigured where a start would not be safe, with the sentence that says what to do; Unavailable where it may
     work later. `sweep` also runs the background work that the read models call due. Without `make` an embedded
-    database has to be there already; without `store` a bucket is opened by whatever first needs it. `clock` is for
-    tests; by default it is the machine's.
+    database has to be there already; without `store` a bucket is opened by whatever first needs it. The object store is
+    held against the log as soon as it is opened (WrongStore), but not without `identify`. `clock` is for tests; by
+    default it is the machine's.
     """
     _name_unused(settings)
     with ExitStack() as stack:
@@ -106,7 +114,14 @@ def open_services(
         log = PostgresEventLog(database, announce=notifier.announce)
         stack.callback(log.close)
         services = _assemble(
-            settings, directory, log, runner=runner, clock=clock or SystemClock(), store=store, stack=stack
+            settings,
+            directory,
+            log,
+            runner=runner,
+            clock=clock or SystemClock(),
+            store=store,
+            identify=identify,
+            stack=stack,
         )
         # Counts of refusals and the ends of accesses are recorded once nobody adds to them.
         stack.callback(_flush, services.ledger)
@@ -236,13 +251,19 @@ def _assemble(
     runner: str,
     clock: Clock,
     store: bool,
+    identify: bool,
     stack: ExitStack,
 ) -> Services:
     """Put the parts together around the log; pools are opened on `stack`."""
     signer = _url_signer(settings, directory)
     entropy = SystemEntropy()
-    providers = Providers(Recorder(log, clock, entropy, permits))
-    objects, answers = _objects(settings, directory, signer, providers, at_once=store)
+    recorder = Recorder(log, clock, entropy, permits)
+
+    def identified(opened: ObjectStore) -> None:
+        if identify:
+            StoreIdentity(recorder, opened).require()
+
+    objects, answers = _objects(settings, directory, signer, Providers(recorder), identified, at_once=store)
     with _connect(runner)() as connection:
         connection.autocommit = True
         _require_role(connection, RUNNER, "PROVENSTORE_DATABASE_RUNNER_URL")
@@ -279,7 +300,7 @@ def _assemble(
         clock=clock,
         settings=settings,
         signer=signer,
-        checks=_checks(log, answers, positions, reader),
+        checks=_checks(log, answers, ledger.identity.check, positions, reader),
     )
 
 
@@ -317,15 +338,26 @@ def _flush(ledger: Ledger) -> None:
 
 
 def _objects(
-    settings: Settings, directory: DataDirectory, signer: LocalUrlSigner, providers: Providers, *, at_once: bool
+    settings: Settings,
+    directory: DataDirectory,
+    signer: LocalUrlSigner,
+    providers: Providers,
+    identified: Callable[[ObjectStore], None],
+    *,
+    at_once: bool,
 ) -> tuple[ObjectStore, Callable[[], None]]:
-    """Open the bucket if one is set, at once or when asked, or the folder; return also how to ask if it answers."""
+    """Open the bucket if one is set, at once or when asked, or the folder; return also how to ask if it answers.
+
+    `identified` is given what is opened, as soon as that is so.
+    """
     if not settings.names_a_bucket:
-        return LocalFolder(directory.objects, urls=signer), _writable(directory.objects)
+        folder = LocalFolder(directory.objects, urls=signer)
+        identified(folder)
+        return folder, _writable(directory.objects)
     # Loading boto3 costs half a second, which a start without a bucket need not wait for.
     from provenstore.api.bucket import BucketWhenAsked
 
-    when_asked = BucketWhenAsked(settings, providers, SYSTEM, signer)
+    when_asked = BucketWhenAsked(settings, providers, SYSTEM, signer, identified=identified)
     bucket: ObjectStore = when_asked.opened() if at_once else cast(ObjectStore, when_asked)
 
     def answers() -> None:
@@ -348,10 +380,14 @@ def _writable(objects: Path) -> Callable[[], None]:
 
 
 def _checks(
-    log: EventLog, store: Callable[[], None], positions: Positions, runner: Runner
+    log: EventLog, store: Callable[[], None], identity: Callable[[], None], positions: Positions, runner: Runner
 ) -> Mapping[str, Callable[[], None]]:
     def database() -> None:
         log.position()
+
+    def right_store() -> None:
+        store()
+        identity()
 
     def projections() -> None:
         if not runner.alive:
@@ -360,4 +396,4 @@ def _checks(
             if place.status == "parked":
                 raise Unavailable(f"{place.name} is parked at position {place.position}", position=place.position)
 
-    return {"database": database, "store": store, "projections": projections}
+    return {"database": database, "store": right_store, "projections": projections}

@@ -64,6 +64,16 @@ class IdleStore:
     """Answers as if it had done what the measured commands ask of it; every object is empty."""
 
     name = "idle"
+    _identity: str | None = None
+
+    def identity(self) -> str | None:
+        """Bear what was written."""
+        return self._identity
+
+    def identify(self, identity: str) -> str:
+        """Bear an identity."""
+        self._identity = self._identity or identity
+        return self._identity
 
     def capabilities(self) -> Capabilities:
         """Promise what the local folder promises."""

@@ -10,7 +10,10 @@ A stored or purged file whose URLs have died since is looked at as in 3, and Pla
 whose announcement once came to nothing, an hour after that.
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import zip_longest
+from typing import TypeVar
 from uuid import UUID
 
 from provenstore.domain import file_commands as c
@@ -23,17 +26,34 @@ from provenstore.domain.objects import MultipartInfo, MultipartNotFound, ObjectV
 from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.parts import combined_etag
 from provenstore.domain.recorder import Recorder, require_store
+from provenstore.domain.store_identity import StoreIdentity
 from provenstore.domain.verifying import Verifying
 
+Found = TypeVar("Found", ObjectVersion, MultipartInfo)
+
 STRAYS_AT_ONCE = 50
-"""Versions, and uploads, that one event names: whoever has a URL may write a thousand, and an event has a limit."""
+"""Versions, and uploads, that one event names at most; fewer where their names are long: an event has a limit."""
+
+MAX_STRAYS_BYTES = 24_000
+"""Bytes of the versions, and of the uploads, in one event."""
 
 
 class Clearing:
     """Ends uploads and removes what should not be there; safe to repeat and to race."""
 
-    def __init__(self, recorder: Recorder, store: ObjectStore, parts: PartUploading, verifying: Verifying) -> None:
-        """Record with `recorder`, remove from `store`; `parts` knows until when URLs live."""
+    def __init__(
+        self,
+        recorder: Recorder,
+        store: ObjectStore,
+        parts: PartUploading,
+        verifying: Verifying,
+        identity: StoreIdentity,
+    ) -> None:
+        """Record with `recorder`, remove from `store`; `parts` knows until when URLs live.
+
+        Nothing is called gone before the store's `identity` was held against the log.
+        """
+        self._identity = identity
         self._recorder = recorder
         self._store = store
         self._parts = parts
@@ -68,6 +88,7 @@ class Clearing:
             return file
         else:
             self._remove_strays(caller, file)
+        self._identity.require()
         return recorder.change(
             caller,
             "file.abort",
@@ -94,6 +115,7 @@ class Clearing:
         self._remove_strays(caller, file)
         if file.stored is not None and file.status != "purged":
             self._verifying.compare(caller, file)
+        self._identity.require()
         return recorder.change(
             caller,
             "system.sweep",
@@ -110,14 +132,15 @@ class Clearing:
     def _remove_strays(self, caller: Caller, file: File) -> None:
         """Record what should not be there, remove it, and see that it is gone."""
         versions, uploads = self._found(file)
-        for start in range(0, max(len(versions), len(uploads)), STRAYS_AT_ONCE):
-            some = slice(start, start + STRAYS_AT_ONCE)
-            self._record_strays(caller, file, versions[some], uploads[some])
-            self._remove(versions[some], uploads[some])
+        by_versions = _in_pieces(versions, lambda one: len(one.key) + len(one.version_id or "") + len(one.etag or ""))
+        by_uploads = _in_pieces(uploads, lambda one: len(one.upload))
+        for some, others in zip_longest(by_versions, by_uploads, fillvalue=()):
+            self._record_strays(caller, file, some, others)
+            self._remove(some, others)
         self._confirm(file, removed=bool(versions or uploads))
 
     def _record_strays(
-        self, caller: Caller, file: File, versions: list[ObjectVersion], uploads: list[MultipartInfo]
+        self, caller: Caller, file: File, versions: Sequence[ObjectVersion], uploads: Sequence[MultipartInfo]
     ) -> None:
         strays = tuple(
             fe.StrayVersion(
@@ -176,12 +199,25 @@ class Clearing:
         if removed and any(self._found(file)):
             raise StoreUnavailable("the store kept something at the file's keys that was to be removed", error="kept")
 
-    def _remove(self, versions: list[ObjectVersion], uploads: list[MultipartInfo]) -> None:
+    def _remove(self, versions: Sequence[ObjectVersion], uploads: Sequence[MultipartInfo]) -> None:
         """Remove version by version: otherwise a bucket might only lay a marker over them."""
         for upload in uploads:
             self._store.abort_multipart(upload.key, upload.upload)
         for version in versions:
             self._store.delete(version.key, version=version.version_id)
+
+
+def _in_pieces(found: Sequence[Found], size: Callable[[Found], int]) -> Iterator[Sequence[Found]]:
+    """Yield what was found in pieces that one event can name."""
+    start = used = 0
+    for at, one in enumerate(found):
+        needed = size(one) + 150  # the names of the fields, and the small ones
+        if at > start and (used + needed > MAX_STRAYS_BYTES or at - start == STRAYS_AT_ONCE):
+            yield found[start:at]
+            start, used = at, 0
+        used += needed
+    if start < len(found):
+        yield found[start:]
 
 
 def _belongs(file: File, found: ObjectVersion) -> bool:

@@ -39,6 +39,7 @@ from provenstore.domain.objects import ObjectInfo, ObjectNotFound, PartRef, Sour
 from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.parts import combined_etag
 from provenstore.domain.recorder import Recorder, require_store
+from provenstore.domain.store_identity import StoreIdentity
 from provenstore.domain.text import require_hex
 from provenstore.domain.upload_decisions import require_open
 from provenstore.domain.upload_sizes import PART_SIZE
@@ -47,8 +48,12 @@ from provenstore.domain.upload_sizes import PART_SIZE
 class Completing:
     """Announces completions and settles them; safe to repeat and to race."""
 
-    def __init__(self, recorder: Recorder, store: ObjectStore, parts: PartUploading) -> None:
-        """Record with `recorder`; the bytes are in `store`, their parts in the care of `parts`."""
+    def __init__(self, recorder: Recorder, store: ObjectStore, parts: PartUploading, identity: StoreIdentity) -> None:
+        """Record with `recorder`; the bytes are in `store`, their parts in the care of `parts`.
+
+        What is not in the store is believed to be nowhere once the store's `identity` was held against the log.
+        """
+        self._identity = identity
         self._recorder = recorder
         self._store = store
         self._parts = parts
@@ -82,6 +87,7 @@ class Completing:
             raise
         if file.initiated.upload == "api":
             raise WrongState("this upload takes its whole content by PUT, and is finished by that")
+        self._identity.require_lately()
         try:
             command = self._arrived(caller, file, parts, sha256)
             category = recorder.workspace(file.workspace).category(file.initiated.category)
@@ -190,6 +196,7 @@ class Completing:
                     raise
                 info = self._find(file.path)
             if info is None:
+                self._identity.require()
                 missing = ContentMismatch(check="missing", expected=announced.etag or announced.sha256, actual=None)
                 return self.record_failure(caller, file_id, "nothing", missing)
         if (proven := self._as_announced(file, announced, info)) is not None and not self._extras(file, info):
@@ -257,6 +264,7 @@ class Completing:
     def _remove_stray(self, caller: Caller, file: File, announced: Completion, info: ObjectInfo | None) -> File:
         """Remove what stands in the announced object's place, as the only one who does, and open the upload again."""
         if info is None:
+            self._identity.require()
             return self._record_stray_removed(caller, file.id, announced.stray_at, "")
         begun = self._recorder.clock.now()
         found = self._claim_stray(caller, file.id, announced, info)

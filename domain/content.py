@@ -24,7 +24,7 @@ from provenstore.domain.event_log import Append, Appended, Guard
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File, access_stream
 from provenstore.domain.object_store import ObjectReader, ObjectStore
-from provenstore.domain.objects import ObjectNotFound, SignedUrl
+from provenstore.domain.objects import NoObject, ObjectNotFound, SignedUrl
 from provenstore.domain.open_accesses import OpenAccess, OpenAccesses
 from provenstore.domain.reading import Reading
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder, require_store
@@ -107,6 +107,10 @@ class ContentReader:
         except ObjectNotFound:
             if not recent:
                 self._verifying.refuse_damaged(caller, file, None)
+            return None
+        except NoObject as exc:
+            if not recent:
+                self._verifying.refuse_no_object(caller, file, exc)
             return None
         if file.stored and (reader.info.size, reader.info.etag) != (file.stored.size, file.stored.etag):
             with reader:

@@ -199,6 +199,12 @@ class Retained(Refused):
     code = "retained"
 
 
+class ObjectMissing(Refused):
+    """The store does not have the file's object."""
+
+    code = "object-missing"
+
+
 class SecondPersonRequired(Refused):
     """This takes a person other than the one who asked for it."""
 
@@ -261,6 +267,12 @@ class LogRewound(IntegrityViolated):
     """The log does not extend what was signed of it; nothing is signed until it does and the alarm is cleared."""
 
     code = "log-rewound"
+
+
+class WrongStore(Stopped):
+    """The object store is not the one that the log has recorded."""
+
+    code = "wrong-store"
 
 
 class Misconfigured(Stopped):

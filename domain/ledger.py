@@ -36,6 +36,7 @@ from provenstore.domain.reading import Reading
 from provenstore.domain.recorder import Recorder
 from provenstore.domain.short_ids import ShortIds
 from provenstore.domain.skipping import Skipping
+from provenstore.domain.store_identity import StoreIdentity
 from provenstore.domain.storing import Storing
 from provenstore.domain.uploading import Uploading
 from provenstore.domain.verifying import Verifying
@@ -64,14 +65,15 @@ class Ledger:
         self.log = log
         self.store = store
         self.recorder = Recorder(log, clock, entropy, permits)
+        self.identity = StoreIdentity(self.recorder, store)
         self.administration = Administration(self.recorder)
         self.initiating = Initiating(self.recorder, store)
         self.part_uploading = PartUploading(self.recorder, store)
-        self.completing = Completing(self.recorder, store, self.part_uploading)
-        self.uploading = Uploading(self.recorder, store, self.completing)
-        self.verifying = Verifying(self.recorder, store)
-        self.clearing = Clearing(self.recorder, store, self.part_uploading, self.verifying)
-        self.purging = Purging(self.recorder, store)
+        self.completing = Completing(self.recorder, store, self.part_uploading, self.identity)
+        self.uploading = Uploading(self.recorder, store, self.completing, self.identity)
+        self.verifying = Verifying(self.recorder, store, self.identity)
+        self.clearing = Clearing(self.recorder, store, self.part_uploading, self.verifying, self.identity)
+        self.purging = Purging(self.recorder, store, self.identity)
         self.reading = Reading(self.recorder)
         self.contents = ContentReader(self.recorder, store, self.reading, self.verifying)
         self.proving = Proving(self.recorder, self.reading)
@@ -88,7 +90,7 @@ class Ledger:
         self.initiate = self.initiating.initiate
         self.write_url = self.initiating.write_url
         self.upload_content = self.uploading.upload_content
-        self.begin = Storing(self.recorder, store, self.initiating, self.uploading).begin
+        self.begin = Storing(self.recorder, store, self.initiating, self.uploading, self.identity).begin
         self.part_urls = self.part_uploading.part_urls
         self.upload_part = self.part_uploading.upload_part
         self.parts = self.part_uploading.parts
@@ -98,8 +100,7 @@ class Ledger:
         self.just_verified = self.verifying.just_verified
         self.request_purge = self.purging.request
         self.approve_purge = self.purging.approve
-        self.reject_purge = self.purging.reject
-        self.withdraw_purge = self.purging.withdraw
+        self.reject_purge, self.withdraw_purge = self.purging.reject, self.purging.withdraw
         self.content = self.contents.content
         self.readable = self.reading.readable
         self.history, self.lifecycle = self.reading.history, self.reading.lifecycle

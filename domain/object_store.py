@@ -73,6 +73,22 @@ class ObjectStore(Protocol):
         """Say what this store can do; constant as long as it is open."""
         ...
 
+    # -- which store this is ----------------------------------------------------------------------------------
+
+    def identity(self) -> str | None:
+        """Return the id that the store's marker bears, None without a marker; read from the store at each call.
+
+        WrongStore for a marker that is damaged. The marker is in no list, and no key leads to it.
+        """
+        ...
+
+    def identify(self, identity: str) -> str:
+        """Write a marker that bears `identity` where there is none, durably; return the id that it bears now.
+
+        Of several writers one wins and all are answered its id, where the store can write under a condition.
+        """
+        ...
+
     # -- whole objects ----------------------------------------------------------------------------------------
 
     def put(
@@ -106,8 +122,9 @@ class ObjectStore(Protocol):
     ) -> ObjectReader:
         """Open an object, or its bytes `first` to `last` inclusive (`last` beyond the end means the end).
 
-        Raises ObjectNotFound, RangeNotSatisfiable (details: size) if no byte lies in the range, and InvalidInput for
-        a negative position or a range that ends before it begins.
+        Raises ObjectNotFound, NoObject for what stands there and is none (so does head), RangeNotSatisfiable (details:
+        size) if no byte lies in the range, and InvalidInput for a negative position or a range that ends before it
+        begins.
         """
         ...
 
@@ -145,11 +162,16 @@ class ObjectStore(Protocol):
         ...
 
     def versions(self, key: str) -> tuple[ObjectVersion, ...]:
-        """List every version and delete marker of exactly this key, newest first; empty if there is none."""
+        """List every version and delete marker of exactly this key, newest first; empty if there is none.
+
+        What stands there and is no object, such as a symbolic link, is one version without an etag.
+        """
         ...
 
     def delete(self, key: str, *, version: str | None = None, if_etag: str | None = None) -> None:
         """Remove the object, or exactly one version or delete marker; what is not there is no error.
+
+        What stands there and is no object is removed itself; what it may point to is not touched.
 
         With `if_etag` the object goes only if it is still that one: SourceChanged otherwise. That is atomic where the
         capability `if_etag_delete` says so; elsewhere the store compares first and deletes then. In a store with

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from provenstore.domain.errors import Conflict, InvalidInput, NotFound, Refused
+from provenstore.domain.errors import Conflict, IntegrityViolated, InvalidInput, NotFound, Refused
 
 MAX_KEY_BYTES = 1024  # the limit of S3 object keys
 MAX_SEGMENT_BYTES = 255  # NAME_MAX of every file system that the local folder may stand on
@@ -20,6 +20,10 @@ class ObjectNotFound(NotFound):
     """The store has no such object or version."""
 
     code = "object-not-found"
+
+
+class NoObject(IntegrityViolated):
+    """Something stands in the object's place that is no object (details: kind), or cannot be read."""
 
 
 class MultipartNotFound(NotFound):

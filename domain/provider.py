@@ -1,14 +1,13 @@
-"""The state of a provider of storage: where it was last tried, and what it was found able to do."""
+"""The state of a provider of storage: which store it is, where it was last tried, and what it was found able to do."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from provenstore.domain.envelope import Event
-from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.event_types import Fact
 from provenstore.domain.objects import Capabilities
-from provenstore.domain.provider_events import ProviderProbed
+from provenstore.domain.provider_events import IdentityDrawn, ProviderIdentified, ProviderProbed
 from provenstore.domain.text import require_slug
 
 
@@ -24,11 +23,14 @@ class Probed:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A provider, and its newest trial."""
+    """A provider: its newest trial, and the id in the marker of its store."""
 
     name: str
     version: int
-    probed: Probed
+    probed: Probed | None = None
+    identity: str | None = None
+    drawn: str | None = None
+    """The id that is being written where none is known yet."""
 
 
 def provider_stream(name: str) -> str:
@@ -47,14 +49,18 @@ def decide(state: Provider | None, name: str, probed: Probed) -> tuple[Fact, ...
 def evolve(state: Provider | None, event: Event) -> Provider:
     """Return the state after one event."""
     data = event.data
-    if isinstance(data, ProviderProbed):
-        can: dict[str, Any] = {field.name: getattr(data, field.name) for field in fields(Capabilities)}
-        capabilities = Capabilities(**{**can, "checksums": frozenset(data.checksums)})
-        probed = Probed(host=data.host, place=data.place, probe=data.probe, capabilities=capabilities)
-        return Provider(data.provider, event.version, probed)
-    if state is None:
-        raise IntegrityViolated("a provider's stream does not begin with a trial", position=event.position)
-    return replace(state, version=event.version)
+    state = replace(state or Provider(event.stream.partition(":")[2], 0), version=event.version)
+    match data:
+        case ProviderProbed():
+            can: dict[str, Any] = {field.name: getattr(data, field.name) for field in fields(Capabilities)}
+            capabilities = Capabilities(**{**can, "checksums": frozenset(data.checksums)})
+            probed = Probed(host=data.host, place=data.place, probe=data.probe, capabilities=capabilities)
+            return replace(state, probed=probed)
+        case IdentityDrawn():
+            return replace(state, drawn=data.identity)
+        case ProviderIdentified():
+            return replace(state, identity=data.identity, drawn=None)
+    return state
 
 
 def project(state: Provider | None, events: Iterable[Event]) -> Provider | None:

@@ -36,3 +36,28 @@ class ProviderProbed(EventData):
     sound_part_urls: bool = False
     sound_forms: bool = False
     unsigned: tuple[str, ...] = ()  # headers and fields that had an effect though nobody had signed them
+
+
+@REGISTRY.register
+class IdentityDrawn(EventData):
+    """This id is about to be written into the store's marker; whoever comes next goes on with the same one."""
+
+    TYPE: ClassVar[str] = "provider.identity_drawn.v1"
+
+    provider: str  # as the store calls itself
+    identity: str  # 32 hex digits, random
+
+
+@REGISTRY.register
+class ProviderIdentified(EventData):
+    """The store whose marker bears this id is the one that keeps the objects of this log."""
+
+    TYPE: ClassVar[str] = "provider.identified.v1"
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
+
+    provider: str
+    identity: str
+    how: Literal["first_use", "adopted", "recorded_again"]  # adopted: files were stored before stores had identities
+    looked_for: int  # stored objects of this log that were looked for in the store, at most 100
+    found: bool  # whether one of them was there
+    previous: str | None = None  # the id that was known before

@@ -17,6 +17,7 @@ from provenstore.domain.file import File
 from provenstore.domain.initiating import Initiating, NewFile, asked_of
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.recorder import Recorder, require_store
+from provenstore.domain.store_identity import StoreIdentity
 from provenstore.domain.upload_sizes import MAX_AT_HAND
 from provenstore.domain.uploading import Uploading, digests_of
 
@@ -35,8 +36,19 @@ class Begun:
 class Storing:
     """Stores contents that are at hand."""
 
-    def __init__(self, recorder: Recorder, store: ObjectStore, initiating: Initiating, uploading: Uploading) -> None:
-        """Keep bytes in `store`, begin files with `initiating`, and settle what is not plain with `uploading`."""
+    def __init__(
+        self,
+        recorder: Recorder,
+        store: ObjectStore,
+        initiating: Initiating,
+        uploading: Uploading,
+        identity: StoreIdentity,
+    ) -> None:
+        """Keep bytes in `store`, begin files with `initiating`, and settle what is not plain with `uploading`.
+
+        Nothing is begun for a store whose `identity` is not the one that the log knows.
+        """
+        self._identity = identity
         self._recorder = recorder
         self._store = store
         self._initiating = initiating
@@ -73,6 +85,7 @@ class Storing:
                 limit=MAX_AT_HAND,
             )
             raise self._recorder.refused(caller, "file.initiate", refusal, asked_of(new))
+        self._identity.require_lately()
         found = digests_of([content], MAX_AT_HAND)
         new = replace(new, upload="api", size=found.size if new.size is None else new.size)
         return self._initiating.begin(caller, new, key, found)

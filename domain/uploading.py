@@ -27,14 +27,19 @@ from provenstore.domain.file import File
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import Digests, ObjectInfo
 from provenstore.domain.recorder import Recorder, require_store
+from provenstore.domain.store_identity import StoreIdentity
 from provenstore.domain.upload_decisions import require_open
 
 
 class Uploading:
     """Takes the bytes of uploads."""
 
-    def __init__(self, recorder: Recorder, store: ObjectStore, completing: Completing) -> None:
-        """Record with `recorder`, keep bytes in `store`; `completing` settles what was announced."""
+    def __init__(self, recorder: Recorder, store: ObjectStore, completing: Completing, identity: StoreIdentity) -> None:
+        """Record with `recorder`, keep bytes in `store`; `completing` settles what was announced.
+
+        Nothing is written into a store whose `identity` is not the one that the log knows.
+        """
+        self._identity = identity
         self._recorder = recorder
         self._store = store
         self._completing = completing
@@ -50,6 +55,7 @@ class Uploading:
         recorder, store = self._recorder, self._store
         file = recorder.authorised_file(caller, "file.upload", file_id)
         require_store(file, store)
+        self._identity.require_lately()
         if file.completion is not None and file.completion.stray:
             file = self._completing.finish(caller, file_id)
         try:

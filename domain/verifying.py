@@ -16,9 +16,10 @@ from provenstore.domain.errors import ContentDamaged, IntegrityViolated, Precond
 from provenstore.domain.extras import check_of, extras_of
 from provenstore.domain.file import File
 from provenstore.domain.object_store import ObjectReader, ObjectStore
-from provenstore.domain.objects import ObjectInfo, ObjectNotFound
+from provenstore.domain.objects import NoObject, ObjectInfo, ObjectNotFound
 from provenstore.domain.parts import PartsEtag
 from provenstore.domain.recorder import Recorder, require_store
+from provenstore.domain.store_identity import StoreIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,11 @@ ENOUGH_FOR = timedelta(minutes=1)
 class Verifying:
     """Reads objects whole and records what that proves."""
 
-    def __init__(self, recorder: Recorder, store: ObjectStore) -> None:
-        """Record with `recorder`, read from `store`."""
+    def __init__(self, recorder: Recorder, store: ObjectStore, identity: StoreIdentity) -> None:
+        """Record with `recorder`, read from `store`, whose `identity` is held against the log."""
         self._recorder = recorder
         self._store = store
+        self._identity = identity
 
     def just_verified(self, caller: Caller, file_id: UUID) -> File | None:
         """Return the file if its object was read whole and found right within the last minute, else None."""
@@ -67,7 +69,9 @@ class Verifying:
             with self._store.get(file.path, version=stored.version_id) as reader:
                 found = read_whole(reader, file.initiated.part_size, progress)
         except ObjectNotFound:
-            return self._missing(caller, file_id)
+            return self.missing(caller, file_id)
+        except NoObject as exc:
+            return self.no_object(caller, file, exc)
         except IntegrityViolated:
             return self._altered(caller, file, "size", str(stored.size), None)
         for check, expected, actual in (
@@ -102,7 +106,10 @@ class Verifying:
         try:
             info = self._store.head(file.path, version=file.stored.version_id)
         except ObjectNotFound:
-            self._missing(caller, file.id)
+            self.missing(caller, file.id)
+            return None
+        except NoObject as exc:
+            self.no_object(caller, file, exc)
             return None
         if (info.size, info.etag) != (file.stored.size, file.stored.etag):
             self._altered(caller, file, "etag", file.stored.etag, info.etag)
@@ -123,7 +130,7 @@ class Verifying:
             return
         try:
             if info is None:
-                found = self._missing(finder, file.id, if_version=file.version)
+                found = self.missing(finder, file.id, if_version=file.version)
             elif info.size != stored.size:
                 found = self._altered(finder, file, "size", str(stored.size), str(info.size), if_version=file.version)
             else:
@@ -131,6 +138,19 @@ class Verifying:
         except PreconditionFailed:
             return
         require_undamaged(found)
+
+    def refuse_no_object(self, caller: Caller, file: File, found: NoObject) -> None:
+        """As `refuse_damaged`, where something stands in the object's place that is no object."""
+        try:
+            damaged = self.no_object(self._recorder.system(caller), file, found, if_version=file.version)
+        except PreconditionFailed:
+            return
+        require_undamaged(damaged)
+
+    def no_object(self, caller: Caller, file: File, found: NoObject, *, if_version: int | None = None) -> File:
+        """Record that something stands in the object's place that is no object, or cannot be read."""
+        kind = str(found.details.get("kind"))
+        return self._altered(caller, file, "kind", "object", kind, if_version=if_version)
 
     def record_altered(self, caller: Caller, file: File, check: str, actual: str) -> None:
         """Record that bytes which were read have another digest than was stored; nothing if there are none to be."""
@@ -147,6 +167,7 @@ class Verifying:
         *,
         if_version: int | None = None,
     ) -> File:
+        self._identity.require()
         command = {"check": check, "expected": expected, "actual": actual}
         return self._recorder.change(
             caller,
@@ -156,7 +177,9 @@ class Verifying:
             if_version=if_version,
         )
 
-    def _missing(self, caller: Caller, file_id: UUID, *, if_version: int | None = None) -> File:
+    def missing(self, caller: Caller, file_id: UUID, *, if_version: int | None = None) -> File:
+        """Record that the object was not found, once the store has proved to be the one of the log: else WrongStore."""
+        self._identity.require()
         return self._recorder.change(
             caller,
             "file.verify",

@@ -23,6 +23,7 @@ from provenstore.api.cli import (
     prove,
     put,
     serve,
+    store,
     usage,
     verify,
     verify_content,
@@ -88,5 +89,6 @@ for part in (
     log,
     prove,
     bucket,
+    store,
 ):
     part.register(app)

@@ -5,6 +5,7 @@ import hashlib
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import pytest
 from provenstore.adapters.local_files import Files
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.domain.errors import (
+    AlreadyExists,
     Conflict,
     IntegrityViolated,
     InvalidInput,
@@ -22,7 +24,7 @@ from provenstore.domain.errors import (
     StorageFull,
     StoreUnavailable,
 )
-from provenstore.domain.objects import Digests, MultipartNotFound, ObjectNotFound
+from provenstore.domain.objects import Digests, MultipartNotFound, NoObject, ObjectNotFound, ObjectVersion
 
 OLD, NEW = b"old content", b"new"
 FINISHED = 77  # exit status of a child that never came to the call at which it should die
@@ -247,14 +249,77 @@ def test_links_are_never_followed(tmp_path: Path) -> None:
     for key in ("folder/file", "link"):
         for call in (
             lambda key=key: store.get(key),
-            lambda key=key: store.delete(key),
+            lambda key=key: store.head(key),
             lambda key=key: _put(store, key, NEW),
             lambda key=key: _put(store, key, NEW, if_absent=False),
         ):
-            with pytest.raises(InvalidInput):
+            with pytest.raises((NoObject, AlreadyExists)):
                 call()
+    with pytest.raises(NoObject):
+        store.delete("folder/file")
+    store.delete("link")  # the link itself
+    assert not (tmp_path / "objects" / "link").is_symlink()
     assert store.list("").objects == ()
     assert [(path.name, path.read_bytes()) for path in outside.iterdir()] == [("file", OLD)]
+
+
+def _link(place: Path, outside: Path) -> None:
+    place.symlink_to(outside)
+
+
+def _dangling(place: Path, outside: Path) -> None:
+    place.symlink_to(outside.with_name("nowhere"))
+
+
+def _pipe(place: Path, outside: Path) -> None:
+    os.mkfifo(place)
+
+
+def _socket(place: Path, outside: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(place))
+
+
+@pytest.mark.parametrize("make", [_link, _dangling, _pipe, _socket], ids=["link", "dangling link", "pipe", "socket"])
+def test_what_is_no_file_is_no_object_and_can_be_removed(tmp_path: Path, make: Callable[[Path, Path], None]) -> None:
+    """It is listed as a version without an etag, never read, and removed itself."""
+    outside = tmp_path / "outside"
+    outside.write_bytes(OLD)
+    store = _prepared(tmp_path / "o")
+    place = tmp_path / "o" / "a" / "old"
+    place.unlink()
+    make(place, outside)
+    for call in (store.get, store.head):
+        with pytest.raises(NoObject) as refused:
+            call("a/old")
+        assert refused.value.details["kind"]
+    (only,) = store.versions("a/old")
+    assert (only.etag, only.is_delete_marker) == (None, False)
+    with pytest.raises(AlreadyExists):
+        _put(store, "a/old", NEW)
+    store.delete("a/old")
+    assert store.versions("a/old") == ()
+    assert outside.read_bytes() == OLD
+    _put(store, "a/old", NEW)
+
+
+def test_a_file_that_cannot_be_read_is_no_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not get better by waiting; it is still listed, and can be removed."""
+    store = _prepared(tmp_path)
+    real = os.open
+
+    def denied(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if path == "old":
+            raise PermissionError(13, "Permission denied")
+        return real(path, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", denied)
+    with pytest.raises(NoObject):
+        store.get("a/old")
+    found: tuple[ObjectVersion, ...] = store.versions("a/old")
+    assert [one.etag for one in found] == [None]
+    store.delete("a/old")
+    assert store.versions("a/old") == ()
 
 
 def test_our_own_folder_is_no_place_for_keys(tmp_path: Path) -> None:

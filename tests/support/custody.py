@@ -66,6 +66,7 @@ class Custody:
         self.links = LinkWays(LocalUrlSigner(b"k" * 32))
         self.ledger = self._ledger(log)
         self.ledger.create_workspace(ADMIN, ws.CreateWorkspace(**{"id": "acme", **workspace}))
+        self.ledger.identity.require()  # as at the start of a server
 
     def another_process(self) -> Ledger:
         """Return a ledger over the same log and store, as a second process would have it: with states of its own."""

@@ -1,0 +1,45 @@
+"""`store`: which object store the log was written with, and recording one whose marker was lost."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from provenstore.api.cli.session import Session, local_command
+
+if TYPE_CHECKING:
+    from provenstore.domain.store_identity import Identities
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    store = typer.Typer(no_args_is_help=True)
+    app.add_typer(store, name="store", help="Which object store belongs to this log.")
+
+    @local_command(store, "show")
+    def show(session: Session) -> None:
+        """Show the recorded identity and the one in the store's marker."""
+        from provenstore.api.store_identity import show_identities
+
+        _show(session, show_identities(session.data_dir))
+
+    @local_command(store, "identify")
+    def identify(
+        session: Session,
+        *,
+        reason: Annotated[str, typer.Option(help="Why this is the store of the log; recorded.")],
+        although_empty: Annotated[
+            bool, typer.Option("--although-empty", help="Also if none of the log's objects is in it.")
+        ] = False,
+    ) -> None:
+        """Record the store of the settings as the log's."""
+        from provenstore.api.store_identity import record_identity
+
+        _show(session, record_identity(session.data_dir, reason, although_empty=although_empty))
+
+
+def _show(session: Session, found: "Identities") -> None:
+    if session.out.as_json:
+        session.out.document({"recorded": found.recorded, "marker": found.marker})
+        return
+    session.out.line("recorded", found.recorded)
+    session.out.line("marker", found.marker)

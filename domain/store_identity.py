@@ -1,0 +1,226 @@
+"""Which store this is: the id in the store's marker, held against the one that the log has recorded.
+
+A folder that is not mounted and another bucket in the settings both look empty. So nothing is called missing, gone or
+destroyed before the marker has been read again.
+
+Life of a store's identity, and what a crash leaves at each point:
+ 1. The log knows none. If it has stored objects, one of them must be found in the store. Crash: again.
+ 2. IdentityDrawn records a random id; whoever comes next goes on with the same one. Crash: 3.
+ 3. The store's marker is written, if there is none. Crash: 4, as the marker is found.
+ 4. ProviderIdentified records the id that the marker bears. From here on the two are compared.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+from uuid import UUID
+
+from provenstore.domain import provider as pr
+from provenstore.domain import text
+from provenstore.domain.caller import Caller
+from provenstore.domain.canonical import Json
+from provenstore.domain.envelope import SYSTEM_WORKSPACE, Actor
+from provenstore.domain.errors import Conflict, IntegrityViolated, WrongStore
+from provenstore.domain.event_log import Guard, in_pages
+from provenstore.domain.event_types import EventData, Fact
+from provenstore.domain.file import File
+from provenstore.domain.file_events import Stored
+from provenstore.domain.object_store import ObjectStore
+from provenstore.domain.objects import ObjectNotFound
+from provenstore.domain.provider_events import IdentityDrawn, ProviderIdentified
+from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
+from provenstore.domain.store_marker import IDENTITY_BYTES
+
+MAX_LOOKED_FOR: Final = 100
+"""Stored objects that are looked for at most: a store that has none of so many is another one."""
+
+GOOD_FOR: Final = timedelta(seconds=5)
+"""How long a comparison serves uploads. What concludes from an absence never relies on it."""
+
+_SYSTEM: Final = Caller(Actor("provenstore", "system", "system"), frozenset(), None)
+
+How = Literal["first_use", "adopted", "recorded_again"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How many stored objects of the log were looked for in the store, and whether one was there."""
+
+    looked_for: int
+    found: bool
+
+    @property
+    def against(self) -> bool:
+        """Whether it speaks against this being the store of the log."""
+        return self.looked_for > 0 and not self.found
+
+
+@dataclass(frozen=True, slots=True)
+class Identities:
+    """What the log has recorded, and what the store's marker bears; None where there is none."""
+
+    recorded: str | None
+    marker: str | None
+
+
+class StoreIdentity:
+    """Holds the store's marker against the log. Thread safe."""
+
+    def __init__(self, recorder: Recorder, store: ObjectStore) -> None:
+        """Compare `store` with what `recorder`'s log says."""
+        self._recorder = recorder
+        self._store = store
+        self._stream = pr.provider_stream(store.name)
+        self._compared_at: datetime | None = None
+
+    def require(self) -> None:
+        """Raise WrongStore unless this is the store that the log has recorded; the marker is read now.
+
+        At first use the store is recorded, which takes a stored object of the log in it if the log has any.
+        StoreUnavailable.
+        """
+        known = self._recorded() or self._establish()
+        self._compare(known, self._store.identity())
+        self._compared_at = self._recorder.clock.now()
+
+    def require_lately(self) -> None:
+        """As `require`, where a comparison of the last few seconds will do: for what only adds objects."""
+        compared = self._compared_at
+        if compared is None or not timedelta() <= self._recorder.clock.now() - compared < GOOD_FOR:
+            self.require()
+
+    def check(self) -> None:
+        """Raise WrongStore if the log has recorded another store. Records and writes nothing."""
+        known = self._recorded()
+        if known is not None:
+            self._compare(known, self._store.identity())
+
+    def show(self, caller: Caller) -> Identities:
+        """Return both ids as they are now; for operators."""
+        self._recorder.require(caller, "provider.probe", None)
+        return Identities(self._recorded(), self._store.identity())
+
+    def record_again(self, caller: Caller, reason: str, *, although_empty: bool = False) -> Identities:
+        """Record this store as the one of the log, with a marker if it lacks one; for operators, with a reason.
+
+        WrongStore if none of the log's stored objects is in it, unless that is accepted by `although_empty`.
+        """
+        self._recorder.require(caller, "provider.probe", None)
+        text.require_reason(reason)
+        evidence = self._evidence()
+        if evidence.against and not although_empty:
+            raise WrongStore(_NONE_FOUND, looked_for=evidence.looked_for)
+        for _ in range(MAX_ATTEMPTS):
+            state = self._state()
+            marker = self._store.identity() or self._store.identify(self._drawn())
+            if state is not None and state.identity == marker:
+                return Identities(marker, marker)
+            data = self._identified(state, marker, "recorded_again", evidence)
+            if self._append(caller, state, data, {"reason": reason}):
+                return Identities(marker, marker)
+        raise Conflict("the provider keeps changing; try again")
+
+    # -- first use -------------------------------------------------------------------------------------------
+
+    def _establish(self) -> str:
+        evidence = self._evidence()
+        if evidence.against:
+            raise WrongStore(_NONE_FOUND, looked_for=evidence.looked_for)
+        for _ in range(MAX_ATTEMPTS):
+            state = self._state()
+            if state is not None and state.identity is not None:
+                return state.identity  # another process was quicker
+            marker = self._store.identity()
+            if marker is None and (state is None or state.drawn is None):
+                self._append(_SYSTEM, state, IdentityDrawn(provider=self._store.name, identity=self._drawn()))
+                continue
+            if marker is None and state is not None and state.drawn is not None:
+                marker = self._store.identify(state.drawn)
+            how: How = "adopted" if evidence.looked_for else "first_use"
+            self._append(_SYSTEM, state, self._identified(state, str(marker), how, evidence))
+        raise Conflict("the provider keeps changing; try again")
+
+    def _identified(self, state: pr.Provider | None, marker: str, how: How, evidence: Evidence) -> ProviderIdentified:
+        return ProviderIdentified(
+            provider=self._store.name,
+            identity=marker,
+            how=how,
+            looked_for=evidence.looked_for,
+            found=evidence.found,
+            previous=None if state is None else state.identity,
+        )
+
+    def _evidence(self) -> Evidence:
+        """Look for stored objects of the log in the store, the oldest first."""
+        looked_for = 0
+        for event in in_pages(self._recorder.log):
+            if not isinstance(event.data, Stored):
+                continue
+            file = self._recorder.file(UUID(event.stream.partition(":")[2]))
+            if not self._should_hold(file):
+                continue
+            looked_for += 1
+            if self._holds(file):
+                return Evidence(looked_for, found=True)
+            if looked_for == MAX_LOOKED_FOR:
+                break
+        return Evidence(looked_for, found=False)
+
+    def _should_hold(self, file: File) -> bool:
+        started = file.purge is not None and file.purge.started is not None
+        gone = started or file.status == "purged" or file.damage == "missing"
+        return file.stored is not None and not gone and file.initiated.provider == self._store.name
+
+    def _holds(self, file: File) -> bool:
+        if file.stored is None:
+            return False
+        try:
+            found = self._store.head(file.path, version=file.stored.version_id)
+        except (ObjectNotFound, IntegrityViolated):
+            return False
+        return (found.size, found.etag) == (file.stored.size, file.stored.etag)
+
+    # -- recording -------------------------------------------------------------------------------------------
+
+    def _append(
+        self, caller: Caller, state: pr.Provider | None, data: EventData, private: dict[str, Json] | None = None
+    ) -> bool:
+        """Record if nobody was quicker, and say whether that was so."""
+        drafts = self._recorder.drafts(caller, self._stream, SYSTEM_WORKSPACE, [Fact(data, private or {})])
+        expected = [Guard(self._stream, state.version if state else 0)]
+        try:
+            self._recorder.append(caller, drafts, expected=expected)
+        except Conflict as conflict:
+            self._recorder.retry_or_raise(conflict, self._stream)
+            return False
+        return True
+
+    def _drawn(self) -> str:
+        return self._recorder.entropy.secret(IDENTITY_BYTES).hex()
+
+    def _state(self) -> pr.Provider | None:
+        return self._recorder.find(self._stream, pr.project)
+
+    def _recorded(self) -> str | None:
+        state = self._state()
+        return None if state is None else state.identity
+
+    def _compare(self, recorded: str, marker: str | None) -> None:
+        if marker is None:
+            raise WrongStore(
+                "the object store has no marker, so it is not the one of this log: mount the folder or set the bucket "
+                "that the log was written with; `provenstore store identify` records a store whose marker was lost"
+            )
+        if marker != recorded:
+            raise WrongStore(
+                "the object store is another one than the log has recorded: mount the folder or set the bucket that "
+                "the log was written with",
+                recorded=recorded,
+                marker=marker,
+            )
+
+
+_NONE_FOUND: Final = (
+    "none of the stored objects of this log is in the object store: mount the folder or set the bucket that the log "
+    "was written with; `provenstore store identify --although-empty` records an empty one"
+)
