@@ -24,9 +24,10 @@ from provenstore.domain.errors import (
     Misconfigured,
     NotFound,
     Unavailable,
+    WrongStore,
 )
 from provenstore.domain.event_log import EventLog, StoredRow
-from provenstore.domain.file_events import Stored
+from provenstore.domain.file_events import Stored, UploadCleared
 from provenstore.domain.merkle import leaf_hash
 from provenstore.domain.note import NoteVerifier, parse_note
 from provenstore.domain.object_check import check_object
@@ -173,18 +174,21 @@ def _last_signed(settings: Settings) -> list[Head]:
 
 
 def verify_objects(settings: Settings, found: Checked, on_progress: Progress) -> Checked:
-    """Read every object that the log says is stored, and add what is wrong with it, or why some could not be read."""
+    """Read every object that the log says is stored, and look where it says that nothing is; add what is wrong.
+
+    Or why some could not be read: from a store that is not the one of the log nothing can be concluded.
+    """
     findings: list[Finding] = []
     unread: dict[UUID, str] = {}
-    with open_services(settings, sweep=False, make=False) as services:
+    with open_services(settings, sweep=False, make=False, identify=False) as services:
         log, store = services.ledger.log, services.ledger.store
-        stored = list(_stored_files(log))
+        stored = list(dict.fromkeys(_files_with_objects(log)))
         for done, (position, file_id) in enumerate(stored, start=1):
             try:
-                finding = check_object(log, store, file_id)
+                finding = check_object(log, store, file_id, services.ledger.identity.check)
             except IntegrityViolated as exc:
                 finding = Finding(OBJECTS, position, f"file:{file_id}", "", f"cannot be compared: {exc.message}")
-            except (Misconfigured, Unavailable) as exc:
+            except (Misconfigured, Unavailable, WrongStore) as exc:
                 finding, unread[file_id] = None, exc.message
             findings += [finding] if finding is not None else []
             on_progress(done, len(stored))
@@ -194,11 +198,12 @@ def verify_objects(settings: Settings, found: Checked, on_progress: Progress) ->
     return replace(found, findings=(*found.findings, *findings), unchecked=unchecked)
 
 
-def _stored_files(log: EventLog) -> Iterator[tuple[int, UUID]]:
+def _files_with_objects(log: EventLog) -> Iterator[tuple[int, UUID]]:
+    """Yield each file that has an object, or had something that was cleared away."""
     after = 0
     while rows := log.rows(after, _PAGE):
         for row in rows:
-            if row.type == Stored.TYPE and (found := _file_of(row.stream)) is not None:
+            if row.type in {Stored.TYPE, UploadCleared.TYPE} and (found := _file_of(row.stream)) is not None:
                 yield row.position, found
         after = rows[-1].position
 

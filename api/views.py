@@ -180,6 +180,8 @@ def purge_json(lifecycle: History) -> dict[str, Json]:
                 "approved_by": None,
                 "approved_at": None,
                 "approval_reason": None,
+                "missing": event.data.missing,
+                "policy": event.data.policy,
             }
         elif found is not None and isinstance(event.data, fe.PurgeApproved):
             found |= {

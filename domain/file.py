@@ -59,6 +59,15 @@ class Purge:
     """Who agreed; without four eyes the request itself."""
     started: e.PurgeStarted | None = None
     failed: bool = False
+    missing: bool = False
+    policy: str | None = None
+    pages: tuple[e.PurgeListed, ...] = ()
+
+    @property
+    def listed(self) -> tuple[e.DestroyedVersion, ...]:
+        """What is on record as to be destroyed."""
+        started = self.started.versions if self.started else ()
+        return (*started, *(version for page in self.pages for version in page.versions))
 
     @property
     def requested_by(self) -> str:
@@ -281,6 +290,7 @@ _PURGE_EVENTS = (
     e.PurgeRejected,
     e.PurgeWithdrawn,
     e.PurgeStarted,
+    e.PurgeListed,
     e.PurgeFailed,
     e.Purged,
 )
@@ -352,7 +362,8 @@ def _evolve_purge(state: File, event: Event) -> File:
         case e.PurgeRequested() as data:
             requested = _act(event)
             approved = None if data.four_eyes else requested
-            return replace(state, purge=Purge(data.purge, requested, data.four_eyes, approved))
+            asked = Purge(data.purge, requested, data.four_eyes, approved, missing=data.missing, policy=data.policy)
+            return replace(state, purge=asked)
         case e.PurgeRejected() | e.PurgeWithdrawn():
             return replace(state, purge=None)
         case e.Purged() as data:
@@ -364,6 +375,8 @@ def _evolve_purge(state: File, event: Event) -> File:
             return replace(state, purge=replace(purge, approved=_act(event)))
         case e.PurgeStarted() as started:
             return replace(state, purge=replace(purge, started=started))
+        case e.PurgeListed() as page:
+            return replace(state, purge=replace(purge, pages=(*purge.pages, page)))
         case e.PurgeFailed():
             return replace(state, purge=replace(purge, failed=True))
     return state

@@ -12,7 +12,7 @@ from provenstore.domain.purge_approval import Grounds
 from provenstore.domain.second_person import Person
 
 Found = Literal["arriving", "nothing", "stray", "at_rest"]
-Check = Literal["size", "sha256", "md5", "etag", "missing", "headers", "access"]
+Check = Literal["size", "sha256", "md5", "etag", "missing", "headers", "access", "kind"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +256,7 @@ class RequestPurge(FileCommand):
     purge: str
     four_eyes: bool
     reason: str | None
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,9 +282,17 @@ class RejectPurge(FileCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartPurge(PurgeCommand):
-    """Begin the destruction of these versions, after a fresh check."""
+    """Begin the destruction of these versions, after a fresh check, or end the purge if the object is not `found`."""
 
     sha256: str | None
+    versions: tuple[e.DestroyedVersion, ...]
+    found: e.Found = "object"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordPurgeListed(FileCommand):
+    """Record what stands at the file's keys and is on no list yet, before it is destroyed."""
+
     versions: tuple[e.DestroyedVersion, ...]
 
 
@@ -296,9 +305,7 @@ class RecordPurgeFailure(FileCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordPurged(FileCommand):
-    """Record that the key is listed empty; `versions` are those found in the last round."""
-
-    versions: tuple[e.DestroyedVersion, ...]
+    """Record that all keys of the file are listed empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,7 @@ _DECISIONS: Mapping[type[c.FileCommand], Callable[[File, Any], tuple[Fact, ...]]
     c.ApprovePurge: purge.approve_purge,
     c.RejectPurge: purge.reject_purge,
     c.StartPurge: purge.start_purge,
+    c.RecordPurgeListed: purge.record_purge_listed,
     c.RecordPurgeFailure: purge.record_purge_failure,
     c.RecordPurged: purge.record_purged,
 }

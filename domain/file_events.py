@@ -98,7 +98,8 @@ class IntegrityFailed(EventData):
     TYPE: ClassVar[str] = "file.integrity_failed.v1"
 
     found: Literal["arriving", "nothing", "stray", "at_rest"]
-    check: Literal["size", "sha256", "md5", "etag", "missing", "headers", "access"]
+    # kind: no object at all stands there
+    check: Literal["size", "sha256", "md5", "etag", "missing", "headers", "access", "kind"]
     expected: str | None
     actual: str | None
     look_after: Moment | None = None  # where nothing was found: until then its process may wake and publish after all
@@ -336,13 +337,15 @@ class LegalHoldReleased(EventData):
 
 @REGISTRY.register
 class PurgeRequested(EventData):
-    """Somebody asks for the destruction of the bytes."""
+    """Somebody asks for the destruction of the bytes, or a disposal policy does."""
 
     TYPE: ClassVar[str] = "file.purge_requested.v1"
     PRIVATE: ClassVar[frozenset[str]] = _REASON
 
     purge: str
-    four_eyes: bool  # whether the workspace asked for a second person at this moment
+    four_eyes: bool  # whether it takes a second person, as was decided at this moment
+    missing: bool = False  # the object is known to be missing: what is ended is the record of it
+    policy: str | None = None  # the disposal policy that approves it, with its version
 
 
 @REGISTRY.register
@@ -367,23 +370,31 @@ class PurgeRejected(EventData):
 
 @REGISTRY.register
 class PurgeWithdrawn(EventData):
-    """The purge is off: withdrawn by hand, or cancelled by a hold or a restore."""
+    """The purge is off: withdrawn by hand, cancelled by a hold or a restore, or by what the store turned out to hold.
+
+    By `missing`: the object was not found. By `found`: it was known to be missing, and something stands in its place.
+    """
 
     TYPE: ClassVar[str] = "file.purge_withdrawn.v1"
     PRIVATE: ClassVar[frozenset[str]] = _REASON
 
     purge: str
-    by: Literal["request", "hold", "restore"]
+    by: Literal["request", "hold", "restore", "missing", "found"]
+
+
+Found = Literal["object", "altered", "nothing"]
+"""What stood in the file's place when its purge began: the stored object, something else, or nothing at all."""
 
 
 class DestroyedVersion(BaseModel):
-    """One version, or delete marker, of the key."""
+    """One version, or delete marker, of the file's path, or of another key where one is named."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version_id: str | None
     size: int | None
     marker: bool
+    key: str | None = None
 
 
 @REGISTRY.register
@@ -393,8 +404,22 @@ class PurgeStarted(EventData):
     TYPE: ClassVar[str] = "file.purge_started.v1"
 
     purge: str
-    sha256: str | None  # of what is to be destroyed: verified before, or read and hashed now
-    versions: tuple[DestroyedVersion, ...]  # what the store holds under the key
+    sha256: str | None  # of what is to be destroyed: verified before, or read and hashed now; None: nothing to read
+    versions: tuple[DestroyedVersion, ...]  # what the store holds; none where the list follows in PurgeListed
+    found: Found = "object"
+    count: int | None = None  # of the whole list; None in events of before: that of `versions`
+    list_sha256: str | None = None  # hex, of the whole list, as domain.destroyed has it
+
+
+@REGISTRY.register
+class PurgeListed(EventData):
+    """A part of the list of what a purge destroys; recorded before any of it is."""
+
+    TYPE: ClassVar[str] = "file.purge_listed.v1"
+
+    purge: str
+    page: int  # from 1
+    versions: tuple[DestroyedVersion, ...]
 
 
 @REGISTRY.register
@@ -409,7 +434,10 @@ class PurgeFailed(EventData):
 
 @REGISTRY.register
 class Purged(EventData):
-    """The key is listed empty: what was destroyed, as the certificate says it."""
+    """The key is listed empty: what was destroyed, as the certificate says it.
+
+    `found` says `nothing` where two persons had decided to give the missing object up: then no byte was destroyed.
+    """
 
     TYPE: ClassVar[str] = "file.purged.v1"
     HEAD: ClassVar[str | None] = "access_head"
@@ -419,10 +447,14 @@ class Purged(EventData):
     path: str
     size: int
     sha256: str | None
-    versions: tuple[DestroyedVersion, ...]
+    versions: tuple[DestroyedVersion, ...]  # none where the list stands in PurgeListed
     quota_bytes: int  # signed
     quota_files: int  # signed
     access_head: StreamHead | None = None
+    found: Found = "object"
+    count: int | None = None  # of all that was destroyed; None in events of before: that of `versions`
+    list_sha256: str | None = None  # hex, of the whole list, as domain.destroyed has it
+    policy: str | None = None  # the disposal policy that approved it, with its version
 
 
 @REGISTRY.register

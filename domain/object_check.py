@@ -3,15 +3,16 @@
 What it finds, `domain.verifying` records when the same is asked of the ledger.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from provenstore.domain.envelope import Event
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.event_log import EventLog
-from provenstore.domain.file import file_stream, project
-from provenstore.domain.file_events import Stored
+from provenstore.domain.file import File, file_stream, project
+from provenstore.domain.file_events import Purged, Stored, UploadCleared
 from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import ObjectNotFound
+from provenstore.domain.objects import NoObject, ObjectNotFound
 from provenstore.domain.recorder import require_store
 from provenstore.domain.tree_check import OBJECTS
 from provenstore.domain.verification import Finding
@@ -19,33 +20,61 @@ from provenstore.domain.verifying import has_content, read_whole
 
 
 def check_object(
-    log: EventLog, store: ObjectStore, file_id: UUID, progress: Callable[[int], None] | None = None
+    log: EventLog,
+    store: ObjectStore,
+    file_id: UUID,
+    same_store: Callable[[], None],
+    progress: Callable[[int], None] | None = None,
 ) -> Finding | None:
-    """Read a file's object from end to end and compare size and SHA-256; None where it is as recorded, or destroyed.
+    """Read a file's object from end to end and compare size and SHA-256; None where it is as recorded.
 
-    A SHA-256 that nobody has claimed or read cannot be compared; the size can. Misconfigured where the object is kept
-    in another store; StoreUnavailable.
+    Of a file that was purged or cleared away, see that nothing is left. A SHA-256 that nobody has claimed or read
+    cannot be compared; the size can. `same_store` is asked before an absence is believed (WrongStore). Misconfigured
+    where the object is kept in another store; StoreUnavailable.
     """
     events = log.events([file_stream(file_id)])
     file = project(None, events)
-    if file is None or file.stored is None or not has_content(file):
+    if file is None:
+        return None
+    if file.status == "purged" or (file.given_up and file.cleared):
+        return _left_over(store, file, events, same_store)
+    if file.stored is None or not has_content(file):
         return None
     require_store(file, store)
-    stored = file.stored
     event = next(one for one in events if isinstance(one.data, Stored))
 
     def finding(problem: str) -> Finding:
         return Finding(OBJECTS, event.position, event.stream, str(event.id), f"{problem}: {file.path}")
 
     try:
-        with store.get(file.path, version=stored.version_id) as reader:
+        with store.get(file.path, version=file.stored.version_id) as reader:
             found = read_whole(reader, None, progress)
     except ObjectNotFound:
+        same_store()
         return finding("the object is missing")
+    except NoObject as exc:
+        same_store()
+        return finding(f"what stands in the object's place is no object that can be read ({exc.details.get('kind')})")
     except IntegrityViolated:
         return finding("the object is not of the size that the store says")
-    if found.size != stored.size:
-        return finding(f"the object has {found.size:,} bytes, not the {stored.size:,} that were stored")
-    if stored.sha256 is not None and found.sha256 != stored.sha256:
+    if found.size != file.stored.size:
+        return finding(f"the object has {found.size:,} bytes, not the {file.stored.size:,} that were stored")
+    if file.stored.sha256 is not None and found.sha256 != file.stored.sha256:
         return finding("the object has another SHA-256 than was stored")
     return None
+
+
+def _left_over(
+    store: ObjectStore, file: File, events: Sequence[Event], same_store: Callable[[], None]
+) -> Finding | None:
+    """Name what exists although the log says that it was destroyed."""
+    require_store(file, store)
+    said = next(one for one in reversed(events) if isinstance(one.data, Purged | UploadCleared))
+    versions = [one.key for key in file.keys for one in store.versions(key) if not one.is_delete_marker]
+    uploads = [one.key for key in file.keys for one in store.list_multiparts(key) if one.key == key]
+    same_store()
+    if not versions and not uploads:
+        return None
+    what = f"the store still has {len(versions):,} versions and {len(uploads):,} unfinished uploads of it"
+    problem = f"the log says that this was destroyed, and {what}: {[*versions, *uploads][0]}"
+    return Finding(OBJECTS, said.position, said.stream, str(said.id), problem)

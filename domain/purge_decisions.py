@@ -1,15 +1,22 @@
 """When bytes may be destroyed: request, a second person's approval, a fresh check, and the outcome."""
 
+from typing import Literal
+
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as e
 from provenstore.domain.custody_decisions import require_status, why
-from provenstore.domain.errors import LegalHold, Retained, SecondPersonRequired, WrongState
+from provenstore.domain.destroyed import list_digest
+from provenstore.domain.errors import LegalHold, ObjectMissing, Retained, SecondPersonRequired, WrongState
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import APPROVAL_GOOD_FOR, File, Purge
+from provenstore.domain.paging import MAX_LIST_BYTES, pages
 from provenstore.domain.purge_approval import approval_objection
 from provenstore.domain.second_person import require_person, require_second_person, same_person
 
 Facts = tuple[Fact, ...]
+
+PAGES_AT_ONCE = 20
+"""Pages of a list that one command records: many more would keep every other append waiting."""
 
 
 def request_purge(file: File, command: c.RequestPurge) -> Facts:
@@ -18,8 +25,29 @@ def request_purge(file: File, command: c.RequestPurge) -> Facts:
     if file.purge is not None:
         raise WrongState("a purge of this file is requested already")
     _free_to_purge(file, command)
-    data = e.PurgeRequested(purge=command.purge, four_eyes=command.four_eyes)
+    require_known_missing(file, command)
+    data = e.PurgeRequested(
+        purge=command.purge, four_eyes=command.four_eyes or command.missing, missing=command.missing
+    )
     return (Fact(data, why(command.reason), decision="purge-not-held-nor-retained/1"),)
+
+
+def require_known_missing(file: File, command: c.RequestPurge) -> None:
+    """Refuse to purge a missing object as if it were there, and one that is not known to be missing as missing.
+
+    To give up what is gone takes two persons, whatever the workspace asks for otherwise: nothing will prove later what
+    became of the bytes.
+    """
+    if file.damage == "missing" and not command.missing:
+        raise ObjectMissing(
+            "the file's object is missing, so there is nothing to destroy; to end the file all the same, ask for the "
+            "purge of a missing object",
+            rule="purge-finds-the-object",
+        )
+    if command.missing and file.damage != "missing":
+        raise WrongState("the file's object is not known to be missing; verify its content first")
+    if command.missing:
+        require_person(command.by, "ask for the purge of a missing object", rule="missing-takes-two-persons")
 
 
 def withdraw_purge(file: File, command: c.WithdrawPurge) -> Facts:
@@ -63,8 +91,10 @@ def start_purge(file: File, command: c.StartPurge) -> Facts:
     purge = file.purge
     if purge is None:
         raise WrongState("no purge of this file is requested")
-    if purge.started:
-        return ()
+    if purge.started and (purge.listed or purge.missing or command.found != "nothing"):
+        return ()  # what was listed is what is destroyed, however much of it is left
+    if (ended := _not_as_requested(file, purge, command)) or purge.started:
+        return ended
     require_status(file, "soft_deleted", "expired")
     if purge.approved_at is None:
         raise WrongState("the purge is not approved", rule="purge-second-person")
@@ -74,8 +104,48 @@ def start_purge(file: File, command: c.StartPurge) -> Facts:
         said = f"the purge does not start: {because}"
         raise SecondPersonRequired(said, rule="purge-start-checks-approval")
     _free_to_purge(file, command)
-    data = e.PurgeStarted(purge=purge.id, sha256=command.sha256, versions=command.versions)
+    data = e.PurgeStarted(
+        purge=purge.id,
+        sha256=command.sha256,
+        versions=_in_one_event(command.versions),
+        found=command.found,
+        count=len(command.versions),
+        list_sha256=list_digest(command.versions),
+    )
     return (Fact(data, decision="purge-fresh-check/2"),)
+
+
+def _not_as_requested(file: File, purge: Purge, command: c.StartPurge) -> Facts:
+    """Return what ends a purge whose object is missing, or is there although it was known to be missing."""
+    gone = command.found == "nothing"
+    if gone == purge.missing:
+        return ()
+    by: Literal["missing", "found"] = "missing" if gone else "found"
+    off = Fact(e.PurgeWithdrawn(purge=purge.id, by=by), decision="purge-finds-the-object/1")
+    if not gone or file.damage == "missing" or file.stored is None:
+        return (off,)
+    missing = e.ObjectMissing(version_id=file.stored.version_id)
+    return (Fact(missing, outcome="failed", decision="purge-finds-the-object/1"), off)
+
+
+def _in_one_event(versions: tuple[e.DestroyedVersion, ...]) -> tuple[e.DestroyedVersion, ...]:
+    """Return the list if one event can hold it, else none: then it follows in events of its own."""
+    in_pages = list(pages(versions, MAX_LIST_BYTES))
+    return versions if len(in_pages) <= 1 else ()
+
+
+def record_purge_listed(file: File, command: c.RecordPurgeListed) -> Facts:
+    """Record, page by page, what is on no list yet; nothing is destroyed that is not on record."""
+    if file.status == "purged":
+        return ()
+    purge, _ = _started(file)
+    known = frozenset(purge.listed)
+    new = [version for version in command.versions if version not in known]
+    listed = enumerate(pages(new), start=len(purge.pages) + 1)
+    return tuple(
+        Fact(e.PurgeListed(purge=purge.id, page=number, versions=page), decision="purge-listed-before/1")
+        for number, page in listed
+    )[:PAGES_AT_ONCE]
 
 
 def record_purge_failure(file: File, command: c.RecordPurgeFailure) -> Facts:
@@ -86,23 +156,28 @@ def record_purge_failure(file: File, command: c.RecordPurgeFailure) -> Facts:
     return (Fact(data, outcome="failed"),)
 
 
-def record_purged(file: File, command: c.RecordPurged) -> Facts:
+def record_purged(file: File, command: c.RecordPurged) -> Facts:  # noqa: ARG001  # one shape for all decisions
     """Record what was destroyed; only now does its space count no more (rule quota-until-purged)."""
     if file.status == "purged":
         return ()
     purge, started = _started(file)
     if file.stored is None:
         raise WrongState("the file has no content")
-    later = tuple(version for version in command.versions if version not in started.versions)
+    if not purge.listed and not purge.missing:
+        raise ObjectMissing("nothing of the file was found, so nothing was destroyed", rule="purge-finds-the-object")
     data = e.Purged(
         purge=purge.id,
         provider=file.initiated.provider,
         path=file.path,
         size=file.stored.size,
         sha256=started.sha256,
-        versions=started.versions + later,
+        versions=_in_one_event(purge.listed),
         quota_bytes=-file.reserved,
         quota_files=-1,
+        found=started.found,
+        count=len(purge.listed),
+        list_sha256=list_digest(purge.listed),
+        policy=purge.policy,
     )
     return (Fact(data, decision="purge-lists-empty/1"),)
 

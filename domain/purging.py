@@ -2,15 +2,20 @@
 
 Life of a purge, and what a crash leaves at each point:
  1. PurgeRequested, PurgeApproved. Crash: `settle` starts an approved purge.
- 2. What is to be destroyed is listed, and read and hashed if its SHA-256 was never verified. Crash: as after 1.
- 3. PurgeStarted commits that list with a fresh check of hold, retention and the approval's age. From here nothing calls
-    it back. Crash: `settle` goes on with 4.
- 4. Every version goes; the key is listed again and must be empty. Crash: 4 again, with what is left.
- 5. Purged says what was destroyed. A store that kept something gives PurgeFailed, and `settle` tries again.
+ 2. The store must be the one of the log. What is to be destroyed is listed, and read and hashed if its SHA-256 was
+    never verified. An object that is not there calls the purge off (ObjectMissing, PurgeWithdrawn). Crash: as after 1.
+ 3. PurgeStarted commits count and digest of that list, with a fresh check of hold, retention and the approval's age.
+    From here nothing calls it back. Crash: `settle` goes on with 4.
+ 4. PurgeListed holds what one event cannot, page by page. Crash: what is on no page yet is listed again.
+ 5. Every version goes; the keys are listed again and must be empty, and the store must still be the one of the log.
+    Crash: 4 again, with what is left: what is on record as listed is what was destroyed.
+ 6. Purged says what was destroyed. A store that kept something gives PurgeFailed, and `settle` tries again.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from itertools import islice
 from uuid import UUID
 
 from provenstore.domain import file_commands as c
@@ -18,37 +23,56 @@ from provenstore.domain import file_events as fe
 from provenstore.domain.administration import current_workspace
 from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json
+from provenstore.domain.destroyed import destroyed, destroyed_versions, list_digest
 from provenstore.domain.destruction import circumstances
 from provenstore.domain.envelope import Event
-from provenstore.domain.errors import StoreUnavailable, Unavailable, WrongState
+from provenstore.domain.errors import IntegrityViolated, ObjectMissing, StoreUnavailable, Unavailable, WrongState
 from provenstore.domain.event_log import Disclosures, Guard, IdempotencyKey
 from provenstore.domain.file import File
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import ObjectNotFound, ObjectVersion
 from provenstore.domain.recorder import Recorder, require_store
+from provenstore.domain.store_identity import StoreIdentity
 from provenstore.domain.workspace import workspace_stream
+
+LISTED_AT_ONCE = 5_000
+"""Versions that one command puts on record, in as many pages as they take."""
 
 
 class Purging:
     """Asks for, decides and carries out purges."""
 
-    def __init__(self, recorder: Recorder, store: ObjectStore) -> None:
-        """Record with `recorder`, destroy in `store`."""
+    def __init__(self, recorder: Recorder, store: ObjectStore, identity: StoreIdentity) -> None:
+        """Record with `recorder`, destroy in `store`, whose `identity` is held against the log."""
         self._recorder = recorder
         self._store = store
+        self._identity = identity
 
-    def request(self, caller: Caller, file_id: UUID, reason: str | None, key: IdempotencyKey | None = None) -> File:
-        """Ask for a purge; where the workspace asks for no second person it is carried out at once."""
+    def request(
+        self,
+        caller: Caller,
+        file_id: UUID,
+        reason: str | None,
+        key: IdempotencyKey | None = None,
+        *,
+        missing: bool = False,
+    ) -> File:
+        """Ask for a purge; where the workspace asks for no second person it is carried out at once.
+
+        With `missing` it ends a file whose object is known to be missing, which always takes a second person.
+        """
         recorder = self._recorder
         file = recorder.authorised_file(caller, "file.purge_request", file_id)
         workspace = current_workspace(recorder, caller, file.workspace)
+        if not workspace.four_eyes:
+            self._require_store()
         purge = str(recorder.entropy.event_id())
         file = recorder.change(
             caller,
             "file.purge_request",
             file_id,
             lambda _, now: c.RequestPurge(
-                by=caller.actor, now=now, purge=purge, four_eyes=workspace.four_eyes, reason=reason
+                by=caller.actor, now=now, purge=purge, four_eyes=workspace.four_eyes, reason=reason, missing=missing
             ),
             reads=[Guard(workspace_stream(workspace.id), workspace.version)],
             key=key,
@@ -63,7 +87,8 @@ class Purging:
         reason: str | None,
         key: IdempotencyKey | None = None,
     ) -> File:
-        """Agree, and carry the purge out."""
+        """Agree, and carry the purge out; WrongStore before anything is recorded."""
+        self._require_store()
         self._recorder.change(
             caller,
             "file.purge_approve",
@@ -107,6 +132,11 @@ class Purging:
             key=key,
         )
 
+    def _require_store(self) -> None:
+        """Refuse what would be carried out in a wrong store; one that does not answer is asked again later."""
+        with suppress(Unavailable):
+            self._identity.require()
+
     @staticmethod
     def _meant(file: File, purge: str | None, command: c.FileCommand) -> c.FileCommand:
         """Refuse a decision about a purge that is no longer the one under way."""
@@ -115,24 +145,21 @@ class Purging:
         return command
 
     def carry_out(self, caller: Caller, file_id: UUID) -> File:
-        """Start, or go on with, an approved purge; see the module's numbered life. Safe to repeat and to race."""
+        """Start, or go on with, an approved purge; see the module's numbered life. Safe to repeat and to race.
+
+        WrongStore, with nothing recorded. ObjectMissing where the object is not found: the purge is called off then.
+        """
         recorder, system = self._recorder, self._recorder.system(caller)
         file = recorder.file(file_id)
         if file.status == "purged":
             return file
         require_store(file, self._store)
-        found = _listed(self._standing(file))
-        sha256 = self._digest(file)
-        file = recorder.change(
-            system,
-            "system.sweep",
-            file_id,
-            lambda _, now: c.StartPurge(by=system.actor, now=now, sha256=sha256, versions=found),
-        )
+        self._identity.require()
+        file = self._start(system, file)
         if file.status == "purged":
             return file
         try:
-            destroyed = self._destroy(file)
+            self._destroy(system, file)
         except Unavailable as exc:
             code = exc.code
             recorder.change(
@@ -142,47 +169,129 @@ class Purging:
                 lambda _, now: c.RecordPurgeFailure(by=system.actor, now=now, code=code),
             )
             raise
-        return recorder.change(
+        return recorder.change(system, "system.sweep", file_id, lambda _, now: c.RecordPurged(by=system.actor, now=now))
+
+    def _start(self, system: Caller, file: File) -> File:
+        """Pass the point of no return, if the store has what the request was about; else call the purge off."""
+        standing = self._standing(file)
+        found = self._found(file, standing)
+        # What was just seen to be absent may be so because the folder was unmounted since.
+        self._identity.require()
+        started = file.purge is not None and file.purge.started is not None
+        if found == "altered" and not started:
+            file = self._record_altered(system, file, standing)
+        sha256 = None if started else self._digest(file, found)
+        versions = destroyed_versions(file.path, standing)
+        asked = file.purge
+        file = self._recorder.change(
             system,
             "system.sweep",
-            file_id,
-            lambda _, now: c.RecordPurged(by=system.actor, now=now, versions=destroyed),
+            file.id,
+            lambda _, now: c.StartPurge(by=system.actor, now=now, sha256=sha256, versions=versions, found=found),
+        )
+        if file.status != "purged" and file.purge is None:
+            if asked is not None and asked.missing:
+                raise WrongState(
+                    "something stands in the place of the missing object, so the purge was called off: verify the "
+                    "content, then decide again",
+                    rule="purge-finds-the-object",
+                )
+            raise ObjectMissing(
+                "the store does not have the file's object, so nothing was destroyed and the purge was called off",
+                rule="purge-finds-the-object",
+            )
+        return file
+
+    def _record_altered(self, system: Caller, file: File, standing: Sequence[ObjectVersion]) -> File:
+        """Record that what will be destroyed is not what was stored; once is enough."""
+        expected = file.stored.etag if file.stored else None
+        actual = next((one.etag for one in standing if one.key == file.path and one.etag), None)
+        return self._recorder.change(
+            system,
+            "system.sweep",
+            file.id,
+            lambda _, now: c.RecordIntegrityFailure(
+                by=system.actor,
+                now=now,
+                found="at_rest",
+                check="etag" if actual else "kind",
+                expected=expected,
+                actual=actual,
+            ),
         )
 
     def _standing(self, file: File) -> list[ObjectVersion]:
         return [version for key in file.keys for version in self._store.versions(key)]
 
-    def _destroy(self, file: File) -> tuple[fe.DestroyedVersion, ...]:
+    def _found(self, file: File, standing: Iterable[ObjectVersion]) -> fe.Found:
+        """Tell whether the stored object is there, something else in its place, or nothing."""
+        stored = file.stored
+        there = [one for one in standing if one.key == file.path and not one.is_delete_marker]
+        if stored is None or not there:
+            return "nothing"
+        if any(
+            (one.size, one.etag) == (stored.size, stored.etag)
+            or (stored.version_id is not None and one.version_id == stored.version_id)
+            for one in there
+        ):
+            return "object"
+        try:  # some stores list another etag than they answer
+            info = self._store.head(file.path, version=stored.version_id)
+        except (ObjectNotFound, IntegrityViolated):
+            return "altered"
+        return "object" if (info.size, info.etag) == (stored.size, stored.etag) else "altered"
+
+    def _destroy(self, system: Caller, file: File) -> None:
+        """Destroy what stands at the file's keys, all of it on record before, until they are listed empty."""
         store = self._store
-        found = self._standing(file)
-        for version in found:
+        standing = self._standing(file)
+        self._list(system, file, destroyed_versions(file.path, standing))
+        for version in standing:
             store.delete(version.key, version=version.version_id)
         for key in file.keys:
             for upload in store.list_multiparts(key):
                 store.abort_multipart(upload.key, upload.upload)
         if self._standing(file) or any(store.list_multiparts(key) for key in file.keys):
             raise StoreUnavailable("the store kept something of the file")
-        return _listed(found)
+        self._identity.require()
 
-    def _digest(self, file: File) -> str | None:
+    def _list(self, system: Caller, file: File, versions: Sequence[fe.DestroyedVersion]) -> None:
+        """Record what no event lists yet; the pages of a long list in several commands."""
+        while file.purge is not None and (new := _unlisted(file.purge.listed, versions)):
+            before = file.version
+            file = self._recorder.change(
+                system,
+                "system.sweep",
+                file.id,
+                lambda _, now, new=new: c.RecordPurgeListed(by=system.actor, now=now, versions=new),  # type: ignore[misc]
+            )
+            if file.version == before:
+                return
+
+    def _digest(self, file: File, found: fe.Found) -> str | None:
         """Return the SHA-256 of what will be destroyed: the verified one, or read and hashed now."""
-        if file.stored is None or file.stored.sha256_status == "verified":
-            return file.stored.sha256 if file.stored else None
+        stored = file.stored
+        if stored is None or found == "nothing":
+            return None
+        if found == "object" and stored.sha256_status == "verified":
+            return stored.sha256
         digest = hashlib.sha256()
         try:
-            with self._store.get(file.path, version=file.stored.version_id) as reader:
+            with self._store.get(file.path, version=stored.version_id if found == "object" else None) as reader:
                 for chunk in reader:
                     digest.update(chunk)
-        except ObjectNotFound:
-            # Gone already, by the attempt before this one or outside us: there is nothing left to hash.
-            return file.stored.sha256
+        except (ObjectNotFound, IntegrityViolated) as exc:
+            if found == "altered":
+                return None  # a link, or a delete marker over what is left: nothing that can be read
+            raise StoreUnavailable("the store lists the file's object, and does not give it") from exc
         return digest.hexdigest()
 
 
-def _listed(found: Iterable[ObjectVersion]) -> tuple[fe.DestroyedVersion, ...]:
-    return tuple(
-        fe.DestroyedVersion(version_id=one.version_id, size=one.size, marker=one.is_delete_marker) for one in found
-    )
+def _unlisted(
+    listed: Iterable[fe.DestroyedVersion], versions: Sequence[fe.DestroyedVersion]
+) -> tuple[fe.DestroyedVersion, ...]:
+    known = frozenset(listed)
+    return tuple(islice((one for one in versions if one not in known), LISTED_AT_ONCE))
 
 
 def certificate(file: File, events: Iterable[Event], disclosures: Disclosures) -> dict[str, Json]:
@@ -192,6 +301,8 @@ def certificate(file: File, events: Iterable[Event], disclosures: Disclosures) -
     """
     if file.purged is None:
         raise WrongState("the file has not been purged, so there is no certificate of its destruction")
+    events = list(events)
+    listed = destroyed(file.purged, events)
     return {
         "file_id": str(file.id),
         "workspace": file.workspace,
@@ -199,7 +310,11 @@ def certificate(file: File, events: Iterable[Event], disclosures: Disclosures) -
         "path": file.purged.path,
         "size": file.purged.size,
         "sha256": file.purged.sha256,
-        "versions": [one.model_dump() for one in file.purged.versions],
+        "found": file.purged.found,
+        "versions": [one.model_dump() for one in listed],
+        "count": len(listed),
+        "list_sha256": list_digest(listed),
+        "policy": file.purged.policy,
         "purge": file.purged.purge,
         **circumstances(events, disclosures, file.purged.purge),
     }

@@ -16,6 +16,7 @@ from provenstore.domain.erasure import erases
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.event_log import Disclosures, EventLog, QuotaUse, StoredRow
 from provenstore.domain.merkle import leaf_hash
+from provenstore.domain.purge_check import PurgeCheck
 from provenstore.domain.quota import UNLIMITED, quota_change
 from provenstore.domain.two_person_check import TwoPersonCheck
 
@@ -32,6 +33,9 @@ STEPS = (
 
 PERSONS = 15
 """The step, after those of the tree and of objects, in which every act of two persons is judged."""
+
+PURGES = 16
+"""The step of `domain.purge_check`."""
 
 MAX_FINDINGS = 1_000
 """A log broken in more places than this needs no longer list."""
@@ -102,6 +106,7 @@ class Verifier:
     _quota: dict[tuple[str, str], QuotaUse] = field(default_factory=dict)
     _erased: dict[UUID, list[_Erased]] = field(default_factory=dict)
     _persons: TwoPersonCheck = field(default_factory=TwoPersonCheck)
+    _purges: PurgeCheck = field(default_factory=PurgeCheck)
 
     def take(self, row: StoredRow, disclosed: Disclosures | None = None) -> None:
         """Check one row against everything before it; `disclosed` holds its private values."""
@@ -124,6 +129,8 @@ class Verifier:
         self._count_quota(event)
         for problem in self._persons.take(event):
             self._find(PERSONS, row, problem)
+        for problem in self._purges.take(event):
+            self._find(PURGES, row, problem)
 
     def _event(self, row: StoredRow) -> Event | None:
         """Step 2."""

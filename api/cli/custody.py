@@ -106,8 +106,11 @@ class Custody(Protocol):
     def holds(self, file_id: str) -> Document:
         """Answer {"legal_holds"}."""
 
-    def request_purge(self, file_id: str, reason: str | None) -> Document:
-        """Ask for the destruction of a file; answers {"id", "file_id", "status", "requested_by"}."""
+    def request_purge(self, file_id: str, reason: str | None, *, missing: bool = False) -> Document:
+        """Ask for the destruction of a file; answers {"id", "file_id", "status", "requested_by", "missing", "policy"}.
+
+        With `missing`, of one whose object is known to be missing.
+        """
 
     def decide_purge(self, file_id: str, decision: Decision, reason: str | None) -> Document:
         """Withdraw, approve or reject a purge; answers as `request_purge` does."""

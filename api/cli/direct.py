@@ -251,9 +251,9 @@ class Direct:
 
     # -- purges --------------------------------------------------------------------------------------------
 
-    def request_purge(self, file_id: str, reason: str | None) -> Document:
+    def request_purge(self, file_id: str, reason: str | None, *, missing: bool = False) -> Document:
         """Ask for the destruction of a file."""
-        self._ledger.request_purge(self._caller, UUID(file_id), reason)
+        self._ledger.request_purge(self._caller, UUID(file_id), reason, missing=missing)
         return self._purge(file_id)
 
     def decide_purge(self, file_id: str, decision: Decision, reason: str | None) -> Document:

@@ -50,9 +50,17 @@ def register(app: typer.Typer) -> None:
 
 def _register_purge(app: typer.Typer) -> None:
     @command(app, "request")
-    def request(session: Session, file_id: FileId, reason: Reason = None) -> None:
+    def request(
+        session: Session,
+        file_id: FileId,
+        *,
+        reason: Reason = None,
+        missing: Annotated[
+            bool, typer.Option("--missing", help="End a file whose object is known to be missing.")
+        ] = False,
+    ) -> None:
         """Ask for the destruction of a deleted file's bytes."""
-        asked = session.custody.request_purge(str(file_id), reason)
+        asked = session.custody.request_purge(str(file_id), reason, missing=missing)
         _purge(session, asked)
         if asked["status"] == "requested" and not session.out.as_json:
             session.out.say(f"another person decides, with: provenstore purge approve {file_id}")

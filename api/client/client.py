@@ -212,9 +212,13 @@ class Client:
 
     # -- purges --------------------------------------------------------------------------------------------
 
-    def request_purge(self, file_id: str, reason: str | None) -> Document:
-        """Ask for the destruction of a file; answers {"id", "file_id", "status", "requested_by"}."""
-        return self._http.post(_file(file_id, "purge"), _given(reason=reason))
+    def request_purge(self, file_id: str, reason: str | None, *, missing: bool = False) -> Document:
+        """Ask for the destruction of a file; answers {"id", "file_id", "status", "requested_by", "missing", "policy"}.
+
+        With `missing`, of one whose object is known to be missing.
+        """
+        asked = {**_given(reason=reason), **({"missing": True} if missing else {})}
+        return self._http.post(_file(file_id, "purge"), asked)
 
     def decide_purge(self, file_id: str, decision: Decision, reason: str | None) -> Document:
         """Withdraw, approve or reject a purge; answers as `request_purge` does."""

@@ -209,6 +209,12 @@ class ReasonBody(Body):
     reason: Text | None = None
 
 
+class PurgeRequestBody(ReasonBody):
+    """Why, and whether the object is known to be missing."""
+
+    missing: bool = False
+
+
 class PurgeBody(Body):
     """Why, and which purge is meant; without an id the one under way."""
 

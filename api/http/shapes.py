@@ -283,6 +283,8 @@ class Purge(Shape):
     approved_by: Text
     approved_at: Moment
     approval_reason: Text
+    missing: bool
+    policy: str | None
 
 
 class Certificate(Shape):
@@ -294,7 +296,11 @@ class Certificate(Shape):
     path: str
     size: int
     sha256: Text
+    found: Literal["object", "altered", "nothing"]
     versions: list[dict[str, Any]]
+    count: int
+    list_sha256: str
+    policy: str | None
     purge: str
     filename: Text
     deleted: dict[str, Any] | None

@@ -1,5 +1,6 @@
 """Purges: two persons, a fresh check, no way back after the start."""
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ from file_life import SHA, VERSION, FileLife, key_of
 from provenstore.api.permissions import PERMISSIONS
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as e
+from provenstore.domain.destroyed import destroyed, list_digest
 from provenstore.domain.envelope import Actor
-from provenstore.domain.errors import SecondPersonRequired, WrongState
+from provenstore.domain.errors import ObjectMissing, SecondPersonRequired, WrongState
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import project
 from provenstore.domain.purge_approval import APPROVING, Grounds
@@ -204,9 +206,110 @@ def test_purged_says_what_was_destroyed_and_frees_the_space() -> None:
 def test_a_version_found_later_is_on_record_too() -> None:
     """What a second round destroyed is added to what the first one announced."""
     late = e.DestroyedVersion(version_id="v2", size=7, marker=False)
-    life = FileLife().deleted().purge_started().do(c.RecordPurged, versions=(VERSION, late))
+    life = FileLife().deleted().purge_started().do(c.RecordPurgeListed, versions=(VERSION, late)).do(c.RecordPurged)
     assert life.state.purged is not None
     assert life.state.purged.versions == (VERSION, late)
+    assert (life.state.purged.count, life.state.purged.list_sha256) == (2, list_digest((late, VERSION)))
+
+
+# -- an object that is not there ---------------------------------------------------------------------------
+
+
+def _nothing(life: FileLife) -> FileLife:
+    return life.do(c.StartPurge, sha256=None, versions=(), found="nothing")
+
+
+def test_what_is_not_found_is_not_destroyed() -> None:
+    """purge-finds-the-object: the finding is recorded, the purge is off, the space stays counted."""
+    life = _nothing(FileLife().deleted().purge_approved())
+    assert [event.type for event in life.log.events[-2:]] == ["file.object_missing.v1", "file.purge_withdrawn.v1"]
+    assert (life.state.status, life.state.damage, life.state.purge) == ("soft_deleted", "missing", None)
+    assert life.state.reserved == 100
+
+
+def test_a_missing_object_is_not_purged_by_a_plain_request() -> None:
+    """purge-finds-the-object, at the request"""
+    with pytest.raises(ObjectMissing):
+        FileLife().deleted().do(c.RecordMissing).purge_requested()
+
+
+def test_nothing_is_called_destroyed_that_no_event_lists() -> None:
+    """purge-finds-the-object, at the end: a start that listed nothing, as an earlier release would record it."""
+    life = FileLife().deleted().purge_approved()
+    started = e.PurgeStarted(purge="purge-1", sha256=SHA, versions=())
+    life.file = project(life.file, life.log.record([Fact(started)], stream=life.state.stream))
+    with pytest.raises(ObjectMissing):
+        life.decide(c.RecordPurged)
+    assert (_nothing(life).state.purge, life.state.damage) == (None, "missing")
+
+
+@pytest.mark.parametrize("by", [SERVICE, ALICE], ids=["a service", "a person"])
+@pytest.mark.parametrize("four_eyes", [True, False])
+def test_to_give_up_what_is_gone_takes_two_persons(by: Any, four_eyes: bool) -> None:
+    """missing-takes-two-persons: also where the workspace asks for one"""
+    life = FileLife().deleted().do(c.RecordMissing)
+    asked = {"purge": "purge-1", "four_eyes": four_eyes, "reason": "lost with the disk", "missing": True}
+    if by is SERVICE:
+        with pytest.raises(SecondPersonRequired):
+            life.decide(c.RequestPurge, by=by, **asked)
+        return
+    life.do(c.RequestPurge, by=by, **asked)
+    with pytest.raises(WrongState, match="not approved"):
+        _nothing(life)
+    life.do(c.ApprovePurge, by=BOB, reason=None)
+    data = _nothing(life).do(c.RecordPurged).state.purged
+    assert data is not None
+    assert (data.found, data.versions, data.count, data.sha256) == ("nothing", (), 0, None)
+
+
+def test_what_is_there_is_not_given_up_as_missing() -> None:
+    """purge-finds-the-object: neither at the request, nor where it has come back since"""
+    with pytest.raises(WrongState, match="not known to be missing"):
+        FileLife().deleted().decide(c.RequestPurge, by=ALICE, purge="p", four_eyes=True, reason=None, missing=True)
+    life = FileLife().deleted().do(c.RecordMissing)
+    life.do(c.RequestPurge, by=ALICE, purge="p", four_eyes=True, reason=None, missing=True)
+    life.do(c.ApprovePurge, by=BOB, reason=None).do(c.StartPurge, sha256=SHA, versions=(VERSION,))
+    withdrawn = life.log.events[-1].data
+    assert isinstance(withdrawn, e.PurgeWithdrawn)
+    assert (withdrawn.by, life.state.purge) == ("found", None)
+
+
+# -- long lists --------------------------------------------------------------------------------------------
+
+
+def _many(count: int) -> tuple[e.DestroyedVersion, ...]:
+    return tuple(e.DestroyedVersion(version_id=f"version-{n:05}", size=n, marker=n % 2 == 1) for n in range(count))
+
+
+def test_a_list_of_any_length_is_destroyed_page_by_page() -> None:
+    """purge-listed-before: the start commits count and digest, pages hold the list, and the end says the same."""
+    versions = _many(3_000)
+    life = FileLife().deleted().purge_approved().do(c.StartPurge, sha256=SHA, versions=versions)
+    started = life.log.events[-1].data
+    assert isinstance(started, e.PurgeStarted)
+    assert (started.versions, started.count, started.list_sha256) == ((), 3_000, list_digest(versions))
+    life.do(c.RecordPurgeListed, versions=versions[:1_000])
+    # Dying here, the next process lists again what is left to be put on record.
+    life.do(c.RecordPurgeListed, versions=versions)
+    assert life.decide(c.RecordPurgeListed, versions=versions) == ()
+    data = life.do(c.RecordPurged).state.purged
+    assert data is not None
+    assert (data.versions, data.count, data.list_sha256) == ((), 3_000, started.list_sha256)
+    assert destroyed(data, life.log.events) == versions
+    pages = [event for event in life.log.events if isinstance(event.data, e.PurgeListed)]
+    assert len(pages) > 2
+
+
+def test_the_digest_is_of_what_is_listed_in_whatever_order() -> None:
+    """A store may list otherwise the next time."""
+    versions = _many(5)
+    assert list_digest(versions) == list_digest(tuple(reversed(versions)))
+    lines = sorted(
+        b'{"key":null,"marker":%s,"size":%d,"version_id":"version-%05d"}\n' % (b"true" if n % 2 else b"false", n, n)
+        for n in range(5)
+    )
+    assert list_digest(versions) == hashlib.sha256(b"".join(lines)).hexdigest()
+    assert list_digest(versions) != list_digest(versions[:-1])
 
 
 def test_rejection_ends_the_request() -> None:

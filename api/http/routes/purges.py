@@ -12,16 +12,19 @@ from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 
 router = APIRouter(tags=["purges"])
 
-_NO_REASON = bodies.ReasonBody()
+_NO_REASON = bodies.PurgeRequestBody()
 _NO_WORDS = bodies.PurgeBody()
 
 
 @router.post("/v1/files/{file_id}/purge", responses=shapes.ok(shapes.Purge))
 def request_purge(
-    file_id: UUID, services: ServicesIn, caller: CallerIn, key: KeyIn, body: bodies.ReasonBody = _NO_REASON
+    file_id: UUID, services: ServicesIn, caller: CallerIn, key: KeyIn, body: bodies.PurgeRequestBody = _NO_REASON
 ) -> Response:
-    """Ask for the destruction of a deleted file's bytes; without four eyes it is carried out at once."""
-    services.ledger.request_purge(caller, file_id, body.reason, key)
+    """Ask for the destruction of a deleted file's bytes; without four eyes it is carried out at once.
+
+    With `missing` it ends a file whose object is known to be missing, which always takes a second person.
+    """
+    services.ledger.request_purge(caller, file_id, body.reason, key, missing=body.missing)
     return purge_answer(services, caller, file_id)
 
 
