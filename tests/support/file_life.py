@@ -134,7 +134,7 @@ class FileLife:
 
     def purged(self) -> "FileLife":
         """Go through to the end."""
-        return self.deleted().purge_started().do(c.RecordPurged, versions=(VERSION,))
+        return self.deleted().purge_started().do(c.RecordPurged)
 
 
 VERSION = e.DestroyedVersion(version_id=None, size=100, marker=False)
