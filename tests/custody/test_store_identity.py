@@ -20,7 +20,6 @@ from provenstore.domain.object_check import check_object
 from provenstore.domain.provider_events import IdentityDrawn, ProviderIdentified
 from provenstore.domain.store_identity import StoreIdentity
 from provenstore.domain.verification import verify_log
-from provenstore.domain.workspace import SetPurgePolicy
 
 PROVIDER = ["provider:local"]
 
@@ -61,11 +60,10 @@ def _without_identity(log: PostgresEventLog, store: LocalFolder, monkeypatch: py
 
 @pytest.mark.parametrize("four_eyes", [True, False])
 def test_nothing_is_certified_while_the_folder_is_not_mounted(
-    custody: Custody, tmp_path: Path, four_eyes: bool
+    log: PostgresEventLog, tmp_path: Path, four_eyes: bool
 ) -> None:
     """store-identity: an approval, and a request without four eyes, are refused before anything is recorded."""
-    if not four_eyes:
-        custody.ledger.change_workspace(ADMIN, "acme", SetPurgePolicy(four_eyes=False, reason="alone here"))
+    custody = Custody(log, LocalFolder(tmp_path / "objects"), four_eyes=four_eyes)
     file = custody.deleted()
     if four_eyes:
         custody.ledger.request_purge(RECORDS, file.id, None)

@@ -25,7 +25,7 @@ def _purged() -> FileLife:
     """Return a file's whole life; the two persons act on the data directory, so that nothing made them."""
     ann, bea = (Actor(name, "person", "cli") for name in ("ann", "bea"))
     life = FileLife().deleted().purge_requested(by=ann).do(ApprovePurge, by=bea, reason="agreed")
-    return life.do(StartPurge, sha256=SHA, versions=(VERSION,)).do(RecordPurged, versions=(VERSION,))
+    return life.do(StartPurge, sha256=SHA, versions=(VERSION,)).do(RecordPurged)
 
 
 def _rows(life: FileLife | None = None) -> list[StoredRow]:

@@ -32,7 +32,8 @@ def direct(data_dir: Path) -> Iterator[Provenstore]:
 def _put(direct: Provenstore, tmp_path: Path) -> str:
     path = tmp_path / "report.pdf"
     path.write_bytes(b"a report")
-    found: str = direct("put", path, "--json").json["id"]
+    direct("workspace", "create", "solo", "--no-four-eyes")
+    found: str = direct("put", path, "--workspace", "solo", "--json").json["id"]
     return found
 
 
@@ -59,7 +60,7 @@ def test_one_link_is_a_finding_of_one_file(direct: Provenstore, data_dir: Path, 
     """The rest is read; the file is damaged, and a purge removes the link itself."""
     first, second = _put(direct, tmp_path), ""
     (tmp_path / "other.pdf").write_bytes(b"another report")
-    second = direct("put", tmp_path / "other.pdf", "--json").json["id"]
+    second = direct("put", tmp_path / "other.pdf", "--workspace", "solo", "--json").json["id"]
     paths = {one: data_dir / "objects" / direct("show", one, "--json").json["path"] for one in (first, second)}
     paths[first].unlink()
     paths[first].symlink_to("/etc/hostname")
@@ -68,7 +69,6 @@ def test_one_link_is_a_finding_of_one_file(direct: Provenstore, data_dir: Path, 
     assert [one["stream"] for one in findings] == [f"file:{first}", f"file:{second}"]
     assert direct("verify-content", first, code=7)
     assert direct("show", first, "--json").json["damage"] == "altered"
-    direct("workspace", "set", "default", "--no-four-eyes", "--reason", "alone here")
     direct("rm", first)
     direct("purge", "request", first)
     assert not paths[first].is_symlink()
