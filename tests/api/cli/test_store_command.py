@@ -69,7 +69,7 @@ def test_one_link_is_a_finding_of_one_file(direct: Provenstore, data_dir: Path, 
     assert [one["stream"] for one in findings] == [f"file:{first}", f"file:{second}"]
     assert direct("verify-content", first, code=7)
     assert direct("show", first, "--json").json["damage"] == "altered"
-    direct("rm", first)
+    direct("rm", first, "--reason", "damaged")
     direct("purge", "request", first)
     assert not paths[first].is_symlink()
     assert direct("purge", "certificate", first).json["found"] == "altered"
