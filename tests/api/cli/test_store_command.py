@@ -67,7 +67,7 @@ def test_one_link_is_a_finding_of_one_file(direct: Provenstore, data_dir: Path, 
     paths[second].write_bytes(b"altered report")
     findings = direct("verify", "--objects", "--json", code=7).json["findings"]
     assert [one["stream"] for one in findings] == [f"file:{first}", f"file:{second}"]
-    assert direct("verify-content", first, code=7)
+    direct("verify-content", first, code=7)
     assert direct("show", first, "--json").json["damage"] == "altered"
     direct("rm", first, "--reason", "damaged")
     direct("purge", "request", first)
