@@ -27,8 +27,9 @@ _FILE: Final[Mapping[Action, str]] = MappingProxyType(
         "delete": "soft_deleted expired",
         "link": "link_issued link_revoked",
         "hold": "legal_hold_placed legal_hold_released",
-        "retention": "retention_set retention_reduction_requested",
-        "purge": "purge_requested purge_approved purge_rejected purge_withdrawn purge_started purge_failed purged",
+        "retention": "retention_set retention_reduction_requested retention_extension_requested",
+        "purge": "purge_requested purge_approved purge_rejected purge_withdrawn purge_listed purge_started "
+        "purge_failed purged",
         "verify": "integrity_verified integrity_failed object_missing stray_found stray_removed place_checked",
         "refuse": "access_denied",
         "erase": "personal_data_erased",

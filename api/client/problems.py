@@ -41,7 +41,8 @@ def _kind(status: int) -> type[ProvenstoreError]:
 def _codes() -> dict[str, type[ProvenstoreError]]:
     # The refusals of object stores are defined beside their port; naming one makes sure that they are known.
     known = {objects.NotSupported.code: objects.NotSupported}
-    return known | {kind.code: kind for kind in _family(ProvenstoreError)}
+    # The most general kind of a code counts: what a store found is not told apart over HTTP.
+    return {kind.code: kind for kind in reversed([*_family(ProvenstoreError)])} | known
 
 
 def _family(kind: type[ProvenstoreError]) -> Iterator[type[ProvenstoreError]]:

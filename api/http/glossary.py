@@ -12,6 +12,9 @@ _SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _TIME = "2026-11-20T15:04:05.123456Z"
 
 WORDS: Final[Mapping[str, str]] = {
+    "found": "What was found in the store: `object`, `altered` or `nothing`; null before this was recorded.",
+    "list_sha256": "SHA-256 of the list of destroyed versions, in hex; null before this was recorded.",
+    "policy": "Disposal policy that approved it, null where persons did.",
     "deleted": "The soft deletion that came before: who, when and why; null if there was none.",
     "retention": "The retention of the file: until when, how it binds, and what is pending; null if there is none.",
     "deleted_by": "Actor who soft-deleted the file, null if it is not deleted.",

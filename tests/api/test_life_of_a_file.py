@@ -147,6 +147,8 @@ def test_purge_by_two_persons(tenant: Tenant) -> None:
     asking.delete(f"/v1/files/{file_id}")
     asked = asking.post(f"/v1/files/{file_id}/purge", json={"reason": "old"})
     assert {
+        "missing": False,
+        "policy": None,
         "id": asked.json()["id"],
         "file_id": file_id,
         "status": "requested",

@@ -244,7 +244,7 @@ def test_what_is_appended_is_soon_under_a_checkpoint(tmp_path: Path) -> None:
         key = Ed25519Verifier.parse(services.log_keys.verifiers()[0])
         assert open_checkpoint(newest.note, [key]).origin == "ledger.example.com/acme" == key.name
         (event,) = services.ledger.log.events([LOG])
-        assert event.data == LogKeysChanged(origin=key.name, keys=(str(key),))
+        assert event.data.model_copy(update={"was": None}) == LogKeysChanged(origin=key.name, keys=(str(key),))
         services.checks["log"]()
         clock_stays = log.bring_up(services)
         assert clock_stays is None or clock_stays.size >= newest.size
@@ -279,7 +279,7 @@ def test_one_key_follows_another(tmp_path: Path) -> None:
         until(lambda: signed_by(services) == ids(both[1:]))
         events = services.ledger.log.events([LOG])
         expected = [LogKeysChanged(origin=services.log_keys.origin, keys=keys) for keys in (old, both, both[1:])]
-        assert [event.data for event in events] == expected
+        assert [event.data.model_copy(update={"was": None}) for event in events] == expected
         assert [event.actor.id for event in events] == ["provenstore", "root", "root"]
         with pytest.raises(Misconfigured, match=r"other\.example"):
             services.log_keeping.record_keys(ROOT, "other.example", both)

@@ -60,7 +60,7 @@ def test_a_login_that_the_database_refuses_is_named(api: Api, tmp_path: Path) ->
         for name, wrong, words in (
             ("database_url", running.conninfo("nobody_known"), "authentication failed|does not exist"),
             ("database_runner_url", running.conninfo(wiring.RUNNER, "no_such_database"), "does not exist"),
-            ("database_url", "secret words that are no setting", "not a PostgreSQL connection string"),
+            ("database_url", "secret words that are no setting", "not a connection string of PostgreSQL"),
         ):
             settings = load_settings(data_dir=tmp_path / "data", **{**right, name: wrong})
             with pytest.raises(Misconfigured, match=words) as caught, wiring.open_services(settings):

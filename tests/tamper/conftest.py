@@ -30,7 +30,7 @@ def story(custody: Custody) -> Custody:
     custody.ledger.erase_personal_data(caller("dora", "privacy"), first.id, fields=("filename",), reason="asked to")
     custody.ledger.change_file(SERVICE, second.id, access="workspace")
     report = verify_log(custody.log)
-    assert (report.checked, report.findings) == (12, ())
+    assert (report.checked, report.findings) == (14, ())
     return custody
 
 
