@@ -23,9 +23,14 @@ async def put_content(
 
 
 @router.head("/v1/files/{file_id}/content", responses=shapes.CONTENT)
-def head_content(file_id: UUID, services: ServicesIn, caller: CallerIn) -> Response:
+def head_content(
+    file_id: UUID,
+    services: ServicesIn,
+    caller: CallerIn,
+    disposition: Annotated[fe.Disposition, Query()] = "attachment",
+) -> Response:
     """Describe the content that GET would give out; records nothing."""
-    return describe(services, caller, file_id, "attachment")
+    return describe(services, caller, file_id, disposition)
 
 
 @router.get("/v1/files/{file_id}/content", responses=shapes.CONTENT)
