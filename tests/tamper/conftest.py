@@ -20,8 +20,9 @@ Owner = psycopg.Connection[tuple[Any, ...]]
 def story(custody: Custody) -> Custody:
     """Two files, interleaved.
 
-    1 workspace; first file: 2 initiated, 3 completion, 4 stored, 8 accessed, 9 filename changed, 11 filename erased;
-    second file: 5 initiated, 6 completion, 7 stored, 10 held, 12 opened to the workspace.
+    1 workspace, 2 and 3 the store's identity; first file: 4 initiated, 5 completion, 6 stored, 10 accessed,
+    11 filename changed, 13 filename erased; second file: 7 initiated, 8 completion, 9 stored, 12 held, 14 opened to
+    the workspace.
     """
     first, second = custody.stored(), custody.stored()
     custody.read(SERVICE, first.id)

@@ -88,98 +88,98 @@ def forge(position: int) -> Tamper:
 
 
 EVENTS = {
-    "one byte": (run("update event set state = set_byte(state, 30, 120) where position = 6"), 6, 2),
-    "one byte, rehashed": (rewrite(6, outcome="no"), 7, 4),
-    "no envelope": (run("update event set state = '{}', leaf = sha256('\\x007b7d') where position = 6"), 6, 2),
-    "column id": (run("update event set id = gen_random_uuid() where position = 6"), 6, 3),
-    "column type": (run("update event set type = 'file.stored.v1' where position = 6"), 6, 3),
-    "column stream": (run("update event set stream = 'file:other' where position = 6"), 6, 3),
-    "column version": (run("update event set version = 99 where position = 6"), 6, 3),
-    "column workspace": (run("update event set workspace = 'other' where position = 6"), 6, 3),
-    "column number": (run("update event set number = 99 where position = 6"), 6, 3),
-    "column time": (run("update event set time = time + interval '1 microsecond' where position = 6"), 6, 3),
-    "column leaf": (run("update event set leaf = sha256('x') where position = 6"), 6, 2),
-    "column position": (run("update event set position = 99 where position = 12"), 99, 1),
-    "deleted": (run("delete from event where position = 6"), 7, 1),
-    "deleted and closed up": (run("delete from event where position = 6", *move("position > 6", -1)), 6, 4),
+    "one byte": (run("update event set state = set_byte(state, 30, 120) where position = 8"), 8, 2),
+    "one byte, rehashed": (rewrite(8, outcome="no"), 9, 4),
+    "no envelope": (run("update event set state = '{}', leaf = sha256('\\x007b7d') where position = 8"), 8, 2),
+    "column id": (run("update event set id = gen_random_uuid() where position = 8"), 8, 3),
+    "column type": (run("update event set type = 'file.stored.v1' where position = 8"), 8, 3),
+    "column stream": (run("update event set stream = 'file:other' where position = 8"), 8, 3),
+    "column version": (run("update event set version = 99 where position = 8"), 8, 3),
+    "column workspace": (run("update event set workspace = 'other' where position = 8"), 8, 3),
+    "column number": (run("update event set number = 99 where position = 8"), 8, 3),
+    "column time": (run("update event set time = time + interval '1 microsecond' where position = 8"), 8, 3),
+    "column leaf": (run("update event set leaf = sha256('x') where position = 8"), 8, 2),
+    "column position": (run("update event set position = 99 where position = 14"), 99, 1),
+    "deleted": (run("delete from event where position = 8"), 9, 1),
+    "deleted and closed up": (run("delete from event where position = 8", *move("position > 8", -1)), 8, 4),
     "swapped within a stream": (
-        run(*move("position = 6", 93), *move("position = 7", -1), *move("position = 99", -92)),
-        6,
+        run(*move("position = 8", 91), *move("position = 9", -1), *move("position = 99", -90)),
+        8,
         4,
     ),
     "swapped between streams": (
-        run(*move("position = 4", 95), *move("position = 5", -1), *move("position = 99", -94)),
-        4,
+        run(*move("position = 6", 93), *move("position = 7", -1), *move("position = 99", -92)),
+        6,
         5,
     ),
-    "slipped in": (forge(6), 7, 5),
+    "slipped in": (forge(8), 9, 5),
     "slipped in before all": (
         run(
             "alter table event drop constraint event_position_check, drop constraint event_stream_version_key,"
             " drop constraint event_workspace_number_key, drop constraint event_id_key",
             "insert into event select -1, id, stream, version, workspace, number, type, time, leaf, state"
-            " from event where position = 6",
+            " from event where position = 8",
         ),
         -1,
         1,
     ),
 }
 VALUES = {
-    "value": (run("update private_value set value = '\"x\"' where field = 'name'"), 10, 7),
-    "salt": (run("update private_value set salt = sha256('x') where field = 'name'"), 10, 7),
-    "dropped": (run("delete from private_value where field = 'name'"), 10, 7),
+    "value": (run("update private_value set value = '\"x\"' where field = 'name'"), 12, 7),
+    "salt": (run("update private_value set salt = sha256('x') where field = 'name'"), 12, 7),
+    "dropped": (run("delete from private_value where field = 'name'"), 12, 7),
     "added": (
         run(
             "insert into private_value (event_id, field, workspace, salt, value)"
-            " select id, 'reason', workspace, sha256('x'), '\"x\"' from event where position = 7"
+            " select id, 'reason', workspace, sha256('x'), '\"x\"' from event where position = 9"
         ),
-        7,
+        9,
         7,
     ),
     "erased by no event": (
         run(
             "update private_value set salt = null, value = null, erased_by = gen_random_uuid() where field = 'name'",
         ),
-        10,
+        12,
         7,
     ),
     "erased by an event of something else": (
         run(
             "update private_value set salt = null, value = null,"
-            " erased_by = (select id from event where position = 12) where field = 'name'"
+            " erased_by = (select id from event where position = 14) where field = 'name'"
         ),
-        10,
+        12,
         7,
     ),
     "erased by an erasure of another file": (
         run(
             "update private_value set salt = null, value = null,"
-            " erased_by = (select id from event where position = 11) where field = 'name'"
+            " erased_by = (select id from event where position = 13) where field = 'name'"
         ),
-        10,
+        12,
         7,
     ),
     "erased by an erasure of another field": (
         run(
             "update private_value set salt = null, value = null,"
-            " erased_by = (select id from event where position = 11)"
-            " where field = 'metadata' and event_id = (select id from event where position = 2)"
+            " erased_by = (select id from event where position = 13)"
+            " where field = 'metadata' and event_id = (select id from event where position = 4)"
         ),
-        2,
+        4,
         7,
     ),
     "erased by an event before it": (
         run(
             "update private_value set salt = null, value = null,"
-            " erased_by = (select id from event where position = 2)"
-            " where field = 'filename' and event_id = (select id from event where position = 9)"
+            " erased_by = (select id from event where position = 4)"
+            " where field = 'filename' and event_id = (select id from event where position = 11)"
         ),
-        9,
+        11,
         7,
     ),
-    "counter": (run("update quota set bytes = bytes - 1"), 12, 8),
-    "limit": (run("update quota set max_bytes = 5"), 12, 8),
-    "counter of nobody": (run("insert into quota values ('ghost', 'workspace', 5, 1)"), 12, 8),
+    "counter": (run("update quota set bytes = bytes - 1"), 14, 8),
+    "limit": (run("update quota set max_bytes = 5"), 14, 8),
+    "counter of nobody": (run("insert into quota values ('ghost', 'workspace', 5, 1)"), 14, 8),
 }
 
 
@@ -214,18 +214,18 @@ def _read_everything(story: Custody, streams: list[str]) -> None:
 
 def test_a_deleted_end_of_a_stream_is_named_by_the_gap(story: Custody, owner: Owner) -> None:
     """Nothing in the stream itself misses its newest event; the log's positions do."""
-    run("delete from event where position = 8")(owner)
+    run("delete from event where position = 10")(owner)
     first = verify_log(story.log).first
     assert first is not None
-    assert (first.position, first.step) == (9, 1)
+    assert (first.position, first.step) == (11, 1)
 
 
 def test_a_cut_tail_is_not_found_without_an_outside_witness(story: Custody, owner: Owner) -> None:
     """What docs/explanation/verification.md says: the rest agrees with itself. A noted position finds it."""
     newest = story.log.position()
-    run("delete from event where position = 12")(owner)
+    run("delete from event where position = 14")(owner)
     report = verify_log(story.log)
-    assert (report.checked, report.findings) == (11, ())
+    assert (report.checked, report.findings) == (13, ())
     verifier = Verifier()
     for row in story.log.rows(0, 100):
         verifier.take(row)
@@ -236,26 +236,26 @@ def test_a_cut_tail_is_not_found_without_an_outside_witness(story: Custody, owne
 
 def test_a_cut_tail_that_had_effects_is_found(story: Custody, owner: Owner) -> None:
     """An erasure that is gone leaves values behind that nobody erased, from the first one on."""
-    run("delete from event where position >= 11")(owner)
+    run("delete from event where position >= 13")(owner)
     findings = verify_log(story.log).findings
-    assert [(finding.position, finding.step) for finding in findings] == [(2, 7), (9, 7)]
+    assert [(finding.position, finding.step) for finding in findings] == [(4, 7), (11, 7)]
 
 
 NONSENSE = {
-    "infinity": run("update event set time = 'infinity' where position = 6"),
-    "long ago": run("update event set time = '4000-01-01 BC' where position = 6"),
-    "no bytes": run("update event set state = '' where position = 6"),
-    "no text": run("update event set state = '\\xff' where position = 6"),
-    "deep": run(f"update event set state = convert_to(repeat('[', {60_000}), 'UTF8') where position = 6"),
-    "no leaf": run("alter table event drop constraint event_leaf_check", "update event set leaf = '' where position=6"),
-    "largest numbers": run(f"update event set version = {2**63 - 1}, number = {2**63 - 1} where position = 6"),
-    "private": rewrite(6, private=["x"]),
-    "stream": rewrite(6, stream={"x": 1}),
-    "version": rewrite(6, version="1"),
-    "number": rewrite(6, number=True),
-    "time": rewrite(6, time="0001-01-01T00:00:00.000000+14:00"),
-    "data": rewrite(6, type="unknown.v1", data=[1]),
-    "actor": rewrite(6, actor={"id": ["x"], "kind": None, "via": None, "credential": None}),
+    "infinity": run("update event set time = 'infinity' where position = 8"),
+    "long ago": run("update event set time = '4000-01-01 BC' where position = 8"),
+    "no bytes": run("update event set state = '' where position = 8"),
+    "no text": run("update event set state = '\\xff' where position = 8"),
+    "deep": run(f"update event set state = convert_to(repeat('[', {60_000}), 'UTF8') where position = 8"),
+    "no leaf": run("alter table event drop constraint event_leaf_check", "update event set leaf = '' where position=8"),
+    "largest numbers": run(f"update event set version = {2**63 - 1}, number = {2**63 - 1} where position = 8"),
+    "private": rewrite(8, private=["x"]),
+    "stream": rewrite(8, stream={"x": 1}),
+    "version": rewrite(8, version="1"),
+    "number": rewrite(8, number=True),
+    "time": rewrite(8, time="0001-01-01T00:00:00.000000+14:00"),
+    "data": rewrite(8, type="unknown.v1", data=[1]),
+    "actor": rewrite(8, actor={"id": ["x"], "kind": None, "via": None, "credential": None}),
 }
 
 
@@ -265,6 +265,6 @@ def test_nonsense_is_reported_like_everything_else(story: Custody, owner: Owner,
     NONSENSE[case](owner)
     first = verify_log(story.log).first
     assert first is not None
-    assert first.position == 6
+    assert first.position == 8
     with pytest.raises(IntegrityViolated):
         story.log.read(0, 100)
