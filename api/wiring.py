@@ -263,11 +263,11 @@ def _assemble(
         if identify:
             StoreIdentity(recorder, opened).require()
 
-    objects, answers = _objects(settings, directory, signer, Providers(recorder), identified, at_once=store)
     with _connect(runner)() as connection:
         connection.autocommit = True
         _require_role(connection, RUNNER, "PROVENSTORE_DATABASE_RUNNER_URL")
         prepare(connection, PROJECTIONS)
+    objects, answers = _objects(settings, directory, signer, Providers(recorder), identified, at_once=store)
     pool: ConnectionPool[Any] = ConnectionPool(
         runner, min_size=1, max_size=8, timeout=10, open=False, kwargs={"autocommit": True}
     )

@@ -125,8 +125,8 @@ def test_store_that_is_away(tenant: Tenant, log: Log) -> None:
     file_id = tenant.stored(service)
     services = tenant.api.services
     store = Outage(services.ledger.store)
-    store.away = True
     ledger = Ledger(services.ledger.log, store, clock=services.clock, entropy=SystemEntropy(), permits=permits)
+    store.away = True
     tenant.api.app.state.services = replace(services, ledger=ledger)
     try:
         answer = service.get(f"/v1/files/{file_id}/content")

@@ -84,7 +84,7 @@ def test_what_a_bucket_can_do_is_found_out_once(bucket: str, tmp_path: Path, mon
     _client(other := f"settings-{uuid4()}").create_bucket(Bucket=other)
     _keep_versions(other)
     monkeypatch.setenv("DO_SPACES_BUCKET", other)
-    with open_services(_settings(tmp_path), sweep=False) as services:
+    with open_services(_settings(tmp_path), sweep=False, identify=False) as services:
         probes = _probes(services)
         assert SECRET not in str(services.ledger.log.events(["provider:spaces"], limit=10))
     assert [one.versioning for one in probes] == [False, True, True]

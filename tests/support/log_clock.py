@@ -1,34 +1,34 @@
 """Moving the log's own time: a log never goes back behind its newest event, so one from the future sets its clock."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
+from psycopg.sql import SQL
 
 from provenstore.domain.envelope import Event
 from sealing import join
 from store_commands import happened
 
-_NEWEST = """
-select position, version, leaf, number, state from provenstore.event
-where stream = 'system:clock' order by position desc limit 1
-"""
+_NEWEST = "select position, version, number, leaf from provenstore.event where {} order by position desc limit 1"
 
 
 def move_log(owner: psycopg.Connection[Any], moment: datetime) -> None:
-    """Append a rightly sealed event of `moment`, as the owner; all later events have at least that time.
-
-    Nothing else may be in the workspace `system`.
-    """
-    before = owner.execute(_NEWEST).fetchone()
-    newest = owner.execute("select coalesce(max(position), 0) from provenstore.event").fetchone()
-    assert newest is not None
-    version, number, leaf = (before[1], before[3], before[2].hex()) if before else (0, 0, None)
+    """Append a rightly sealed event of `moment`, as the owner; all later events have at least that time."""
+    position, *_ = _newest(owner, "true")
+    _, version, _, leaf = _newest(owner, "stream = 'system:clock'")
+    _, _, number, workspace_leaf = _newest(owner, "workspace = 'system'")
     draft = happened("system:clock", workspace="system")
     state = join(
-        draft, number=number + 1, prev=leaf, time=moment, version=version + 1, workspace_prev=leaf, head=b"null"
+        draft,
+        number=number + 1,
+        prev=leaf,
+        time=moment,
+        version=version + 1,
+        workspace_prev=workspace_leaf,
+        head=b"null",
     )
-    event = Event.parse(newest[0] + 1, state)
+    event = Event.parse(position + 1, state)
     owner.execute(
         "insert into provenstore.event values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
@@ -36,6 +36,12 @@ def move_log(owner: psycopg.Connection[Any], moment: datetime) -> None:
             *(event.type, event.time, event.leaf, state),
         ),
     )
+
+
+def _newest(owner: psycopg.Connection[Any], where: LiteralString) -> tuple[int, int, int, str | None]:
+    """Return position, version, number and leaf of the newest such event; 0 and None where there is none."""
+    found = owner.execute(SQL(_NEWEST).format(SQL(where))).fetchone()
+    return (0, 0, 0, None) if found is None else (found[0], found[1], found[2], found[3].hex())
 
 
 _RESET = """
