@@ -2,6 +2,7 @@
 
 import base64
 import json
+import string
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -59,6 +60,17 @@ def test_each_corrupted_byte_is_found() -> None:
     for at, byte in enumerate(raw):
         with pytest.raises((InvalidInput, InvalidProof)):
             _verify(raw[:at] + bytes([byte ^ 1]) + raw[at + 1 :])
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3])
+def test_each_hash_has_one_spelling(bits: int) -> None:
+    """The last digit of 32 bytes in base64 has two bits too many, and only zeros there are accepted."""
+    digits = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
+    for at, one in enumerate(DOCUMENT["proof"]):
+        other = f"{one[:-2]}{digits[digits.index(one[-2]) + bits]}="
+        assert base64.b64decode(other) == base64.b64decode(one)
+        with pytest.raises(InvalidInput, match=rf"proof\[{at}\].*canonical base64"):
+            _verify(json.dumps({**DOCUMENT, "proof": [*DOCUMENT["proof"][:at], other]}).encode())
 
 
 @given(st.integers(0, len(RECEIPT.encode()) - 1), st.integers(1, 255))

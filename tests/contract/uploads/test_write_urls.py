@@ -149,6 +149,18 @@ def test_an_old_url_does_not_bring_a_purged_file_back(custody: Custody, send: Se
     assert custody.types(file.id)[-1] == "place_checked"
 
 
+def test_what_comes_back_by_any_way_is_removed(custody: Custody, send: Send) -> None:
+    """The second look does not ask how an object came to a purged file's keys."""
+    file, _ = put_and_complete(custody, send)
+    custody.ledger.soft_delete(SERVICE, file.id)
+    custody.ledger.request_purge(RECORDS, file.id, None)
+    custody.ledger.approve_purge(APPROVER, file.id, None, None)
+    custody.store.put(file.path, [STRAY], media_type="text/plain", max_size=len(STRAY))
+    assert look_again(custody, file).status == "purged"
+    assert strays(custody, file) == [file.path]
+    assert all(custody.store.versions(key) == () for key in file.keys)
+
+
 def test_the_second_look_waits_for_the_last_url(custody: Custody, send: Send) -> None:
     """Nobody looks while a URL can still write, and nobody looks for ever."""
     file, _ = put_and_complete(custody, send)
