@@ -12,7 +12,6 @@ from provenstore.api.services import Services
 from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json
 from provenstore.domain.checkpoint import Checkpoint
-from provenstore.domain.consistency_document import ConsistencyProof
 from provenstore.domain.errors import InvalidInput, Misconfigured, NotFound, Refused
 from provenstore.domain.event_types import format_time
 from provenstore.domain.note import VerifierKey, parse_note
@@ -44,8 +43,8 @@ def require_reader(services: Services, caller: Caller | None) -> None:
 
 
 def checkpoint(services: Services) -> SignedCheckpoint:
-    """Return the newest checkpoint; NotFound before the first."""
-    newest = services.proofs.newest()
+    """Return the newest checkpoint, verified; NotFound before the first, UnverifiedProof."""
+    newest = services.proven.newest()
     if newest is None:
         raise NotFound("no checkpoint has been signed yet")
     return newest
@@ -57,17 +56,17 @@ def keys(services: Services) -> tuple[str, ...]:
 
 
 def resource(services: Services, path: str) -> Resource:
-    """Return what stands at `tile/…`; NotFound for other paths, and beyond the newest checkpoint."""
+    """Return what stands at `tile/…`, verified; NotFound for other paths, and beyond the newest checkpoint."""
     try:
         wanted = parse_path(path)
     except InvalidInput as exc:
         raise NotFound("there is no such tile") from exc
-    newest = services.proofs.newest()
+    newest = services.proven.newest()
     if newest is None or not wanted.is_of(newest.size):
         raise NotFound("there is no such tile")
     if isinstance(wanted, EntryBundle):
-        return Resource(encode_entries(services.proofs.entries(wanted)), wanted.width == FULL, entries=True)
-    return Resource(services.proofs.tile(wanted), wanted.width == FULL, entries=False)
+        return Resource(encode_entries(services.proven.entries(wanted)), wanted.width == FULL, entries=True)
+    return Resource(services.proven.tile(wanted), wanted.width == FULL, entries=False)
 
 
 def entries(services: Services, caller: Caller, path: str) -> Resource:
@@ -93,7 +92,7 @@ def consistency(services: Services, old: int, new: int | None) -> dict[str, Json
         raise InvalidInput("to", f"is not at most {newest:,}, the size of the newest checkpoint", limit=newest)
     if not 0 <= old <= new:
         raise InvalidInput("from", f"is not from 0 to {new:,}", limit=new)
-    return ConsistencyProof(old, new, tuple(services.proofs.consistency(old, new))).to_json()
+    return services.proven.consistency(old, new).to_json()
 
 
 def status(services: Services, caller: Caller) -> dict[str, Json]:
@@ -159,8 +158,8 @@ def publish(services: Services, caller: Caller, prefix: str | None, *, anew: boo
     under = services.settings.log_prefix if prefix is None else prefix
     if under is None:
         raise Misconfigured("name a prefix of the object store, or set PROVENSTORE_LOG_PREFIX")
-    publisher = Publisher(services.ledger.store, under, services.proofs)
-    newest, written = publish_newest(publisher, services.proofs, anew=anew)
+    publisher = Publisher(services.ledger.store, under, services.proven)
+    newest, written = publish_newest(publisher, services.proven, anew=anew)
     return {"prefix": under, "size": newest.size, "written": written}
 
 

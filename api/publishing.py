@@ -11,6 +11,7 @@ import structlog
 
 from provenstore.adapters.publishing import Publisher
 from provenstore.api.services import Services
+from provenstore.api.verified_proofs import VerifiedProofs
 from provenstore.domain.errors import (
     DatabaseUnavailable,
     InvalidInput,
@@ -19,7 +20,7 @@ from provenstore.domain.errors import (
     NotFound,
     ProvenstoreError,
 )
-from provenstore.projections.proofs import Proofs, SignedCheckpoint
+from provenstore.projections.proofs import SignedCheckpoint
 from provenstore.projections.queries import queries
 from provenstore.projections.worker import Worker, win
 
@@ -33,7 +34,7 @@ _log = structlog.get_logger(__name__)
 
 
 def publish_newest(
-    publisher: Publisher, proofs: Proofs, *, anew: bool = False, going: Callable[[], bool] = lambda: True
+    publisher: Publisher, proofs: VerifiedProofs, *, anew: bool = False, going: Callable[[], bool] = lambda: True
 ) -> tuple[SignedCheckpoint, bool]:
     """Publish up to the newest checkpoint; return it, and whether it was written. As `Publisher.publish`.
 
@@ -58,9 +59,9 @@ class Publishing(Worker):
     def __init__(self, services: Services, prefix: str, *, every: float) -> None:
         """Look every so many seconds whether there is a new checkpoint; Misconfigured for a prefix that is none."""
         super().__init__("publishing", services.connect)
-        self._proofs = services.proofs
+        self._proofs = services.proven
         try:
-            self._publisher = Publisher(services.ledger.store, prefix, services.proofs)
+            self._publisher = Publisher(services.ledger.store, prefix, services.proven)
         except InvalidInput as exc:
             raise Misconfigured(f"PROVENSTORE_LOG_PREFIX: {exc.message}") from exc
         self._every = every

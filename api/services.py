@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.adapters.log_keys import LogKeys
 from provenstore.api.settings import Settings
+from provenstore.api.verified_proofs import VerifiedProofs
 from provenstore.domain.clock import Clock
 from provenstore.domain.errors import Unavailable
 from provenstore.domain.ledger import Ledger
@@ -40,6 +41,9 @@ class Services:
     builder: Builder
     control: Control
     proofs: Proofs
+    """What the database has, as it stands; nothing of it is handed out."""
+    proven: VerifiedProofs
+    """The same, verified: what is handed out."""
     log_keys: LogKeys
     log_keeping: LogKeeping
     connect: Connect

@@ -41,6 +41,7 @@ from provenstore.api.publishing import Publishing
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings
 from provenstore.api.sweeper import Sweeper
+from provenstore.api.verified_proofs import VerifiedProofs
 from provenstore.domain.clock import Clock
 from provenstore.domain.errors import DatabaseUnavailable, Misconfigured, StorageFull, Unavailable
 from provenstore.domain.event_log import EventLog
@@ -281,6 +282,9 @@ def _assemble(
     ledger = Ledger(
         log, ObservedStore(objects, calls.take, clock), clock=clock, entropy=entropy, permits=permits, links=links
     )
+    log_keys = LogKeys(directory.keys, origin=settings.log_origin, given=settings.signing_key)
+    proofs = Proofs(pool)
+    proven = VerifiedProofs(proofs, log_keys)
     return Services(
         ledger=ledger,
         files=Files(pool),
@@ -292,15 +296,16 @@ def _assemble(
         runner=reader,
         builder=Builder(log, _connect(runner), PROJECTIONS, rate=settings.rebuild_rate, decided=decided),
         control=Control(pool, PROJECTIONS),
-        proofs=Proofs(pool),
-        log_keys=LogKeys(directory.keys, origin=settings.log_origin, given=settings.signing_key),
+        proofs=proofs,
+        proven=proven,
+        log_keys=log_keys,
         log_keeping=LogKeeping(ledger.recorder),
         connect=_connect(runner),
         pool=pool,
         clock=clock,
         settings=settings,
         signer=signer,
-        checks=_checks(log, answers, ledger.identity.check, positions, reader),
+        checks={**_checks(log, answers, ledger.identity.check, positions, reader), "proofs": proven.check},
     )
 
 

@@ -257,6 +257,16 @@ class IntegrityViolated(Stopped):
     code = "integrity-violated"
 
 
+class UnverifiedProof(IntegrityViolated):
+    """A proof made here does not verify; it is not handed out."""
+
+    code = "unverified-proof"
+
+    def __init__(self, place: str, message: str) -> None:
+        """Name the `place` in the proof and, in `message`, what is wrong there."""
+        super().__init__(f"{place}: {message}", place=place)
+
+
 class ContentDamaged(IntegrityViolated):
     """The file's stored object is missing or altered; its content is not given out."""
 

@@ -142,13 +142,18 @@ def verify_history(proof: HistoryProof, verifiers: Sequence[NoteVerifier]) -> Ve
     """Check a file's history against the keys of the log; InvalidProof, naming the place, where it is not whole."""
     # 1. The checkpoint is signed by the log that it names.
     checkpoint = open_checkpoint(proof.checkpoint, verifiers)
-    # 2. Each stream is a chain from its first event to one that is in the log.
-    events = {kind: _verify_stream(proof.file, kind, stream, checkpoint) for kind, stream in proof.streams.items()}
+    # 2. Each stream is a chain from its first event to one that is in the log, and has the heads that were sealed.
+    check = HistoryCheck(proof.file)
+    events = {}
+    for kind in (kind for kind in STREAMS if kind in proof.streams):
+        stream = proof.streams[kind]
+        for state in stream.events:
+            check.take(kind, state)
+        check.end(kind, stream.index, stream.proof, checkpoint)
+        place = f"streams.{kind}"
+        events[kind] = tuple(parse_event(f"{place}[{at}]", state) for at, state in enumerate(stream.events))
     # 3. The lifecycle is there, and what it has sealed of the other streams is what they say.
-    if "file" not in events:
-        raise InvalidProof("streams.file", "is missing")
-    for at, event in enumerate(events["file"]):
-        _verify_heads(f"streams.file[{at}]", event, events)
+    check.finish()
     # 4. Private values are those that events of this history committed to.
     by_id = {event.id: event for stream in events.values() for event in stream}
     disclosed = {}
@@ -156,34 +161,67 @@ def verify_history(proof: HistoryProof, verifiers: Sequence[NoteVerifier]) -> Ve
         if event_id not in by_id:
             raise InvalidProof(f"disclosures.{event_id}", "is of no event of this history")
         disclosed[event_id] = verify_disclosures(f"disclosures.{event_id}", by_id[event_id], values)
-    return VerifiedHistory(proof.file, events, checkpoint, disclosed)
+    return VerifiedHistory(proof.file, {kind: events[kind] for kind in proof.streams}, checkpoint, disclosed)
 
 
-def _verify_stream(file: UUID, kind: str, stream: StreamProof, checkpoint: Checkpoint) -> tuple[Event, ...]:
-    chain = Chain(f"streams.{kind}", "stream", f"{kind}:{file}")
-    for state in stream.events:
-        chain.take(state)
-    chain.verify_end(stream.index, stream.proof, checkpoint)
-    return tuple(parse_event(f"{chain.place}[{at}]", state) for at, state in enumerate(stream.events))
+@dataclass(frozen=True, slots=True)
+class _SealedHead:
+    """What an event of the lifecycle has sealed of another stream: its head then, or that it was empty."""
+
+    place: str
+    time: str
+    version: int
+    leaf: str
 
 
-def _verify_heads(place: str, event: Event, events: Mapping[str, Sequence[Event]]) -> None:
-    """Hold each head that a lifecycle event has sealed against the stream as it is shown."""
-    # From the bytes, not from the typed data: a release that does not know the type must see its heads, too.
-    data: dict[str, Any] = event.to_json()["data"]
-    for name, kind in _HEADS.items():
-        if name not in data:
-            continue
-        stream, head = events.get(kind, ()), _head_of(f"{place}.data.{name}", data[name])
-        version = head.version if head else 0
-        if version > len(stream):
-            raise InvalidProof(
-                f"streams.{kind}", f"has {len(stream)} events, fewer than the {version} that {place} saw"
-            )
-        if head and stream[version - 1].leaf.hex() != head.leaf:
-            raise InvalidProof(f"streams.{kind}[{version - 1}]", f"is not the event that {place} saw as the newest")
-        if version < len(stream) and stream[version].time < event.time:
-            raise InvalidProof(f"streams.{kind}[{version}]", f"is older than {place}, which did not see it")
+class HistoryCheck:
+    """Takes a history event by event, the lifecycle first, and refuses the first that does not fit."""
+
+    def __init__(self, file: UUID) -> None:
+        """Check the streams of a file."""
+        self._file = file
+        self._chains: dict[str, Chain] = {}
+        self._sealed: dict[str, list[_SealedHead]] = {kind: [] for kind in _HEADS.values()}
+
+    def take(self, kind: str, state: bytes) -> None:
+        """Take the next event of a stream; InvalidProof where it is not the next, or not the one that was sealed."""
+        place = f"streams.{kind}"
+        chain = self._chains.setdefault(kind, Chain(place, "stream", f"{kind}:{self._file}"))
+        fields = chain.take(state)
+        if kind == STREAMS[0]:
+            self._take_heads(f"{place}[{chain.count - 1}]", fields)
+            return
+        place, leaf = f"{place}[{chain.count - 1}]", chain.leaf.hex() if chain.leaf is not None else ""
+        for head in self._sealed[kind]:
+            if head.version == chain.count and leaf != head.leaf:
+                raise InvalidProof(place, f"is not the event that {head.place} saw as the newest")
+            if head.version == chain.count - 1 and fields["time"] < head.time:
+                raise InvalidProof(place, f"is older than {head.place}, which did not see it")
+
+    def _take_heads(self, place: str, fields: Mapping[str, Any]) -> None:
+        # From the bytes, not from the typed data: a release that does not know the type must see its heads, too.
+        for name, kind in _HEADS.items():
+            if name in fields["data"]:
+                head = _head_of(f"{place}.data.{name}", fields["data"][name])
+                version, leaf = (0, "") if head is None else (head.version, head.leaf)
+                self._sealed[kind].append(_SealedHead(place, fields["time"], version, leaf))
+
+    def end(self, kind: str, index: int, proof: Sequence[bytes], checkpoint: Checkpoint) -> None:
+        """Check that the last event of a stream is in the log at `index`, under a checkpoint; InvalidProof."""
+        place = f"streams.{kind}"
+        chain = self._chains.get(kind) or Chain(place, "stream", f"{kind}:{self._file}")
+        chain.verify_end(index, proof, checkpoint)
+
+    def finish(self) -> None:
+        """Check that there is a lifecycle, and that no stream ends before what was sealed of it; InvalidProof."""
+        if STREAMS[0] not in self._chains:
+            raise InvalidProof("streams.file", "is missing")
+        for kind, heads in self._sealed.items():
+            count = self._chains[kind].count if kind in self._chains else 0
+            for head in heads:
+                if head.version > count:
+                    problem = f"has {count} events, fewer than the {head.version} that {head.place} saw"
+                    raise InvalidProof(f"streams.{kind}", problem)
 
 
 def _head_of(place: str, value: object) -> StreamHead | None:

@@ -72,7 +72,11 @@ class VerifiedRange:
 def verify_range_document(proof: RangeProof, verifiers: tuple[NoteVerifier, ...]) -> VerifiedRange:
     """Check a range against the keys of the log; InvalidProof or InvalidInput, naming the place, if it fails."""
     # 1. The checkpoint is signed by the log that it names.
-    checkpoint = open_checkpoint(proof.checkpoint, verifiers)
+    return verify_range_under(proof, open_checkpoint(proof.checkpoint, verifiers))
+
+
+def verify_range_under(proof: RangeProof, checkpoint: Checkpoint) -> VerifiedRange:
+    """Check the rest of a range, whose checkpoint was opened already; InvalidProof as `verify_range_document`."""
     # 2. The hashes of exactly these entries, and the nodes beside them, recompute to its root.
     if proof.end > checkpoint.size:
         raise InvalidProof("proof.to", f"is not in a log of {checkpoint.size}")

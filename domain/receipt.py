@@ -90,7 +90,11 @@ class VerifiedReceipt:
 def verify_receipt(receipt: Receipt, verifiers: Sequence[NoteVerifier]) -> VerifiedReceipt:
     """Check a receipt against the keys of the log; InvalidProof or InvalidInput, naming the place, if it fails."""
     # 1. The checkpoint is signed by the log that it names.
-    checkpoint = open_checkpoint(receipt.checkpoint, verifiers)
+    return verify_receipt_under(receipt, open_checkpoint(receipt.checkpoint, verifiers))
+
+
+def verify_receipt_under(receipt: Receipt, checkpoint: Checkpoint) -> VerifiedReceipt:
+    """Check the rest of a receipt, whose checkpoint was opened already; InvalidProof as `verify_receipt`."""
     # 2. The hash of exactly these bytes is in the tree under its root, at this index.
     verify_inclusion(leaf_hash(receipt.event), receipt.index, checkpoint.size, receipt.proof, checkpoint.root)
     # 3. They are an event: otherwise the log itself has put something else among its entries.

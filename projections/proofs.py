@@ -55,28 +55,29 @@ class Proofs:
 
     def root(self, size: int) -> bytes:
         """Return the root of the first `size` leaves; IntegrityViolated where the tree does not have them."""
-        return merkle.root(size, read_through(self._tiles))
+        return merkle.root(size, read_through(self.tiles))
 
     def inclusion(self, index: int, size: int) -> list[bytes]:
         """Return the proof that leaf `index` is in the tree of `size`, the leaf's sibling first; InvalidInput."""
-        return merkle.inclusion_proof(index, size, read_through(self._tiles))
+        return merkle.inclusion_proof(index, size, read_through(self.tiles))
 
     def consistency(self, old: int, new: int) -> list[bytes]:
         """Return the proof that the tree of `new` leaves begins with that of `old`; InvalidInput."""
-        return merkle.consistency_proof(old, new, read_through(self._tiles))
+        return merkle.consistency_proof(old, new, read_through(self.tiles))
 
     def range(self, begin: int, end: int, size: int) -> list[bytes]:
         """Return the hashes beside the leaves from `begin` up to `end` of the tree of `size`; InvalidInput."""
-        return range_proof(begin, end, size, read_through(self._tiles))
+        return range_proof(begin, end, size, read_through(self.tiles))
 
     def tile(self, tile: Tile) -> bytes:
         """Return the hashes of a tile, of exactly its width; NotFound where the tree does not have them all."""
-        hashes = self._tiles([tile.key]).get(tile.key, b"")
+        hashes = self.tiles([tile.key]).get(tile.key, b"")
         if len(hashes) < (needed := tile.width * HASH_BYTES):
             raise NotFound("the tree has no such tile")
         return hashes[:needed]
 
-    def _tiles(self, keys: Sequence[TileKey]) -> Mapping[TileKey, bytes]:
+    def tiles(self, keys: Sequence[TileKey]) -> Mapping[TileKey, bytes]:
+        """Return tiles as they are by now; those that are not there are left out."""
         with glancing(self._pool) as connection:
             return fetch_tiles(connection, keys)
 
