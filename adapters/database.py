@@ -16,6 +16,7 @@ from provenstore.adapters.queries import load_queries
 from provenstore.domain.errors import (
     DatabaseUnavailable,
     EventTooLarge,
+    IntegrityViolated,
     InvalidInput,
     Misconfigured,
     ProvenstoreError,
@@ -129,6 +130,9 @@ def data_error(exc: psycopg.DataError | psycopg.IntegrityError) -> ProvenstoreEr
 def _translate(exc: psycopg.Error, connection: Connection | None) -> ProvenstoreError:
     if isinstance(exc, psycopg.errors.DiskFull):
         return StorageFull()
+    if isinstance(exc, psycopg.errors.DataCorrupted):
+        # Raised by append() where what it wrote is not there; nothing of the batch is recorded.
+        return IntegrityViolated("the database did not keep what was to be recorded")
     if _is_lost(exc, connection):
         return ConnectionLost()
     if isinstance(exc, psycopg.OperationalError):

@@ -1,7 +1,8 @@
 """The database's schema: one numbered sequence of migrations, applied once each by the owner.
 
-It never runs at start-up by itself, never edits a migration that ran (their checksums are recorded), and never goes
-back: a database that is newer than this release is refused.
+With each run the owner also says which types of events may be appended. It never runs at start-up by itself, never
+edits a migration that ran (their checksums are recorded), and never goes back: a database that is newer than this
+release is refused.
 """
 
 import hashlib
@@ -12,11 +13,15 @@ from importlib.resources import files
 
 import psycopg
 
+import provenstore.domain.every_event  # noqa: F401  # it fills the registry
 from provenstore.adapters.database import Connection, translated
 from provenstore.adapters.queries import load_queries
 from provenstore.domain.errors import DatabaseUnavailable, Misconfigured
+from provenstore.domain.event_types import REGISTRY, Registry
 
 _QUERIES = load_queries("migrations.sql")
+_KNOWS_TYPES = 7
+"""The migration from which on the database knows the types of events."""
 _NAME = re.compile(r"(\d{4})_([a-z_]+)\.sql")
 
 
@@ -32,6 +37,17 @@ class Migration:
     def checksum(self) -> bytes:
         """SHA-256 of its text."""
         return hashlib.sha256(self.sql.encode()).digest()
+
+
+def event_types(registry: Registry = REGISTRY) -> Sequence[str]:
+    """Return the types that this release may write, by name."""
+    return sorted(registry.names)
+
+
+def _ours() -> Sequence[str]:
+    """Return the types without those that others, such as tests, have added."""
+    found = ((name, REGISTRY.require_writable(name)) for name in event_types())
+    return [name for name, data in found if data.__module__.startswith("provenstore.")]
 
 
 def available() -> Sequence[Migration]:
@@ -66,6 +82,8 @@ def migrate(conninfo: str, migrations: Sequence[Migration] | None = None) -> Seq
             with connection.transaction():
                 connection.execute(migration.sql.encode())
                 connection.execute(_QUERIES["record"], (migration.number, migration.name, migration.checksum))
+        if len(migrations) >= _KNOWS_TYPES:
+            connection.execute(_QUERIES["know_types"], (list(event_types()),))
         return missing
 
 
@@ -74,6 +92,10 @@ def check(connection: Connection) -> None:
     with translated(connection):
         if missing := _missing(connection, available()):
             raise Misconfigured(f"the database lacks {len(missing)} migration(s); run: provenstore db migrate")
+        known = {name for (name,) in connection.execute(_QUERIES["known_types"]).fetchall()}
+    for name in _ours():
+        if name not in known:
+            raise Misconfigured(f"the database does not know the event type {name}; run: provenstore db migrate")
 
 
 def _require_owner(connection: Connection) -> None:

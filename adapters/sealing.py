@@ -101,15 +101,18 @@ class Batch:
             else:
                 refused[number] = self._refusal(outcome, subject, wanted, found, allowed)
         return [
-            refused.get(number) or self._appended(sealed[number], number in replayed)
-            for number in range(1, len(self._commands) + 1)
+            refused.get(number) or self._appended(command, sealed[number], number in replayed)
+            for number, command in enumerate(self._commands, start=1)
         ]
 
     @staticmethod
-    def _appended(events: list[Sealed], replayed: bool) -> Appended | Exception:
-        if not events:
-            return IntegrityViolated("the log answered a command with no events")
-        return Appended(tuple(sorted(events, key=lambda event: event.position)), replayed)
+    def _appended(command: Append, events: list[Sealed], replayed: bool) -> Appended | Exception:
+        """Return what was recorded, if it is what was asked for; a replay is what an earlier command recorded."""
+        events.sort(key=lambda event: event.position)
+        asked = [draft.id for draft in command.drafts]
+        if not events or (not replayed and [event.id for event in events] != asked):
+            return IntegrityViolated("the log answered a command with other events than were asked for")
+        return Appended(tuple(events), replayed)
 
     def _refusal(self, outcome: str, subject: int, wanted: int, found: int, allowed: int) -> Exception:
         if outcome == "key":

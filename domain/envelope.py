@@ -266,6 +266,8 @@ class Event:
             event = object.__new__(cls)
             # What `cls(**fields)` comes to, which would set field by field: reading the log is making these.
             vars(event).update(fields)
+        except IntegrityViolated as exc:
+            raise IntegrityViolated(exc.message, position=position) from exc
         except (InvalidInput, TypeError, ValueError, AttributeError, KeyError, OverflowError) as exc:
             raise IntegrityViolated("the stored bytes are not an envelope", position=position) from exc
         return event

@@ -88,7 +88,12 @@ def rows_at(
         cursor.execute(projection.create(generation))
         after = 0
         while after < position:
-            stretch = Stretch(log, after, min(MAX_BATCH, position - after))
+            # What was decided to be skipped is not read: perhaps it cannot be.
+            upto = min([position, after + MAX_BATCH, *(one - 1 for one in skipped if one > after)])
+            if upto == after:
+                after += 1
+                continue
+            stretch = Stretch(log, after, upto - after)
             keyed = _wanted(keys_of(projection, stretch.events, skipped), keys)
             write(cursor, projection, generation, stretch, keyed=keyed, erased=stretch.erased(len(stretch.events)))
             after = stretch.events[-1].position

@@ -15,7 +15,7 @@ from provenstore.domain.errors import ProvenstoreError, Unavailable
 from provenstore.projections.ahead import ReadAhead
 from provenstore.projections.batch import LogReader, Overtaken, take
 from provenstore.projections.fold import Projection
-from provenstore.projections.places import Place, park
+from provenstore.projections.places import Place, move, park
 from provenstore.projections.skips import Skips
 
 LOST: Final = (
@@ -97,9 +97,7 @@ class Folding:
         except LOST:
             raise
         except POISON as exc:
-            for place in group:
-                self._fail(connection, place, limit, exc)
-            return dict.fromkeys((place.name for place in group), position)
+            return {place.name: self._unread(connection, place, limit, exc) for place in group}
         for place in group if stretch.events else ():
             own = min(limit, self._limits.get(place.name, self._batch))
             try:
@@ -119,6 +117,16 @@ class Folding:
                 continue
             moved[place.name] = position
         return moved
+
+    def _unread(self, connection: psycopg.Connection[Any], place: Place, limit: int, error: Exception) -> int:
+        """Leave out an event that cannot even be read where that was decided, else try less or park; the position."""
+        if limit > 1 or place.position + 1 not in self._skipped(place):
+            self._fail(connection, place, limit, error)
+            return place.position
+        with connection.transaction(), connection.cursor() as cursor:
+            # Where somebody else has moved it meanwhile, the next step begins there.
+            move(cursor, place, place.position + 1)
+        return place.position + 1
 
     def _skipped(self, place: Place) -> Collection[int]:
         return self._skips.get((place.name, place.version), ())

@@ -19,3 +19,11 @@ select number, checksum from provenstore.migration order by number;
 -- name: record
 -- Remember a migration in the transaction that ran it.
 insert into provenstore.migration (number, name, checksum) values (%s, %s, %s);
+
+-- name: know_types
+-- Let events of the types of a release be appended; those of earlier releases stay.
+insert into provenstore.event_type (type) select unnest(%s::text[]) on conflict do nothing;
+
+-- name: known_types
+-- The types whose events may be appended.
+select type from provenstore.event_type;

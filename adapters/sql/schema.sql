@@ -106,6 +106,9 @@ alter table provenstore.private_value enable always trigger no_delete;
 alter table provenstore.private_value enable always trigger no_truncate;
 alter table provenstore.private_value enable always trigger erasure_only;
 
+-- The types of events that may be appended: those of every release that has migrated this database.
+create table provenstore.event_type (type text primary key);
+
 -- append(): seal many commands in one exchange, as if one after the other, each whole or refused.
 --
 -- The caller numbers the batch's distinct streams, workspaces, counters and keys from 1 and refers to them by number; 0
@@ -145,9 +148,11 @@ set jit = off
 as $$
 #variable_conflict use_column
 declare
-    newest bigint; moment timestamptz; moment_text text; exact bytea; hash bytea; hash_text text; head_text text;
+    newest bigint; moment timestamptz; moment_text text; exact bytea; hash bytea; hash_text text;
+    exact_text text; head_text text;
     -- Newest version, and leaf as JSON (null or "hex"), of each stream; the same by number for each workspace.
     stream_version bigint[]; stream_leaf text[]; workspace_number bigint[]; workspace_leaf text[];
+    stream_text text[]; workspace_text text[]; -- as they stand in the bytes
     used_bytes bigint[]; used_files bigint[]; max_bytes bigint[]; max_files bigint[]; touched boolean[];
     key_fingerprint bytea[]; key_first bigint[]; key_events bigint[]; key_command bigint[];
     -- What a counter was before a change of the command at hand.
@@ -155,7 +160,7 @@ declare
     was_max_bytes bigint[] := '{}'; was_max_files bigint[] := '{}';
     -- By draft; null where it was refused.
     sealed_command bigint[]; sealed_position bigint[]; sealed_version bigint[]; sealed_number bigint[];
-    sealed_leaf bytea[]; sealed_state bytea[];
+    sealed_leaf bytea[]; sealed_state bytea[]; written bigint;
     recorded bigint[] := '{}'; -- by command: where its first event already stands
     replay_command bigint[] := '{}'; replay_first bigint[] := '{}'; replay_events bigint[] := '{}';
     n bigint; k bigint; w bigint; c bigint := 0; d bigint := 0; first_position bigint; one record;
@@ -163,6 +168,9 @@ declare
 begin
     -- 1. Take the lock. Every later statement sees all that was committed before, also by a transaction waited for.
     perform from head for update;
+    if not found then
+        raise exception 'the row that orders appends is missing' using errcode = 'data_corrupted';
+    end if;
     select e.position, e.time into newest, moment from event e order by e.position desc limit 1;
     newest := coalesce(newest, 0);
     moment := greatest(clock_timestamp(), moment);
@@ -170,14 +178,16 @@ begin
 
     -- 2. Load each head, counter and key once.
     select array_agg(coalesce(e.version, 0) order by s.o),
-           array_agg(coalesce('"' || encode(e.leaf, 'hex') || '"', 'null') order by s.o)
-        into stream_version, stream_leaf
+           array_agg(coalesce('"' || encode(e.leaf, 'hex') || '"', 'null') order by s.o),
+           array_agg(concat(',"stream":', to_json(s.stream), ',"time":"') order by s.o)
+        into stream_version, stream_leaf, stream_text
         from unnest(streams) with ordinality s (stream, o) left join lateral (
             select version, leaf from event where event.stream = s.stream order by version desc limit 1
         ) e on true;
     select array_agg(coalesce(e.number, 0) order by s.o),
-           array_agg(coalesce('"' || encode(e.leaf, 'hex') || '"', 'null') order by s.o)
-        into workspace_number, workspace_leaf
+           array_agg(coalesce('"' || encode(e.leaf, 'hex') || '"', 'null') order by s.o),
+           array_agg(concat(',"workspace":', to_json(s.workspace), ',"workspace_prev":') order by s.o)
+        into workspace_number, workspace_leaf, workspace_text
         from unnest(workspaces) with ordinality s (workspace, o) left join lateral (
             select number, leaf from event where event.workspace = s.workspace order by number desc limit 1
         ) e on true;
@@ -213,7 +223,7 @@ begin
     end loop;
 
     -- 3. Decide and seal, command by command.
-    n := cardinality(draft_id);
+    n := cardinality(draft_id); first_position := newest;
     sealed_position := array_fill(null::bigint, array[n::integer]);
     sealed_version := sealed_position; sealed_number := sealed_position; sealed_command := sealed_position;
     -- Arrays that are unnested are filled first: assigning to the third element of an empty one makes it begin there.
@@ -312,13 +322,25 @@ begin
             when stream_version[k] = 0 then 'null'
             else concat('{"leaf":', stream_leaf[k], ',"version":', stream_version[k], '}')
         end;
+        -- Id, type, stream and workspace stand in the bytes as in the columns. That all the rest is an envelope takes as
+        -- long as sealing does; readers check it.
+        if (right(one.f1, 54) = concat(',"id":"', draft_id[d], '","number":')
+            and one.f4 = concat('","type":"', draft_type[d], '","version":') and one.f5 = workspace_text[w]
+            and right(one.f3, length(stream_text[n])) = stream_text[n]) is not true
+        then
+            raise exception 'an event is not what it is to be recorded as' using errcode = 'invalid_json_text';
+        end if;
         newest := newest + 1;
         stream_version[n] := stream_version[n] + 1;
         workspace_number[w] := workspace_number[w] + 1;
-        exact := convert_to(concat(
+        exact_text := concat(
             one.f0, head_text, one.f1, workspace_number[w], one.f2, stream_leaf[n], one.f3, moment_text, one.f4,
             stream_version[n], one.f5, workspace_leaf[w], '}'
-        ), 'UTF8');
+        );
+        if exact_text::json is null then
+            raise exception 'an event is no JSON' using errcode = 'invalid_json_text';
+        end if;
+        exact := convert_to(exact_text, 'UTF8');
         hash := sha256('\x00'::bytea || exact);
         hash_text := concat('"', encode(hash, 'hex'), '"');
         stream_leaf[n] := hash_text; workspace_leaf[w] := hash_text;
@@ -327,19 +349,35 @@ begin
         sealed_leaf[d] := hash; sealed_state[d] := exact;
     end loop;
 
-    -- 4. Write everything at once.
+    -- 4. Write everything at once, and see that it is there: what a trigger or a rule swallows or alters ends it all.
     insert into event (position, id, stream, version, workspace, number, type, time, leaf, state)
         select s.position, s.id, streams[s.stream], s.version, workspaces[s.workspace], s.number, s.type, moment,
                s.leaf, s.state
         from unnest(sealed_position, draft_id, draft_stream, sealed_version, draft_workspace, sealed_number, draft_type,
                     sealed_leaf, sealed_state)
             s (position, id, stream, version, workspace, number, type, leaf, state)
-        where s.position is not null;
+        where s.position is not null and exists (select from event_type t where t.type = s.type);
+    get diagnostics written = row_count;
+    if written <> newest - first_position then
+        if exists (select from unnest(draft_type) s (type) where not exists (
+            select from event_type t where t.type = s.type
+        )) then
+            raise exception 'an event is of a type that is not known' using errcode = 'invalid_json_text';
+        end if;
+        raise exception 'the log did not keep the events that were sealed' using errcode = 'data_corrupted';
+    end if;
     if cardinality(private_draft) > 0 then
         insert into private_value (event_id, field, workspace, salt, value)
             select draft_id[p.draft], p.field, workspaces[draft_workspace[p.draft]], p.salt, p.value
             from unnest(private_draft, private_field, private_salt, private_bytes) p (draft, field, salt, value)
             where sealed_position[p.draft] is not null;
+        get diagnostics written = row_count;
+        -- Counted only where commands were refused: a question of its own costs as much as sealing an event.
+        if written <> cardinality(private_draft) then
+            if written <> (select count(*) from unnest(private_draft) p where sealed_position[p] is not null) then
+                raise exception 'the log did not keep the private values' using errcode = 'data_corrupted';
+            end if;
+        end if;
     end if;
     -- The first command that could erase a value did: not one that came before the value's own event.
     if cardinality(erase_command) > 0 then
@@ -350,6 +388,14 @@ begin
             join event e on e.id = s.event and e.position <= sealed_position[draft_end[s.command]]
             order by s.event, s.field, s.command
         ) x where p.event_id = x.event and p.field = x.field and p.erased_by is null;
+        if exists (
+            select from unnest(erase_command, erase_event, erase_field) s (command, event, field)
+            join event e on e.id = s.event and e.position <= sealed_position[draft_end[s.command]]
+            join private_value p on p.event_id = s.event and p.field = s.field
+            where p.erased_by is null or p.value is not null
+        ) then
+            raise exception 'the private values were not erased' using errcode = 'data_corrupted';
+        end if;
     end if;
     if cardinality(counter_names) > 0 then
         insert into quota as q (workspace, counter, bytes, files, max_bytes, max_files)
@@ -359,6 +405,10 @@ begin
             where s.touched
             on conflict (workspace, counter) do update set bytes = excluded.bytes, files = excluded.files,
                 max_bytes = excluded.max_bytes, max_files = excluded.max_files;
+        get diagnostics written = row_count;
+        if written <> cardinality(array_positions(touched, true)) then
+            raise exception 'the log did not keep the counters' using errcode = 'data_corrupted';
+        end if;
     end if;
     if cardinality(key_names) > 0 then
         insert into idempotency (principal, key, workspace, fingerprint, first_position, events, created)
@@ -367,6 +417,10 @@ begin
             from unnest(key_principals, key_names, key_fingerprint, key_first, key_events, key_command)
                 s (principal, key, fingerprint, first, events, command)
             where s.command is not null;
+        get diagnostics written = row_count;
+        if written <> cardinality(array_remove(key_command, null)) then
+            raise exception 'the log did not keep the idempotency keys' using errcode = 'data_corrupted';
+        end if;
     end if;
 
     -- 5. Answer.

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -12,6 +14,7 @@ import pytest
 from provenstore.api import projections as acts
 from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
+from provenstore.api.wiring import PROJECTIONS as PROJECTION_MODELS
 from provenstore.api.wiring import open_services
 from provenstore.domain.envelope import draft
 from provenstore.domain.errors import InvalidInput, NotFound, Refused
@@ -19,6 +22,7 @@ from provenstore.domain.event_log import Append
 from provenstore.domain.event_types import REGISTRY, EventData, Fact
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.projection_events import PROJECTIONS, EventSkipped
+from provenstore.domain.verification import verify_log
 from provenstore.domain.workspace import CreateWorkspace
 from provenstore.projections.file_index import FileIndex
 from read_models import until
@@ -178,7 +182,9 @@ class Invented(EventData):
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """A ledger of this module's own, since a read model is parked in it."""
     folder: Path = tmp_path_factory.mktemp("parked") / "data"
+    REGISTRY.register(Invented)  # the database learns of it with the migrations
     with open_services(load_settings(data_dir=folder), sweep=False) as opened:
+        del REGISTRY._types[Invented.TYPE]
         opened.ledger.create_workspace(ROOT, CreateWorkspace(id="acme"))
         yield opened
 
@@ -223,6 +229,45 @@ def test_a_poison_event_is_shown_and_skipped(services: Services) -> None:
     assert acts.rows(services, ROOT, "file_index", at=str(position), limit=10)["position"] == position
     with pytest.raises(Refused, match="not parked at an event"):
         acts.skip(services, ROOT, "file_index", "again")
+
+
+def unreadable(services: Services, stream: str) -> int:
+    """Append bytes that no reader takes for an event, as somebody with the writer's password can; their position."""
+    one = draft(
+        Fact(EventSkipped(projection="x", projection_version=1, position=1, event="y")),
+        event_id=uuid4(),
+        stream=stream,
+        workspace="system",
+        origin=ROOT.origin,
+        salts={},
+    )
+    head, number, prev, moment, version, last = one.fragments
+    number = number.replace(b'"position":1', b'"position": 1.5')
+    forged = replace(one, fragments=(head, number, prev, moment, version, last))
+    (sealed,) = services.ledger.log.append(Append([forged])).events
+    return sealed.position
+
+
+def stopped(services: Services, name: str) -> bool:
+    return services.control.one(name).live.error_position is not None
+
+
+@pytest.mark.parametrize("stream", ["file:1", PROJECTIONS])
+def test_bytes_that_are_no_event_stop_no_read_model_for_good(services: Services, stream: str) -> None:
+    """An operator lets each go on without them, also where they stand among the decisions; verify names them."""
+    position = unreadable(services, stream)
+    names = [one.name for one in PROJECTION_MODELS]
+    for name in names:
+        met = 0
+        while met != position:  # others may have met the one of the test before only now
+            until(partial(stopped, services, name))
+            met = services.control.one(name).live.error_position or 0
+            acts.skip(services, ROOT, name, "not an event")
+    for name in names:
+        services.wait_for(services.ledger.log.position(), name)
+    assert acts.rows(services, ROOT, "file_index", at=str(position), limit=10)["position"] == position
+    found = [finding for finding in verify_log(services.ledger.log).findings if finding.position == position]
+    assert found
 
 
 def test_an_erasure_is_not_skipped(services: Services) -> None:

@@ -163,6 +163,7 @@ def test_a_failed_migration_leaves_nothing(empty_database: ScratchDatabase) -> N
     broken = Migration(len(available()) + 1, "broken", "create table provenstore.x (); select no_such_function()")
     with pytest.raises(Misconfigured):
         migrate(empty_database.conninfo(OWNER), [*available(), broken])
+    assert not migrate(empty_database.conninfo(OWNER))
     with empty_database.connect() as connection:
         migrations.check(connection)
         assert connection.execute("select to_regclass('provenstore.x')").fetchone() == (None,)
