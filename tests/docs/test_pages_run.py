@@ -70,6 +70,7 @@ def server(environment: dict[str, str], port: int) -> Iterator[None]:
         ("docs/tutorial/first-file.md", ["refused", "no violation found"]),
         ("docs/how-to/upload.md", ["verified"]),
         ("docs/how-to/links.md", ["the quarterly report", "refused"]),
+        ("docs/how-to/second-person.md", ["pending", "no violation found"]),
         ("docs/how-to/prove.md", ["the history of file", "no violation found"]),
     ],
 )
@@ -86,7 +87,7 @@ def test_every_block_runs(page: str, said: list[str], tmp_path: Path, port: int,
         env={**environment, "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
