@@ -83,3 +83,17 @@ def reader_pool(conninfo: ConnInfo) -> Iterator[Pool]:
     """Return a pool of the reader's role, which sees one workspace at a time."""
     with ConnectionPool(conninfo("reader"), min_size=1, max_size=2) as pool:
         yield pool
+
+
+@pytest.fixture(scope="module")
+def pool(trail: ConnInfo) -> Iterator[Pool]:
+    """Return a pool of the role that sees every workspace."""
+    with ConnectionPool(trail("runner"), min_size=1, max_size=2) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def reader(trail: ConnInfo) -> Iterator[Pool]:
+    """Return a pool of the role that sees one workspace at a time."""
+    with ConnectionPool(trail("reader"), min_size=1, max_size=2) as opened:
+        yield opened

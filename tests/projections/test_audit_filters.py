@@ -116,20 +116,6 @@ def trail(new_database: Callable[[], AbstractContextManager[Way]]) -> Iterator[W
         yield conninfo
 
 
-@pytest.fixture(scope="module")
-def pool(trail: Way) -> Iterator[Pool]:
-    """Return a pool of the role that sees every workspace."""
-    with ConnectionPool(trail("runner"), min_size=1, max_size=2) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def reader(trail: Way) -> Iterator[Pool]:
-    """Return a pool of the role that sees one workspace at a time."""
-    with ConnectionPool(trail("reader"), min_size=1, max_size=2) as opened:
-        yield opened
-
-
 def test_every_filter_is_tried() -> None:
     """A filter that is added without a case here would be believed untested."""
     assert FOUND.keys() | {"related_type", "time_from", "time_before"} == {one.name for one in FILTERS}

@@ -34,20 +34,6 @@ def trail(new_database: Callable[[], AbstractContextManager[Way]]) -> Iterator[W
         yield conninfo
 
 
-@pytest.fixture(scope="module")
-def pool(trail: Way) -> Iterator[Pool]:
-    """Return a pool of the role that sees every workspace."""
-    with ConnectionPool(trail("runner"), min_size=1, max_size=2) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def reader(trail: Way) -> Iterator[Pool]:
-    """Return a pool of the role that sees one workspace at a time."""
-    with ConnectionPool(trail("reader"), min_size=1, max_size=2) as opened:
-        yield opened
-
-
 QUESTIONS: list[tuple[dict[str, Any], list[int]]] = [
     ({}, [13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]),
     ({"workspace": "other"}, [11]),
