@@ -11,6 +11,7 @@ from typing import Any, Self, TypeAlias
 import psycopg
 from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+from psycopg_pool.base import AttemptWithBackoff
 
 from provenstore.adapters.queries import load_queries
 from provenstore.domain.errors import (
@@ -27,6 +28,9 @@ Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 MINIMUM_SERVER = 150_000
 """PostgreSQL 15, as `server_version_num` spells it."""
+
+RECONNECT_SECONDS = 0.25
+"""Between two attempts to connect to a server that is away."""
 
 _QUERIES = load_queries("connection.sql")
 
@@ -47,12 +51,29 @@ class ConnectionLost(DatabaseUnavailable):
     code = "connection-lost"
 
 
+class _Soon(AttemptWithBackoff):
+    """Tries again at short intervals: PostgreSQL that was killed is back within a second or two, each time."""
+
+    def update_delay(self, now: float) -> None:
+        """Wait for as long as always."""
+        if self.give_up_at == 0.0:
+            self.give_up_at = now + self.timeout
+        self.delay = min(RECONNECT_SECONDS, max(0.0, self.give_up_at - now))
+
+
+class Pool(ConnectionPool[Connection]):
+    """A pool that has connections again soon after the server is back; the library's waits up to minutes."""
+
+    def _add_connection(self, attempt: AttemptWithBackoff | None, growing: bool = False) -> None:
+        super()._add_connection(attempt or _Soon(timeout=self.reconnect_timeout), growing=growing)
+
+
 class Database:
     """One role's connections to one database, in autocommit. A context manager: opens and closes the pool."""
 
     def __init__(self, conninfo: str, *, size: int = 8, timeout: float = 10) -> None:
         """Prepare at most `size` connections; a caller waits for one at most `timeout` seconds."""
-        self._pool: ConnectionPool[Connection] = ConnectionPool(
+        self._pool = Pool(
             conninfo,
             min_size=1,
             max_size=size,

@@ -5,21 +5,24 @@ quote values. What it says is in `run/postgres.log`.
 """
 
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
 
 from provenstore.domain.errors import ProvenstoreError
 
-TICK_SECONDS = 0.5
-# Between two attempts while the server cannot start, or dies again and again.
-MAX_PAUSE_SECONDS = 30.0
+TICK_SECONDS = 0.25
+# Between two attempts while the server cannot start: whatever kept it from that, it is back soon after.
+RETRY_SECONDS = 1.0
+# Between two words in the log about a server that cannot start.
+SAY_AGAIN_SECONDS = 30.0
 
 _log = structlog.get_logger(__name__)
 
 
 class Watcher:
-    """Calls `start_again` about twice a second until stopped; it is given what is set when it should hurry.
+    """Calls `start_again` four times a second until stopped; it is given what is set when it should hurry.
 
     `start_again` answers whether the server had to be started, and raises `ProvenstoreError` where it could not be.
     """
@@ -39,17 +42,18 @@ class Watcher:
         self._thread.join()
 
     def _run(self) -> None:
-        pause = TICK_SECONDS
+        # A server that died before is started again as soon as one that did not: each start takes its own time.
+        pause, said = TICK_SECONDS, float("-inf")
         while not self._stopping.wait(pause):
             try:
                 restarted = self._start_again(self._stopping)
             except ProvenstoreError as exc:
-                pause = min(MAX_PAUSE_SECONDS, pause * 2)
-                _log.error("database.down", action="database.restart", code=exc.code, next_attempt_seconds=pause)
+                pause = RETRY_SECONDS
+                if time.monotonic() >= said + SAY_AGAIN_SECONDS:
+                    said = time.monotonic()
+                    _log.error("database.down", action="database.restart", code=exc.code, next_attempt_seconds=pause)
                 continue
+            pause = TICK_SECONDS
             if restarted:
-                # A server that dies as soon as it is there is not started twice a second.
-                pause = min(MAX_PAUSE_SECONDS, pause * 2)
+                said = float("-inf")
                 _log.warning("database.restarted", action="database.restart")
-            else:
-                pause = max(TICK_SECONDS, pause / 2)

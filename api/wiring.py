@@ -15,13 +15,12 @@ from typing import Any, cast
 
 import psycopg
 import structlog
-from psycopg_pool import ConnectionPool
 
 from provenstore.adapters import migrations
 from provenstore.adapters.clock import SystemClock
 from provenstore.adapters.conninfo import self_contained
 from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.database import Database, check_server
+from provenstore.adapters.database import Database, Pool, check_server
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.event_store import PostgresEventLog
@@ -269,9 +268,7 @@ def _assemble(
         _require_role(connection, RUNNER, "PROVENSTORE_DATABASE_RUNNER_URL")
         prepare(connection, PROJECTIONS)
     objects, answers = _objects(settings, directory, signer, Providers(recorder), identified, at_once=store)
-    pool: ConnectionPool[Any] = ConnectionPool(
-        runner, min_size=1, max_size=8, timeout=10, open=False, kwargs={"autocommit": True}
-    )
+    pool = Pool(runner, min_size=1, max_size=8, timeout=10, open=False, kwargs={"autocommit": True})
     positions = Positions(stack.enter_context(pool))
     decided = partial(skips, log)
     reader = Runner(log, _connect(runner), PROJECTIONS, decided=decided)

@@ -16,7 +16,7 @@ from provenstore.projections.queries import queries
 Connect = Callable[[], psycopg.Connection[Any]]
 """Opens a direct connection (no transaction pooler) of the role that owns the read models."""
 
-MAX_PAUSE: Final = 5.0
+MAX_PAUSE: Final = 1.0
 """Longest pause, in seconds, between two attempts to reach a database that is away."""
 
 _log = structlog.get_logger(__name__)

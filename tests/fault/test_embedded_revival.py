@@ -13,7 +13,9 @@ import pytest
 import structlog
 
 from provenstore.adapters.data_directory import DataDirectory
+from provenstore.adapters.database import Database
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+from provenstore.adapters.postgres_watcher import RETRY_SECONDS
 from provenstore.adapters.running_postgres import SUPERUSER, RunningPostgres
 from provenstore.api import wiring
 from provenstore.api.settings import load_settings
@@ -22,6 +24,8 @@ from provenstore.domain.workspace import CreateWorkspace
 from tests.api.conftest import ROOT
 
 WITHIN = 15.0
+BACK_WITHIN = 2.0
+"""Seconds; the bound on a machine that does nothing else."""
 LENGTHS = {"short": "d", "long": "d" * 150}
 
 
@@ -100,6 +104,26 @@ def test_two_owners_find_one_server_again(
     assert not (second.socket_folder.exists() and second.socket_folder.parent != directory.run)
 
 
+def test_a_server_that_dies_repeatedly_is_back_each_time(directory: DataDirectory, running: RunningPostgres) -> None:
+    """For the fifth time as soon as for the first, and an open pool has connections to it."""
+
+    def asked(database: Database) -> None:
+        with database.connection() as connection:
+            connection.execute("select 1")
+
+    took = []
+    with Database(running.conninfo(SUPERUSER, "postgres"), size=4, timeout=0.5) as database:
+        eventually(lambda: asked(database), DatabaseUnavailable)
+        for _ in range(5):
+            server = psutil.Process(int((directory.postgres / "postmaster.pid").read_text().split()[0]))
+            server.kill()
+            begun = time.monotonic()
+            psutil.wait_procs([server], WITHIN)
+            eventually(lambda: asked(database), DatabaseUnavailable)
+            took.append(time.monotonic() - begun)
+    assert max(took[2:]) < BACK_WITHIN, took
+
+
 def test_an_owner_who_comes_meanwhile_takes_the_known_folder(
     directory: DataDirectory, running: RunningPostgres
 ) -> None:
@@ -124,15 +148,16 @@ def test_a_folder_that_was_cleared_away_is_made_again(directory: DataDirectory, 
 def test_a_server_that_cannot_start_is_tried_again_later(
     directory: DataDirectory, running: RunningPostgres, gone: Any
 ) -> None:
-    """Attempts grow rarer and are logged without what the server said; leaving does not wait for the next one."""
+    """Each second; it is logged once, without what the server said, and leaving does not wait for the next attempt."""
     directory.postgres.chmod(0o755)
     with structlog.testing.capture_logs() as logs:
         kill(directory)
-        eventually(lambda: logs[1], IndexError)
+        eventually(lambda: logs[0], IndexError)
+        time.sleep(2 * RETRY_SECONDS)
     assert {(one["event"], one["action"], one["code"]) for one in logs} == {
         ("database.down", "database.restart", DatabaseUnavailable.code)
     }
-    assert [one["next_attempt_seconds"] for one in logs[:2]] == [1.0, 2.0]
+    assert [one["next_attempt_seconds"] for one in logs] == [RETRY_SECONDS]
     directory.postgres.chmod(0o700)
     eventually(lambda: ask(running.conninfo(SUPERUSER, "postgres")), psycopg.OperationalError)
     directory.postgres.chmod(0o755)
