@@ -73,6 +73,7 @@ CALLS: Mapping[Operation, str] = {
 
 AGAIN: Mapping[str, str] = {
     "append-outcome-unknown": "yes, with the same `Idempotency-Key`",
+    "recorded-unfinished": "look at it first; or yes, with the same `Idempotency-Key`",
     "conflict": "after reading again",
     "source-changed": "after reading again",
     "precondition-failed": "after reading again",

@@ -34,6 +34,11 @@ class Tenant:
     name: str | None
     use: QuotaUse | None
 
+    def after(self, state: ws.Workspace, now: datetime) -> "Tenant":
+        """Return it with the state that a command has left: names stay, and so does what is used."""
+        use = self.use and replace(self.use, max_bytes=state.max_bytes, max_files=state.max_files)
+        return Tenant(state.at(now), self.name, use)
+
 
 class Administration:
     """Creates and changes workspaces, registers actors, issues, proves and revokes keys."""
@@ -50,27 +55,40 @@ class Administration:
         """Make a tenant; AlreadyExists if there is one of this id."""
         self._recorder.require(caller, "workspace.create", None)
         try:
-            self._create(caller, command, key)
+            return self._create(caller, command, key)
         except AlreadyExists:
             # It may have been made by the same request, now or before.
             if self._recorder.recall(key) is None:
                 raise
         return self._recorder.workspace(command.id)
 
-    def _create(self, caller: Caller, command: ws.CreateWorkspace, key: IdempotencyKey | None) -> None:
+    def _create(self, caller: Caller, command: ws.CreateWorkspace, key: IdempotencyKey | None) -> ws.Workspace:
         stream = ws.workspace_stream(command.id)
         facts = ws.decide(self._recorder.find(stream, ws.project), command)
         drafts = self._recorder.drafts(caller, stream, command.id, facts)
         try:
-            self._recorder.append(caller, drafts, expected=[Guard(stream, 0)], key=key)
+            appended = self._recorder.append(caller, drafts, expected=[Guard(stream, 0)], key=key)
         except Conflict as conflict:
             self._recorder.retry_or_raise(conflict, stream)
             raise AlreadyExists("there is a workspace of this id already") from conflict
+        if appended.replayed:
+            return self._recorder.workspace(command.id)
+        return self._recorder.folded(ws.project, None, drafts, appended)
 
     def describe_workspace(self, caller: Caller, workspace_id: str) -> Tenant:
         """Return a workspace with its name and the use of its quota."""
+        self._recorder.require(caller, "workspace.get", workspace_id)
+        return self._tenant(workspace_id)
+
+    def before_change(self, workspace_id: str) -> Tenant | None:
+        """Return a workspace as it is before a command on it, None if there is none; only for the command's answer."""
+        try:
+            return self._tenant(workspace_id)
+        except NotFound:
+            return None
+
+    def _tenant(self, workspace_id: str) -> Tenant:
         recorder = self._recorder
-        recorder.require(caller, "workspace.get", workspace_id)
         state = recorder.workspace(workspace_id).at(recorder.clock.now())
         created = recorder.log.events([ws.workspace_stream(workspace_id)], limit=1)[0]
         name = disclosed(recorder.log.disclosures([created.id]), created.id, parse_canonical).get("name")
@@ -96,11 +114,11 @@ class Administration:
                 return state
             drafts = self._recorder.drafts(caller, stream, workspace_id, facts)
             try:
-                self._recorder.append(caller, drafts, expected=[Guard(stream, state.version)], reads=reads)
+                appended = self._recorder.append(caller, drafts, expected=[Guard(stream, state.version)], reads=reads)
             except Conflict as conflict:
                 self._recorder.retry_or_raise(conflict, stream, *(guard.stream for guard in reads))
                 continue
-            return self._recorder.workspace(workspace_id)
+            return self._recorder.folded(ws.project, state, drafts, appended)
         raise Conflict("the workspace keeps changing; try again")
 
     def _informed(self, caller: Caller, command: ws.WorkspaceCommand) -> tuple[ws.WorkspaceCommand, list[Guard]]:
@@ -258,9 +276,11 @@ def current_workspace(recorder: Recorder, caller: Caller, workspace_id: str) -> 
             return state
         drafts = recorder.drafts(system, stream, workspace_id, facts)
         try:
-            recorder.append(system, drafts, expected=[Guard(stream, state.version)])
+            appended = recorder.append(system, drafts, expected=[Guard(stream, state.version)])
         except Conflict as conflict:
             recorder.retry_or_raise(conflict, stream)
+            continue
+        return recorder.folded(ws.project, state, drafts, appended)
     raise Conflict("the workspace keeps changing; try again")
 
 

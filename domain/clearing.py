@@ -19,7 +19,7 @@ from uuid import UUID
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as fe
 from provenstore.domain.caller import Caller
-from provenstore.domain.errors import StoreUnavailable
+from provenstore.domain.errors import StoreUnavailable, Unavailable
 from provenstore.domain.file import File, later
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import MultipartInfo, MultipartNotFound, ObjectVersion
@@ -61,10 +61,13 @@ class Clearing:
 
     def abort(self, caller: Caller, file_id: UUID, reason: str | None) -> File:
         """Give an unfinished upload up, remove what it left, and free its space."""
-        self._recorder.change(
+        file = self._recorder.change(
             caller, "file.abort", file_id, lambda _, now: c.Abort(by=caller.actor, now=now, reason=reason)
         )
-        return self.clear(caller, file_id)
+        try:
+            return self.clear(caller, file_id)
+        except Unavailable:
+            return file  # it is given up, on record; what it left is removed by the background work
 
     def expire(self, caller: Caller, file_id: UUID) -> File:
         """Give up an upload whose time has passed, as the system."""

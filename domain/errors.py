@@ -49,7 +49,7 @@ class Refused(ProvenstoreError):
 
 
 class Unavailable(ProvenstoreError):
-    """Nothing was done; the same request may succeed later."""
+    """This cannot be done now; the same request may succeed later."""
 
     code = "unavailable"
 
@@ -246,6 +246,12 @@ class AppendOutcomeUnknown(Unavailable):
     """The database could not be asked whether the events were recorded; ask again with the same idempotency key."""
 
     code = "append-outcome-unknown"
+
+
+class Unfinished(Unavailable):
+    """What was asked for is on record, and its answer is not whole; look at it, or ask again with the same key."""
+
+    code = "recorded-unfinished"
 
 
 # -- stop --------------------------------------------------------------------------------------------------

@@ -23,17 +23,18 @@ from provenstore.domain.content import ContentReader
 from provenstore.domain.entropy import Entropy
 from provenstore.domain.envelope import Actor
 from provenstore.domain.erasure import OF_ACCESSES, OF_FILES, erasures, streams_of
-from provenstore.domain.errors import InvalidInput
+from provenstore.domain.errors import InvalidInput, Unavailable
 from provenstore.domain.event_log import Erasure, EventLog, Guard, IdempotencyKey
 from provenstore.domain.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE, File, file_stream
 from provenstore.domain.initiating import Initiating
 from provenstore.domain.linking import Linking, LinkWays
 from provenstore.domain.object_store import ObjectStore
+from provenstore.domain.on_record import answered
 from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.proving import Proving
 from provenstore.domain.purging import Purging
 from provenstore.domain.reading import Reading
-from provenstore.domain.recorder import Recorder
+from provenstore.domain.recorder import Recorder, first_event
 from provenstore.domain.short_ids import ShortIds
 from provenstore.domain.skipping import Skipping
 from provenstore.domain.store_identity import StoreIdentity
@@ -79,28 +80,31 @@ class Ledger:
         self.proving = Proving(self.recorder, self.reading)
         self.linking = Linking(self.recorder, store, self.reading, self.administration, links or LinkWays())
         # One method per command, each in the room where its way is described.
-        self.create_workspace = self.administration.create_workspace
-        self.change_workspace = self.administration.change_workspace
+        self.create_workspace = answered(self.administration.create_workspace)
+        self.change_workspace = answered(self.administration.change_workspace)
         self.describe_workspace = self.administration.describe_workspace
         self.list_workspaces = self.administration.list_workspaces
-        self.issue_key = self.administration.issue_key
-        self.revoke_key = self.administration.revoke_key
+        self.issue_key = answered(self.administration.issue_key)
+        self.revoke_key = answered(self.administration.revoke_key)
         self.authenticate = self.administration.authenticate
         self.authenticate_upload = self.administration.authenticate_upload
-        self.initiate = self.initiating.initiate
+        self.initiate = answered(self.initiating.initiate)
         self.write_url = self.initiating.write_url
-        self.upload_content = self.uploading.upload_content
-        self.begin = Storing(self.recorder, store, self.initiating, self.uploading, self.identity).begin
-        self.part_urls = self.part_uploading.part_urls
-        self.upload_part = self.part_uploading.upload_part
+        self.upload_content = answered(self.uploading.upload_content)
+        storing = Storing(self.recorder, store, self.initiating, self.uploading, self.identity)
+        # Once the file is begun it is found, and gone on with, whatever keeps its content from being stored now.
+        self.begin = answered(storing.begin, (Unavailable,))
+        self.part_urls = answered(self.part_uploading.part_urls)
+        self.upload_part = answered(self.part_uploading.upload_part)
         self.parts = self.part_uploading.parts
-        self.complete_upload = self.completing.complete
-        self.abort_upload = self.clearing.abort
-        self.verify_content = self.verifying.verify
+        self.complete_upload = answered(self.completing.complete)
+        self.abort_upload = answered(self.clearing.abort)
+        self.verify_content = answered(self.verifying.verify)
         self.just_verified = self.verifying.just_verified
-        self.request_purge = self.purging.request
-        self.approve_purge = self.purging.approve
-        self.reject_purge, self.withdraw_purge = self.purging.reject, self.purging.withdraw
+        self.request_purge = answered(self.purging.request)
+        self.approve_purge = answered(self.purging.approve)
+        self.reject_purge = answered(self.purging.reject)
+        self.withdraw_purge = answered(self.purging.withdraw)
         self.content = self.contents.content
         self.readable = self.reading.readable
         self.history, self.lifecycle = self.reading.history, self.reading.lifecycle
@@ -110,9 +114,10 @@ class Ledger:
         self.record_search = self.reading.record_search
         self.filename = self.reading.filename
         self.certificate = self.reading.certificate
-        self.skip_event, self.find_id = Skipping(self.recorder).skip, ShortIds(self.recorder).find
-        self.issue_link = self.linking.issue
-        self.revoke_link = self.linking.revoke
+        self.skip_event = answered(Skipping(self.recorder).skip)
+        self.find_id = ShortIds(self.recorder).find
+        self.issue_link = answered(self.linking.issue)
+        self.revoke_link = answered(self.linking.revoke)
         self.authenticate_link = self.linking.authenticate
         self.redirects = self.linking.redirects
         self.redirect = self.contents.redirect
@@ -122,6 +127,7 @@ class Ledger:
         """Records who reads what of the audit and of private values."""
         return self.proving.reads
 
+    @answered
     def soft_delete(
         self,
         caller: Caller,
@@ -142,6 +148,7 @@ class Ledger:
             key=key,
         )
 
+    @answered
     def restore(
         self, caller: Caller, file_id: UUID, reason: str | None = None, key: IdempotencyKey | None = None
     ) -> File:
@@ -151,6 +158,7 @@ class Ledger:
             caller, "file.restore", file_id, key, lambda now: c.Restore(by=caller.actor, now=now, reason=reason)
         )
 
+    @answered
     def change_file(
         self,
         caller: Caller,
@@ -176,6 +184,7 @@ class Ledger:
             key=key,
         )
 
+    @answered
     def set_retention(
         self,
         caller: Caller,
@@ -206,6 +215,7 @@ class Ledger:
         tenant = self.recorder.workspace(file.workspace)
         return c.RetentionBound(tenant.max_retention_years, (Guard(workspace_stream(tenant.id), tenant.version),))
 
+    @answered
     def place_hold(
         self,
         caller: Caller,
@@ -230,10 +240,11 @@ class Ledger:
             lambda now: c.PlaceHold(by=caller.actor, now=now, hold=hold, name=name, matter=matter, reason=reason),
         )
         if key is not None and key.replay.seen and (known := self.log.recall(key)) is not None:
-            placed = self.log.find(known.events[0].id).data
+            placed = first_event(known).data
             hold = placed.hold if isinstance(placed, fe.LegalHoldPlaced) else hold
         return file, hold
 
+    @answered
     def release_hold(
         self, caller: Caller, file_id: UUID, hold: str, reason: str | None = None, key: IdempotencyKey | None = None
     ) -> File:
@@ -247,6 +258,7 @@ class Ledger:
             lambda now: c.ReleaseHold(by=caller.actor, now=now, hold=hold, reason=reason),
         )
 
+    @answered
     def erase_personal_data(self, caller: Caller, file_id: UUID, *, fields: tuple[str, ...], reason: str) -> File:
         """Erase private values from all events of a file, accesses and links too; leaves and proofs stay valid."""
         text.require_reason(reason)

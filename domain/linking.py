@@ -24,14 +24,14 @@ from provenstore.domain.canonical import Json
 from provenstore.domain.categories import Category
 from provenstore.domain.disposition import served
 from provenstore.domain.envelope import Event
-from provenstore.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
+from provenstore.domain.errors import Conflict, Forbidden, IntegrityViolated, InvalidInput, NotFound, Unauthenticated
 from provenstore.domain.event_log import Guard, IdempotencyKey
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File, access_stream
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import NotSupported, SignedUrl, UrlExpired
 from provenstore.domain.reading import Reading, link_ended
-from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
+from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder, first_event
 from provenstore.domain.url_signer import UrlSigner
 from provenstore.domain.workspace import workspace_stream
 
@@ -107,11 +107,13 @@ class Linking:
         for _ in range(MAX_ATTEMPTS):
             file = self._reading.readable(caller, file_id, "file.link")
             if (known := recorder.recall(key)) is not None:
-                return self._signed(file, *self._recorded(file.id, known.events[0].id))
+                return self._signed(file, first_event(known))
             workspace = recorder.workspace(file.workspace)
             category = workspace.category(file.initiated.category)
             link = recorder.entropy.event_id()
             data = self._grant(file, category, wish, self._delivery(caller, file, category, wish), link)
+            # Before the record, since nothing may fail after it.
+            name = None if data.observed else self._name(file)
             fact = Fact(data, private, decision="link-bounded/1")
             drafts = recorder.drafts(caller, access_stream(file.id), file.workspace, [fact], first_id=link)
             policy = workspace_stream(file.workspace)
@@ -121,7 +123,7 @@ class Linking:
             except Conflict as conflict:
                 recorder.retry_or_raise(conflict, file.stream, policy)
                 continue
-            return self._signed(file, *self._recorded(file.id, recorded.events[0].id))
+            return self._signed(file, first_event(recorded), name)
         raise Conflict("the file keeps changing; try again")
 
     def _delivery(self, caller: Caller, file: File, category: Category, wish: LinkWish) -> fe.LinkDelivery:
@@ -168,21 +170,26 @@ class Linking:
             delivery=delivery,
         )
 
-    def _signed(self, file: File, event: Event, data: fe.LinkIssued) -> Link:
+    def _signed(self, file: File, event: Event, name: str | None = None) -> Link:
+        data = event.data
+        if not isinstance(data, fe.LinkIssued):
+            raise IntegrityViolated("what is on record under the key is no link", position=event.position)
         if (ended := link_ended(file, LinkUse(data.link, event.position))) is not None:
             raise ended
         if self._recorder.clock.now() >= data.expires_at:
             raise UrlExpired("the link has expired; ask for another one")
         if not data.observed:
-            return Link(data.link, self._direct(file, event, data), data.expires_at, "direct")
+            return Link(data.link, self._direct(file, event, data, name), data.expires_at, "direct")
         if self._ways.urls is None:
             raise NotSupported("this ledger was opened without a key for signed URLs, so there are no links")
         url = self._ways.urls.get(file=str(file.id), grant=str(event.id), expires_at=data.expires_at)
         return Link(data.link, url, data.expires_at, "redirect" if self.redirects(data) else "stream")
 
-    def _direct(self, file: File, event: Event, data: fe.LinkIssued) -> SignedUrl:
-        name = self._reading.filename(file) or file.path.rpartition("/")[2]
-        shown = served(file.initiated.media_type, data.disposition, name)
+    def _name(self, file: File) -> str:
+        return self._reading.filename(file) or file.path.rpartition("/")[2]
+
+    def _direct(self, file: File, event: Event, data: fe.LinkIssued, name: str | None) -> SignedUrl:
+        shown = served(file.initiated.media_type, data.disposition, name or self._name(file))
         return self._store.presign_get(
             file.path,
             file=str(file.id),

@@ -77,7 +77,7 @@ class Purging:
             reads=[Guard(workspace_stream(workspace.id), workspace.version)],
             key=key,
         )
-        return self.carry_out(caller, file_id) if file.purge and file.purge.approved_at else file
+        return self._carry_on(caller, file)
 
     def approve(
         self,
@@ -87,16 +87,19 @@ class Purging:
         reason: str | None,
         key: IdempotencyKey | None = None,
     ) -> File:
-        """Agree, and carry the purge out; WrongStore before anything is recorded."""
+        """Agree, and carry the purge out; WrongStore before anything is recorded.
+
+        Where store or database do not answer after that, the file is returned as it is on record.
+        """
         self._require_store()
-        self._recorder.change(
+        approved = self._recorder.change(
             caller,
             "file.purge_approve",
             file_id,
             lambda file, now: self._meant(file, purge, c.ApprovePurge(by=caller.actor, now=now, reason=reason)),
             key=key,
         )
-        return self.carry_out(caller, file_id)
+        return self._carry_on(caller, approved)
 
     def reject(
         self,
@@ -143,6 +146,22 @@ class Purging:
         if purge is not None and file.purge is not None and file.purge.id != purge:
             raise WrongState("this purge request is over; another one is under way")
         return command
+
+    def _carry_on(self, caller: Caller, file: File) -> File:
+        """Carry out what is approved; what cannot be done now is done by the background work, as the record says."""
+        if file.purge is None or file.purge.approved_at is None:
+            return file
+        try:
+            return self.carry_out(caller, file.id)
+        except Unavailable:
+            return self._newest(file)
+
+    def _newest(self, file: File) -> File:
+        """Return a file as this process last saw it: the database may be what does not answer."""
+        with suppress(Unavailable):
+            newest = self._recorder.file(file.id, recent=True)
+            return newest if newest.version > file.version else file
+        return file
 
     def carry_out(self, caller: Caller, file_id: UUID) -> File:
         """Start, or go on with, an approved purge; see the module's numbered life. Safe to repeat and to race.

@@ -45,6 +45,7 @@ from provenstore.domain.file_commands import FileCommand, PersonCommand, PurgeCo
 from provenstore.domain.file_decisions import decide
 from provenstore.domain.merging import Merger
 from provenstore.domain.object_store import ObjectStore
+from provenstore.domain.on_record import under_way
 from provenstore.domain.persons import Origin, person_of
 from provenstore.domain.private_files import may_touch, private_refusal
 from provenstore.domain.purge_approval import Grounds, approval_objection
@@ -274,6 +275,8 @@ class Recorder:
                 key=key,
             )
         )
+        if (scope := under_way()) is not None:
+            scope.note(drafts, appended, erase)
         if key is not None and appended.replayed:
             key.replay.seen = True
         return appended
@@ -283,6 +286,8 @@ class Recorder:
         known = None if key is None else self.log.recall(key)
         if key is not None and known is not None:
             key.replay.seen = True
+            if (scope := under_way()) is not None:
+                scope.asked = True
         return known
 
     def require_unmoved(self, caller: Caller, reads: Sequence[Guard]) -> None:
@@ -396,15 +401,28 @@ class Recorder:
 
     def advanced(self, before: File | None, drafts: Sequence[Draft], appended: Appended) -> File:
         """Return the file after what was just recorded of it, and remember it; `before` is None for a new one."""
+        return self.folded(project, before, drafts, appended)
+
+    def folded(
+        self,
+        project_with: Callable[[State | None, Iterable[Event]], State | None],
+        before: State | None,
+        drafts: Sequence[Draft],
+        appended: Appended,
+    ) -> State:
+        """Return the state of the one stream of `drafts` after they were sealed, and remember it.
+
+        The log is not asked: what is on record can be answered whatever has become of the database.
+        """
         events = [
             sealed_event(one, sealed.position, sealed.state)
             for one, sealed in zip(drafts, appended.events, strict=True)
         ]
-        file = project(before, events)
-        if file is None:
+        state = project_with(before, events)
+        if state is None:
             raise IntegrityViolated("nothing was recorded")
-        self.log.keep(project, file, events[-1])
-        return file
+        self.log.keep(project_with, state, events[-1])
+        return state
 
     def _decide(
         self,
@@ -434,6 +452,11 @@ class Recorder:
         """Return if the conflict is one that deciding anew can settle; a moved credential is not."""
         if conflict.details.get("stream") not in streams:
             raise conflict
+
+
+def first_event(appended: Appended) -> Event:
+    """Return the first event that a command has recorded, as it was sealed."""
+    return Event.parse(appended.events[0].position, appended.events[0].state)
 
 
 def require_store(file: File, store: ObjectStore) -> None:

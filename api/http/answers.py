@@ -1,6 +1,6 @@
 """How states become responses: JSON with the headers that belong to it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from uuid import UUID
 
@@ -11,8 +11,11 @@ from provenstore.api import views
 from provenstore.api.http.conditions import matches
 from provenstore.api.services import Services
 from provenstore.domain.caller import Caller
-from provenstore.domain.file import File
-from provenstore.domain.reading import History
+from provenstore.domain.envelope import Event
+from provenstore.domain.event_log import Disclosures
+from provenstore.domain.file import File, file_stream
+from provenstore.domain.on_record import OnRecord, recording
+from provenstore.domain.reading import History, visible
 from provenstore.domain.storing import Begun
 from provenstore.projections.file_fold import fold_file
 from provenstore.projections.file_row import FileRow, View
@@ -40,9 +43,42 @@ def etag(row: FileRow) -> str:
     return f'"v{row.version}"'
 
 
-def file_answer(services: Services, caller: Caller, file_id: UUID, *, status: int = 200) -> Response:
-    """Return a file as it stands."""
-    lifecycle = services.ledger.lifecycle(caller, file_id)
+def after(services: Services, caller: Caller, file_id: UUID, command: Callable[[], File]) -> tuple[File, History]:
+    """Carry out a command on a file, and return the file and its lifecycle as they are after that.
+
+    Computed from the log before the command and the events that it sealed: once those are on record nothing has to be
+    read that could fail. Only where somebody else has changed the file in between is it read again.
+    """
+    events, disclosures = services.ledger.log.told(file_stream(file_id))
+    with recording() as scope:
+        file = command()
+    return file, _lifecycle(services, caller, file, (events, disclosures), scope)
+
+
+def _lifecycle(
+    services: Services, caller: Caller, file: File, before: tuple[Sequence[Event], Disclosures], scope: OnRecord
+) -> History:
+    events = [*before[0], *scope.events(file.stream)]
+    whole = [one.version for one in events] == list(range(1, file.version + 1))
+    if not whole:
+        return services.ledger.lifecycle(caller, file.id)
+    return History(events, visible(caller, scope.disclosures(before[1])), None)
+
+
+def file_answer(
+    services: Services,
+    caller: Caller,
+    file_id: UUID,
+    command: Callable[[], File],
+    status: Callable[[File], int] = lambda _: 200,
+) -> Response:
+    """Carry out a command on a file, and return the file as it stands after it."""
+    file, lifecycle = after(services, caller, file_id, command)
+    return described(file, lifecycle, status(file))
+
+
+def described(_file: File, lifecycle: History, status: int = 200) -> Response:
+    """Return a file as its lifecycle says."""
     row = views.row_of(lifecycle)
     return JSONResponse(views.file_json(row), status, _headers(row, lifecycle))
 
@@ -60,10 +96,12 @@ def file_view(services: Services, caller: Caller, file_id: UUID, view: View, if_
     return JSONResponse(views.file_json(row), headers=headers)
 
 
-def begun_answer(request: Request, services: Services, caller: Caller, begun: Begun) -> Response:
-    """Return a file just initiated and how to send its bytes, or just stored."""
+def begun_answer(request: Request, services: Services, caller: Caller, begin: Callable[[], Begun]) -> Response:
+    """Begin a file; return it, just initiated, and how to send its bytes, or just stored."""
+    with recording() as scope:
+        begun = begin()
     file = begun.file
-    lifecycle = services.ledger.lifecycle(caller, file.id)
+    lifecycle = _lifecycle(services, caller, file, ((), {}), scope)
     row = views.row_of(lifecycle)
     base = base_url(request, services)
     # Whoever asks again after an abort, or once the file is stored, gets no permission to write any more.
@@ -95,10 +133,21 @@ def _way(base: str, services: Services, file: File) -> views.UploadWay:
     )
 
 
-def purge_answer(services: Services, caller: Caller, file_id: UUID) -> Response:
-    """Return a file's newest purge as it stands."""
-    lifecycle = services.ledger.lifecycle(caller, file_id)
-    return JSONResponse(views.purge_json(lifecycle), headers=_position(lifecycle))
+def purge_answer(
+    services: Services, caller: Caller, file_id: UUID, command: Callable[[], File] | None = None
+) -> Response:
+    """Return a file's newest purge as it stands, after a command where there is one; 202 where it is not over yet."""
+    if command is None:
+        lifecycle = services.ledger.lifecycle(caller, file_id)
+    else:
+        _, lifecycle = after(services, caller, file_id, command)
+    found = views.purge_json(lifecycle)
+    waits = command is not None and found["status"] in _GOES_ON
+    return JSONResponse(found, 202 if waits else 200, _position(lifecycle))
+
+
+_GOES_ON = frozenset({"approved", "purging", "failed"})
+"""A purge that nobody needs to ask for again: the background work carries it out."""
 
 
 def _headers(row: FileRow, lifecycle: History) -> Mapping[str, str]:

@@ -25,6 +25,7 @@ from provenstore.api.http.request_body import RequestBody, require_flat
 from provenstore.api.settings import Settings
 from provenstore.domain.errors import ProvenstoreError
 from provenstore.domain.event_log import IdempotencyKey
+from provenstore.domain.on_record import recording
 
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -82,7 +83,7 @@ class Envelope:
         # Whatever is logged or asked of the object store meanwhile carries the id.
         binding = {REQUEST: scope["provenstore.request_id"]}
         try:
-            with structlog.contextvars.bound_contextvars(**binding):
+            with structlog.contextvars.bound_contextvars(**binding), recording():
                 if not body.present or scope["method"] in _SAFE or _is_content(scope):
                     await self._app(scope, body.receive, sending)
                 else:

@@ -21,6 +21,7 @@ from provenstore.api.http.wording import finding
 from provenstore.api.views import error_json
 from provenstore.domain import errors as e
 from provenstore.domain import objects as o
+from provenstore.domain.on_record import answer_to
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -161,7 +162,9 @@ def _answered(request: Request, error: e.ProvenstoreError, **how: Any) -> Respon
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, e.ProvenstoreError)  # noqa: S101  # registered for nothing else
-    if isinstance(error, ConnectionLost) and request.method in _SAFE:
+    if request.method not in _SAFE:
+        error = answer_to(error)
+    elif isinstance(error, ConnectionLost):
         error = e.DatabaseUnavailable()  # there is nothing of which to know whether it was carried out
     if isinstance(error, e.Stopped):
         _log.error("request.stopped", action="request.stop", code=error.code, request=request_id_of(request))

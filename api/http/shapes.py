@@ -451,7 +451,7 @@ def created(shape: type[Shape]) -> Responses:
 
 def done_or_pending(shape: type[Shape]) -> Responses:
     """Return the answers of a route whose act may have to wait for a second person."""
-    waiting = {"model": shape, "description": "Waits for a second person, or for its day"}
+    waiting = {"model": shape, "description": "Waits for a second person, for its day, or for the object store"}
     return {200: {"model": shape}, 202: waiting, **PROBLEM}
 
 

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from anyio import to_thread
 from fastapi import Depends, Header, Request
 from starlette.responses import JSONResponse, Response
 
@@ -54,12 +53,16 @@ async def receive_content(arrival: Arrival, file_id: UUID) -> Response:
     services, caller, md5 = arrival.services, arrival.caller, _md5(arrival.content_md5)
     upload = Upload(arrival.request, pace_of(services.settings))
 
-    def store(blocks: Iterator[bytes]) -> File:
-        return services.ledger.upload_content(caller, file_id, blocks, size=upload.size, md5=md5)
+    def store(blocks: Iterator[bytes]) -> Response:
+        return file_answer(
+            services,
+            caller,
+            file_id,
+            lambda: services.ledger.upload_content(caller, file_id, blocks, size=upload.size, md5=md5),
+        )
 
     async with place_for(arrival.request, caller):
-        await upload.feed(store, arrival.request.app.state.transfers)
-    return await to_thread.run_sync(file_answer, services, caller, file_id)
+        return await upload.feed(store, arrival.request.app.state.transfers)
 
 
 async def receive_part(arrival: Arrival, file_id: UUID, number: int, part_of: str | None = None) -> Response:

@@ -270,8 +270,7 @@ def test_a_store_that_keeps_something_is_no_purge(custody: Custody, monkeypatch:
     custody.ledger.request_purge(RECORDS, file.id, None)
     with monkeypatch.context() as patch:
         patch.setattr(LocalFolder, "delete", lambda *_, **__: None)
-        with pytest.raises(StoreUnavailable):
-            custody.ledger.approve_purge(APPROVER, file.id, None, None)
+        custody.ledger.approve_purge(APPROVER, file.id, None, None)
         with pytest.raises(StoreUnavailable):
             custody.ledger.settle(file.id)
     assert custody.types(file.id)[-1] == "purge_failed"
@@ -357,8 +356,7 @@ def test_a_purge_of_one_goes_on_after_four_eyes_are_on_again(custody: Custody, m
     file = custody.deleted()
     with monkeypatch.context() as patch:
         patch.setattr(custody.store, "versions", _fails)
-        with pytest.raises(StoreUnavailable):
-            custody.ledger.request_purge(RECORDS, file.id, None)
+        custody.ledger.request_purge(RECORDS, file.id, None)
     custody.ledger.change_workspace(ADMIN, "acme", SetPurgePolicy(four_eyes=True, reason="two again"))
     assert custody.ledger.settle(file.id).status == "purged"
 

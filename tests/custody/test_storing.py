@@ -22,6 +22,7 @@ from provenstore.domain.errors import (
     ProvenstoreError,
     QuotaExceeded,
     StoreUnavailable,
+    Unfinished,
     WrongState,
 )
 from provenstore.domain.event_log import IdempotencyKey
@@ -156,7 +157,7 @@ def test_whoever_does_not_come_back_leaves_nothing_behind(on: Interrupted, when:
 def test_a_store_that_fails_may_be_asked_again(on: Interrupted) -> None:
     """Under the same key; the file stays announced until then."""
     on.at_store.interrupt("put", "before", raising(StoreUnavailable))
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(Unfinished):
         on.begin(KEY)
     begun = on.begin(KEY)
     assert not begun.replayed

@@ -10,6 +10,7 @@ from provenstore.api import views
 from provenstore.api.http import bodies, shapes
 from provenstore.api.http.answers import file_answer, location
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
+from provenstore.domain.file import File
 
 router = APIRouter(tags=["custody"])
 
@@ -24,10 +25,20 @@ def set_retention(
     Shortening governance mode, and a compliance retention beyond the workspace's bound, take the same request of a
     second person: 202, and `retention.pending` says what waits.
     """
-    file = services.ledger.set_retention(caller, file_id, until=body.until, mode=body.mode, reason=body.reason, key=key)
-    wish = file.retention_wish
-    waits = wish is not None and (wish.until, wish.mode) == (body.until, body.mode)
-    return file_answer(services, caller, file_id, status=202 if waits else 200)
+
+    def status(file: File) -> int:
+        wish = file.retention_wish
+        return 202 if wish is not None and (wish.until, wish.mode) == (body.until, body.mode) else 200
+
+    return file_answer(
+        services,
+        caller,
+        file_id,
+        lambda: services.ledger.set_retention(
+            caller, file_id, until=body.until, mode=body.mode, reason=body.reason, key=key
+        ),
+        status,
+    )
 
 
 @router.get("/v1/files/{file_id}/legal-holds", responses=shapes.ok(shapes.Holds))
@@ -59,8 +70,9 @@ def release_hold(
     reason: Annotated[str | None, Query()] = None,
 ) -> Response:
     """End one hold, as a person other than the one who placed it."""
-    services.ledger.release_hold(caller, file_id, hold, reason, key)
-    return file_answer(services, caller, file_id)
+    return file_answer(
+        services, caller, file_id, lambda: services.ledger.release_hold(caller, file_id, hold, reason, key)
+    )
 
 
 @router.get("/v1/files/{file_id}/certificate", responses=shapes.ok(shapes.Certificate))

@@ -14,6 +14,7 @@ from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 from provenstore.api.http.conditions import required_version
 from provenstore.api.http.places import place_for
 from provenstore.domain.reading import sees_all
+from provenstore.domain.storing import Begun
 from provenstore.projections.file_query import FileFilter
 
 router = APIRouter(tags=["files"])
@@ -36,10 +37,13 @@ async def initiate(
     """
 
     def begin() -> Response:
-        begun = services.ledger.begin(caller, body.new_file(), body.content, key)
-        if key is not None:
-            key.replay.seen = begun.replayed  # what was interrupted, and gone on with, is no replay
         return begun_answer(request, services, caller, begun)
+
+    def begun() -> Begun:
+        found = services.ledger.begin(caller, body.new_file(), body.content, key)
+        if key is not None:
+            key.replay.seen = found.replayed  # what was interrupted, and gone on with, is no replay
+        return found
 
     if body.content is None:
         return await to_thread.run_sync(begin)
@@ -91,8 +95,14 @@ def change_file(
     if_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Change what is named, all of it or nothing; If-Match binds the change to a version."""
-    services.ledger.change_file(caller, file_id, **body.changes(), if_version=required_version(if_match), key=key)
-    return file_answer(services, caller, file_id)
+    return file_answer(
+        services,
+        caller,
+        file_id,
+        lambda: services.ledger.change_file(
+            caller, file_id, **body.changes(), if_version=required_version(if_match), key=key
+        ),
+    )
 
 
 @router.delete("/v1/files/{file_id}", responses=shapes.ok(shapes.File))
@@ -106,8 +116,12 @@ def delete_file(
     if_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Take the content out of reach, keeping its bytes; refused under a legal hold. If-Match binds it to a version."""
-    services.ledger.soft_delete(caller, file_id, reason, key, if_version=required_version(if_match))
-    return file_answer(services, caller, file_id)
+    return file_answer(
+        services,
+        caller,
+        file_id,
+        lambda: services.ledger.soft_delete(caller, file_id, reason, key, if_version=required_version(if_match)),
+    )
 
 
 @router.post("/v1/files/{file_id}/delete", responses=shapes.ok(shapes.File))
@@ -115,8 +129,12 @@ def post_delete_file(
     file_id: UUID, services: ServicesIn, caller: CallerIn, key: KeyIn, body: bodies.ReasonBody = _NO_REASON
 ) -> Response:
     """Delete as DELETE does, for callers whose reason does not belong in a URL."""
-    services.ledger.soft_delete(caller, file_id, body.reason, key)
-    return file_answer(services, caller, file_id)
+    return file_answer(
+        services,
+        caller,
+        file_id,
+        lambda: services.ledger.soft_delete(caller, file_id, body.reason, key),
+    )
 
 
 @router.post("/v1/files/{file_id}/restore", responses=shapes.ok(shapes.File))
@@ -124,15 +142,23 @@ def restore_file(
     file_id: UUID, services: ServicesIn, caller: CallerIn, key: KeyIn, body: bodies.ReasonBody = _NO_REASON
 ) -> Response:
     """Bring a deleted or expired file back; before a purge has started this cancels it."""
-    services.ledger.restore(caller, file_id, body.reason, key)
-    return file_answer(services, caller, file_id)
+    return file_answer(
+        services,
+        caller,
+        file_id,
+        lambda: services.ledger.restore(caller, file_id, body.reason, key),
+    )
 
 
 @router.delete("/v1/files/{file_id}/upload", responses=shapes.ok(shapes.File))
 def abort_upload(file_id: UUID, services: ServicesIn, caller: CallerIn, reason: ReasonIn = None) -> Response:
     """Give an unfinished upload up and free its space, once no URL for writing is alive."""
-    services.ledger.abort_upload(caller, file_id, reason)
-    return file_answer(services, caller, file_id)
+    return file_answer(
+        services,
+        caller,
+        file_id,
+        lambda: services.ledger.abort_upload(caller, file_id, reason),
+    )
 
 
 @router.get("/v1/files/{file_id}/history", responses=shapes.either(shapes.History, shapes.HistoryProof))
@@ -157,5 +183,9 @@ def get_history(
 @router.post("/v1/files/{file_id}/erasure", responses=shapes.ok(shapes.File))
 def erase_personal_data(file_id: UUID, body: bodies.ErasureBody, services: ServicesIn, caller: CallerIn) -> Response:
     """Erase private values from all events of a file; every proof stays valid."""
-    services.ledger.erase_personal_data(caller, file_id, fields=body.fields, reason=body.reason)
-    return file_answer(services, caller, file_id)
+    return file_answer(
+        services,
+        caller,
+        file_id,
+        lambda: services.ledger.erase_personal_data(caller, file_id, fields=body.fields, reason=body.reason),
+    )

@@ -62,8 +62,12 @@ async def complete_upload(
     """
 
     def complete() -> Response:
-        services.ledger.complete_upload(caller, file_id, parts=body.refs(), sha256=body.sha256)
-        return file_answer(services, caller, file_id)
+        return file_answer(
+            services,
+            caller,
+            file_id,
+            lambda: services.ledger.complete_upload(caller, file_id, parts=body.refs(), sha256=body.sha256),
+        )
 
     # The store may copy every byte of it.
     async with place_for(request, caller):

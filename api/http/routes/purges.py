@@ -16,7 +16,7 @@ _NO_REASON = bodies.PurgeRequestBody()
 _NO_WORDS = bodies.PurgeBody()
 
 
-@router.post("/v1/files/{file_id}/purge", responses=shapes.ok(shapes.Purge))
+@router.post("/v1/files/{file_id}/purge", responses=shapes.done_or_pending(shapes.Purge))
 def request_purge(
     file_id: UUID, services: ServicesIn, caller: CallerIn, key: KeyIn, body: bodies.PurgeRequestBody = _NO_REASON
 ) -> Response:
@@ -24,8 +24,12 @@ def request_purge(
 
     With `missing` it ends a file whose object is known to be missing, which always takes a second person.
     """
-    services.ledger.request_purge(caller, file_id, body.reason, key, missing=body.missing)
-    return purge_answer(services, caller, file_id)
+    return purge_answer(
+        services,
+        caller,
+        file_id,
+        lambda: services.ledger.request_purge(caller, file_id, body.reason, key, missing=body.missing),
+    )
 
 
 @router.get("/v1/files/{file_id}/purge", responses=shapes.ok(shapes.Purge))
@@ -39,8 +43,12 @@ def withdraw_purge(
     file_id: UUID, services: ServicesIn, caller: CallerIn, key: KeyIn, body: bodies.PurgeBody = _NO_WORDS
 ) -> Response:
     """Take a request back before the purge starts."""
-    services.ledger.withdraw_purge(caller, file_id, body.id, body.reason, key)
-    return purge_answer(services, caller, file_id)
+    return purge_answer(
+        services,
+        caller,
+        file_id,
+        lambda: services.ledger.withdraw_purge(caller, file_id, body.id, body.reason, key),
+    )
 
 
 @router.delete("/v1/files/{file_id}/purge", responses=shapes.ok(shapes.Purge))
@@ -52,17 +60,28 @@ def delete_purge(
     reason: Annotated[str | None, Query()] = None,
 ) -> Response:
     """Withdraw."""
-    services.ledger.withdraw_purge(caller, file_id, None, reason, key)
-    return purge_answer(services, caller, file_id)
+    return purge_answer(
+        services,
+        caller,
+        file_id,
+        lambda: services.ledger.withdraw_purge(caller, file_id, None, reason, key),
+    )
 
 
-@router.post("/v1/files/{file_id}/purge/approve", responses=shapes.ok(shapes.Purge))
+@router.post("/v1/files/{file_id}/purge/approve", responses=shapes.done_or_pending(shapes.Purge))
 def approve_purge(
     file_id: UUID, services: ServicesIn, caller: CallerIn, key: KeyIn, body: bodies.PurgeBody = _NO_WORDS
 ) -> Response:
-    """Agree, as a person other than the one who asked; the bytes go now."""
-    services.ledger.approve_purge(caller, file_id, body.id, body.reason, key)
-    return purge_answer(services, caller, file_id)
+    """Agree, as a person other than the one who asked; the bytes go now.
+
+    202 where the store cannot be asked now: the approval is on record, and the background work carries it out.
+    """
+    return purge_answer(
+        services,
+        caller,
+        file_id,
+        lambda: services.ledger.approve_purge(caller, file_id, body.id, body.reason, key),
+    )
 
 
 @router.post("/v1/files/{file_id}/purge/reject", responses=shapes.ok(shapes.Purge))
@@ -70,5 +89,9 @@ def reject_purge(
     file_id: UUID, services: ServicesIn, caller: CallerIn, key: KeyIn, body: bodies.PurgeBody = _NO_WORDS
 ) -> Response:
     """Disagree; the file stays deleted and can be restored."""
-    services.ledger.reject_purge(caller, file_id, body.id, body.reason, key)
-    return purge_answer(services, caller, file_id)
+    return purge_answer(
+        services,
+        caller,
+        file_id,
+        lambda: services.ledger.reject_purge(caller, file_id, body.id, body.reason, key),
+    )

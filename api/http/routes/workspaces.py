@@ -1,5 +1,6 @@
 """Workspaces and keys: tenants, their rules, and who may act in them."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -12,8 +13,10 @@ from provenstore.api.http.answers import location
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 from provenstore.api.services import Services
 from provenstore.domain import workspace as ws
+from provenstore.domain.administration import Tenant
 from provenstore.domain.caller import Caller
 from provenstore.domain.errors import InvalidInput
+from provenstore.domain.event_log import QuotaUse
 
 router = APIRouter(tags=["workspaces"])
 
@@ -25,8 +28,13 @@ def create_workspace(
     body: bodies.NewWorkspaceBody, request: Request, services: ServicesIn, caller: CallerIn, key: KeyIn
 ) -> Response:
     """Make a tenant."""
-    services.ledger.create_workspace(caller, ws.CreateWorkspace(**body.model_dump()), key)
-    return _made(request, services, caller, body.id)
+    command = ws.CreateWorkspace(**body.model_dump())
+    state = services.ledger.create_workspace(caller, command, key)
+    if key is not None and key.replay.seen:
+        tenant = services.ledger.describe_workspace(caller, body.id)
+    else:
+        tenant = Tenant(state, command.name, QuotaUse(0, 0, state.max_bytes, state.max_files))
+    return _made(request, services, tenant)
 
 
 @router.get("/v1/workspaces", responses=shapes.ok(shapes.Workspaces))
@@ -42,7 +50,7 @@ def list_workspaces(
 @router.get("/v1/workspaces/{workspace}", responses=shapes.ok(shapes.Workspace))
 def get_workspace(workspace: str, services: ServicesIn, caller: CallerIn) -> Response:
     """Describe a workspace: policy, quota and use, categories."""
-    return _answer(services, caller, workspace)
+    return _answer(services.ledger.describe_workspace(caller, workspace))
 
 
 @router.patch("/v1/workspaces/{workspace}", responses=shapes.done_or_pending(shapes.Workspace))
@@ -55,19 +63,19 @@ def change_workspace(workspace: str, body: bodies.WorkspaceBody, services: Servi
     said = body.sent()
     if body.four_eyes is not None and body.reason is None:
         raise InvalidInput("reason", "is missing; a purge policy is changed with a reason")
+    commands: list[ws.WorkspaceCommand] = []
     if "max_bytes" in said or "max_files" in said:
         state = services.ledger.describe_workspace(caller, workspace).state
-        quota = ws.SetQuota(
-            max_bytes=said.get("max_bytes", state.max_bytes), max_files=said.get("max_files", state.max_files)
+        commands.append(
+            ws.SetQuota(
+                max_bytes=said.get("max_bytes", state.max_bytes), max_files=said.get("max_files", state.max_files)
+            )
         )
-        services.ledger.change_workspace(caller, workspace, quota)
     if body.four_eyes is not None and body.reason is not None:
-        policy = ws.SetPurgePolicy(four_eyes=body.four_eyes, reason=body.reason)
-        services.ledger.change_workspace(caller, workspace, policy)
+        commands.append(ws.SetPurgePolicy(four_eyes=body.four_eyes, reason=body.reason))
     if body.max_retention_years is not None:
-        bound = ws.SetRetentionPolicy(max_years=body.max_retention_years)
-        services.ledger.change_workspace(caller, workspace, bound)
-    return _answer(services, caller, workspace, waits=body.four_eyes is False)
+        commands.append(ws.SetRetentionPolicy(max_years=body.max_retention_years))
+    return _answer(_changed(services, caller, workspace, commands), waits=body.four_eyes is False)
 
 
 @router.post("/v1/workspaces/{workspace}/categories", status_code=201, responses=shapes.created(shapes.Workspace))
@@ -76,8 +84,7 @@ def register_category(
 ) -> Response:
     """Add a category of the workspace's own."""
     command = ws.RegisterCategory(category=body.category, template=body.template, limits=body.limits.limits())
-    services.ledger.change_workspace(caller, workspace, command)
-    return _made(request, services, caller, workspace)
+    return _made(request, services, _changed(services, caller, workspace, [command]))
 
 
 @router.put("/v1/workspaces/{workspace}/limits/{category}", responses=shapes.ok(shapes.Workspace))
@@ -85,8 +92,8 @@ def set_limits(
     workspace: str, category: str, body: bodies.LimitsBody, services: ServicesIn, caller: CallerIn
 ) -> Response:
     """Give a category other limits."""
-    services.ledger.change_workspace(caller, workspace, ws.SetLimits(category=category, limits=body.limits()))
-    return _answer(services, caller, workspace)
+    command = ws.SetLimits(category=category, limits=body.limits())
+    return _answer(_changed(services, caller, workspace, [command]))
 
 
 @router.post("/v1/keys", status_code=201, responses=shapes.created(shapes.Key))
@@ -116,14 +123,23 @@ def revoke_key(
     return Response(status_code=204)
 
 
-def _answer(services: Services, caller: Caller, workspace: str, *, waits: bool = False) -> Response:
+def _changed(services: Services, caller: Caller, workspace: str, commands: Sequence[ws.WorkspaceCommand]) -> Tenant:
+    """Carry out commands and return the workspace after them: once they are on record, nothing more is read."""
+    before = services.ledger.administration.before_change(workspace)
+    state = None
+    for command in commands:
+        state = services.ledger.change_workspace(caller, workspace, command)
+    if before is None or state is None:
+        return services.ledger.describe_workspace(caller, workspace)
+    return before.after(state, services.clock.now())
+
+
+def _answer(tenant: Tenant, *, waits: bool = False) -> Response:
     """Return a workspace as it is now; 202 where what was asked for `waits` because its policy has not changed yet."""
-    tenant = services.ledger.describe_workspace(caller, workspace)
     status = 202 if waits and tenant.state.policy_change is not None else 200
     return JSONResponse(views.workspace_json(tenant.state, tenant.name, tenant.use), status)
 
 
-def _made(request: Request, services: Services, caller: Caller, workspace: str) -> Response:
-    tenant = services.ledger.describe_workspace(caller, workspace)
-    headers = location(request, services, f"/v1/workspaces/{workspace}")
+def _made(request: Request, services: Services, tenant: Tenant) -> Response:
+    headers = location(request, services, f"/v1/workspaces/{tenant.state.id}")
     return JSONResponse(views.workspace_json(tenant.state, tenant.name, tenant.use), 201, headers)
