@@ -13,6 +13,7 @@ from uuid import UUID
 
 import structlog
 
+from provenstore.api.disposal_terms import terms_of
 from provenstore.api.services import Services
 from provenstore.domain.errors import ProvenstoreError, Unavailable, error_code
 from provenstore.domain.ledger import SYSTEM
@@ -70,11 +71,11 @@ class Completer:
         for job in self._jobs.ready(self._now(), SETTLED, workspace):
             if not going():
                 return Round(done, failed, stopped=True)
-            if self._try(job, self._settle) is None:
+            if self.attempt(job, self._settle) is None:
                 done += 1
             else:
                 failed += 1
-        self._jobs.forget(self._now())
+        self._jobs.forget(self._now(), terms_of(self._services))
         return Round(done, failed)
 
     def verify_all(self, *, going: Going = _always) -> Round:
@@ -89,7 +90,7 @@ class Completer:
         try:
             for job in self._jobs.ready(self._now(), ("verify",)):
                 go_on()
-                if self._try(job, lambda job: self._verify(job, go_on)) is None:
+                if self.attempt(job, lambda job: self._verify(job, go_on)) is None:
                     done += 1
                 else:
                     failed += 1
@@ -113,13 +114,14 @@ class Completer:
             self.catch_up()
         else:
             self._jobs.hurry(str(file_id), ("verify",), self._now())
-        return self._jobs.list(self._now(), file=str(file_id), upcoming=True).jobs
+        terms = terms_of(self._services, self._ledger.recorder.file(file_id).workspace)
+        return self._jobs.list(self._now(), file=str(file_id), upcoming=True, terms=terms).jobs
 
     def _again(self, file_id: UUID, kinds: Sequence[Kind], act: Callable[[Job], object]) -> int:
         """Try a file's due jobs of these kinds, raise what the first one meets, and return how many there were."""
         jobs = self._jobs.list(self._now(), file=str(file_id), kinds=kinds).jobs
         for job in jobs:
-            if (met := self._try(job, act)) is not None:
+            if (met := self.attempt(job, act)) is not None:
                 raise met
         return len(jobs)
 
@@ -130,7 +132,7 @@ class Completer:
         except Unavailable as exc:
             _log.warning("jobs.behind", action="jobs.catch_up", code=exc.code)
 
-    def _try(self, job: Job, act: Callable[[Job], object]) -> Exception | None:
+    def attempt(self, job: Job, act: Callable[[Job], object]) -> Exception | None:
         """Try one job, keep what came of it, and return what it met."""
         try:
             act(job)

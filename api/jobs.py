@@ -9,6 +9,8 @@ from typing import Final
 from uuid import UUID
 
 from provenstore.api.completer import Completer
+from provenstore.api.disposal import Disposer
+from provenstore.api.disposal_terms import terms_of
 from provenstore.api.services import Services
 from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json
@@ -44,6 +46,7 @@ def list_jobs(
         upcoming=upcoming,
         cursor=cursor,
         limit=limit,
+        terms=terms_of(services, within),
     )
     return {"jobs": [_job_json(job) for job in page.jobs], "next": page.next}
 
@@ -51,14 +54,23 @@ def list_jobs(
 def run_jobs(
     services: Services, caller: Caller, *, workspace: str | None = None, seconds: float = RUN_FOR
 ) -> dict[str, Json]:
-    """Settle once what is due and not to be left alone; `stopped` says that time ran out before the end.
+    """Settle and dispose once of what is due and not to be left alone; `stopped` says that time ran out before the end.
 
     Whichever process leads, this one does it: settling is safe to race. Nothing is verified, which may take long.
     """
     within = _within(services, caller, workspace)
     deadline = time.monotonic() + seconds
-    found = Completer(services).settle_all(workspace=within, going=lambda: time.monotonic() < deadline)
-    return {"done": found.done, "failed": found.failed, "stopped": found.stopped}
+
+    def going() -> bool:
+        return time.monotonic() < deadline
+
+    settled = Completer(services).settle_all(workspace=within, going=going)
+    disposed = Disposer(services).dispose_all(workspace=within, going=going)
+    return {
+        "done": settled.done + disposed.done,
+        "failed": settled.failed + disposed.failed,
+        "stopped": settled.stopped or disposed.stopped,
+    }
 
 
 def retry_job(services: Services, caller: Caller, file_id: UUID, *, verify: bool) -> dict[str, Json]:
@@ -67,6 +79,7 @@ def retry_job(services: Services, caller: Caller, file_id: UUID, *, verify: bool
     Without `verify` a reading of the content is left to the background work.
     """
     services.ledger.recorder.authorised_file(caller, _OPERATION, file_id)
+    Disposer(services).dispose_file(file_id)
     left = Completer(services).retry(file_id, verify=verify)
     status = services.ledger.recorder.file(file_id).status
     return {"file_id": str(file_id), "status": status, "jobs": [_job_json(job) for job in left]}

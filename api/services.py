@@ -15,6 +15,7 @@ from provenstore.projections.audit_query import Audit
 from provenstore.projections.building import Builder
 from provenstore.projections.control import Control
 from provenstore.projections.database import Pool
+from provenstore.projections.disposal import Disposals
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import Files
 from provenstore.projections.jobs import Jobs
@@ -33,6 +34,7 @@ class Services:
     ledger: Ledger
     files: Files
     jobs: Jobs
+    disposals: Disposals
     operations: Operations
     audit: Audit
     usages: Usages

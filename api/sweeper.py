@@ -1,8 +1,8 @@
 """The sweeper: the threads that let the completer work, in one process at a time.
 
-They settle what is due once a minute, and read beside that what nobody has read since it arrived: a large object takes
-long to read, and must not keep a purge waiting. Neither ends by what is wrong with a file, or while the database is
-away.
+They settle what is due once a minute, and beside that read what nobody has read since it arrived, and dispose of what
+policies destroy: a large object takes long to read, and a million files to destroy, and neither must keep a purge
+waiting. None ends by what is wrong with a file, or while the database is away.
 """
 
 import threading
@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 
 from provenstore.api.completer import Completer, Round
+from provenstore.api.disposal import Disposer
 from provenstore.api.services import Services
 from provenstore.domain.errors import ProvenstoreError, Unavailable
 
@@ -32,6 +33,7 @@ class Sweeper:
         """Sweep `services` every so many seconds."""
         self._services = services
         self._completer = Completer(services)
+        self._disposer = Disposer(services)
         self._every = every
         self._stopping = threading.Event()
         self._threads = [
@@ -39,6 +41,7 @@ class Sweeper:
             for name, action, work in (
                 ("sweeper", "sweep.round", self._settle),
                 ("verifier", "sweep.verify", self._verify),
+                ("disposer", "sweep.dispose", self._dispose),
             )
         ]
 
@@ -85,6 +88,10 @@ class Sweeper:
     def _verify(self) -> None:
         if self._going():
             self._completer.verify_all(going=self._going)
+
+    def _dispose(self) -> None:
+        if self._going():
+            self._disposer.dispose_all(going=self._going)
 
     def _going(self) -> bool:
         """Tell whether this process is the one that works."""

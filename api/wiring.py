@@ -57,6 +57,7 @@ from provenstore.projections.audit_trail import AuditTrail
 from provenstore.projections.building import Builder
 from provenstore.projections.call_writer import CallWriter
 from provenstore.projections.control import Control
+from provenstore.projections.disposal import Disposals
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import Files
 from provenstore.projections.fold import Projection
@@ -287,6 +288,7 @@ def _assemble(
         files=Files(pool),
         operations=Operations(pool),
         jobs=Jobs(pool, grace=COMPLETION_GRACE, approval=APPROVAL_GOOD_FOR),
+        disposals=Disposals(pool),
         audit=Audit(pool),
         usages=Usages(pool),
         positions=positions,

@@ -10,10 +10,18 @@ from provenstore.domain import credential as cr
 from provenstore.domain import file_events as fe
 from provenstore.domain import workspace as ws
 from provenstore.domain import workspace_events as we
-from provenstore.domain.caller import Caller
+from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json, parse_canonical
+from provenstore.domain.disposal import ApproveDisposalPolicy
 from provenstore.domain.envelope import SYSTEM_WORKSPACE, Actor, Event
-from provenstore.domain.errors import AlreadyExists, Conflict, Forbidden, NotFound, Unauthenticated
+from provenstore.domain.errors import (
+    AlreadyExists,
+    Conflict,
+    Forbidden,
+    NotFound,
+    SecondPersonRequired,
+    Unauthenticated,
+)
 from provenstore.domain.event_log import Guard, IdempotencyKey, QuotaUse, disclosed
 from provenstore.domain.file import file_stream, parts_stream
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
@@ -104,29 +112,56 @@ class Administration:
 
     def change_workspace(self, caller: Caller, workspace_id: str, command: ws.WorkspaceCommand) -> ws.Workspace:
         """Change quota, purge policy, limits or own categories."""
-        self._recorder.require(caller, "workspace.change", workspace_id)
+        return self.change(caller, "workspace.change", workspace_id, command)
+
+    def change(
+        self,
+        caller: Caller,
+        operation: Operation,
+        workspace_id: str,
+        command: ws.WorkspaceCommand,
+        key: IdempotencyKey | None = None,
+    ) -> ws.Workspace:
+        """Decide and record one command on a workspace; a refused second person is on record.
+
+        Conflict only after 20 attempts in which somebody else was quicker.
+        """
+        self._recorder.require(caller, operation, workspace_id)
+        if self._recorder.recall(key) is not None:
+            return self._recorder.workspace(workspace_id)
         stream = ws.workspace_stream(workspace_id)
         for _ in range(MAX_ATTEMPTS):
             state = current_workspace(self._recorder, caller, workspace_id)
             informed, reads = self._informed(caller, command)
-            facts = ws.decide(state, informed)
+            try:
+                facts = ws.decide(state, informed)
+            except SecondPersonRequired as refusal:
+                raise self._recorder.refused(caller, operation, refusal, Asked(target=workspace_id)) from None
             if not facts:
                 return state
             drafts = self._recorder.drafts(caller, stream, workspace_id, facts)
+            expected = [Guard(stream, state.version)]
             try:
-                appended = self._recorder.append(caller, drafts, expected=[Guard(stream, state.version)], reads=reads)
+                appended = self._recorder.append(caller, drafts, expected=expected, reads=reads, key=key)
             except Conflict as conflict:
                 self._recorder.retry_or_raise(conflict, stream, *(guard.stream for guard in reads))
                 continue
+            if appended.replayed:
+                return self._recorder.workspace(workspace_id)
             return self._recorder.folded(ws.project, state, drafts, appended)
         raise Conflict("the workspace keeps changing; try again")
 
     def _informed(self, caller: Caller, command: ws.WorkspaceCommand) -> tuple[ws.WorkspaceCommand, list[Guard]]:
         """Say in a command that may take a second person who asks and when; with the streams that say so."""
-        if not isinstance(command, ws.SetPurgePolicy):
+        informed: ws.WorkspaceCommand
+        if isinstance(command, ApproveDisposalPolicy):
+            person = self._recorder.person(caller.actor)
+            informed = replace(command, person=person)
+        elif isinstance(command, ws.SetPurgePolicy):
+            person = self._recorder.person(caller.actor)
+            informed = replace(command, by=caller.actor, now=self._recorder.clock.now(), person=person)
+        else:
             return command, []
-        person = self._recorder.person(caller.actor)
-        informed = replace(command, by=caller.actor, now=self._recorder.clock.now(), person=person)
         return informed, caller.unguarded(person.reads)
 
     # -- keys ----------------------------------------------------------------------------------------------

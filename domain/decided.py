@@ -24,6 +24,7 @@ KEPT: Final[Mapping[str, str]] = MappingProxyType(
         "four-eyes-on-at-once": "four-eyes-off-by-two",
         "four-eyes-off-awaits-second-person": "four-eyes-off-by-two",
         "four-eyes-off-after-a-day": "four-eyes-off-by-two",
+        "disposal-policy-awaits-second-person": "disposal-policy-by-two",
     }
 )
 """The decisions of successes, each with the rule that was kept; all others are called as their rule."""

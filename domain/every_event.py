@@ -1,5 +1,6 @@
 """Imports every module of event types: whoever reads the whole log needs the registry to be full."""
 
+import provenstore.domain.disposal_events
 import provenstore.domain.erasure
 import provenstore.domain.file_events
 import provenstore.domain.log_events

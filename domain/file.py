@@ -61,6 +61,7 @@ class Purge:
     failed: bool = False
     missing: bool = False
     policy: str | None = None
+    """The disposal policy that asks for it, with its version; None where somebody does."""
     pages: tuple[e.PurgeListed, ...] = ()
 
     @property
@@ -120,6 +121,8 @@ class File:
     stored: e.Stored | None = None
     stored_at: datetime | None = None
     expires_at: datetime | None = None
+    removed_at: datetime | None = None
+    """When it was deleted or expired; None while its content is given out, and before that."""
     expiry_set: bool = False
     """Whether somebody set the expiry after the initiation: then the category's no longer counts, even for never."""
     retention: Retention | None = None
@@ -385,9 +388,9 @@ def _evolve_purge(state: File, event: Event) -> File:
 def _evolve_custody(state: File, event: Event) -> File:
     match event.data:
         case e.SoftDeleted():
-            return replace(state, status="soft_deleted", links_ended=event.position)
+            return replace(state, status="soft_deleted", links_ended=event.position, removed_at=event.time)
         case e.FileExpired():
-            return replace(state, status="expired", links_ended=event.position)
+            return replace(state, status="expired", links_ended=event.position, removed_at=event.time)
         case e.LinkRevoked() as data:
             alive = tuple(one for one in state.revoked_links if one[1] + REVOCATION_KEPT_FOR > event.time)
             return replace(state, revoked_links=(*alive, (data.link, data.expires_at)))
@@ -395,7 +398,7 @@ def _evolve_custody(state: File, event: Event) -> File:
             # What had expired, or would have meanwhile, would expire at once; it is kept until somebody says otherwise.
             over = state.status == "expired" or (state.expires_at is not None and state.expires_at <= event.time)
             keep = None if over else state.expires_at
-            return replace(state, status="stored", expires_at=keep)
+            return replace(state, status="stored", expires_at=keep, removed_at=None)
         case e.AccessLevelChanged() as data:
             return replace(state, access=data.access)
         case e.ExpirySet() as data:

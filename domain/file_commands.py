@@ -260,6 +260,13 @@ class RequestPurge(FileCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dispose(PurgeCommand):
+    """Ask for the destruction of the bytes under the disposal policy in force, which the grounds name."""
+
+    purge: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WithdrawPurge(FileCommand):
     """Take a purge request back."""
 

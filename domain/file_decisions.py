@@ -42,6 +42,7 @@ _DECISIONS: Mapping[type[c.FileCommand], Callable[[File, Any], tuple[Fact, ...]]
     c.ReleaseHold: custody.release_hold,
     c.ErasePersonalData: custody.erase_personal_data,
     c.RequestPurge: purge.request_purge,
+    c.Dispose: purge.dispose,
     c.WithdrawPurge: purge.withdraw_purge,
     c.ApprovePurge: purge.approve_purge,
     c.RejectPurge: purge.reject_purge,

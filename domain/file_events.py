@@ -373,13 +373,15 @@ class PurgeWithdrawn(EventData):
     """The purge is off: withdrawn by hand, cancelled by a hold or a restore, or by what the store turned out to hold.
 
     By `missing`: the object was not found. By `found`: it was known to be missing, and something stands in its place.
+    By `policy`: the disposal policy that asked for it does not allow it. By `altered`: the content is not what was
+    stored, and no policy destroys that.
     """
 
     TYPE: ClassVar[str] = "file.purge_withdrawn.v1"
     PRIVATE: ClassVar[frozenset[str]] = _REASON
 
     purge: str
-    by: Literal["request", "hold", "restore", "missing", "found"]
+    by: Literal["request", "hold", "restore", "missing", "found", "policy", "altered"]
 
 
 Found = Literal["object", "altered", "nothing"]

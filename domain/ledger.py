@@ -20,6 +20,7 @@ from provenstore.domain.clearing import Clearing
 from provenstore.domain.clock import Clock
 from provenstore.domain.completing import Completing
 from provenstore.domain.content import ContentReader
+from provenstore.domain.disposing import Disposing
 from provenstore.domain.entropy import Entropy
 from provenstore.domain.envelope import Actor
 from provenstore.domain.erasure import OF_ACCESSES, OF_FILES, erasures, streams_of
@@ -75,6 +76,7 @@ class Ledger:
         self.verifying = Verifying(self.recorder, store, self.identity)
         self.clearing = Clearing(self.recorder, store, self.part_uploading, self.verifying, self.identity)
         self.purging = Purging(self.recorder, store, self.identity)
+        self.disposing = Disposing(self.recorder, self.purging, self.administration)
         self.reading = Reading(self.recorder)
         self.contents = ContentReader(self.recorder, store, self.reading, self.verifying)
         self.proving = Proving(self.recorder, self.reading)
@@ -311,6 +313,8 @@ class Ledger:
 
     def _may_start(self, file: File, now: datetime) -> bool:
         """Tell whether an approved purge would pass its fresh check: asking in vain every minute would fill the log."""
+        if file.purge is not None and file.purge.policy is not None:
+            return not file.held and not file.retained(now)
         approved_at = file.purge.approved_at if file.purge else None
         fresh = approved_at is not None and now - approved_at <= APPROVAL_GOOD_FOR
         return fresh and not file.held and not file.retained(now) and self.recorder.purge_objection(file) is None

@@ -1,6 +1,6 @@
 """Where a person comes from, read from the log: who issued its key, registered it, changed it, and who made those."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from provenstore.domain import actor as ac
@@ -32,11 +32,19 @@ class _Chain:
     makers: list[Act] = field(default_factory=list)
     reads: dict[str, int] = field(default_factory=dict)
     seen: set[Actor] = field(default_factory=set)
+    until: int | None = None
+
+    def by_then(self, acts: Iterable[Act]) -> list[Act]:
+        """Return those acts that count."""
+        return [act for act in acts if self.until is None or act.position <= self.until]
 
 
-def person_of(actor: Actor, find: FindOrigin) -> Person:
-    """Return who acts with all that made it; not `known` where the log does not say."""
-    chain = _Chain()
+def person_of(actor: Actor, find: FindOrigin, *, until: int | None = None) -> Person:
+    """Return who acts with all that made it; not `known` where the log does not say.
+
+    With `until`, as the log said it at that position: what came later makes nobody.
+    """
+    chain = _Chain(until=until)
     newest, known = _follow(actor, find, chain)
     waiting = [made.by for made in chain.makers]
     while waiting:
@@ -65,6 +73,6 @@ def _follow(actor: Actor, find: FindOrigin, chain: _Chain) -> tuple[Act | None, 
         return None, False
     chain.reads[cr.credential_stream(credential.id)] = credential.version
     chain.reads[ac.actor_stream(credential.actor, credential.scope)] = registered.version
-    own = [credential.issued, *registered.changes]
-    chain.makers += [*own, *registered.keys]
-    return max(own, key=lambda act: act.position), True
+    own = chain.by_then([credential.issued, *registered.changes])
+    chain.makers += [*own, *chain.by_then(registered.keys)]
+    return max(own, key=lambda act: act.position, default=None), credential.issued in own

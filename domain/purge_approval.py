@@ -5,10 +5,12 @@ asked, who agreed, with which key, and what the workspace asked for when the pur
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from provenstore.domain.credential import Credential
+from provenstore.domain.disposal import Policy
 from provenstore.domain.event_log import Guard
-from provenstore.domain.file import Purge
+from provenstore.domain.file import File, Purge
 from provenstore.domain.second_person import Act, Person, objection
 from provenstore.domain.workspace_events import Role
 
@@ -25,11 +27,15 @@ class Grounds:
     approver: Person | None = None
     key: Credential | None = None
     """The key that the approver used."""
+    policy: Policy | None = None
+    """The disposal policy in force for the file's category; `approver` and `key` are those of its approval then."""
     reads: tuple[Guard, ...] = ()
 
 
 def approval_objection(purge: Purge, grounds: Grounds | None, workspace: str) -> str | None:
     """Return why the purge's approval destroys nothing; None if nothing speaks against it."""
+    if purge.policy is not None:
+        return "a disposal policy asked for it"  # which `policy_objection` judges, and no person's approval replaces
     if grounds is None or purge.approved is None:
         return "nobody has approved it"
     if purge.approved == purge.requested:
@@ -41,6 +47,47 @@ def approval_objection(purge: Purge, grounds: Grounds | None, workspace: str) ->
         return because[1] or "it was approved by the one who asked for it"
     if purge.approved.by.credential is not None:
         return _key_objection(grounds.key, purge.approved, workspace)
+    return None
+
+
+def policy_objection(purge: Purge, grounds: Grounds | None, file: File, now: datetime) -> str | None:
+    """Return why the disposal policy that asked for a purge destroys nothing now; None if nothing speaks against it."""
+    policy = None if grounds is None else grounds.policy
+    if policy is None or policy.name != purge.policy:
+        return "the disposal policy that asked for it is not in force"
+    if purge.requested.by.kind != "system" or purge.approved != purge.requested:
+        return "somebody else than the policy asked for it"
+    return disposal_objection(grounds, file.removed_at, file.workspace, now)
+
+
+def disposal_objection(
+    grounds: Grounds | None, removed_at: datetime | None, workspace: str, now: datetime
+) -> str | None:
+    """Return why the disposal policy in force does not destroy what was removed then; None if it does.
+
+    A policy that is not built in must have been approved by a second person, by what the log said then.
+    """
+    policy = None if grounds is None else grounds.policy
+    if grounds is None or policy is None or removed_at is None:
+        return "no disposal policy is in force for it"
+    if (because := two_persons_objection(policy, grounds, workspace)) is not None:
+        return because
+    due = policy.due_at(removed_at)
+    if due is None:
+        return "the disposal policy destroys nothing"
+    return None if now >= due else "its time under the disposal policy has not come"
+
+
+def two_persons_objection(policy: Policy, grounds: Grounds, workspace: str) -> str | None:
+    """Return why a disposal policy is not one of two persons; None if it is, or is built in."""
+    if policy.approved is None:
+        return None
+    if policy.requested is None:
+        return "nobody had asked for the disposal policy"
+    if (because := objection(policy.requested, grounds.approver, None)) is not None:
+        return f"the disposal policy was approved by no second person: {because[1] or 'it was the first one'}"
+    if policy.approved.by.credential is not None:
+        return _key_objection(grounds.key, policy.approved, workspace)
     return None
 
 

@@ -17,6 +17,7 @@ class _UnderWay:
 
     requester: str
     missing: bool
+    policy: str | None = None
     approver: str | None = None
     listed: list[e.DestroyedVersion] = field(default_factory=list)
 
@@ -32,7 +33,7 @@ class PurgeCheck:
         """Yield what is wrong with an event, in the light of those before it."""
         match event.data:
             case e.PurgeRequested() as data:
-                self._purges[data.purge] = _UnderWay(event.actor.id, data.missing)
+                self._purges[data.purge] = _UnderWay(event.actor.id, data.missing, data.policy)
             case e.PurgeApproved() as data if data.purge in self._purges:
                 self._purges[data.purge].approver = event.actor.id
             case e.PurgeStarted() | e.PurgeListed() as data if data.purge in self._purges:
@@ -52,5 +53,7 @@ def _wrong(data: e.Purged, purge: _UnderWay | None) -> Iterator[str]:
         yield "count or digest of what was destroyed are not those of the list on record"
     if count == 0 and not purge.missing:
         yield "a destruction is certified although nothing was found to destroy"
+    if data.policy != purge.policy:
+        yield "the certificate names another disposal policy than the request"
     if data.found == "nothing" and (purge.approver is None or purge.approver == purge.requester):
         yield "a missing object was given up without a second person"

@@ -10,7 +10,7 @@ from provenstore.domain.errors import LegalHold, ObjectMissing, Retained, Second
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import APPROVAL_GOOD_FOR, File, Purge
 from provenstore.domain.paging import MAX_LIST_BYTES, pages
-from provenstore.domain.purge_approval import approval_objection
+from provenstore.domain.purge_approval import approval_objection, disposal_objection, policy_objection
 from provenstore.domain.second_person import require_person, require_second_person, same_person
 
 Facts = tuple[Fact, ...]
@@ -30,6 +30,24 @@ def request_purge(file: File, command: c.RequestPurge) -> Facts:
         purge=command.purge, four_eyes=command.four_eyes or command.missing, missing=command.missing
     )
     return (Fact(data, why(command.reason), decision="purge-not-held-nor-retained/1"),)
+
+
+def dispose(file: File, command: c.Dispose) -> Facts:
+    """Ask for the destruction of a file whose time under its disposal policy has come, as this program."""
+    if file.status == "purged" or file.purge is not None:
+        return ()  # somebody decides about it, or another process was quicker
+    require_status(file, "soft_deleted", "expired")
+    _free_to_purge(file, command)
+    if file.damage is not None:
+        said = f"the file's content was found {file.damage}; no disposal policy destroys it"
+        raise WrongState(said, rule="disposal-spares-damaged")
+    grounds = command.grounds
+    if command.by.kind != "system" or grounds is None or grounds.policy is None:
+        raise WrongState("no disposal policy is in force for the file", rule="disposal-by-policy")
+    if (because := disposal_objection(grounds, file.removed_at, file.workspace, command.now)) is not None:
+        raise WrongState(f"the file is not disposed of: {because}", rule="disposal-by-policy")
+    data = e.PurgeRequested(purge=command.purge, four_eyes=False, policy=grounds.policy.name)
+    return (Fact(data, decision="disposal-by-policy/1"),)
 
 
 def require_known_missing(file: File, command: c.RequestPurge) -> None:
@@ -96,13 +114,10 @@ def start_purge(file: File, command: c.StartPurge) -> Facts:
     if (ended := _not_as_requested(file, purge, command)) or purge.started:
         return ended
     require_status(file, "soft_deleted", "expired")
-    if purge.approved_at is None:
-        raise WrongState("the purge is not approved", rule="purge-second-person")
-    if command.now - purge.approved_at > APPROVAL_GOOD_FOR:
-        raise WrongState("the approval is older than 30 days; approve again", rule="approval-expires")
-    if (because := approval_objection(purge, command.grounds, file.workspace)) is not None:
-        said = f"the purge does not start: {because}"
-        raise SecondPersonRequired(said, rule="purge-start-checks-approval")
+    if purge.policy is None:
+        _require_approval(file, purge, command)
+    elif policy_objection(purge, command.grounds, file, command.now) is not None:
+        return (Fact(e.PurgeWithdrawn(purge=purge.id, by="policy"), decision="disposal-start-checks-policy/1"),)
     _free_to_purge(file, command)
     data = e.PurgeStarted(
         purge=purge.id,
@@ -115,9 +130,25 @@ def start_purge(file: File, command: c.StartPurge) -> Facts:
     return (Fact(data, decision="purge-fresh-check/2"),)
 
 
+def _require_approval(file: File, purge: Purge, command: c.StartPurge) -> None:
+    """Refuse a purge that nobody, or no second person, has approved, or too long ago."""
+    if purge.approved_at is None:
+        raise WrongState("the purge is not approved", rule="purge-second-person")
+    if command.now - purge.approved_at > APPROVAL_GOOD_FOR:
+        raise WrongState("the approval is older than 30 days; approve again", rule="approval-expires")
+    if (because := approval_objection(purge, command.grounds, file.workspace)) is not None:
+        said = f"the purge does not start: {because}"
+        raise SecondPersonRequired(said, rule="purge-start-checks-approval")
+
+
 def _not_as_requested(file: File, purge: Purge, command: c.StartPurge) -> Facts:
-    """Return what ends a purge whose object is missing, or is there although it was known to be missing."""
+    """Return what ends a purge whose object is missing, or is there although it was known to be missing.
+
+    A purge under a disposal policy also ends where the object was altered: nobody has decided to destroy that.
+    """
     gone = command.found == "nothing"
+    if purge.policy is not None and not purge.started and (command.found == "altered" or file.damage == "altered"):
+        return (Fact(e.PurgeWithdrawn(purge=purge.id, by="altered"), decision="disposal-spares-damaged/1"),)
     if gone == purge.missing:
         return ()
     by: Literal["missing", "found"] = "missing" if gone else "found"
@@ -195,6 +226,9 @@ def _pending(file: File) -> Purge:
         raise WrongState("no purge of this file is requested")
     if file.purge.started:
         raise WrongState("the purge has started", rule="purge-started-is-final")
+    if file.purge.policy is not None:
+        said = f"the disposal policy {file.purge.policy} asked for this purge; restore the file, or place a hold on it"
+        raise WrongState(said, rule="disposal-policy-decides")
     return file.purge
 
 

@@ -10,6 +10,9 @@ Life of a purge, and what a crash leaves at each point:
  5. Every version goes; the keys are listed again and must be empty, and the store must still be the one of the log.
     Crash: 4 again, with what is left: what is on record as listed is what was destroyed.
  6. Purged says what was destroyed. A store that kept something gives PurgeFailed, and `settle` tries again.
+
+A purge under a disposal policy (`domain.disposing`) begins with a PurgeRequested that names the policy; 3 asks again
+whether that is in force, and otherwise calls the purge off.
 """
 
 import hashlib
@@ -135,6 +138,14 @@ class Purging:
             key=key,
         )
 
+    def require_ready(self, file: File) -> None:
+        """Refuse to destroy a file where its object is not kept, before anything is recorded.
+
+        Misconfigured, WrongStore, StoreUnavailable.
+        """
+        require_store(file, self._store)
+        self._identity.require()
+
     def _require_store(self) -> None:
         """Refuse what would be carried out in a wrong store; one that does not answer is asked again later."""
         with suppress(Unavailable):
@@ -209,6 +220,11 @@ class Purging:
             lambda _, now: c.StartPurge(by=system.actor, now=now, sha256=sha256, versions=versions, found=found),
         )
         if file.status != "purged" and file.purge is None:
+            if asked is not None and asked.policy is not None and found != "nothing":
+                raise WrongState(
+                    "the disposal policy does not destroy the file as it is now, so nothing was destroyed",
+                    rule="disposal-start-checks-policy",
+                )
             if asked is not None and asked.missing:
                 raise WrongState(
                     "something stands in the place of the missing object, so the purge was called off: verify the "

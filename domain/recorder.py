@@ -20,6 +20,7 @@ from provenstore.domain import text, workspace
 from provenstore.domain.backlog import Backlog
 from provenstore.domain.caller import Caller, Operation, Permits
 from provenstore.domain.clock import Clock
+from provenstore.domain.disposal import Policy
 from provenstore.domain.entropy import Entropy
 from provenstore.domain.envelope import SALT_BYTES, Actor, Draft, Event, draft
 from provenstore.domain.errors import (
@@ -53,6 +54,7 @@ from provenstore.domain.quota import quota_changes
 from provenstore.domain.refusals import NOTHING, Asked, Refusals
 from provenstore.domain.sealed import sealed_event
 from provenstore.domain.second_person import Person
+from provenstore.domain.workspace import Workspace
 
 State = TypeVar("State")
 Command = TypeVar("Command", bound=FileCommand)
@@ -373,10 +375,10 @@ class Recorder:
         return approval_objection(file.purge, self._grounds(file), file.workspace) if file.purge else "there is none"
 
     def _grounds(self, file: File) -> Grounds | None:
-        """Return what the log says of the file's purge beside its own stream."""
-        if file.purge is None:
-            return None
+        """Return what the log says beside the file's stream of its purge, or of the policy that may ask for one."""
         tenant = self.workspace(file.workspace)
+        if file.purge is None or file.purge.policy is not None:
+            return self._policy_grounds(tenant, tenant.disposal.policy(file.initiated.category))
         four_eyes = tenant.four_eyes_at(file.purge.requested.position)
         reads = (Guard(workspace.workspace_stream(tenant.id), tenant.version),)
         approved = file.purge.approved
@@ -386,7 +388,17 @@ class Recorder:
         key = None
         if approved.by.credential is not None:
             key = self.find(cr.credential_stream(approved.by.credential), cr.project)
-        return Grounds(four_eyes, person, key, (*reads, *person.reads))
+        return Grounds(four_eyes, person, key, reads=(*reads, *person.reads))
+
+    def _policy_grounds(self, tenant: Workspace, policy: Policy | None) -> Grounds:
+        """Return a workspace's disposal policy with who approved it, by what the log said at that moment."""
+        reads = (Guard(workspace.workspace_stream(tenant.id), tenant.version),)
+        if policy is None or policy.approved is None:
+            return Grounds(four_eyes=tenant.four_eyes, policy=policy, reads=reads)
+        by = policy.approved.by
+        person = person_of(by, self._origin, until=policy.approved.position)
+        key = None if by.credential is None else self.find(cr.credential_stream(by.credential), cr.project)
+        return Grounds(tenant.four_eyes, person, key, policy, (*reads, *person.reads))
 
     def _informed(self, caller: Caller, file: File, command: FileCommand) -> FileCommand:
         """Say in a command what the log says beside the file's stream: who asks, or what a purge stands on.

@@ -2,8 +2,9 @@
 
 Takes events in order. An act that bears the decision of this release is judged by its rule; one of an earlier release
 by the rule of then (another id, a person), as long as nothing of this release stands before it: whoever forges an act
-cannot choose the easier rule. In memory for one state per credential, actor and workspace, and per file while something
-of it waits or stands.
+cannot choose the easier rule. So is a purge under a disposal policy, which two persons decided once for all files of a
+category. In memory for one state per credential, actor and workspace, per file its category until it is purged, and
+while something of it waits or stands.
 """
 
 from collections.abc import Iterator
@@ -12,15 +13,17 @@ from datetime import datetime, timedelta
 
 from provenstore.domain import actor as ac
 from provenstore.domain import credential as cr
+from provenstore.domain import disposal_events as de
 from provenstore.domain import file_events as fe
 from provenstore.domain import workspace as ws
 from provenstore.domain import workspace_events as we
 from provenstore.domain.custody_decisions import years_after
+from provenstore.domain.disposal import Policy, next_version
 from provenstore.domain.envelope import Actor, Event
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.file import Purge, Retention, RetentionWish
 from provenstore.domain.persons import Origin, person_of
-from provenstore.domain.purge_approval import Grounds, approval_objection
+from provenstore.domain.purge_approval import Grounds, approval_objection, disposal_objection, two_persons_objection
 from provenstore.domain.purge_policy import TAKES_EFFECT_AFTER, PolicyChange
 from provenstore.domain.second_person import Act, Person, objection
 
@@ -33,6 +36,8 @@ NEW_TYPES = (
     we.PurgePolicyChangeApproved,
     we.RetentionPolicySet,
     fe.RetentionExtensionRequested,
+    de.DisposalPolicyRequested,
+    de.DisposalPolicyApproved,
 )
 NEW_DECISIONS = frozenset(
     {
@@ -42,6 +47,7 @@ NEW_DECISIONS = frozenset(
         "governance-shortened-by-two/2",
         "long-retention-by-two/1",
         "four-eyes-off-after-a-day/1",
+        "disposal-by-policy/1",
     }
 )
 """What no earlier release wrote: from there on all is judged by the rule of this one."""
@@ -55,6 +61,7 @@ class _Kept:
     retention: Retention | None = None
     wish: RetentionWish | None = None
     purge: Purge | None = None
+    removed_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -65,6 +72,7 @@ class TwoPersonCheck:
     _actors: dict[str, ac.Actor] = field(default_factory=dict)
     _workspaces: dict[str, ws.Workspace] = field(default_factory=dict)
     _files: dict[str, _Kept] = field(default_factory=dict)
+    _categories: dict[str, str] = field(default_factory=dict)
     _new: bool = False
 
     def take(self, event: Event) -> tuple[str, ...]:
@@ -102,6 +110,12 @@ class TwoPersonCheck:
             case fe.RetentionSet() as data:
                 yield from self._retention(event, data, kept)
                 kept.retention, kept.wish = Retention(data.until, data.mode), None
+            case fe.UploadInitiated() as data:
+                self._categories[event.stream] = data.category
+            case fe.SoftDeleted() | fe.FileExpired():
+                kept.removed_at = event.time
+            case fe.Restored():
+                kept.removed_at = None
             case _:
                 yield from self._judge_purge(event, kept)
         if kept == _Kept():
@@ -133,9 +147,14 @@ class TwoPersonCheck:
         match event.data:
             case fe.PurgeRequested() as data:
                 asked = _act(event)
-                kept.purge = Purge(data.purge, asked, data.four_eyes, None if data.four_eyes else asked)
-                if not data.four_eyes and self._four_eyes(event.workspace, event.position):
+                approved = None if data.four_eyes else asked
+                kept.purge = Purge(data.purge, asked, data.four_eyes, approved, policy=data.policy)
+                if data.policy is not None:
+                    yield from self._under_policy(event, kept, "requested")
+                elif not data.four_eyes and self._four_eyes(event.workspace, event.position):
                     yield "the purge was requested as if the workspace asked for no second person"
+            case fe.PurgeApproved() if kept.purge is not None and kept.purge.policy is not None:
+                yield "a purge was approved that a disposal policy had asked for"
             case fe.PurgeApproved() if kept.purge is not None:
                 kept.purge = replace(kept.purge, approved=_act(event))
                 yield from self._second(event, kept.purge.requested, "the purge was approved")
@@ -143,8 +162,33 @@ class TwoPersonCheck:
             case fe.PurgeStarted():
                 if kept.purge is None or kept.purge.approved is None:
                     yield "the purge was started without an approval"
-            case fe.PurgeRejected() | fe.PurgeWithdrawn() | fe.Purged():
+                elif kept.purge.policy is not None:
+                    yield from self._under_policy(event, kept, "started")
+            case fe.PurgeRejected() | fe.PurgeWithdrawn():
                 kept.purge = None
+            case fe.Purged():
+                kept.purge = kept.removed_at = None
+                self._categories.pop(event.stream, None)
+
+    def _under_policy(self, event: Event, kept: _Kept, what: str) -> Iterator[str]:
+        """Say what is wrong with a purge under a disposal policy: whether that was in force, and its time had come."""
+        tenant = self._workspaces.get(event.workspace)
+        policy = None if tenant is None else tenant.disposal.policy(self._categories.get(event.stream, ""))
+        if kept.purge is None or policy is None or policy.name != kept.purge.policy:
+            yield f"the purge was {what} under a disposal policy that was not in force"
+            return
+        if kept.purge.requested.by.kind != "system":
+            yield f"the purge was {what} under a disposal policy, and somebody else had asked for it"
+        because = disposal_objection(self._policy_grounds(policy), kept.removed_at, event.workspace, event.time + SKEW)
+        if because is not None:
+            yield f"the purge was {what} under a disposal policy, and {because}"
+
+    def _policy_grounds(self, policy: Policy) -> Grounds:
+        if policy.approved is None:
+            return Grounds(four_eyes=False, policy=policy)
+        by = policy.approved.by
+        person = person_of(by, self._origin, until=policy.approved.position)
+        return Grounds(False, person, self._keys.get(cr.credential_stream(str(by.credential))), policy)
 
     def _key_of(self, purge: Purge, event: Event) -> Iterator[str]:
         """Say what is wrong with the key of an approval; who the person is has been asked before."""
@@ -175,6 +219,8 @@ class TwoPersonCheck:
         after = ws.evolve(before, event)
         if after is not None:
             self._workspaces[after.id] = after
+            if isinstance(event.data, de.DisposalPolicyApproved):
+                yield from self._disposal_approved(event, event.data, before, after)
 
     def _policy_approved(
         self, event: Event, data: we.PurgePolicyChangeApproved, change: PolicyChange | None
@@ -185,6 +231,19 @@ class TwoPersonCheck:
         yield from self._second(event, change.requested, "switching four eyes off was agreed to")
         if data.effective_at + SKEW < event.time + TAKES_EFFECT_AFTER:
             yield "four eyes are switched off in less than a day"
+
+    def _disposal_approved(
+        self, event: Event, data: de.DisposalPolicyApproved, before: ws.Workspace | None, after: ws.Workspace
+    ) -> Iterator[str]:
+        request = None if before is None else before.disposal.requests.get(data.category)
+        asked = None if request is None else (request.id, request.after_days)
+        version = next_version(before.disposal.approved.get(data.category) if before else None)
+        if asked != (data.request, data.after_days) or data.policy != f"{data.category}/{version}":
+            yield "a disposal policy was approved that nobody had asked for"
+            return
+        policy = after.disposal.approved[data.category]
+        if (because := two_persons_objection(policy, self._policy_grounds(policy), event.workspace)) is not None:
+            yield because
 
     def _four_eyes(self, workspace: str, position: int) -> bool:
         tenant = self._workspaces.get(workspace)

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from provenstore.domain import disposal as dp
 from provenstore.domain import purge_policy
 from provenstore.domain import workspace_events as e
 from provenstore.domain.canonical import MAX_INTEGER, Json
@@ -51,6 +52,8 @@ class Workspace:
     policies: tuple[tuple[int, bool], ...] = ()
     """From which position of the log on four eyes were on or off."""
     max_retention_years: int = DEFAULT_RETENTION_YEARS
+    disposal: dp.Disposal = dp.NONE
+    """Its disposal policies, and those that wait for a second person."""
 
     def four_eyes_at(self, position: int) -> bool:
         """Tell whether four eyes were on for what was recorded at a position."""
@@ -131,6 +134,7 @@ WorkspaceCommand = (
     | SetRetentionPolicy
     | SetLimits
     | RegisterCategory
+    | dp.Command
 )
 
 
@@ -179,6 +183,11 @@ def _decide(state: Workspace | None, command: WorkspaceCommand) -> tuple[Fact, .
             return (Fact(e.LimitsSet(category=command.category, limits=command.limits)),)
         case RegisterCategory():
             return _register(state, command)
+        case dp.RequestDisposalPolicy():
+            state.category(command.category)
+            return dp.decide(state.disposal, command)
+        case dp.ApproveDisposalPolicy() | dp.RejectDisposalPolicy():
+            return dp.decide(state.disposal, command)
 
 
 def _create(state: Workspace | None, command: CreateWorkspace) -> tuple[Fact, ...]:
@@ -254,7 +263,7 @@ def evolve(state: Workspace | None, event: Event) -> Workspace | None:
         return Workspace(
             data.workspace, event.version, data.four_eyes, data.max_bytes, data.max_files, policies=policies
         )
-    changes: dict[str, Any] = {"version": event.version}
+    changes: dict[str, Any] = {"version": event.version, "disposal": dp.evolve(state.disposal, event)}
     match data:
         case e.QuotaSet():
             changes |= {"max_bytes": data.max_bytes, "max_files": data.max_files}

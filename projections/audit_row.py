@@ -53,6 +53,7 @@ _BY_STREAM: Final[Mapping[str, Action]] = MappingProxyType(
         "credential": "administer",
         "provider": "administer",
         "projection": "administer",
+        "disposal": "purge",
         "log": "administer",
         "audit": "audit",
         "personal_data": "erase",

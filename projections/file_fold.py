@@ -179,6 +179,7 @@ def _disposed(row: FileRow, event: Event, values: Values) -> FileRow:
             return replace(
                 row,
                 pending=None if data.four_eyes else "purge",
+                purge_policy=data.policy,
                 purge_requested_by=event.actor.id,
                 purge_requested_at=event.time,
                 purge_reason=text_of(values, "reason"),
@@ -203,6 +204,7 @@ def _without_purge(row: FileRow) -> FileRow:
         row,
         disposal=None,
         purge=None,
+        purge_policy=None,
         purge_requested_by=None,
         purge_requested_at=None,
         purge_reason=None,

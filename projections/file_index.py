@@ -38,7 +38,7 @@ class FileIndex(FileFold):
     """The projection `file_index`: the fold of a file, and its tables."""
 
     name: Final = "file_index"
-    version: Final = 5
+    version: Final = 6
     tables: Final = ("file_index", "file_index_metadata", "file_index_related", "file_index_subject", "file_index_hold")
 
     def create(self, generation: int) -> Composed:

@@ -47,6 +47,7 @@ class FileRow:
     status: Status
     disposal: Disposal | None = None
     purge: str | None = None  # id of the purge that `disposal` is about
+    purge_policy: str | None = None  # the disposal policy that asks for it, with its version
     purge_requested_by: str | None = None
     purge_requested_at: datetime | None = None
     purge_reason: str | None = None  # private
@@ -158,6 +159,7 @@ def _purge(row: FileRow) -> Json:
         return None
     return {
         "id": row.purge,
+        "policy": row.purge_policy,
         "requested_by": row.purge_requested_by,
         "requested_at": _time(row.purge_requested_at),
         "reason": row.purge_reason,

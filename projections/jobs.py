@@ -15,13 +15,14 @@ from psycopg.rows import class_row
 from provenstore.domain.errors import InvalidInput
 from provenstore.projections.cursor import decode_cursor, encode_cursor
 from provenstore.projections.database import Pool, reading
+from provenstore.projections.disposal import Term, json_terms
 from provenstore.projections.queries import queries
 
-Kind = Literal["complete", "clear", "purge", "expire", "look_again", "verify"]
+Kind = Literal["complete", "clear", "purge", "expire", "look_again", "verify", "dispose"]
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
-SETTLED: Final[tuple[Kind, ...]] = KINDS[:-1]
-"""What `Ledger.settle` does; to verify is to read a whole object, and is done by itself."""
+SETTLED: Final[tuple[Kind, ...]] = tuple(kind for kind in KINDS if kind not in {"verify", "dispose"})
+"""What `Ledger.settle` does; to verify is to read a whole object, and to dispose has runs of its own."""
 
 MAX_PAGE: Final = 1_000
 FIRST_PAUSE: Final = timedelta(minutes=1)
@@ -80,9 +81,11 @@ class Jobs:
         upcoming: bool = False,
         cursor: str | None = None,
         limit: int = 100,
+        terms: Sequence[Term] = (),
     ) -> Page:
         """Return a page of the jobs that are due, with `upcoming` also of those that will be; oldest files first.
 
+        Under `terms`, the disposal policies in force, files are disposed of; without them none is.
         InvalidInput for a foreign cursor or a limit outside 1 to 1,000; DatabaseUnavailable.
         """
         if not 1 <= limit <= MAX_PAGE:
@@ -98,13 +101,16 @@ class Jobs:
             position=position,
             ordinal=ordinal,
             limit=limit + 1,
+            terms=terms,
         )
         if len(found) <= limit:
             return Page(found, None)
         last = found[limit - 1]
         return Page(found[:limit], encode_cursor(_CURSOR, last.position * _ORDINALS + last.ordinal))
 
-    def ready(self, now: datetime, kinds: Sequence[Kind], workspace: str | None = None) -> Iterator[Job]:
+    def ready(
+        self, now: datetime, kinds: Sequence[Kind], workspace: str | None = None, *, terms: Sequence[Term] = ()
+    ) -> Iterator[Job]:
         """Yield what is due and need not be left alone any longer, page by page: each job at most once."""
         position = ordinal = 0
         while found := self._select(
@@ -117,6 +123,7 @@ class Jobs:
             position=position,
             ordinal=ordinal,
             limit=MAX_PAGE,
+            terms=terms,
         ):
             yield from found
             position, ordinal = found[-1].position, found[-1].ordinal
@@ -143,19 +150,21 @@ class Jobs:
         with reading(self._pool) as connection:
             connection.execute(queries("jobs")["hurry"], {"file": file, "kinds": [*kinds], "now": now})
 
-    def forget(self, now: datetime) -> int:
-        """Forget the attempts of jobs that are no more, and return how many were."""
+    def forget(self, now: datetime, terms: Sequence[Term] = ()) -> int:
+        """Forget the attempts of jobs that are no more, and return how many were; `terms` are those of everywhere."""
         texts = queries("jobs")
         with reading(self._pool) as connection:
-            values = {"until": _FOREVER, "now": now, **self._limits}
+            values = {"until": _FOREVER, "now": now, "terms": json_terms(terms), **self._limits}
             return connection.execute(f"{texts['jobs']}\n{texts['forget']}", values).rowcount
 
-    def _select(self, **asked: Any) -> tuple[Job, ...]:
+    def _select(self, *, terms: Sequence[Term], **asked: Any) -> tuple[Job, ...]:
         texts = queries("jobs")
         with reading(self._pool) as connection:
             connection.execute(queries("projection")["utc"])
             rows = connection.cursor(row_factory=class_row(Job))
-            return tuple(rows.execute(f"{texts['jobs']}\n{texts['list']}", {**asked, **self._limits}))
+            return tuple(
+                rows.execute(f"{texts['jobs']}\n{texts['list']}", {**asked, "terms": json_terms(terms), **self._limits})
+            )
 
 
 def prepare_attempts(connection: Connection[Any]) -> None:

@@ -11,6 +11,7 @@ Document = dict[str, Any]
 """A JSON object of the contract."""
 
 Decision = Literal["withdraw", "approve", "reject"]
+DisposalDecision = Literal["approve", "reject"]
 IdKind = Literal["file", "key", "event"]
 ProjectionAct = Literal["pause", "park", "resume", "retry"]
 
@@ -117,6 +118,23 @@ class Custody(Protocol):
 
     def certificate(self, file_id: str) -> Document:
         """Answer the certificate of a file's destruction."""
+
+    def disposal_policies(self, workspace: str) -> Document:
+        """Answer {"policies", "requests"}: the disposal policies of a workspace, and the requested ones."""
+
+    def request_disposal_policy(self, workspace: str, new: Document) -> Document:
+        """Ask for a disposal policy; answers {"id", "category", "after_days", "requested_by", "requested_at"}."""
+
+    def decide_disposal_policy(
+        self, workspace: str, request: str, decision: DisposalDecision, reason: str | None
+    ) -> Document:
+        """Approve or reject a requested policy; answers as `disposal_policies` does."""
+
+    def disposal_due(self, workspace: str, asked: Mapping[str, Any]) -> Document:
+        """Answer {"now", "policies", "files", "next"}: what the policies destroy, and when."""
+
+    def disposal_runs(self, workspace: str, *, after: int, limit: int) -> Document:
+        """Answer a page {"runs", "next"} of the reports of runs, the oldest first."""
 
     def verify_content(self, file_id: str) -> Document:
         """Read the content where it is stored; answers {"file_id", "outcome", "size", "sha256", "verified_at"}."""

@@ -22,8 +22,8 @@ from pydantic import ValidationError
 from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.request_ids import REQUEST
 from provenstore.adapters.serving import served_at
-from provenstore.api import audit, jobs, log, operations, projections, proofs, usage, views
-from provenstore.api.cli.custody import Decision, Document, IdKind, ProjectionAct
+from provenstore.api import audit, disposal, jobs, log, operations, projections, proofs, usage, views
+from provenstore.api.cli.custody import Decision, DisposalDecision, Document, IdKind, ProjectionAct
 from provenstore.api.http import bodies
 from provenstore.api.http.audit_question import AuditQuery
 from provenstore.api.http.wording import finding
@@ -269,6 +269,36 @@ class Direct:
     def certificate(self, file_id: str) -> Document:
         """Read the certificate."""
         return self._ledger.certificate(self._caller, UUID(file_id))
+
+    # -- disposal ------------------------------------------------------------------------------------------
+
+    def disposal_policies(self, workspace: str) -> Document:
+        """List policies and requests."""
+        return disposal.policies(self._services, self._caller, workspace)
+
+    def request_disposal_policy(self, workspace: str, new: Document) -> Document:
+        """Ask for a policy."""
+        body = _parse(bodies.DisposalPolicyBody, new)
+        return disposal.request(
+            self._services, self._caller, workspace, body.category, after_days=body.after_days, reason=body.reason
+        )
+
+    def decide_disposal_policy(
+        self, workspace: str, request: str, decision: DisposalDecision, reason: str | None
+    ) -> Document:
+        """Approve or reject a requested policy."""
+        disposing = self._ledger.disposing
+        decide = disposing.approve_policy if decision == "approve" else disposing.reject_policy
+        return disposal.disposal_json(decide(self._caller, workspace, request, reason))
+
+    def disposal_due(self, workspace: str, asked: Mapping[str, Any]) -> Document:
+        """Find what the policies destroy."""
+        query = _parse(bodies.DisposalDueQuery, asked)
+        return disposal.due(self._services, self._caller, workspace, **query.model_dump())
+
+    def disposal_runs(self, workspace: str, *, after: int, limit: int) -> Document:
+        """Read the reports of runs."""
+        return disposal.runs(self._services, self._caller, workspace, after=after, limit=limit)
 
     # -- background work -----------------------------------------------------------------------------------
 

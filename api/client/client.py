@@ -228,6 +228,36 @@ class Client:
         """Answer the certificate of a file's destruction."""
         return self._http.get(_file(file_id, "certificate"))
 
+    # -- disposal ------------------------------------------------------------------------------------------
+
+    def disposal_policies(self, workspace: str) -> Document:
+        """Answer {"policies", "requests"}: the disposal policies of a workspace, and the requested ones."""
+        return self._http.get(_disposal(workspace))
+
+    def request_disposal_policy(self, workspace: str, new: Document) -> Document:
+        """Ask for a disposal policy: "category", "after_days" (null for never), "reason".
+
+        Answers {"id", "category", "after_days", "requested_by", "requested_at"}.
+        """
+        return self._http.post(_disposal(workspace, "requests"), new)
+
+    def decide_disposal_policy(
+        self, workspace: str, request: str, decision: Literal["approve", "reject"], reason: str | None
+    ) -> Document:
+        """Approve or reject a requested policy; answers as `disposal_policies` does."""
+        return self._http.post(_disposal(workspace, "requests", request, decision), _given(reason=reason))
+
+    def disposal_due(self, workspace: str, asked: Mapping[str, Any]) -> Document:
+        """Answer {"now", "policies", "files", "next"}: what the policies destroy, and when.
+
+        Under "category", "before", "cursor", "limit"; with "after_days" as if such a policy were approved now.
+        """
+        return self._http.get(_disposal(workspace, "due"), asked)
+
+    def disposal_runs(self, workspace: str, *, after: int, limit: int) -> Document:
+        """Answer a page {"runs", "next"} of the reports of runs, the oldest first."""
+        return self._http.get(_disposal(workspace, "runs"), {"after": after, "limit": limit})
+
     # -- background work -----------------------------------------------------------------------------------
 
     def verify_content(self, file_id: str) -> Document:
@@ -363,6 +393,10 @@ class Client:
 
 def _projection(name: str, *below: str) -> str:
     return "/".join(["/v1/projections", *map(_segment, (name, *below))])
+
+
+def _disposal(workspace: str, *further: str) -> str:
+    return "/".join(("/v1/workspaces", _segment(workspace), "disposal", *map(_segment, further)))
 
 
 def _file(file_id: str, *further: str) -> str:

@@ -25,6 +25,7 @@ from provenstore.api.http.routes import (
     audit,
     content,
     custody,
+    disposal,
     files,
     health,
     ids,
@@ -86,7 +87,8 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
     add_problem_handlers(app)
     app.add_middleware(Envelope, new_id=SystemEntropy().event_id, settings=settings)
     of_files = (files, content, parts, signed, verification, links, custody, purges)
-    for routes in (*of_files, workspaces, usage, audit, jobs, operations, projections, log, proofs, ids, health):
+    others = (workspaces, disposal, usage, audit, jobs, operations, projections, log, proofs, ids, health)
+    for routes in (*of_files, *others):
         app.include_router(routes.router, dependencies=[Depends(refuse_unheeded), Depends(refuse_unknown_parameters)])
     return app
 

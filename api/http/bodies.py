@@ -20,6 +20,7 @@ from pydantic import (
 from provenstore.domain import file_events as fe
 from provenstore.domain import workspace_events as we
 from provenstore.domain.canonical import MAX_INTEGER
+from provenstore.domain.disposal import DEFAULT_DAYS, MAX_DAYS
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.merkle import MAX_SIZE
 from provenstore.domain.objects import PartRef
@@ -377,6 +378,30 @@ class JobsQuery(Body):
     kind: tuple[Kind, ...] = ()
     workspace: str | None = None
     upcoming: bool = False
+    cursor: str | None = None
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 100
+
+
+class DisposalPolicyBody(Body):
+    """Asks for a disposal policy, with a reason; days of null mean that nothing of the category is destroyed by one."""
+
+    category: Text
+    after_days: Annotated[Count, Field(ge=1, le=MAX_DAYS)] | None = DEFAULT_DAYS
+    reason: Text
+
+
+class DisposalDecisionBody(Body):
+    """Says why, which is kept as an erasable private value."""
+
+    reason: Text | None = None
+
+
+class DisposalDueQuery(Body):
+    """Narrows what disposal policies destroy; `after_days` supposes a policy of the category."""
+
+    category: str | None = None
+    after_days: Annotated[int, Field(ge=1, le=MAX_DAYS)] | None = None
+    before: Time | None = None
     cursor: str | None = None
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
 

@@ -74,6 +74,7 @@ class PendingPurge(Shape):
     """The purge that is under way or was carried out; the reason is null for roles that may not see it."""
 
     id: str
+    policy: Text
     requested_by: Text
     requested_at: Moment
     reason: Text

@@ -8,7 +8,7 @@ SELECT f.id, f.workspace, f.created_position, f.version, f.filename, f.size, f.m
     f.upload_expires_at, f.look_after, f.looked_after, f.verified_at, f.damage, f.retention_until, f.retention_mode,
     f.downloads, f.last_access, f.deleted_by, f.deletion_reason, f.retention_wish_until, f.retention_wish_mode,
     f.retention_wish_by, f.retention_wish_at, f.purge_requested_by, f.purge_requested_at, f.purge_reason,
-    f.purge_approved_by, f.purge_approved_at,
+    f.purge_approved_by, f.purge_approved_at, f.purge_policy,
     (SELECT coalesce(json_agg(json_build_array(m.key, m.value) ORDER BY m.key), '[]')
      FROM provenstore_read.file_index_metadata{g} m WHERE m.file = f.id) AS metadata,
     (SELECT coalesce(json_agg(json_build_array(r.type, r.id) ORDER BY r.ordinal), '[]')
@@ -44,7 +44,7 @@ ON CONFLICT (id) DO UPDATE SET
     retention_wish_by = excluded.retention_wish_by, retention_wish_at = excluded.retention_wish_at,
     purge_requested_by = excluded.purge_requested_by, purge_requested_at = excluded.purge_requested_at,
     purge_reason = excluded.purge_reason, purge_approved_by = excluded.purge_approved_by,
-    purge_approved_at = excluded.purge_approved_at;
+    purge_approved_at = excluded.purge_approved_at, purge_policy = excluded.purge_policy;
 
 -- name: clear_metadata
 -- Forget the metadata of files whose metadata changed.

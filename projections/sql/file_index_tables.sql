@@ -54,7 +54,8 @@ CREATE TABLE provenstore_read.file_index{g} (
     purge_requested_at timestamptz,
     purge_reason text,
     purge_approved_by text,
-    purge_approved_at timestamptz
+    purge_approved_at timestamptz,
+    purge_policy text
 ) WITH (fillfactor = 85);  -- counting a download touches no indexed column, so it stays on its page
 CREATE INDEX ON provenstore_read.file_index{g} (workspace, created_position);
 CREATE INDEX ON provenstore_read.file_index{g} (workspace, filename);
@@ -67,6 +68,8 @@ CREATE INDEX ON provenstore_read.file_index{g} (upload_expires_at) WHERE status 
 CREATE INDEX ON provenstore_read.file_index{g} (created_position) WHERE pending IS NOT NULL;
 CREATE INDEX ON provenstore_read.file_index{g} (look_after) WHERE looked_after IS NULL OR looked_after < look_after;
 CREATE INDEX ON provenstore_read.file_index{g} (stored_at) WHERE status = 'stored' AND sha256_status <> 'verified';
+CREATE INDEX ON provenstore_read.file_index{g} (workspace, category, deleted_at)
+    WHERE status IN ('soft_deleted', 'expired') AND stored_at IS NOT NULL;
 
 -- name: file_index_metadata
 -- One row per file and metadata key.

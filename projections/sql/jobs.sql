@@ -16,7 +16,9 @@ CREATE TABLE IF NOT EXISTS provenstore_read.job_attempt (
 -- name: jobs
 -- All jobs due by %(until)s, before any statement below. A file's kinds are numbered in the order in which they are
 -- done. Held is held back; an approved purge and an expiry wait for the end of a retention, a started purge does not.
--- An approval that is too old at %(now)s, or will be when the retention ends, carries nothing.
+-- An approval that is too old at %(now)s, or will be when the retention ends, carries nothing; a disposal policy does not
+-- age. What is deleted or expired is disposed of under %(terms)s, the policies in force, unless somebody decides about it,
+-- something keeps it, or its content was found damaged.
 WITH job AS (
     SELECT f.id AS file, f.workspace, f.created_position AS position, 1 AS ordinal, 'complete' AS kind,
         f.pending_since + %(grace)s AS due_at
@@ -34,7 +36,8 @@ WITH job AS (
     SELECT f.id, f.workspace, f.created_position, 3, 'purge', greatest(f.pending_since, f.retention_until)
     FROM provenstore_read.file_index f
     WHERE f.pending = 'purge' AND f.disposal = 'approved' AND f.holds = 0
-        AND greatest(%(now)s, f.retention_until) <= f.pending_since + %(approval)s
+        AND (f.purge_policy IS NOT NULL
+            OR greatest(%(now)s, f.retention_until) <= f.pending_since + %(approval)s)
     UNION ALL
     SELECT f.id, f.workspace, f.created_position, 4, 'expire', f.upload_expires_at
     FROM provenstore_read.file_index f
@@ -52,6 +55,14 @@ WITH job AS (
     SELECT f.id, f.workspace, f.created_position, 6, 'verify', f.stored_at
     FROM provenstore_read.file_index f
     WHERE f.status = 'stored' AND f.sha256_status <> 'verified' AND f.damage IS NULL
+    UNION ALL
+    SELECT f.id, f.workspace, f.created_position, 7, 'dispose',
+        greatest(f.deleted_at + t.days * interval '24 hours', t.not_before, f.retention_until)
+    FROM json_to_recordset(%(terms)s::json) AS t (workspace text, category text, days integer, not_before timestamptz)
+    JOIN provenstore_read.file_index f ON f.workspace = t.workspace AND f.category = t.category
+    WHERE f.status IN ('soft_deleted', 'expired') AND f.stored_at IS NOT NULL
+        AND f.deleted_at <= %(until)s::timestamptz - t.days * interval '24 hours'
+        AND f.disposal IS NULL AND f.holds = 0 AND f.damage IS NULL
 )
 
 -- name: list

@@ -27,6 +27,7 @@ from provenstore.adapters.spaces import Spaces
 from provenstore.adapters.spaces_client import Bucket, connect
 from provenstore.adapters.spaces_probe import probe
 from provenstore.api.completer import Completer
+from provenstore.api.disposal import Disposer
 from provenstore.api.http.app import create_app
 from provenstore.api.http.server import server_config
 from provenstore.api.permissions import permits
@@ -75,6 +76,7 @@ class Api:
         """Do one round of the background work now, on read models that have seen everything."""
         self.services.wait_for(self.services.ledger.log.position())
         Completer(self.services).settle_all()
+        Disposer(self.services).dispose_all(going=lambda: True)
 
     def client(
         self, role: str = "admin", workspace: str | None = None, *, actor: str | None = None, kind: str = "person"

@@ -31,4 +31,12 @@ def test_auditors_read_and_nothing_else() -> None:
     """The history, not the content."""
     allowed = {operation for operation in PERMISSIONS if permits(_caller("auditor"), operation)}
     files = {"file.get", "file.list", "file.history", "file.certificate"}
-    assert allowed == {*files, "workspace.get", "audit.search", "projection.rows", "log.read", "log.entries"}
+    assert allowed == {
+        *files,
+        "workspace.get",
+        "disposal.get",
+        "audit.search",
+        "projection.rows",
+        "log.read",
+        "log.entries",
+    }

@@ -1,0 +1,160 @@
+"""`disposal`: what is destroyed without a request for each file, after how long, and by whose decision."""
+
+from typing import Annotated
+
+import typer
+
+from provenstore.api.cli import text
+from provenstore.api.cli.administration import WorkspaceId
+from provenstore.api.cli.custody import DisposalDecision, Document
+from provenstore.api.cli.options import BEGINNING, Reason, RequiredReason, instant
+from provenstore.api.cli.session import Session, command
+
+DEFAULT_DAYS = 90  # a test compares it with the domain's, which is too heavy to load for a help text
+
+CategoryName = Annotated[str, typer.Argument(metavar="CATEGORY", show_default=False)]
+RequestId = Annotated[str, typer.Argument(metavar="REQUEST", help="ID of the request.", show_default=False)]
+Limit = Annotated[int, typer.Option(min=1, max=1_000, help="Maximum number of results.")]
+
+_DECISIONS: tuple[tuple[DisposalDecision, str], ...] = (
+    ("approve", "Agree, as a second person, to a requested policy; it destroys nothing for 7 days."),
+    ("reject", "Reject a requested policy, or take your own request back."),
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    disposal = typer.Typer(no_args_is_help=True)
+    app.add_typer(disposal, name="disposal", help="Destroy deleted and expired files by policy.")
+    _register_policies(disposal)
+    _register_reports(disposal)
+
+
+def _register_policies(app: typer.Typer) -> None:
+    @command(app, "list")
+    def list_policies(session: Session, workspace: WorkspaceId) -> None:
+        """List a workspace's policies, and those that wait for a second person."""
+        _policies(session, session.custody.disposal_policies(workspace))
+
+    @command(app, "request")
+    def request(
+        session: Session,
+        workspace: WorkspaceId,
+        category: CategoryName,
+        *,
+        days: Annotated[int, typer.Option(min=1, help="Days from deletion or expiry to destruction.")] = DEFAULT_DAYS,
+        never: Annotated[bool, typer.Option("--never", help="Destroy nothing of the category by policy.")] = False,
+        reason: RequiredReason,
+    ) -> None:
+        """Ask for a disposal policy; a second person approves it."""
+        new: Document = {"category": category, "after_days": None if never else days, "reason": reason}
+        asked = session.custody.request_disposal_policy(workspace, new)
+        if session.out.as_json:
+            session.out.document(asked)
+            return
+        session.out.line(asked["id"])
+        session.out.say(f"another person decides, with: provenstore disposal approve {workspace} {asked['id']}")
+
+    def add(decision: DisposalDecision, description: str) -> None:
+        def decide(session: Session, workspace: WorkspaceId, request: RequestId, reason: Reason = None) -> None:
+            whole = _whole(session, workspace, request)
+            _policies(session, session.custody.decide_disposal_policy(workspace, whole, decision, reason))
+
+        decide.__doc__ = description
+        command(app, decision)(decide)
+
+    for decision, description in _DECISIONS:
+        add(decision, description)
+
+
+def _register_reports(app: typer.Typer) -> None:
+    @command(app, "due")
+    def due(
+        session: Session,
+        workspace: WorkspaceId,
+        *,
+        category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
+        days: Annotated[
+            int | None, typer.Option(min=1, help="Suppose a policy of so many days for --category.")
+        ] = None,
+        before: Annotated[str | None, typer.Option(metavar="TIME", help="Only what is destroyed before then.")] = None,
+        limit: Limit = 100,
+        cursor: Annotated[str | None, typer.Option(help="Continue where a page ended.")] = None,
+    ) -> None:
+        """Show what the policies destroy, and when; nothing is destroyed."""
+        until = None if before is None else str(instant("--before", before))
+        asked = {"category": category, "after_days": days, "before": until, "cursor": cursor, "limit": limit}
+        found = session.custody.disposal_due(workspace, {name: one for name, one in asked.items() if one is not None})
+        if session.out.as_json:
+            session.out.document(found)
+            return
+        for one in found["policies"]:
+            session.out.say(_summary(one))
+        rows = [
+            (one["file_id"], one["policy"], text.size(one["size"]), text.moment(one["due_at"]))
+            for one in found["files"]
+        ]
+        session.out.table(("FILE", "POLICY", "SIZE", "DESTROYED"), rows)
+        if found["next"] is not None:
+            session.out.say(f"there are more: --cursor {found['next']}")
+
+    @command(app, "runs")
+    def runs(
+        session: Session,
+        workspace: WorkspaceId,
+        *,
+        limit: Limit = 100,
+        after: Annotated[int, typer.Option(min=0, help="Start after this position.")] = 0,
+    ) -> None:
+        """List the reports of runs, the oldest first."""
+        found = session.custody.disposal_runs(workspace, after=after, limit=limit)
+        if session.out.as_json:
+            session.out.document(found)
+            return
+        rows = [
+            (
+                text.moment(one["ended_at"]),
+                one["files"],
+                text.size(one["bytes"]),
+                one["failed"],
+                " ".join(one["policies"]),
+            )
+            for one in found["runs"]
+        ]
+        session.out.table(("ENDED", "FILES", "SIZE", "FAILED", "POLICIES"), rows)
+        if found["next"] is not None:
+            session.out.say(f"there are more: --after {found['next']}")
+
+
+def _policies(session: Session, found: Document) -> None:
+    if session.out.as_json:
+        session.out.document(found)
+        return
+    rows = [
+        (one["category"], _days(one["after_days"]), one["policy"], one["approved_by"], text.moment(one["not_before"]))
+        for one in found["policies"]
+    ]
+    session.out.table(("CATEGORY", "DESTROYED", "POLICY", "APPROVED BY", "NOT BEFORE"), rows)
+    for one in found["requests"]:
+        what = f"{one['category']}: {_days(one['after_days'])}"
+        session.out.say(f"{what}, requested by {one['requested_by']}, waits for a second person: {one['id']}")
+
+
+def _days(days: int | None) -> str:
+    return "never" if days is None else f"after {days} days"
+
+
+def _summary(one: Document) -> str:
+    due, later, kept = (
+        f"{one[f'{what}_files']} ({text.size(one[f'{what}_bytes'])})" for what in ("due", "later", "kept")
+    )
+    return f"{one['policy']}: {due} due, {later} later, {kept} kept by a hold, a purge request or damage"
+
+
+def _whole(session: Session, workspace: str, request: str) -> str:
+    """Complete the id of a request from its first 8 or more digits; as it is if it is whole or names no single one."""
+    if not BEGINNING.fullmatch(request):
+        return request
+    waiting = [str(one["id"]) for one in session.custody.disposal_policies(workspace)["requests"]]
+    found = [one for one in waiting if one.replace("-", "").startswith(request.replace("-", "").lower())]
+    return found[0] if len(found) == 1 else request

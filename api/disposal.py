@@ -1,0 +1,247 @@
+"""Disposal for HTTP and the CLI alike, and the runs that destroy what is due under the policies of each workspace.
+
+A run is bounded in files and time and serves one workspace; the workspaces take turns, so that none waits for the end
+of another one's millions. It decides nothing: the ledger does, which is safe to repeat and to race.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Final
+from uuid import UUID
+
+from provenstore.api.completer import Completer, Going, Round
+from provenstore.api.disposal_terms import terms_of
+from provenstore.api.services import Services
+from provenstore.domain.caller import Caller
+from provenstore.domain.canonical import Json
+from provenstore.domain.disposal import BUILT_IN, Disposal, Policy, PolicyRequest
+from provenstore.domain.disposal_events import DisposalRunEnded
+from provenstore.domain.disposing import Run
+from provenstore.domain.envelope import Event
+from provenstore.domain.errors import InvalidInput
+from provenstore.domain.event_log import IdempotencyKey
+from provenstore.domain.event_types import format_time
+from provenstore.domain.ledger import SYSTEM
+from provenstore.domain.second_person import Act
+from provenstore.projections.disposal import Due, Sum, Term
+from provenstore.projections.jobs import Job
+
+RUN_FILES: Final = 500
+"""Files that one run destroys at most."""
+
+RUN_FOR: Final = 30.0
+"""Seconds after which a run begins no further file."""
+
+
+class Disposer:
+    """Runs disposal. Thread safe; any number may work on one ledger."""
+
+    def __init__(self, services: Services, *, files: int = RUN_FILES, seconds: float = RUN_FOR) -> None:
+        """Destroy at most so many files in a run, and begin none after so many seconds."""
+        self._services = services
+        self._completer = Completer(services)
+        self._files = files
+        self._seconds = seconds
+
+    def dispose_all(self, *, workspace: str | None = None, going: Going) -> Round:
+        """Let the workspaces take turns, a run each, until nothing is due that need not be left alone for now.
+
+        WrongStore and StoreUnavailable where nothing may be destroyed at all: then nothing was recorded.
+        """
+        self._completer.catch_up()
+        done = failed = 0
+        waiting = self._waiting(workspace)
+        while waiting:
+            left = []
+            for terms in waiting:
+                if not going():
+                    return Round(done, failed, stopped=True)
+                ended, more = self._run(terms, going)
+                done, failed = done + ended.done, failed + ended.failed
+                if more:
+                    left.append(terms)
+            waiting = left
+        return Round(done, failed)
+
+    def dispose_file(self, file_id: UUID) -> None:
+        """Dispose of a file that is due, however often that was in vain, in a run of its own; raises what it meets."""
+        services, disposing = self._services, self._services.ledger.disposing
+        workspace = services.ledger.recorder.file(file_id).workspace
+        terms = terms_of(services, workspace)
+        for job in services.jobs.list(services.clock.now(), kinds=["dispose"], file=str(file_id), terms=terms).jobs:
+            run = disposing.begin(workspace)
+            met = self._completer.attempt(job, self._disposed(run))
+            run.failed = int(met is not None)
+            disposing.end(SYSTEM, run)
+            if met is not None:
+                raise met
+
+    def _waiting(self, workspace: str | None) -> list[list[Term]]:
+        """Return the policies of each workspace that has something deleted or expired."""
+        terms = terms_of(self._services, workspace)
+        return [list(group) for _, group in groupby(terms, key=lambda term: term.workspace)]
+
+    def _run(self, terms: Sequence[Term], going: Going) -> tuple[Round, bool]:
+        """Do one run in a workspace; tell also whether files were left for a further one."""
+        services, workspace = self._services, terms[0].workspace
+        disposing, deadline = services.ledger.disposing, time.monotonic() + self._seconds
+        run, tried = disposing.begin(workspace), 0
+        jobs = services.jobs.ready(services.clock.now(), ("dispose",), workspace, terms=terms)
+        try:
+            for job in jobs:
+                if tried == 0:
+                    services.ledger.identity.require()
+                if tried == self._files or time.monotonic() >= deadline or not going():
+                    run.more = True
+                    break
+                tried += 1
+                if self._completer.attempt(job, self._disposed(run)) is not None:
+                    run.failed += 1
+        finally:
+            # What was destroyed is reported even where the end of the run is an error.
+            disposing.end(SYSTEM, run)
+        if run.more:
+            self._completer.catch_up()  # or the next run would find the same files again
+        return Round(len(run.destroyed), run.failed), run.more
+
+    def _disposed(self, run: Run) -> Callable[[Job], object]:
+        def dispose(job: Job) -> object:
+            return self._services.ledger.disposing.dispose(SYSTEM, run, UUID(job.file))
+
+        return dispose
+
+
+# -- what operators and officers see -------------------------------------------------------------------------
+
+
+def policies(services: Services, caller: Caller, workspace: str) -> dict[str, Json]:
+    """Return the policies of a workspace, built-in ones included, and those that wait for a second person."""
+    return disposal_json(services.ledger.disposing.policies(caller, workspace))
+
+
+def request(
+    services: Services,
+    caller: Caller,
+    workspace: str,
+    category: str,
+    *,
+    after_days: int | None,
+    reason: str,
+    key: IdempotencyKey | None = None,
+) -> dict[str, Json]:
+    """Ask for a policy and return the request; of a repetition that was decided meanwhile, what was asked."""
+    disposing = services.ledger.disposing
+    found = disposing.request_policy(caller, workspace, category, after_days=after_days, reason=reason, key=key)
+    return request_json(found)
+
+
+def due(
+    services: Services,
+    caller: Caller,
+    workspace: str,
+    *,
+    category: str | None = None,
+    after_days: int | None = None,
+    before: datetime | None = None,
+    cursor: str | None = None,
+    limit: int = 100,
+) -> dict[str, Json]:
+    """Return what the policies of a workspace destroy, and when: sums of each policy, and a page of files.
+
+    With `category` of that one only; with `after_days` as if a policy of so many days were approved for it now.
+    """
+    services.ledger.disposing.policies(caller, workspace)
+    now = services.clock.now()
+    Completer(services).catch_up()
+    if after_days is None:
+        terms = [one for one in terms_of(services, workspace) if category in (None, one.policy.category)]
+    elif category is None:
+        raise InvalidInput("category", "is missing; days are supposed of one category")
+    else:
+        terms = [Term(workspace, _supposed(category, after_days, now))]
+    page = services.disposals.list(terms, before=before, cursor=cursor, limit=limit)
+    return {
+        "now": format_time(now),
+        "policies": [_sum_json(one) for one in services.disposals.sums(now, terms)],
+        "files": [_due_json(one) for one in page.files],
+        "next": page.next,
+    }
+
+
+def _supposed(category: str, after_days: int, now: datetime) -> Policy:
+    """Return the policy that an approval of this moment would put in force."""
+    return Policy(category, after_days, "supposed", approved=Act(SYSTEM.actor, now, 0))
+
+
+def runs(services: Services, caller: Caller, workspace: str, *, after: int = 0, limit: int = 100) -> dict[str, Json]:
+    """Return the reports of runs in a workspace, oldest first; `next` goes into `after`."""
+    found = services.ledger.disposing.runs(caller, workspace, after=after, limit=limit + 1)
+    page = found[:limit]
+    return {"runs": [_run_json(one) for one in page], "next": page[-1].position if len(found) > limit else None}
+
+
+def disposal_json(state: Disposal) -> dict[str, Json]:
+    """Return policies and requests, in order of their categories."""
+    in_force = {**BUILT_IN, **state.approved}
+    return {
+        "policies": [_policy_json(in_force[name]) for name in sorted(in_force)],
+        "requests": [request_json(state.requests[name]) for name in sorted(state.requests)],
+    }
+
+
+def _policy_json(policy: Policy) -> dict[str, Json]:
+    return {
+        "category": policy.category,
+        "policy": policy.name,
+        "after_days": policy.after_days,
+        "built_in": policy.built_in,
+        "requested_by": policy.requested.by.id if policy.requested else None,
+        "approved_by": policy.approved.by.id if policy.approved else None,
+        "approved_at": format_time(policy.approved.at) if policy.approved else None,
+        "not_before": format_time(policy.not_before) if policy.not_before else None,
+    }
+
+
+def request_json(request: PolicyRequest) -> dict[str, Json]:
+    """Return a requested policy."""
+    return {
+        "id": request.id,
+        "category": request.category,
+        "after_days": request.after_days,
+        "requested_by": request.asked.by.id,
+        "requested_at": format_time(request.asked.at),
+    }
+
+
+def _sum_json(one: Sum) -> dict[str, Json]:
+    return {
+        "category": one.category,
+        "policy": one.policy,
+        "due_files": one.due_files,
+        "due_bytes": one.due_bytes,
+        "later_files": one.later_files,
+        "later_bytes": one.later_bytes,
+        "kept_files": one.kept_files,
+        "kept_bytes": one.kept_bytes,
+        "next_at": format_time(one.next_at) if one.next_at else None,
+    }
+
+
+def _due_json(one: Due) -> dict[str, Json]:
+    return {
+        "file_id": one.file,
+        "category": one.category,
+        "policy": one.policy,
+        "size": one.size,
+        "removed_at": format_time(one.removed_at),
+        "due_at": format_time(one.due_at),
+    }
+
+
+def _run_json(event: Event) -> dict[str, Json]:
+    found: dict[str, Json] = {"position": event.position, "ended_at": format_time(event.time)}
+    if isinstance(event.data, DisposalRunEnded):
+        found |= event.data.to_json()
+    return found

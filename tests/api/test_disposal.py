@@ -1,0 +1,269 @@
+"""Disposal over HTTP and in the background: two persons set a policy, runs destroy what is due, reports say what."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from provenstore.api.completer import Round
+from provenstore.api.disposal import Disposer
+from provenstore.api.disposal_terms import terms_of
+from provenstore.api.sweeper import Sweeper
+from provenstore.domain.errors import StoreUnavailable, WrongStore
+from provenstore.domain.ledger import SYSTEM
+from tests.api.conftest import Api, Tenant
+
+
+def agree(tenant: Tenant, category: str = "misc", days: int | None = 30) -> dict[str, Any]:
+    """Let two persons agree to a policy."""
+    records, approver = tenant.client("records"), tenant.client("approver")
+    at = f"/v1/workspaces/{tenant.id}/disposal/requests"
+    asked = records.post(at, json={"category": category, "after_days": days, "reason": "schedule"})
+    assert asked.status_code == 201, asked.text
+    agreed = approver.post(f"{at}/{asked.json()['id']}/approve", json={"reason": "agreed"})
+    assert agreed.status_code == 200, agreed.text
+    found: dict[str, Any] = agreed.json()
+    return found
+
+
+def deleted(tenant: Tenant, **said: Any) -> str:
+    service = tenant.client("service")
+    file_id = tenant.stored(service, **said)
+    assert service.delete(f"/v1/files/{file_id}").status_code == 200
+    return file_id
+
+
+def get(client: httpx.Client, tenant: Tenant, what: str = "", **asked: Any) -> dict[str, Any]:
+    answer = client.get(f"/v1/workspaces/{tenant.id}/disposal{what}", params=asked)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def status(tenant: Tenant, file_id: str) -> str:
+    found: str = tenant.api.client().get(f"/v1/files/{file_id}").json()["status"]
+    return found
+
+
+def dispose(tenant: Tenant, disposer: Disposer | None = None) -> Round:
+    disposer = disposer or Disposer(tenant.api.services)
+    return disposer.dispose_all(workspace=tenant.id, going=lambda: True)
+
+
+def test_a_temporary_file_expires_and_is_destroyed(tenant: Tenant) -> None:
+    """By the built-in policy, a week later; its space is free then, and its view and certificate name the policy."""
+    auditor = tenant.client("auditor")
+    file_id = tenant.stored(tenant.client("service"), category="temp")
+    tenant.api.clock.ahead = timedelta(hours=25)
+    tenant.api.sweep()
+    tenant.api.clock.ahead = timedelta(days=6)
+    tenant.api.sweep()
+    assert status(tenant, file_id) == "expired"
+    tenant.api.clock.ahead = timedelta(days=9)
+    tenant.api.sweep()
+    file = auditor.get(f"/v1/files/{file_id}").json()
+    assert (file["status"], file["purge"]["policy"]) == ("purged", "temp/built-in/1")
+    assert auditor.get(f"/v1/files/{file_id}/certificate").json()["policy"] == "temp/built-in/1"
+    used = tenant.api.client().get(f"/v1/workspaces/{tenant.id}").json()["used"]
+    assert used == {"bytes": 0, "files": 0}
+    (report,) = get(auditor, tenant, "/runs")["runs"]
+    assert (report["files"], report["bytes"], report["policies"]) == (1, 7, ["temp/built-in/1"])
+
+
+def test_two_persons_set_a_policy(tenant: Tenant) -> None:
+    """disposal-policy-by-two: the one who asked does not approve, and services neither ask nor approve."""
+    at = f"/v1/workspaces/{tenant.id}/disposal/requests"
+    alone, second = tenant.api.client(workspace=tenant.id), tenant.client("approver")
+    asked = alone.post(at, json={"category": "misc", "reason": "schedule"}).json()
+    assert (asked["category"], asked["after_days"]) == ("misc", 90)
+    refused = alone.post(f"{at}/{asked['id']}/approve")
+    assert (refused.status_code, refused.json()["rule"]) == (403, "disposal-policy-by-two")
+    assert tenant.client("service").post(at, json={"category": "misc", "reason": "r"}).status_code == 403
+    waiting = get(alone, tenant)
+    assert [one["category"] for one in waiting["policies"]] == ["export", "temp", "temp_processing"]
+    assert waiting["requests"] == [asked]
+    agreed = second.post(f"{at}/{asked['id']}/approve").json()
+    (policy,) = (one for one in agreed["policies"] if not one["built_in"])
+    assert (policy["policy"], policy["after_days"], agreed["requests"]) == ("misc/1", 90, [])
+    assert second.post(f"{at}/{asked['id']}/approve").status_code == 404
+
+
+def test_a_request_is_rejected(tenant: Tenant) -> None:
+    """Nothing of it is in force."""
+    at = f"/v1/workspaces/{tenant.id}/disposal/requests"
+    records = tenant.client("records")
+    asked = records.post(at, json={"category": "misc", "after_days": None, "reason": "r"}).json()
+    answer = tenant.client("approver").post(f"{at}/{asked['id']}/reject", json={"reason": "too soon"})
+    assert (answer.status_code, answer.json()["requests"]) == (200, [])
+
+
+def test_what_is_asked_for_is_checked(tenant: Tenant) -> None:
+    """Days, category and reason; and a foreign workspace does not exist."""
+    at = f"/v1/workspaces/{tenant.id}/disposal/requests"
+    records = tenant.client("records")
+    good = {"category": "misc", "after_days": 30, "reason": "r"}
+    for wrong in ({"after_days": 0}, {"after_days": 40_000}, {"category": "nonsense"}, {"reason": ""}):
+        assert records.post(at, json={**good, **wrong}).status_code == 422
+    due = f"/v1/workspaces/{tenant.id}/disposal/due"
+    assert records.get(due, params={"after_days": 3}).json()["field"] == "category"
+
+
+def test_the_preview_says_what_would_be_destroyed_and_when(tenant: Tenant) -> None:
+    """Sums of each policy, and a file's time; a policy that is only supposed changes nothing."""
+    records = tenant.client("records")
+    due, held = deleted(tenant), deleted(tenant)
+    records.post(f"/v1/files/{held}/legal-holds", json={"name": "n", "reason": "r"})
+    assert get(records, tenant, "/due")["policies"] == []
+    supposed = get(records, tenant, "/due", category="misc", after_days=30)
+    assert [one["file_id"] for one in supposed["files"]] == [due]
+    (one,) = supposed["policies"]
+    assert (one["due_files"], one["later_files"], one["later_bytes"], one["kept_files"]) == (0, 1, 7, 1)
+    agree(tenant)
+    found = get(records, tenant, "/due")
+    assert [(one["file_id"], one["policy"]) for one in found["files"]] == [(due, "misc/1")]
+    assert found["files"][0]["due_at"] == found["policies"][0]["next_at"]
+    assert get(records, tenant, "/due", before=found["now"])["files"] == []
+    tenant.api.clock.ahead = timedelta(days=31)
+    assert get(records, tenant, "/due")["policies"][0]["due_files"] == 1
+    assert status(tenant, due) == "soft_deleted"
+
+
+def test_runs_are_bounded_and_workspaces_take_turns(make_tenant: Any) -> None:
+    """None waits for the end of another one's many files."""
+    many, few = sorted((make_tenant(), make_tenant()), key=lambda one: str(one.id))
+    for tenant in (many, few):
+        agree(tenant)
+    files = [deleted(many) for _ in range(5)] + [deleted(few)]
+    api: Api = many.api
+    api.clock.ahead = timedelta(days=31)
+    order: list[str] = []
+    disposing = api.services.ledger.disposing
+    begin = disposing.begin
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(disposing, "begin", lambda workspace: order.append(workspace) or begin(workspace))
+        found = Disposer(api.services, files=2).dispose_all(going=lambda: True)
+    assert [one for one in order if one in {many.id, few.id}] == [many.id, few.id, many.id, many.id]
+    assert (found.failed, [status(many, one) for one in files]) == (0, ["purged"] * 6)
+    reports = get(many.client("auditor"), many, "/runs")["runs"]
+    assert [(one["files"], one["more"]) for one in reports] == [(2, True), (2, True), (1, False)]
+    page = get(many.client("auditor"), many, "/runs", limit=2)
+    assert get(many.client("auditor"), many, "/runs", after=page["next"])["runs"] == reports[2:]
+
+
+def test_a_run_ends_when_it_is_asked_to(tenant: Tenant) -> None:
+    """What it has done is reported, and the rest is left for the next one."""
+    agree(tenant)
+    for _ in range(3):
+        deleted(tenant)
+    tenant.api.clock.ahead = timedelta(days=31)
+    asked = iter([True, True, True, False, False])
+    found = Disposer(tenant.api.services).dispose_all(workspace=tenant.id, going=lambda: next(asked))
+    assert (found.done, found.stopped) == (2, True)
+    (report,) = get(tenant.client("auditor"), tenant, "/runs")["runs"]
+    assert (report["files"], report["more"]) == (2, True)
+    assert Disposer(tenant.api.services, seconds=0).dispose_all(workspace=tenant.id, going=lambda: False).done == 0
+
+
+@pytest.mark.parametrize("error", [WrongStore("another"), StoreUnavailable("it is away")])
+def test_a_store_that_is_not_the_recorded_one_ends_the_run(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Nothing is recorded, and no file's attempts are counted."""
+    agree(tenant)
+    file_id = deleted(tenant)
+    tenant.api.clock.ahead = timedelta(days=31)
+
+    def wrong() -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tenant.api.services.ledger.identity, "require", wrong)
+        with pytest.raises(type(error)):
+            dispose(tenant)
+    assert tenant.types(file_id)[-1] == "soft_deleted"
+    assert get(tenant.client("auditor"), tenant, "/runs")["runs"] == []
+    assert dispose(tenant).done == 1
+
+
+def test_what_failed_is_a_job_and_tried_again(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in the same round; the others are destroyed meanwhile, and an operator may hurry."""
+    agree(tenant)
+    bad, good = deleted(tenant), deleted(tenant)
+    tenant.api.clock.ahead = timedelta(days=31)
+    services, operator = tenant.api.services, tenant.client("operator")
+    ready = services.ledger.purging.require_ready
+
+    def refusing(file: Any) -> None:
+        if file.id == UUID(bad):
+            raise StoreUnavailable("not this one")
+        ready(file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(services.ledger.purging, "require_ready", refusing)
+        assert dispose(tenant) == Round(1, 1)
+        assert dispose(tenant) == Round(0, 0)
+    (report,) = get(tenant.client("auditor"), tenant, "/runs")["runs"]
+    assert (report["files"], report["failed"], status(tenant, good)) == (1, 1, "purged")
+    (job,) = operator.get("/v1/jobs", params={"kind": "dispose"}).json()["jobs"]
+    assert (job["file_id"], job["attempts"], job["last_code"]) == (bad, 1, "store-unavailable")
+    assert operator.post("/v1/jobs/run").json()["failed"] == 0  # it forgets no attempts
+    assert operator.get("/v1/jobs", params={"kind": "dispose"}).json()["jobs"] == [job]
+    assert operator.post(f"/v1/jobs/{bad}/retry").json()["status"] == "purged"
+    assert len(get(tenant.client("auditor"), tenant, "/runs")["runs"]) == 2
+
+
+def test_a_round_by_hand_disposes_too(tenant: Tenant) -> None:
+    """POST /v1/jobs/run, within the reach of the key."""
+    agree(tenant)
+    file_id = deleted(tenant)
+    tenant.api.clock.ahead = timedelta(days=31)
+    assert tenant.client("operator").post("/v1/jobs/run").json() == {"done": 1, "failed": 0, "stopped": False}
+    assert status(tenant, file_id) == "purged"
+
+
+def test_what_a_death_left_is_finished_by_the_next_round(tenant: Tenant) -> None:
+    """As every purge; no report counts it, its own events say under which policy."""
+    agree(tenant)
+    file_id = deleted(tenant)
+    tenant.api.clock.ahead = timedelta(days=31)
+    ledger = tenant.api.services.ledger
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger.purging, "_start", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            ledger.disposing.dispose(SYSTEM, ledger.disposing.begin(tenant.id), UUID(file_id))
+    assert tenant.types(file_id)[-1] == "purge_requested"
+    tenant.api.clock.ahead = timedelta(days=90)  # the policy's purge does not age
+    tenant.api.sweep()
+    assert (status(tenant, file_id), tenant.types(file_id)[-1]) == ("purged", "purged")
+
+
+def test_the_sweeper_disposes(tenant: Tenant) -> None:
+    """In a thread of its own, as long as this process leads."""
+    agree(tenant)
+    file_id = deleted(tenant)
+    tenant.api.clock.ahead = timedelta(days=31)
+    Sweeper(tenant.api.services)._dispose()
+    assert status(tenant, file_id) == "purged"
+
+
+def test_only_what_is_deleted_takes_a_look_at_policies(tenant: Tenant) -> None:
+    """A workspace without anything deleted costs nothing."""
+    tenant.stored(tenant.client("service"), category="temp")
+    services = tenant.api.services
+    services.wait_for(services.ledger.log.position())
+    assert terms_of(services, tenant.id) == []
+
+
+def test_the_audit_says_what_a_policy_was_and_became(tenant: Tenant) -> None:
+    """Requests, approvals with what they replaced, and reports."""
+    agree(tenant, "temp", 30)
+    entries = (
+        tenant.client("auditor").get("/v1/audit", params={"workspace": tenant.id, "fresh": "true"}).json()["entries"]
+    )
+    approved = next(one for one in entries if one["type"] == "workspace.disposal_policy_approved.v1")
+    assert approved["action"] == "administer"
+    assert approved["reason"] == "agreed"
+    assert approved["details"]["was"] == {"policy": "temp/built-in/1", "after_days": 7}
+    assert approved["details"]["became"] == {"policy": "temp/1", "after_days": 30}
