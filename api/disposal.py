@@ -132,9 +132,8 @@ def request(
     key: IdempotencyKey | None = None,
 ) -> dict[str, Json]:
     """Ask for a policy and return the request; of a repetition that was decided meanwhile, what was asked."""
-    disposing = services.ledger.disposing
-    found = disposing.request_policy(caller, workspace, category, after_days=after_days, reason=reason, key=key)
-    return request_json(found)
+    ask = services.ledger.request_disposal_policy
+    return request_json(ask(caller, workspace, category, after_days=after_days, reason=reason, key=key))
 
 
 def due(

@@ -107,6 +107,9 @@ class Ledger:
         self.approve_purge = answered(self.purging.approve)
         self.reject_purge = answered(self.purging.reject)
         self.withdraw_purge = answered(self.purging.withdraw)
+        self.request_disposal_policy = answered(self.disposing.request_policy)
+        self.approve_disposal_policy = answered(self.disposing.approve_policy)
+        self.reject_disposal_policy = answered(self.disposing.reject_policy)
         self.content = self.contents.content
         self.readable = self.reading.readable
         self.history, self.lifecycle = self.reading.history, self.reading.lifecycle

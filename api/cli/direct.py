@@ -287,8 +287,8 @@ class Direct:
         self, workspace: str, request: str, decision: DisposalDecision, reason: str | None
     ) -> Document:
         """Approve or reject a requested policy."""
-        disposing = self._ledger.disposing
-        decide = disposing.approve_policy if decision == "approve" else disposing.reject_policy
+        approve, reject = self._ledger.approve_disposal_policy, self._ledger.reject_disposal_policy
+        decide = approve if decision == "approve" else reject
         return disposal.disposal_json(decide(self._caller, workspace, request, reason))
 
     def disposal_due(self, workspace: str, asked: Mapping[str, Any]) -> Document:

@@ -11,6 +11,7 @@ from provenstore.api.completer import Round
 from provenstore.api.disposal import Disposer
 from provenstore.api.disposal_terms import terms_of
 from provenstore.api.sweeper import Sweeper
+from provenstore.domain.disposing import Run
 from provenstore.domain.errors import StoreUnavailable, WrongStore
 from provenstore.domain.ledger import SYSTEM
 from tests.api.conftest import Api, Tenant
@@ -141,8 +142,13 @@ def test_runs_are_bounded_and_workspaces_take_turns(make_tenant: Any) -> None:
     order: list[str] = []
     disposing = api.services.ledger.disposing
     begin = disposing.begin
+
+    def noted(workspace: str) -> Run:
+        order.append(workspace)
+        return begin(workspace)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(disposing, "begin", lambda workspace: order.append(workspace) or begin(workspace))
+        patch.setattr(disposing, "begin", noted)
         found = Disposer(api.services, files=2).dispose_all(going=lambda: True)
     assert [one for one in order if one in {many.id, few.id}] == [many.id, few.id, many.id, many.id]
     assert (found.failed, [status(many, one) for one in files]) == (0, ["purged"] * 6)

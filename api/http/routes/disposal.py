@@ -131,7 +131,7 @@ def approve_disposal_policy(
     body: bodies.DisposalDecisionBody = _NO_WORDS,
 ) -> Response:
     """Agree to a requested policy, as a second person; it is in force now, and destroys nothing for 7 days."""
-    state = services.ledger.disposing.approve_policy(caller, workspace, str(request), body.reason, key)
+    state = services.ledger.approve_disposal_policy(caller, workspace, str(request), body.reason, key)
     return JSONResponse(disposal.disposal_json(state))
 
 
@@ -146,7 +146,7 @@ def reject_disposal_policy(
     body: bodies.DisposalDecisionBody = _NO_WORDS,
 ) -> Response:
     """Disagree with a requested policy, or take one's own request back."""
-    state = services.ledger.disposing.reject_policy(caller, workspace, str(request), body.reason, key)
+    state = services.ledger.reject_disposal_policy(caller, workspace, str(request), body.reason, key)
     return JSONResponse(disposal.disposal_json(state))
 
 
