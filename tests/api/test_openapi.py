@@ -143,6 +143,6 @@ def test_health(api: Api) -> None:
     with client:
         assert client.get("/healthz").json() == {"status": "ok"}
         ready = client.get("/readyz").json()
-    assert ready["checks"] == {"database": "ok", "store": "ok", "projections": "ok"}
+    assert ready["checks"] == {"database": "ok", "store": "ok", "projections": "ok", "proofs": "ok"}
     assert ready["status"] == "ok"
     assert {name: one["limit"] for name, one in ready["load"].items()} == {"uploads": 256, "connections": 1_000}
