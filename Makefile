@@ -8,7 +8,7 @@ JUDGES := .venv-proofs
 # Three workers on two cores: the suite waits for fsync and for other processes as much as it computes.
 TEST_ARGS ?= -n 3
 
-.PHONY: setup run lint test test-docs test-crash test-spaces test-proofs test-wheel mutate-rules demo bench lock openapi clean links
+.PHONY: setup run lint test test-docs test-crash test-spaces test-proofs test-wheel mutate-rules demo bench lock openapi fingerprint clean links
 
 setup: $(STAMP)
 
@@ -88,6 +88,10 @@ lock: $(STAMP)
 # After changing a route: the description that the suite compares.
 openapi: $(STAMP)
 	$(BIN)/python -m provenstore.api.http.description > tests/api/openapi.json
+
+# After a new migration: what functions, triggers, grants and policies are to be.
+fingerprint: $(STAMP)
+	$(BIN)/python tests/fix_fingerprint.py
 
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

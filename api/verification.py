@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
+from provenstore.adapters import fingerprint
 from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.log_keys import LAST_SIGNED, LogKeys, known_last_signed, known_log_keys
@@ -34,7 +35,7 @@ from provenstore.domain.object_check import check_object
 from provenstore.domain.published_log import Checked, LogSource, verify_published
 from provenstore.domain.tile import Tile
 from provenstore.domain.tree_check import EXTENDS, LEAVES, OBJECTS, ROOTS, SIGNATURES, TILES, Head, TreeCheck, in_order
-from provenstore.domain.verification import Finding, verify_log
+from provenstore.domain.verification import GUARDS, Finding, verify_log
 from provenstore.projections.proofs import Proofs
 
 Progress = Callable[[int, int], None]
@@ -96,7 +97,7 @@ def require_signed(asked: Asked, keys: Sequence[NoteVerifier]) -> None:
 
 
 def verify_database(settings: Settings, asked: Asked, on_progress: Progress) -> Checked:
-    """Check log, private values, counters, tree, tiles, checkpoints and signatures of a database as it is stored."""
+    """Check log, private values, counters, tree, tiles, checkpoints, signatures and guards of a database."""
     own = own_keys(settings)
     unchecked = {OBJECTS: "not asked for: --objects"}
     if not asked.values:
@@ -132,7 +133,9 @@ def verify_database(settings: Settings, asked: Asked, on_progress: Progress) -> 
         else:
             unchecked[SIGNATURES] = "no key of the log is known: --key"
         held = tree.finish()
-        findings = (*report.findings, *witnesses, *held, *known.ends(asked.checkpoints, held), *signatures)
+        with database.connection() as connection:
+            guards = [Finding(GUARDS, 0, "", "", sentence) for sentence in fingerprint.differences(connection)]
+        findings = (*report.findings, *guards, *witnesses, *held, *known.ends(asked.checkpoints, held), *signatures)
         return Checked(report.checked, findings, unchecked, unsigned=max(0, report.checked - signed))
 
 
@@ -180,7 +183,7 @@ def verify_objects(settings: Settings, found: Checked, on_progress: Progress) ->
     """
     findings: list[Finding] = []
     unread: dict[UUID, str] = {}
-    with open_services(settings, sweep=False, make=False, identify=False) as services:
+    with open_services(settings, sweep=False, make=False, identify=False, guarded=False) as services:
         log, store = services.ledger.log, services.ledger.store
         stored = list(dict.fromkeys(_files_with_objects(log)))
         for done, (position, file_id) in enumerate(stored, start=1):

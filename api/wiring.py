@@ -16,7 +16,7 @@ from typing import Any, cast
 import psycopg
 import structlog
 
-from provenstore.adapters import migrations
+from provenstore.adapters import fingerprint, migrations
 from provenstore.adapters.clock import SystemClock
 from provenstore.adapters.conninfo import self_contained
 from provenstore.adapters.data_directory import DataDirectory
@@ -97,6 +97,7 @@ def open_services(
     make: bool = True,
     store: bool = True,
     identify: bool = True,
+    guarded: bool = True,
     clock: Clock | None = None,
 ) -> Iterator[Services]:
     """Open everything, and close it in order at the end.
@@ -104,13 +105,14 @@ def open_services(
     Misconfigured where a start would not be safe, with the sentence that says what to do; Unavailable where it may
     work later. `sweep` also runs the background work that the read models call due. Without `make` an embedded
     database has to be there already; without `store` a bucket is opened by whatever first needs it. The object store is
-    held against the log as soon as it is opened (WrongStore), but not without `identify`. `clock` is for tests; by
-    default it is the machine's.
+    held against the log as soon as it is opened (WrongStore), but not without `identify`; the database's functions,
+    triggers, grants and policies are held against the migrations (Misconfigured), but not without `guarded`. `clock` is
+    for tests; by default it is the machine's.
     """
     _name_unused(settings)
     with ExitStack() as stack:
         directory = DataDirectory(settings.data_dir)
-        database, runner = stack.enter_context(_database(settings, directory, make=make))
+        database, runner = stack.enter_context(_database(settings, directory, make=make, guarded=guarded))
         notifier = stack.enter_context(Notifier(runner))
         log = PostgresEventLog(database, announce=notifier.announce)
         stack.callback(log.close)
@@ -124,6 +126,7 @@ def open_services(
             identify=identify,
             stack=stack,
         )
+        services = replace(services, checks={**services.checks, "schema": fingerprint.SchemaCheck(database)})
         # Counts of refusals and the ends of accesses are recorded once nobody adds to them.
         stack.callback(_flush, services.ledger)
         wakes = [services.runner.hint]
@@ -172,9 +175,10 @@ def _name_unused(settings: Settings) -> None:
 def open_log(settings: Settings) -> Iterator[Database]:
     """Open the database alone, to read the log as it is stored: no read model, no store, no background work.
 
-    Nothing is made: the soundness of a log that was never there would be a dangerous answer to a mistyped path.
+    Nothing is made: the soundness of a log that was never there would be a dangerous answer to a mistyped path. Nor are
+    functions and grants held against the migrations: whoever verifies does that, and says what differs.
     """
-    with _database(settings, DataDirectory(settings.data_dir), make=False) as (database, _):
+    with _database(settings, DataDirectory(settings.data_dir), make=False, guarded=False) as (database, _):
         yield database
 
 
@@ -186,7 +190,9 @@ def open_providers(settings: Settings, clock: Clock | None = None) -> Iterator[P
 
 
 @contextmanager
-def _database(settings: Settings, directory: DataDirectory, *, make: bool) -> Iterator[tuple[Database, str]]:
+def _database(
+    settings: Settings, directory: DataDirectory, *, make: bool, guarded: bool = True
+) -> Iterator[tuple[Database, str]]:
     """Yield the writer's connections to a checked database, and the runner's connection string."""
     forget_surroundings()
     if not make and settings.database_url is None:
@@ -200,6 +206,8 @@ def _database(settings: Settings, directory: DataDirectory, *, make: bool) -> It
             check_server(connection)
             _require_role(connection, WRITER, "PROVENSTORE_DATABASE_URL")
             migrations.check(connection)
+            if guarded:
+                fingerprint.require(connection)
         yield database, runner
 
 

@@ -16,7 +16,7 @@ from provenstore.domain.merkle import HASH_BYTES, leaf_hash
 from provenstore.domain.note import NoteVerifier
 from provenstore.domain.tile import EntryBundle, Tile, bundles_between, parse_entries
 from provenstore.domain.tree_check import EXTENDS, ROOTS, SIGNATURES, Head, TreeCheck, in_order
-from provenstore.domain.verification import PERSONS, Finding, Verifier
+from provenstore.domain.verification import GUARDS, PERSONS, Finding, Verifier
 
 _OF_STRETCHES = frozenset({ROOTS, EXTENDS})
 
@@ -67,12 +67,13 @@ def verify_published(
         3: "what is published has no columns",
         7: "what is published has no private values",
         8: "what is published has no counters",
+        GUARDS: "what is published has no database",
     }
     # 1. The checkpoint, signed by a key that was handed in: without it nothing else is worth looking at.
     try:
         checkpoint = open_checkpoint(source.checkpoint(), verifiers)
     except (InvalidInput, InvalidProof) as exc:
-        nothing = dict.fromkeys(range(1, 14), "the checkpoint cannot be believed")
+        nothing = dict.fromkeys((*range(1, 14), GUARDS), "the checkpoint cannot be believed")
         del nothing[SIGNATURES]
         return Checked(0, (Finding(SIGNATURES, 0, "", "", exc.message, "checkpoint"),), nothing)
     # 2. The leaves: hashes of the entries or, where those may not be read, as the lowest tiles have them.

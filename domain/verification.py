@@ -37,6 +37,9 @@ PERSONS = 15
 PURGES = 16
 """The step of `domain.purge_check`."""
 
+GUARDS = 17
+"""The step in which a database's functions and grants are held against its migrations."""
+
 MAX_FINDINGS = 1_000
 """A log broken in more places than this needs no longer list."""
 

@@ -14,6 +14,7 @@ from uuid import UUID
 import psycopg
 
 from custody import ADMIN, SERVICE
+from guards import GUARDS_ON
 from provenstore.adapters.running_postgres import SUPERUSER
 from provenstore.api import log
 from provenstore.api.services import Services
@@ -90,7 +91,7 @@ class KeptLedger:
             self.operator.execute("truncate provenstore.event")
             with self.operator.cursor() as cursor:
                 cursor.executemany(_INSERT, sealed)
-            self.operator.execute("alter table provenstore.event enable trigger user")
+            self.operator.execute(GUARDS_ON)
 
     def retile(self) -> None:
         """Make tiles and size those of the log as it is now."""
@@ -102,8 +103,7 @@ class KeptLedger:
             for key, hashes in whole_tree(map(leaf_hash, states)):
                 self.operator.execute("insert into provenstore.tile values (%s, %s, %s)", (*key, hashes))
             self.operator.execute("update provenstore.tree set size = %s", (len(states),))
-            for table in ("tile", "tree"):
-                self.operator.execute(f"alter table provenstore.{table} enable trigger user".encode())
+            self.operator.execute(GUARDS_ON)
 
     def root(self, size: int) -> bytes:
         """Return the root of the log as it is now."""

