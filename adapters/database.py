@@ -13,6 +13,7 @@ from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 from psycopg_pool.base import AttemptWithBackoff
 
+from provenstore.adapters.overdue import Overdue
 from provenstore.adapters.queries import load_queries
 from provenstore.domain.errors import (
     DatabaseUnavailable,
@@ -32,17 +33,25 @@ MINIMUM_SERVER = 150_000
 RECONNECT_SECONDS = 0.25
 """Between two attempts to connect to a server that is away."""
 
+EXCHANGE_SECONDS = 12.0
+"""Of one loan of a connection, longer than the server's own limits in `connection.sql`: for a server that is stopped.
+
+With the wait in the writer's queue (8 s) and that for the outcome (8 s, its last attempt at most 2 s longer) every
+append has an answer within 30 seconds."""
+
+READING_SECONDS = 25.0
+"""The same for a read of read models."""
+
 _QUERIES = load_queries("connection.sql")
 
 # A peer that vanished without a word is noticed within about 25 seconds, so that no command hangs on it for ever.
-_CONNECT: dict[str, Any] = {
-    "connect_timeout": 10,
+KEEPALIVES: dict[str, Any] = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
-    "client_encoding": "UTF8",
 }
+_CONNECT: dict[str, Any] = {"connect_timeout": 10, **KEEPALIVES, "client_encoding": "UTF8"}
 
 
 class ConnectionLost(DatabaseUnavailable):
@@ -62,7 +71,36 @@ class _Soon(AttemptWithBackoff):
 
 
 class Pool(ConnectionPool[Connection]):
-    """A pool that has connections again soon after the server is back; the library's waits up to minutes."""
+    """A pool that has connections again soon after the server is back; the library's waits up to minutes.
+
+    Who borrows one for longer than `limit` seconds loses it.
+    """
+
+    def __init__(self, conninfo: str, *, limit: float, kwargs: dict[str, Any], **options: Any) -> None:
+        """Prepare as the library does; `open` it."""
+        super().__init__(conninfo, kwargs={**kwargs, **_CONNECT}, open=False, **options)
+        self._overdue = Overdue(limit)
+
+    def open(self, wait: bool = False, timeout: float = 30.0) -> None:
+        """Open it, and watch what is borrowed."""
+        super().open(wait, timeout)
+        self._overdue.start()
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Close every connection."""
+        super().close(timeout)
+        self._overdue.stop()
+
+    def getconn(self, timeout: float | None = None) -> Connection:
+        """Lend a connection, and count the seconds."""
+        connection = super().getconn(timeout)
+        self._overdue.lent(connection)
+        return connection
+
+    def putconn(self, conn: Connection) -> None:
+        """Take a connection back."""
+        self._overdue.returned(conn)
+        super().putconn(conn)
 
     def _add_connection(self, attempt: AttemptWithBackoff | None, growing: bool = False) -> None:
         super()._add_connection(attempt or _Soon(timeout=self.reconnect_timeout), growing=growing)
@@ -71,15 +109,15 @@ class Pool(ConnectionPool[Connection]):
 class Database:
     """One role's connections to one database, in autocommit. A context manager: opens and closes the pool."""
 
-    def __init__(self, conninfo: str, *, size: int = 8, timeout: float = 10) -> None:
-        """Prepare at most `size` connections; a caller waits for one at most `timeout` seconds."""
+    def __init__(self, conninfo: str, *, size: int = 8, timeout: float = 10, limit: float = EXCHANGE_SECONDS) -> None:
+        """Prepare at most `size` connections; a caller waits for one for `timeout` seconds, and has it for `limit`."""
         self._pool = Pool(
             conninfo,
+            limit=limit,
             min_size=1,
             max_size=size,
             timeout=timeout,
-            open=False,
-            kwargs={"autocommit": True, **_CONNECT},
+            kwargs={"autocommit": True},
             configure=_configure,
         )
 
@@ -112,11 +150,28 @@ class Database:
             self._pool.putconn(connection)
 
     def prune(self) -> None:
-        """Throw away idle connections that are dead, after one of them was found to be."""
+        """Throw away idle connections, after one of them was found dead; a server that is stopped is not asked."""
         try:
-            self._pool.check()
-        except (PoolTimeout, PoolClosed) as exc:
+            self._pool.drain()
+        except PoolClosed as exc:
             raise DatabaseUnavailable from exc
+
+
+def reading_pool(conninfo: str) -> Pool:
+    """Return what read models are read through, not yet open."""
+    return Pool(
+        conninfo,
+        limit=READING_SECONDS,
+        min_size=1,
+        max_size=8,
+        timeout=10,
+        kwargs={"autocommit": True},
+        configure=_configure_reading,
+    )
+
+
+def _configure_reading(connection: Connection) -> None:
+    connection.execute(_QUERIES["reading_session"])
 
 
 def _configure(connection: Connection) -> None:

@@ -57,7 +57,7 @@ class PostgresEventLog:
         self,
         database: Database,
         *,
-        patience: float = 30,
+        patience: float = 8,
         remember: int = MAX_STATES,
         announce: Callable[[], None] | None = None,
     ) -> None:

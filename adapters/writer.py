@@ -17,6 +17,9 @@ from provenstore.domain.event_log import Append, Appended
 MAX_WAITING = 4_096
 """Commands in the queue; more are told to come back later instead of growing a backlog that nobody waits for."""
 
+MAX_SECONDS = 8.0
+"""In the queue; a command that nobody has taken by then is not done."""
+
 MAX_EVENTS = 512
 MAX_BYTES = 4 * 1024 * 1024
 """Of one batch, its first command excepted: the lock that all writers wait for is held no longer than that takes."""
@@ -41,8 +44,12 @@ class _Waiting:
 class Writer:
     """One queue for all threads of a process. Thread safe."""
 
-    def __init__(self, seal: Seal, *, max_waiting: int = MAX_WAITING) -> None:
-        """Write with `seal`, which answers each command of a batch and is called by one thread at a time."""
+    def __init__(self, seal: Seal, *, max_waiting: int = MAX_WAITING, patience: float = MAX_SECONDS) -> None:
+        """Write with `seal`, which answers each command of a batch and is called by one thread at a time.
+
+        A command waits for at most `patience` seconds until it is handed over.
+        """
+        self._patience = patience
         self._seal = seal
         self._max_waiting = max_waiting
         self._queue: deque[_Waiting] = deque()
@@ -54,14 +61,15 @@ class Writer:
     def append(self, command: Append) -> Appended:
         """Return once the command is recorded, or raise its refusal.
 
-        Busy (nothing was done) when too many wait already; DatabaseUnavailable after `close`.
+        Busy (nothing was done, and nothing will be) when too many wait already, or it waited too long for its turn;
+        DatabaseUnavailable after `close`.
         """
         one = _Waiting(command)
         try:
             with self._lock:
                 self._enter(one)
-            if not one.leads:
-                one.alarm.acquire()
+            if not one.leads and not one.alarm.acquire(timeout=self._patience):
+                self._give_up(one)
             if one.leads:
                 self._lead(one)
         except BaseException:
@@ -87,6 +95,14 @@ class Writer:
         self._queue.append(one)
         one.leads = not self._led
         self._led = True
+
+    def _give_up(self, one: _Waiting) -> None:
+        """Raise Busy for a command that is still in the queue; return with the answer of one that was handed over."""
+        with self._lock:
+            if one in self._queue and not one.leads:
+                self._queue.remove(one)
+                raise Busy(waiting=len(self._queue))
+        one.alarm.acquire()
 
     def _leave(self, one: _Waiting) -> None:
         if one in self._queue:

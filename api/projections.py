@@ -118,7 +118,9 @@ def rows(
     model, log = services.control.projection(name), services.ledger.log
     position = position_at(log, parse_moment(at), services.clock.now())
     skipped = skips(log).get((name, model.version), ())
-    with translated(), services.pool.connection() as connection:
+    # A connection of its own: folding the log so far may take longer than any loan of the pool's.
+    with translated(), services.connect() as connection:
+        connection.autocommit = True
         past = rows_at(connection, log, model, position, skipped=skipped, keys=frozenset(keys) or None)
         found: list[Json] = [{"view": view, "row": row} for view, row in islice(past, limit + 1)]
         past.close()

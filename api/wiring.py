@@ -20,7 +20,7 @@ from provenstore.adapters import fingerprint, migrations
 from provenstore.adapters.clock import SystemClock
 from provenstore.adapters.conninfo import self_contained
 from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.database import Database, Pool, check_server
+from provenstore.adapters.database import KEEPALIVES, Database, check_server, reading_pool
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.event_store import PostgresEventLog
@@ -277,7 +277,7 @@ def _assemble(
         _require_role(connection, RUNNER, "PROVENSTORE_DATABASE_RUNNER_URL")
         prepare(connection, PROJECTIONS)
     objects, answers = _objects(settings, directory, signer, Providers(recorder), identified, at_once=store)
-    pool = Pool(runner, min_size=1, max_size=8, timeout=10, open=False, kwargs={"autocommit": True})
+    pool = reading_pool(runner)
     positions = Positions(stack.enter_context(pool))
     decided = partial(skips, log)
     reader = Runner(log, _connect(runner), PROJECTIONS, decided=decided)
@@ -336,7 +336,7 @@ def _log_work(services: Services) -> LogWork:
 def _connect(conninfo: str) -> Callable[[], psycopg.Connection[Any]]:
     def connect() -> psycopg.Connection[Any]:
         try:
-            return psycopg.connect(conninfo, connect_timeout=10)
+            return psycopg.connect(conninfo, connect_timeout=10, **KEEPALIVES)
         except psycopg.OperationalError as exc:
             raise DatabaseUnavailable from exc
 

@@ -1,6 +1,12 @@
 -- name: session
--- Times in UTC, and no wait for ever on an append that hangs in another session.
-select set_config('TimeZone', 'UTC', false), set_config('lock_timeout', '30s', false);
+-- Times in UTC, and an end to every statement: also to one that waits for an append that hangs in another session.
+select set_config('TimeZone', 'UTC', false), set_config('lock_timeout', '9s', false),
+       set_config('statement_timeout', '11s', false), set_config('idle_in_transaction_session_timeout', '30s', false);
+
+-- name: reading_session
+-- An end to every statement over read models.
+select set_config('lock_timeout', '9s', false), set_config('statement_timeout', '20s', false),
+       set_config('idle_in_transaction_session_timeout', '30s', false);
 
 -- name: server
 -- What check_server wants to know about the server, the session and its role.
