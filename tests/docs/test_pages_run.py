@@ -70,7 +70,7 @@ def server(environment: dict[str, str], port: int) -> Iterator[None]:
         ("docs/tutorial/first-file.md", ["refused", "no violation found"]),
         ("docs/how-to/upload.md", ["verified"]),
         ("docs/how-to/links.md", ["the quarterly report", "refused"]),
-        ("docs/how-to/second-person.md", ["pending", "no violation found"]),
+        ("docs/how-to/second-person.md", ["a second person must agree", "yes, until", "no violation found"]),
         ("docs/how-to/disposal.md", ["misc/1", "refused"]),
         ("docs/how-to/prove.md", ["the history of file", "no violation found"]),
     ],
