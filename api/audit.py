@@ -6,6 +6,7 @@ from uuid import UUID
 
 from provenstore.api.http.audit_question import AuditQuery
 from provenstore.api.services import Services
+from provenstore.api.workspace_views import shown_audit
 from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import InvalidInput, NotFound
@@ -29,11 +30,12 @@ def search(services: Services, caller: Caller, asked: AuditQuery) -> dict[str, J
     within = services.ledger.searchable(caller, asked.filters().get("workspace"))
     wanted = AuditFilter(**asked.filters() | {"workspace": within})
     _require_sense(services, wanted, within)
-    services.bring_up(fresh=asked.fresh, min_position=asked.min_position, model=AuditTrail.name)
+    services.bring_up(caller, fresh=asked.fresh, min_position=asked.min_position, model=AuditTrail.name)
     page = AuditPage((), None)
     if (narrowed := _within_format(wanted, asked)) is not None:
         oldest_first = asked.order == "oldest"
-        page = services.audit.search(narrowed, cursor=asked.cursor, limit=asked.limit, oldest_first=oldest_first)
+        cursor = services.marks.read_cursor(caller.scope, asked.cursor)
+        page = services.audit.search(narrowed, cursor=cursor, limit=asked.limit, oldest_first=oldest_first)
     file = wanted.one("file")
     services.ledger.record_search(
         caller,
@@ -44,7 +46,9 @@ def search(services: Services, caller: Caller, asked: AuditQuery) -> dict[str, J
         shown=len(page.entries),
     )
     shown = audit_json if asked.format == "default" else storage_json
-    return {"entries": [shown(entry) for entry in page.entries], "next": page.next}
+    reach = services.ledger.recorder.reach_of
+    found = {"entries": [shown(one, reach(one.row.acted)) for one in page.entries], "next": page.next}
+    return shown_audit(services, caller, found)
 
 
 def _require_sense(services: Services, wanted: AuditFilter, within: str | None) -> None:

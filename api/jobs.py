@@ -44,11 +44,11 @@ def list_jobs(
         kinds=tuple(kinds) or KINDS,
         workspace=within,
         upcoming=upcoming,
-        cursor=cursor,
+        cursor=services.marks.read_cursor(caller.scope, cursor),
         limit=limit,
         terms=terms_of(services, within),
     )
-    return {"jobs": [_job_json(job) for job in page.jobs], "next": page.next}
+    return {"jobs": [_job_json(job) for job in page.jobs], "next": services.marks.cursor(caller.scope, page.next)}
 
 
 def run_jobs(

@@ -13,7 +13,7 @@ from provenstore.domain.audit_reads import conditions_of
 from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import SYSTEM_WORKSPACE
-from provenstore.domain.errors import NotFound, Refused
+from provenstore.domain.errors import InvalidInput, NotFound, Refused
 from provenstore.domain.event_types import format_time
 from provenstore.projections.as_of import parse_moment, position_at, rows_at
 from provenstore.projections.builds import Build, Difference
@@ -134,16 +134,21 @@ def rows(
 def file_at(services: Services, caller: Caller, file_id: UUID, at: str, view: View = "default") -> dict[str, Json]:
     """Return a file as it was at a position or time; NotFound if it did not exist then, InvalidInput as for rows."""
     lifecycle = services.ledger.lifecycle(caller, file_id)
-    log = services.ledger.log
-    position = position_at(log, parse_moment(at), services.clock.now())
+    log, moment = services.ledger.log, parse_moment(at)
+    if caller.scope is not None and isinstance(moment, int):
+        raise InvalidInput("at", "is not a time with a zone; positions of the log are for keys of the whole ledger")
+    position = position_at(log, moment, services.clock.now())
     events = [event for event in lifecycle.events if event.position <= position]
     if events and view == "full":
         accesses = services.ledger.accesses(caller, file_id)
         events += takewhile(lambda event: event.position <= position, accesses)
     row = fold_file(events, lifecycle.disclosures)
     if row is None:
+        if caller.scope is not None:
+            raise NotFound("there was no such file then")
         raise NotFound(f"there was no such file at position {position}", position=position)
-    services.ledger.audit_reads.record(caller, row.workspace, what="as_of", file=str(file_id), position=position)
+    as_of: dict[str, Any] = {"position": position} if caller.scope is None else {"asked": conditions_of({"at": at})}
+    services.ledger.audit_reads.record(caller, row.workspace, what="as_of", file=str(file_id), **as_of)
     return views.file_json(row, view)
 
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 
 from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.adapters.log_keys import LogKeys
+from provenstore.adapters.position_marks import PositionMarks
 from provenstore.api.settings import Settings
 from provenstore.api.verified_proofs import VerifiedProofs
+from provenstore.domain.caller import Caller
 from provenstore.domain.clock import Clock
 from provenstore.domain.errors import Unavailable
 from provenstore.domain.ledger import Ledger
@@ -54,17 +56,30 @@ class Services:
     """Of the role that owns the read models."""
     clock: Clock
     settings: Settings
+    marks: PositionMarks
+    """How positions of the log are shown to keys of one workspace."""
     signer: LocalUrlSigner | None = None
     """What verifies signed URLs that come back to us; None where the store serves its own."""
     checks: Mapping[str, Callable[[], None]] = field(default_factory=dict)
     """What must answer before requests are taken: each raises a ProvenstoreError if it does not."""
 
-    def bring_up(self, *, fresh: bool, min_position: int | None, model: str = FileIndex.name) -> None:
-        """Wait for what a reader of a model asks for: everything recorded so far, a position, or nothing."""
-        if fresh:
-            self.wait_for(self.ledger.log.position(), model)
-        elif min_position:
-            self.wait_for(min_position, model)
+    def bring_up(self, caller: Caller, *, fresh: bool, min_position: str | None, model: str = FileIndex.name) -> None:
+        """Wait for what a reader of a model asks for: everything recorded so far, a position, or nothing.
+
+        InvalidInput for a position that the caller cannot know; Unavailable, which names none to keys of a workspace.
+        """
+        wanted = None
+        if min_position is not None:
+            wanted = self.marks.read_position("min_position", caller.scope, min_position)
+        try:
+            if fresh:
+                self.wait_for(self.ledger.log.position(), model)
+            elif wanted:
+                self.wait_for(wanted, model)
+        except Unavailable as exc:
+            if caller.scope is None or type(exc) is not Unavailable:
+                raise
+            raise Unavailable(f"{model} has not seen this yet; retry shortly") from exc
 
     def wait_for(self, position: int, model: str = FileIndex.name) -> None:
         """Return once a read model has seen `position`; Unavailable if that takes longer than the settings allow.

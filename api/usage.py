@@ -23,27 +23,28 @@ _MICROS = 1_000_000
 def workspace_usage(services: Services, caller: Caller, workspace: str, asked: WorkspaceUsageQuery) -> dict[str, Json]:
     """Return what a workspace uses, with its quota, and a page of groups where `by` is asked; Forbidden, NotFound."""
     tenant = services.ledger.describe_workspace(caller, workspace)
-    return _answer(services, asked, workspace=workspace, quota=tenant.use)
+    return _answer(services, caller, asked, workspace=workspace, quota=tenant.use)
 
 
 def ledger_usage(services: Services, caller: Caller, asked: UsageQuery) -> dict[str, Json]:
     """Return what all workspaces use together, and a page of groups where `by` is asked; Forbidden to tenants."""
     services.ledger.recorder.require(caller, "workspace.get", None)
     if asked.by != "workspace":
-        return _answer(services, asked)
+        return _answer(services, caller, asked)
     found = services.ledger.list_workspaces(caller, after=asked.after, limit=asked.limit + 1)
-    return _answer(services, asked, named=found)
+    return _answer(services, caller, asked, named=found)
 
 
 def _answer(
     services: Services,
+    caller: Caller,
     asked: WorkspaceUsageQuery | UsageQuery,
     *,
     workspace: str | None = None,
     quota: QuotaUse | None = None,
     named: Sequence[str] | None = None,
 ) -> dict[str, Json]:
-    services.bring_up(fresh=asked.fresh, min_position=asked.min_position, model=Usage.name)
+    services.bring_up(caller, fresh=asked.fresh, min_position=asked.min_position, model=Usage.name)
     billed = f"{services.clock.now():%Y-%m}"
     usages, month = services.usages, asked.month
     total = usages.total(billed=billed, workspace=workspace, month=month)

@@ -22,7 +22,6 @@ from provenstore.domain.linking import Link
 from provenstore.domain.part_uploading import PartList, PartUrl
 from provenstore.domain.parts import Chunk
 from provenstore.domain.reading import History
-from provenstore.domain.told import Told
 from provenstore.domain.workspace import Workspace
 from provenstore.projections.file_fold import fold_file
 from provenstore.projections.file_query import Page
@@ -128,15 +127,13 @@ def absolute(url: str, base: str) -> str:
 
 def history_json(history: History) -> dict[str, Json]:
     """Return a page of a file's history; `next` goes into `after`, null at the end."""
-    return {
-        "events": [_event_json(event, history.disclosures, history.told.get(event.id)) for event in history.events],
-        "next": history.next,
-    }
+    return {"events": [_event_json(event, history) for event in history.events], "next": history.next}
 
 
-def _event_json(event: Event, disclosures: Disclosures, told: Told | None) -> dict[str, Json]:
-    values = disclosures.get(event.id, {})
+def _event_json(event: Event, history: History) -> dict[str, Json]:
+    values, told = history.disclosures.get(event.id, {}), history.told.get(event.id)
     return {
+        "actor_reach": history.reach(event.actor),
         "decision": read_decision(event.type, event.decision),
         "details": {} if told is None else dict(told.details),
         "filename_then": None if told is None else told.filename,
@@ -175,9 +172,11 @@ def purge_json(lifecycle: History) -> dict[str, Json]:
                 "status": "requested" if event.data.four_eyes else "approved",
                 "four_eyes": event.data.four_eyes,
                 "requested_by": event.actor.id,
+                "requested_by_reach": lifecycle.reach(event.actor),
                 "requested_at": format_time(event.time),
                 "reason": _reason(event, lifecycle.disclosures),
                 "approved_by": None,
+                "approved_by_reach": None,
                 "approved_at": None,
                 "approval_reason": None,
                 "missing": event.data.missing,
@@ -187,6 +186,7 @@ def purge_json(lifecycle: History) -> dict[str, Json]:
             found |= {
                 "status": "approved",
                 "approved_by": event.actor.id,
+                "approved_by_reach": lifecycle.reach(event.actor),
                 "approved_at": format_time(event.time),
                 "approval_reason": _reason(event, lifecycle.disclosures),
             }

@@ -31,6 +31,7 @@ from provenstore.adapters.log_keys import LogKeys
 from provenstore.adapters.login import require_login
 from provenstore.adapters.notifier import Notifier
 from provenstore.adapters.observed_store import ObservedStore
+from provenstore.adapters.position_marks import PositionMarks
 from provenstore.adapters.running_postgres import OWNER
 from provenstore.adapters.surroundings import forget_surroundings
 from provenstore.api.checkpoints import PATIENCE, LogWork, Signing
@@ -264,7 +265,8 @@ def _assemble(
     stack: ExitStack,
 ) -> Services:
     """Put the parts together around the log; pools are opened on `stack`."""
-    signer = _url_signer(settings, directory)
+    first, *earlier = _url_keys(settings, directory)
+    signer = LocalUrlSigner(first, earlier)
     entropy = SystemEntropy()
     recorder = Recorder(log, clock, entropy, permits)
 
@@ -312,16 +314,16 @@ def _assemble(
         clock=clock,
         settings=settings,
         signer=signer,
+        marks=PositionMarks(first, earlier),
         checks={**_checks(log, answers, ledger.identity.check, positions, reader), "proofs": proven.check},
     )
 
 
-def _url_signer(settings: Settings, directory: DataDirectory) -> LocalUrlSigner:
-    """Return what signs URLs that lead to us: by the first of the keys, which all servers of a ledger need to have."""
+def _url_keys(settings: Settings, directory: DataDirectory) -> Sequence[bytes]:
+    """Return the keys of URLs that lead to us, the one that signs first: all servers of a ledger need to have them."""
     if settings.url_keys is None:
-        return LocalUrlSigner(load_or_create_key(directory.keys / URL_KEY))
-    first, *earlier = [read_key("PROVENSTORE_URL_KEYS", one) for one in settings.url_keys.get_secret_value().split()]
-    return LocalUrlSigner(first, earlier)
+        return (load_or_create_key(directory.keys / URL_KEY),)
+    return [read_key("PROVENSTORE_URL_KEYS", one) for one in settings.url_keys.get_secret_value().split()]
 
 
 def _log_work(services: Services) -> LogWork:

@@ -10,7 +10,7 @@ from provenstore.domain import credential as cr
 from provenstore.domain import file_events as fe
 from provenstore.domain import workspace as ws
 from provenstore.domain import workspace_events as we
-from provenstore.domain.caller import Caller, Operation
+from provenstore.domain.caller import Caller, LinkUse, Operation
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.disposal import ApproveDisposalPolicy
 from provenstore.domain.envelope import SYSTEM_WORKSPACE, Actor, Event
@@ -297,7 +297,8 @@ class Administration:
         if state is None:
             raise Unauthenticated(message)
         caller = arriving(_bearer(state))
-        self._require_usable(state, replace(caller, cause=event.id), message)
+        link = LinkUse(event.data.link, event.position) if isinstance(event.data, fe.LinkIssued) else None
+        self._require_usable(state, replace(caller, cause=event.id, link=link), message)
         return caller
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 from uuid import UUID
 
 from provenstore.domain.canonical import Json
-from provenstore.domain.envelope import Actor, Origin
+from provenstore.domain.envelope import SYSTEM_WORKSPACE, Actor, Origin
 from provenstore.domain.event_log import Guard
 from provenstore.domain.workspace_events import Role
 
@@ -100,6 +100,11 @@ class Caller:
     def principal(self) -> str:
         """Within which the names that a caller chooses are its own: actor and reach, since tenants choose alike."""
         return self.actor.id if self.scope is None else f"{self.scope}/{self.actor.id}"
+
+    @property
+    def reach(self) -> str:
+        """The workspace of the caller's key, `system` for the whole ledger."""
+        return self.scope or SYSTEM_WORKSPACE
 
     @property
     def is_person(self) -> bool:

@@ -1,15 +1,18 @@
 """What a certificate of destruction says beside what was destroyed: who, when and why, as far as its reader may see."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from provenstore.domain import file_events as fe
 from provenstore.domain.canonical import Json, parse_canonical
-from provenstore.domain.envelope import Event
+from provenstore.domain.envelope import Actor, Event
 from provenstore.domain.event_log import Disclosures, Values, disclosed
 from provenstore.domain.event_types import format_time
 
+ReachOf = Callable[[Actor], str | None]
+"""Looks up how far an actor reaches: the workspace of its key, or `system`."""
 
-def circumstances(events: Iterable[Event], disclosures: Disclosures, purge: str) -> dict[str, Json]:
+
+def circumstances(events: Iterable[Event], disclosures: Disclosures, purge: str, reach: ReachOf) -> dict[str, Json]:
     """Return the file's name, its deletion, its retention and its holds, and the steps of one purge.
 
     A private value that the reader may not see, or that was erased, is null.
@@ -23,30 +26,36 @@ def circumstances(events: Iterable[Event], disclosures: Disclosures, purge: str)
             found["filename"] = values["filename"]
         match event.data:
             case fe.SoftDeleted() | fe.FileExpired():
-                found["deleted"] = _act(event, values)
+                found["deleted"] = _act(event, values, reach)
             case fe.RetentionSet() as data:
-                found["retention"] = {"until": format_time(data.until), "mode": data.mode, **_act(event, values)}
+                found["retention"] = {"until": format_time(data.until), "mode": data.mode, **_act(event, values, reach)}
             case fe.LegalHoldPlaced() as data:
                 said = {"id": data.hold, "name": values.get("name"), "matter": values.get("matter")}
-                holds[data.hold] = {**said, "placed": _act(event, values), "released": None}
+                holds[data.hold] = {**said, "placed": _act(event, values, reach), "released": None}
             case fe.LegalHoldReleased() as data if data.hold in holds:
-                holds[data.hold]["released"] = _act(event, values)
+                holds[data.hold]["released"] = _act(event, values, reach)
         if event.type.startswith("file.purge") and event.data.to_json().get("purge") == purge:
-            steps.append(_step(event, values))
+            steps.append(_step(event, values, reach))
     return {**found, "legal_holds": list(holds.values()), "steps": steps}
 
 
-def _act(event: Event, values: Values) -> dict[str, Json]:
-    return {"by": event.actor.id, "at": format_time(event.time), "reason": values.get("reason")}
+def _act(event: Event, values: Values, reach: ReachOf) -> dict[str, Json]:
+    return {
+        "by": event.actor.id,
+        "reach": reach(event.actor),
+        "at": format_time(event.time),
+        "reason": values.get("reason"),
+    }
 
 
-def _step(event: Event, values: Values) -> dict[str, Json]:
+def _step(event: Event, values: Values, reach: ReachOf) -> dict[str, Json]:
     return {
         "position": event.position,
         "type": event.type,
         "time": format_time(event.time),
         "actor": event.actor.id,
         "credential": event.actor.credential,
+        "reach": reach(event.actor),
         "decision": event.decision,
         "reason": values.get("reason"),
         "leaf_hash": event.leaf.hex(),

@@ -34,13 +34,17 @@ _SEALED_BYTES = 400
 """More than the sealed fields of any event can take together."""
 
 
+ActorKind = Literal["service", "person", "system"]
+Via = Literal["api_key", "oidc", "cli", "system"]
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who acted: an opaque id, what it is, how it proved it, and with which credential."""
 
     id: str
-    kind: Literal["service", "person", "system"]
-    via: Literal["api_key", "oidc", "cli", "system"]
+    kind: ActorKind
+    via: Via
     credential: str | None = None
 
     def to_json(self) -> dict[str, Json]:

@@ -50,6 +50,7 @@ class UploadInitiated(EventData):
     write_until: Moment | None  # the last moment at which the one URL for the whole content works
     landing: str | None = None  # key at which bytes arrive that a URL may write; None: at `path`
     part_size: int | None = None  # bytes of every part but the last
+    owner_reach: str | None = None  # workspace of the owner's key, `system` for the whole ledger
 
 
 @REGISTRY.register
@@ -587,3 +588,4 @@ class AccessDenied(EventData):
     operation: str
     code: str
     count: int
+    link: str | None = None  # id of the link that was used

@@ -162,6 +162,7 @@ class Initiating:
             provider=self._store.name,
             upload=method,
             owner=caller.actor.id,
+            owner_reach=caller.reach,
             access=new.access,
             declared_size=new.size,
             declared_sha256=text.require_hex("sha256", new.sha256, 32),

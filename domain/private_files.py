@@ -28,7 +28,8 @@ GUARDED: frozenset[Operation] = frozenset(
 
 def may_touch(caller: Caller, file: File) -> bool:
     """Tell whether the caller may read, fill and change the file even while it is private."""
-    owner = caller.actor.id == file.initiated.owner
+    # A key of the whole ledger may stand for an actor of the same id; files of earlier releases say only the id.
+    owner = caller.actor.id == file.initiated.owner and file.initiated.owner_reach in {None, caller.reach}
     return owner or bool(caller.roles & _EVERY_FILE) or caller.actor.kind == "system"
 
 

@@ -27,7 +27,7 @@ from provenstore.domain.administration import current_workspace
 from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json
 from provenstore.domain.destroyed import destroyed, destroyed_versions, list_digest
-from provenstore.domain.destruction import circumstances
+from provenstore.domain.destruction import ReachOf, circumstances
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import IntegrityViolated, ObjectMissing, StoreUnavailable, Unavailable, WrongState
 from provenstore.domain.event_log import Disclosures, Guard, IdempotencyKey
@@ -329,10 +329,10 @@ def _unlisted(
     return tuple(islice((one for one in versions if one not in known), LISTED_AT_ONCE))
 
 
-def certificate(file: File, events: Iterable[Event], disclosures: Disclosures) -> dict[str, Json]:
+def certificate(file: File, events: Iterable[Event], disclosures: Disclosures, reach: ReachOf) -> dict[str, Json]:
     """Return what can be said about a file's destruction: who asked, who agreed, what is gone, and where it stands.
 
-    `disclosures` are the private values that the reader may see.
+    `disclosures` are the private values that the reader may see; `reach` says how far each actor reached.
     """
     if file.purged is None:
         raise WrongState("the file has not been purged, so there is no certificate of its destruction")
@@ -351,5 +351,5 @@ def certificate(file: File, events: Iterable[Event], disclosures: Disclosures) -
         "list_sha256": list_digest(listed),
         "policy": file.purged.policy,
         "purge": file.purged.purge,
-        **circumstances(events, disclosures, file.purged.purge),
+        **circumstances(events, disclosures, file.purged.purge, reach),
     }

@@ -1,6 +1,6 @@
 """Who may read content, and reading the audit: nothing is shown before the event that says so is durable."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from provenstore.domain.audit_reads import conditions_of, record_audit_read
 from provenstore.domain.caller import Caller, LinkUse, Operation
 from provenstore.domain.canonical import Json, parse_canonical
-from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event
+from provenstore.domain.envelope import SYSTEM_WORKSPACE, Actor, Event
 from provenstore.domain.errors import Forbidden, Gone, NotFound, Refused, WrongState
 from provenstore.domain.event_log import Disclosures
 from provenstore.domain.file import File, access_stream, file_stream, parts_stream, project
@@ -35,6 +35,8 @@ class History:
     next: int | None
     told: Mapping[UUID, Told] = field(default_factory=dict)
     """What each event says, by id; only of a page that was read as the history."""
+    reach: Callable[[Actor], str | None] = lambda _: None
+    """How far an actor reached: the workspace of its key, or `system`."""
 
 
 class Reading:
@@ -72,12 +74,13 @@ class Reading:
         lifecycle, before = log.told(file_stream(file_id))
         disclosures = visible(caller, {**before, **log.disclosures([event.id for event in events])})
         following = events[-1].position if len(found) > limit else None
-        return History(events, disclosures, following, told(lifecycle, events, disclosures))
+        told_by = told(lifecycle, events, disclosures)
+        return History(events, disclosures, following, told_by, self._recorder.reach_of)
 
     def lifecycle(self, caller: Caller, file_id: UUID) -> History:
         """Return the lifecycle events of a file with its private values: what the present state is folded from."""
         events, disclosures = self._recorder.told_file(caller, "file.get", file_id)
-        return History(events, visible(caller, disclosures), None)
+        return History(events, visible(caller, disclosures), None, reach=self._recorder.reach_of)
 
     def accesses(self, caller: Caller, file_id: UUID) -> Iterator[Event]:
         """Walk a file's accesses and refusals in log order, a page at a time; reading the counters is no event."""
@@ -116,7 +119,7 @@ class Reading:
         file = self._recorder.authorised_file(caller, "file.certificate", file_id)
         events = self._recorder.log.events([file_stream(file_id)])
         disclosures = self._recorder.log.disclosures([event.id for event in events])
-        content = certificate(file, events, visible(caller, disclosures))
+        content = certificate(file, events, visible(caller, disclosures), self._recorder.reach_of)
         self.record_audit_read(caller, file.workspace, what="certificate", file=str(file.id))
         return content
 

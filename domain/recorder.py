@@ -51,6 +51,7 @@ from provenstore.domain.persons import Origin, person_of
 from provenstore.domain.private_files import may_touch, private_refusal
 from provenstore.domain.purge_approval import Grounds, approval_objection
 from provenstore.domain.quota import quota_changes
+from provenstore.domain.reach import Reaches
 from provenstore.domain.refusals import NOTHING, Asked, Refusals
 from provenstore.domain.sealed import sealed_event
 from provenstore.domain.second_person import Person
@@ -93,6 +94,8 @@ class Recorder:
         self._permits = permits
         self._denials: Merger[_Denial] = Merger(DENIALS_MERGED_FOR)
         self.refusals = Refusals(log, clock, self.drafts)
+        self.reaches = Reaches(log)
+        self.reach_of = self.reaches.of
         self._backlog = Backlog(log)
 
     # -- loading -------------------------------------------------------------------------------------------
@@ -192,7 +195,8 @@ class Recorder:
         """Record a refusal at once; identical ones within a minute are counted, and recorded by the next flush."""
         denial = _Denial(caller, file.id, file.workspace, operation, refusal)
         origin = (caller.on_behalf_of, caller.session, caller.address, caller.user_agent, caller.cause)
-        key = (file.id, caller.actor, *origin, operation, refusal.code, refusal.details.get("rule"))
+        link = None if caller.link is None else caller.link.id
+        key = (file.id, caller.actor, caller.scope, link, *origin, operation, refusal.code, refusal.details.get("rule"))
         self._denials.once(key, denial, self.clock.now(), lambda: self._record_denial(denial))
 
     def _record_denial(self, denial: _Denial) -> None:
@@ -206,7 +210,8 @@ class Recorder:
         self.refusals.flush()
 
     def _denial(self, denial: _Denial, count: int) -> Append:
-        data = fe.AccessDenied(operation=denial.operation, code=denial.refusal.code, count=count)
+        link = None if denial.caller.link is None else denial.caller.link.id
+        data = fe.AccessDenied(operation=denial.operation, code=denial.refusal.code, count=count, link=link)
         rule = denial.refusal.details.get("rule")
         fact = Fact(data, outcome="denied", decision=f"{rule}/1" if rule else None)
         # No guards: a refusal is true whatever has become of the file or the credential meanwhile.

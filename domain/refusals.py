@@ -18,7 +18,7 @@ from typing import ClassVar, Literal
 from provenstore.domain.backlog import Backlog
 from provenstore.domain.caller import Caller
 from provenstore.domain.clock import Clock
-from provenstore.domain.envelope import SYSTEM_WORKSPACE, Draft
+from provenstore.domain.envelope import Draft
 from provenstore.domain.event_log import Append, EventLog
 from provenstore.domain.event_types import REGISTRY, EventData, Fact
 from provenstore.domain.merging import Merger
@@ -59,6 +59,7 @@ class CredentialRefused(EventData):
     code: Literal["revoked", "expired"]
     count: int
     merged: bool = False  # there were too many different ones: `count` stands for uses from elsewhere
+    link: str | None = None  # id of the link that was used in the place of the key
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class _Variety:
 
 def home_of(caller: Caller) -> str:
     """Return the workspace in which a caller's refusals stand."""
-    return caller.scope or SYSTEM_WORKSPACE
+    return caller.reach
 
 
 class Refusals:
@@ -134,7 +135,8 @@ class Refusals:
     def credential(self, caller: Caller, code: Literal["revoked", "expired"]) -> None:
         """Record that a key was used after its end; `caller` is whom it stood for. Durable on return."""
         credential = caller.actor.credential or ""
-        data = CredentialRefused(credential=credential, code=code, count=1)
+        link = None if caller.link is None else caller.link.id
+        data = CredentialRefused(credential=credential, code=code, count=1, link=link)
         self._record(_Refusal(caller, f"credential:{credential}", home_of(caller), data), credential)
 
     def _record(self, refusal: _Refusal, who: str) -> None:

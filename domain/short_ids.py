@@ -6,6 +6,7 @@ from uuid import UUID
 from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.errors import InvalidInput, NotFound
 from provenstore.domain.recorder import Recorder
+from provenstore.domain.refusals import Asked
 
 Kind = Literal["file", "key", "event"]
 
@@ -35,7 +36,10 @@ class ShortIds:
             return first
         found = self._recorder.log.ids(_STREAMS[kind], first, last, workspace=caller.scope, limit=2)
         if not found:
-            raise NotFound(f"there is no {kind} whose id begins with {prefix}")
+            refusal = NotFound(f"there is no {kind} whose id begins with {prefix}")
+            raise self._recorder.refused(
+                caller, _OPERATIONS[kind], refusal, Asked(target=prefix.replace("-", "").lower())
+            )
         if len(found) > 1:
             raise InvalidInput("id", f"begins more than one id of a {kind}; give more digits")
         return found[0]

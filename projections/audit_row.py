@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import provenstore.domain.every_event  # noqa: F401  # it fills the registry
 from provenstore.domain.canonical import Json
+from provenstore.domain.envelope import Actor, ActorKind, Via
 from provenstore.domain.event_types import REGISTRY, format_time
 from provenstore.projections import audit_filters
 from provenstore.projections.private_values import Related
@@ -105,6 +106,12 @@ class AuditRow:
     values: tuple[tuple[str, Any], ...] = ()  # all other private values by name; None once erased
 
     @property
+    def acted(self) -> Actor:
+        """Who acted."""
+        kind, via = cast(ActorKind, self.actor_kind), cast(Via, self.via)  # as the envelope has them
+        return Actor(self.actor, kind, via, self.credential)
+
+    @property
     def action(self) -> Action:
         """What the event amounts to."""
         found = action_of(self.type)
@@ -132,8 +139,8 @@ class Entry:
     """Name and matter of the legal hold that it speaks of."""
 
 
-def audit_json(entry: Entry) -> dict[str, Json]:
-    """Return the entry as the contract shows it."""
+def audit_json(entry: Entry, reach: str | None = None) -> dict[str, Json]:
+    """Return the entry as the contract shows it; `reach` is how far its actor's key reached."""
     row = entry.row
     return {
         "position": row.position,
@@ -149,7 +156,7 @@ def audit_json(entry: Entry) -> dict[str, Json]:
         "file_id": row.file,
         "filename": entry.filename,
         "filename_then": entry.filename_then,
-        "actor": {"id": row.actor, "kind": row.actor_kind, "via": row.via, "credential": row.credential},
+        "actor": {**row.acted.to_json(), "reach": reach},
         "on_behalf_of": row.on_behalf_of,
         "session": row.session,
         "request": row.request,

@@ -62,7 +62,7 @@ def storage_action(row: AuditRow) -> StorageAction | None:
     return "VIEW" if found == "DOWNLOAD" and row.mode == "view" else found
 
 
-def storage_json(entry: Entry) -> dict[str, Json]:
+def storage_json(entry: Entry, reach: str | None = None) -> dict[str, Json]:
     """Return the entry of a row that is one of the six actions; the file's name is that of then."""
     row = entry.row
     return {
@@ -84,6 +84,7 @@ def storage_json(entry: Entry) -> dict[str, Json]:
             "type": row.type,
             "on_behalf_of": row.on_behalf_of,
             "credential": row.credential,
+            "actor_reach": reach,
             "reason": row.reason,
             "count": row.count,
         },

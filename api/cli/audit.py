@@ -144,7 +144,7 @@ def _row(one: Document) -> tuple[object, ...]:
         one["position"],
         text.moment(one["time"]),
         one["type"],
-        one["actor"]["id"],
+        text.actor(one["actor"], one["actor"]["reach"], one["workspace"]),
         one["on_behalf_of"],
         one["file_id"],
         one["address"],

@@ -157,7 +157,7 @@ class Direct:
         wanted = query.model_dump(exclude={"workspace", "cursor", "limit", "min_position", "fresh"}, exclude_none=True)
         scope = self._ledger.listable(self._caller, query.workspace)
         within = None if scope is None else (scope,)
-        self._services.bring_up(fresh=query.fresh, min_position=query.min_position)
+        self._services.bring_up(self._caller, fresh=query.fresh, min_position=query.min_position)
         page = self._services.files.list(FileFilter(workspaces=within, **wanted), cursor=cursor, limit=limit)
         self._ledger.audit_reads.listed(self._caller, scope, wanted)
         return views.files_json(page)

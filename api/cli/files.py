@@ -71,7 +71,7 @@ def register(app: typer.Typer) -> None:
         unretained_at: UnretainedAt = None,
         retention_mode: RetentionModeOf = None,
         min_position: Annotated[
-            int | None, typer.Option(min=0, help="Wait until the list has seen this position, e.g. one of `history`.")
+            str | None, typer.Option(help="Wait until the list has seen this `Provenstore-Position`.")
         ] = None,
         fresh: Annotated[
             bool, typer.Option("--fresh/--no-fresh", help="Wait until the list has seen all that was recorded before.")
@@ -184,10 +184,10 @@ def done(session: Session, file: Document, what: str) -> None:
 def _row(one: Document) -> tuple[object, ...]:
     event = one["event"]
     return (
-        one["position"],
+        one["position"] or f"#{event['number']}",  # of the workspace, for its keys
         text.moment(event["time"]),
         event["type"],
-        event["actor"]["id"],
+        text.actor(event["actor"], one["actor_reach"], event["workspace"]),
         event["outcome"],
         plain_details({**one["details"], **_beside(one["disclosures"]), "decision": one["decision"]}),
     )

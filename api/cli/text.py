@@ -5,6 +5,8 @@ move the cursor or rewrite the title, direction marks would turn `fdp.exe` round
 """
 
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -34,6 +36,15 @@ def size(count: int | None) -> str:
 def counted(number: int, one: str, several: str | None = None) -> str:
     """Return how many there are, e.g. `1 file` and `2,000 files`."""
     return f"{number:,} {one if number == 1 else several or f'{one}s'}"
+
+
+def actor(who: Mapping[str, Any], reach: str | None, workspace: str) -> str:
+    """Return who acted, with its key's reach where that is not the event's workspace: `bob@system` is not acme's `bob`.
+
+    Who acts without a key is this program, or a user of the system: nobody else is called as they are.
+    """
+    name: str = who["id"]
+    return name if who["credential"] is None or reach == workspace else f"{name}@{reach or '?'}"
 
 
 def moment(value: str | None) -> str:

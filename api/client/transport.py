@@ -74,7 +74,7 @@ class Transport:
         if connection.authorization is not None:
             headers["Authorization"] = connection.authorization
         self._silence = connection.timeout
-        self.position = 0
+        self.position: int | str = 0
         timeout = httpx.Timeout(self._silence, connect=CONNECT_TIMEOUT)
         limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS)
         self._http = httpx.Client(
@@ -194,7 +194,9 @@ class Transport:
     def _remember(self, position: str) -> None:
         # Threads that race here leave one of the two positions; a list then waits for that one.
         if position.isdecimal():
-            self.position = max(self.position, int(position))
+            self.position = max(self.position if isinstance(self.position, int) else 0, int(position))
+        elif position:
+            self.position = position  # a mark, which says nothing about order
 
     @contextmanager
     def download(self, path: str, first: int = 0, sha256: str | None = None) -> Iterator[Iterator[bytes]]:

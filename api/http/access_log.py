@@ -54,6 +54,11 @@ def note_caller(scope: Scope, caller: Caller) -> None:
     _told(scope).caller = caller
 
 
+def caller_of(scope: Scope) -> Caller | None:
+    """Return who asks, None before that is known."""
+    return _told(scope).caller
+
+
 def note_key(scope: Scope, key: str) -> None:
     """Let the line of a key that is not good name the key by its id, never by its secret."""
     found = _KEY_ID.match(key)

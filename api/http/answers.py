@@ -21,7 +21,10 @@ from provenstore.projections.file_fold import fold_file
 from provenstore.projections.file_row import FileRow, View
 
 POSITION = "Provenstore-Position"
-"""The newest event that an answer knows of: what a reader of lists waits for as `min_position`."""
+"""The newest event that an answer knows of: what a reader of lists waits for as `min_position`.
+
+A position of the log for keys of the whole ledger, a mark for keys of one workspace.
+"""
 
 
 REPLAYED = "Idempotency-Replayed"
@@ -50,6 +53,9 @@ def after(services: Services, caller: Caller, file_id: UUID, command: Callable[[
     read that could fail. Only where somebody else has changed the file in between is it read again.
     """
     events, disclosures = services.ledger.log.told(file_stream(file_id))
+    reaches = services.ledger.recorder.reaches
+    for actor in {caller.actor, *(event.actor for event in events)}:
+        reaches.of(actor)  # now, so that nothing has to be looked up for the answer
     with recording() as scope:
         file = command()
     return file, _lifecycle(services, caller, file, (events, disclosures), scope)
@@ -62,7 +68,9 @@ def _lifecycle(
     whole = [one.version for one in events] == list(range(1, file.version + 1))
     if not whole:
         return services.ledger.lifecycle(caller, file.id)
-    return History(events, visible(caller, scope.disclosures(before[1])), None)
+    return History(
+        events, visible(caller, scope.disclosures(before[1])), None, reach=services.ledger.recorder.reaches.known
+    )
 
 
 def file_answer(
@@ -74,20 +82,20 @@ def file_answer(
 ) -> Response:
     """Carry out a command on a file, and return the file as it stands after it."""
     file, lifecycle = after(services, caller, file_id, command)
-    return described(file, lifecycle, status(file))
+    return described(services, caller, lifecycle, status(file))
 
 
-def described(_file: File, lifecycle: History, status: int = 200) -> Response:
+def described(services: Services, caller: Caller, lifecycle: History, status: int = 200) -> Response:
     """Return a file as its lifecycle says."""
     row = views.row_of(lifecycle)
-    return JSONResponse(views.file_json(row), status, _headers(row, lifecycle))
+    return JSONResponse(views.file_json(row), status, _headers(services, caller, row, lifecycle))
 
 
 def file_view(services: Services, caller: Caller, file_id: UUID, view: View, if_none_match: str | None) -> Response:
     """Return a file as it stands, 304 if the caller has it; the full view counts accesses and so never is 304."""
     lifecycle = services.ledger.lifecycle(caller, file_id)
     row = views.row_of(lifecycle)
-    headers = _headers(row, lifecycle)
+    headers = _headers(services, caller, row, lifecycle)
     if view == "full":
         events = chain(lifecycle.events, services.ledger.accesses(caller, file_id))
         return JSONResponse(views.file_json(fold_file(events, lifecycle.disclosures) or row, "full"), headers=headers)
@@ -108,7 +116,7 @@ def begun_answer(request: Request, services: Services, caller: Caller, begin: Ca
     over = begun.at_hand or row.status != "initiated"
     way = None if over else views.upload_json(_way(base, services, file))
     content = {"file": views.file_json(row), "upload": way}
-    headers = {**_headers(row, lifecycle), **location(request, services, f"/v1/files/{file.id}")}
+    headers = {**_headers(services, caller, row, lifecycle), **location(request, services, f"/v1/files/{file.id}")}
     return JSONResponse(content, 201, headers)
 
 
@@ -143,16 +151,16 @@ def purge_answer(
         _, lifecycle = after(services, caller, file_id, command)
     found = views.purge_json(lifecycle)
     waits = command is not None and found["status"] in _GOES_ON
-    return JSONResponse(found, 202 if waits else 200, _position(lifecycle))
+    return JSONResponse(found, 202 if waits else 200, _position(services, caller, lifecycle))
 
 
 _GOES_ON = frozenset({"approved", "purging", "failed"})
 """A purge that nobody needs to ask for again: the background work carries it out."""
 
 
-def _headers(row: FileRow, lifecycle: History) -> Mapping[str, str]:
-    return {"ETag": etag(row), "Cache-Control": "private, no-cache", **_position(lifecycle)}
+def _headers(services: Services, caller: Caller, row: FileRow, lifecycle: History) -> Mapping[str, str]:
+    return {"ETag": etag(row), "Cache-Control": "private, no-cache", **_position(services, caller, lifecycle)}
 
 
-def _position(lifecycle: History) -> dict[str, str]:
-    return {POSITION: str(lifecycle.events[-1].position)}
+def _position(services: Services, caller: Caller, lifecycle: History) -> dict[str, str]:
+    return {POSITION: services.marks.position(caller.scope, lifecycle.events[-1].position)}

@@ -6,8 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, WithJsonSchema, create_model
 
-from provenstore.api.http.bodies import Body, Time
-from provenstore.domain.canonical import MAX_INTEGER
+from provenstore.api.http.bodies import Body, Position, Time
 from provenstore.projections.audit_filters import FILTERS, NAMES, Action, Filter, Kind, Outcome
 from provenstore.projections.audit_values import READ
 
@@ -19,7 +18,7 @@ class AuditPageQuery(Body):
     format: Literal["default", "storage-log"] = "default"
     cursor: str | None = None
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
-    min_position: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
+    min_position: Position | None = None
     fresh: bool = False  # wait until the audit trail has seen everything that was recorded before it was asked for
 
     def filters(self) -> dict[str, Any]:

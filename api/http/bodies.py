@@ -80,6 +80,13 @@ def _bytes(value: Any) -> Any:
     return found
 
 
+def _number_too(value: Any) -> Any:
+    """Take a number as it is written: a position of the whole ledger is one."""
+    return str(value) if isinstance(value, int) else value
+
+
+Position = Annotated[str, BeforeValidator(_number_too), Field(pattern=r"^([0-9]{1,16}|[A-Za-z0-9_-]{32,48})$")]
+"""A position of the log, or the mark that keys of one workspace get in its place."""
 Time = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_in_range)]
 Month = Annotated[str, Field(pattern=f"^{_MONTH}$"), BeforeValidator(_month)]
 PartNumber = Annotated[int, BeforeValidator(_plain)]
@@ -351,7 +358,7 @@ class ListQuery(Body):
     metadata_value: str | None = None
     cursor: str | None = None
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
-    min_position: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
+    min_position: Position | None = None
     fresh: bool = False  # wait until the list has seen everything that was recorded before it was asked for
 
 
@@ -362,7 +369,7 @@ class WorkspaceUsageQuery(Body):
     month: Month | None = None
     after: str = ""
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
-    min_position: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
+    min_position: Position | None = None
     fresh: bool = False  # wait until the usage has seen everything that was recorded before it was asked for
 
 

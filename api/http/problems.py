@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
 from provenstore.adapters.database import ConnectionLost
-from provenstore.api.http.access_log import note_error
+from provenstore.api.http.access_log import caller_of, note_error
 from provenstore.api.http.wording import finding
 from provenstore.api.views import error_json
 from provenstore.domain import errors as e
@@ -157,6 +157,9 @@ def request_id_of(request: Request) -> str | None:
 def _answered(request: Request, error: e.ProvenstoreError, **how: Any) -> Response:
     """Return the answer to an error of this request, which the access log tells of as well."""
     note_error(request.scope, error)
+    caller = caller_of(request.scope)
+    if "position" in error.details and (caller is None or caller.scope is not None):
+        error.details = {name: value for name, value in error.details.items() if name != "position"}
     return problem(error, request_id_of(request), **how)
 
 

@@ -59,6 +59,7 @@ class PendingRetention(Shape):
     until: datetime
     mode: fe.RetentionMode
     requested_by: str
+    requested_by_reach: Text
     requested_at: datetime
 
 
@@ -79,6 +80,7 @@ class PendingPurge(Shape):
     requested_at: Moment
     reason: Text
     approved_by: Text
+    approved_by_reach: Text
     approved_at: Moment
 
 
@@ -199,8 +201,9 @@ class Files(Shape):
 class HistoryEvent(Shape):
     """An event: its envelope as it was sealed, and what may be seen of its private values."""
 
-    position: int
+    position: int | None
     leaf_hash: str = Field(pattern="^[0-9a-f]{64}$")
+    actor_reach: Text
     event: dict[str, Any]
     disclosures: dict[str, Any]
     decision: Text = Field(description="What was decided, under the name that it has now")
@@ -212,7 +215,7 @@ class History(Shape):
     """A page of a history; `next` goes into `after`."""
 
     events: list[HistoryEvent]
-    next: int | None
+    next: int | str | None
 
 
 class Shown(Shape):

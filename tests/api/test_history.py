@@ -26,10 +26,10 @@ def test_history_and_trail_say_the_same(tenant: Tenant) -> None:
     file_id, auditor = changed_file(tenant), tenant.client("auditor")
     history = auditor.get(f"/v1/files/{file_id}/history").json()["events"]
     found = auditor.get("/v1/audit", params={"fresh": True, "file": file_id, "limit": 1000}).json()["entries"]
-    entries = {one["position"]: one for one in found}
+    entries = {one["id"]: one for one in found}
     assert len(history) >= 8
     for one in history:
-        entry = entries[one["position"]]
+        entry = entries[one["event"]["id"]]
         assert plain(one["details"]) == plain(entry["details"]), entry["type"]
         assert (one["filename_then"], one["decision"]) == (entry["filename_then"], entry["decision"])
     by_type = {one["event"]["type"].split(".")[1]: one for one in history}
@@ -51,8 +51,9 @@ def test_a_later_page_knows_what_was_before(tenant: Tenant) -> None:
     """A page that begins after the initiation still says what a change replaced."""
     file_id, auditor = changed_file(tenant), tenant.client("auditor")
     whole = auditor.get(f"/v1/files/{file_id}/history").json()["events"]
-    changed = next(one for one in whole if one["event"]["type"] == "file.metadata_changed.v1")
-    asked = {"after": changed["position"] - 1, "limit": 1}
+    at = next(at for at, one in enumerate(whole) if one["event"]["type"] == "file.metadata_changed.v1")
+    changed, before = whole[at], {"limit": at}
+    asked = {"after": auditor.get(f"/v1/files/{file_id}/history", params=before).json()["next"], "limit": 1}
     (again,) = auditor.get(f"/v1/files/{file_id}/history", params=asked).json()["events"]
     assert again == changed
 

@@ -25,12 +25,13 @@ class AuditActor(shapes.Shape):
     kind: str
     via: str
     credential: shapes.Text
+    reach: shapes.Text
 
 
 class AuditEntry(shapes.Shape):
     """An event. Private values are null once erased."""
 
-    position: int
+    position: int | None
     id: UUID
     time: datetime
     occurred: shapes.Moment

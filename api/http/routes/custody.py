@@ -10,6 +10,7 @@ from provenstore.api import views
 from provenstore.api.http import bodies, shapes
 from provenstore.api.http.answers import file_answer, location
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
+from provenstore.api.workspace_views import shown_certificate
 from provenstore.domain.file import File
 
 router = APIRouter(tags=["custody"])
@@ -78,4 +79,4 @@ def release_hold(
 @router.get("/v1/files/{file_id}/certificate", responses=shapes.ok(shapes.Certificate))
 def get_certificate(file_id: UUID, services: ServicesIn, caller: CallerIn) -> Response:
     """Return the certificate of a purged file's destruction; reading it is itself recorded."""
-    return JSONResponse(services.ledger.certificate(caller, file_id))
+    return JSONResponse(shown_certificate(caller, services.ledger.certificate(caller, file_id)))

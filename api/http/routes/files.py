@@ -1,5 +1,6 @@
 """Files: initiate, describe, list, change, delete, restore, give up, read the history, erase personal data."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from provenstore.api.http.answers import begun_answer, file_answer, file_view
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 from provenstore.api.http.conditions import required_version
 from provenstore.api.http.places import place_for
+from provenstore.api.workspace_views import shown_history
 from provenstore.domain.reading import sees_all
 from provenstore.domain.storing import Begun
 from provenstore.projections.file_query import FileFilter
@@ -56,15 +58,17 @@ async def initiate(
 def list_files(services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.ListQuery, Query()]) -> Response:
     """List files, newest first. A list lags a little; `min_position` and `fresh` wait until it has seen so much."""
     scope = services.ledger.listable(caller, asked.workspace)
-    services.bring_up(fresh=asked.fresh, min_position=asked.min_position)
+    services.bring_up(caller, fresh=asked.fresh, min_position=asked.min_position)
     conditions = {
         name: value
         for name, value in asked.sent().items()
         if name not in {"workspace", "cursor", "limit", "min_position", "fresh"}
     }
     wanted = FileFilter(workspaces=None if scope is None else (scope,), **conditions)
-    page = services.files.list(wanted, cursor=asked.cursor, limit=asked.limit)
+    cursor = services.marks.read_cursor(caller.scope, asked.cursor)
+    page = services.files.list(wanted, cursor=cursor, limit=asked.limit)
     services.ledger.audit_reads.listed(caller, scope, conditions)
+    page = replace(page, next=services.marks.cursor(caller.scope, page.next))
     return JSONResponse(views.files_json(page, name_holds=sees_all(caller)))
 
 
@@ -75,7 +79,10 @@ def get_file(
     services: ServicesIn,
     caller: CallerIn,
     view: Annotated[shapes.View, Query()] = "default",
-    at: Annotated[str | None, Query(description="A position, or a time with a zone: the file as it was then")] = None,
+    at: Annotated[
+        str | None,
+        Query(description="A time with a zone, or a position (keys of the whole ledger): the file as it was then"),
+    ] = None,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Describe a file as it stands now, or as it was; `view=full` adds counters and checksums."""
@@ -167,7 +174,7 @@ def get_history(
     file_id: UUID,
     services: ServicesIn,
     caller: CallerIn,
-    after: Annotated[int, Query(ge=0, le=bodies.MAX_INTEGER)] = 0,
+    after: Annotated[bodies.Position, Query()] = "0",
     limit: Annotated[int, Query(ge=1, le=MAX_HISTORY)] = 100,
     proof: Annotated[Literal["full"] | None, Query(description="The whole history, and that it is whole")] = None,
 ) -> Response:
@@ -177,7 +184,9 @@ def get_history(
     """
     if proof is not None:
         return StreamingResponse(proofs.history(services, caller, file_id), media_type="application/json")
-    return JSONResponse(views.history_json(services.ledger.history(caller, file_id, after=after, limit=limit)))
+    begin = 0 if after == "0" else services.marks.read_position("after", caller.scope, after)
+    found = services.ledger.history(caller, file_id, after=begin, limit=limit)
+    return JSONResponse(shown_history(services, caller, views.history_json(found)))
 
 
 @router.post("/v1/files/{file_id}/erasure", responses=shapes.ok(shapes.File))

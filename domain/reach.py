@@ -1,0 +1,45 @@
+"""How far an actor reaches, by the key that it used: workspaces choose ids alike, so an id alone names nobody.
+
+An event names the key. For which workspace that was issued stands in the log, at the beginning of the key's own stream,
+and never changes.
+"""
+
+from typing import Final
+
+from provenstore.domain import credential as cr
+from provenstore.domain.envelope import SYSTEM_WORKSPACE, Actor
+from provenstore.domain.errors import NotFound
+from provenstore.domain.event_log import EventLog
+
+MAX_REMEMBERED: Final = 10_000
+"""Keys whose reach is remembered; it never changes, so all of them are forgotten at once beyond this."""
+
+
+class Reaches:
+    """Looks up how far actors reach. Thread safe."""
+
+    def __init__(self, log: EventLog) -> None:
+        """Ask `log`, once for each key."""
+        self._log = log
+        self._known: dict[str, str] = {}
+
+    def of(self, actor: Actor) -> str | None:
+        """Return the workspace of the actor's key, `system` for the whole ledger, None where the log has no such key.
+
+        Who acts without a key is this program, or somebody on the data directory itself: both reach everything.
+        """
+        known = self.known(actor)
+        if known is not None or actor.credential is None:
+            return known
+        try:
+            found = self._log.load(cr.credential_stream(actor.credential), cr.project)
+        except NotFound:
+            return None
+        if len(self._known) >= MAX_REMEMBERED:
+            self._known.clear()
+        self._known[actor.credential] = reach = found.scope or SYSTEM_WORKSPACE
+        return reach
+
+    def known(self, actor: Actor) -> str | None:
+        """Return the same without asking the log; None also where it was not asked yet."""
+        return SYSTEM_WORKSPACE if actor.credential is None else self._known.get(actor.credential)
