@@ -20,7 +20,6 @@ from provenstore.domain.disposal import BUILT_IN, Disposal, Policy, PolicyReques
 from provenstore.domain.disposal_events import DisposalRunEnded
 from provenstore.domain.disposing import Run
 from provenstore.domain.envelope import Event
-from provenstore.domain.errors import InvalidInput
 from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.event_types import format_time
 from provenstore.domain.ledger import SYSTEM
@@ -149,17 +148,17 @@ def due(
 ) -> dict[str, Json]:
     """Return what the policies of a workspace destroy, and when: sums of each policy, and a page of files.
 
-    With `category` of that one only; with `after_days` as if a policy of so many days were approved for it now.
+    With `category` of that one only; with `after_days` as if policies of so many days were approved now.
     """
     services.ledger.disposing.policies(caller, workspace)
     now = services.clock.now()
     Completer(services).catch_up()
     if after_days is None:
-        terms = [one for one in terms_of(services, workspace) if category in (None, one.policy.category)]
-    elif category is None:
-        raise InvalidInput("category", "is missing; days are supposed of one category")
+        terms = terms_of(services, workspace)
     else:
-        terms = [Term(workspace, _supposed(category, after_days, now))]
+        found = services.disposals.categories(workspace)
+        terms = [Term(workspace, _supposed(one, after_days, now)) for _, one in found]
+    terms = [one for one in terms if category in {None, one.policy.category}]
     page = services.disposals.list(terms, before=before, cursor=cursor, limit=limit)
     return {
         "now": format_time(now),

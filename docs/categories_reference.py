@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from provenstore.domain import disposal
 from provenstore.domain.categories import BUILT_IN, DAY, DEFAULT_EXTENSIONS, EVERY_TYPE, GIB, MIB
 
 TARGET = Path(__file__).parent / "reference" / "categories.md"
@@ -51,6 +52,8 @@ def render() -> str:
         more = [extension for extension in one.extensions if extension not in DEFAULT_EXTENSIONS]
         types = "every type" if one.extensions == EVERY_TYPE else " ".join(["common", *more])
         differs = [] if one.expires_after is None else [f"expires after {one.expires_after // DAY * 24} hours"]
+        if (policy := disposal.BUILT_IN.get(one.name)) is not None:
+            differs.append(f"destroyed {policy.after_days} days after expiry or deletion")
         differs += [] if one.allow_empty else ["no empty files"]
         rows.append(f"| `{one.name}` | `{one.template}` | {types} | {', '.join(differs)} |")
     return HEAD + "\n".join(rows) + "\n" + TAIL

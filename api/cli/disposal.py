@@ -74,9 +74,7 @@ def _register_reports(app: typer.Typer) -> None:
         workspace: WorkspaceId,
         *,
         category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
-        days: Annotated[
-            int | None, typer.Option(min=1, help="Suppose a policy of so many days for --category.")
-        ] = None,
+        days: Annotated[int | None, typer.Option(min=1, help="Suppose policies of so many days.")] = None,
         before: Annotated[str | None, typer.Option(metavar="TIME", help="Only what is destroyed before then.")] = None,
         limit: Limit = 100,
         cursor: Annotated[str | None, typer.Option(help="Continue where a page ended.")] = None,

@@ -250,7 +250,7 @@ class Client:
     def disposal_due(self, workspace: str, asked: Mapping[str, Any]) -> Document:
         """Answer {"now", "policies", "files", "next"}: what the policies destroy, and when.
 
-        Under "category", "before", "cursor", "limit"; with "after_days" as if such a policy were approved now.
+        Under "category", "before", "cursor", "limit"; with "after_days" as if such policies were approved now.
         """
         return self._http.get(_disposal(workspace, "due"), asked)
 

@@ -404,7 +404,7 @@ class DisposalDecisionBody(Body):
 
 
 class DisposalDueQuery(Body):
-    """Narrows what disposal policies destroy; `after_days` supposes a policy of the category."""
+    """Narrows what disposal policies destroy; `after_days` supposes policies of so many days."""
 
     category: str | None = None
     after_days: Annotated[int, Field(ge=1, le=MAX_DAYS)] | None = None

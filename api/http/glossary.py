@@ -82,7 +82,7 @@ WORDS: Final[Mapping[str, str]] = {
     "direct_links": "Whether links of the category may be the store's own URLs, whose uses are not seen.",
     "disposal": "How far the purge of the file is, null if none is under way.",
     "after_days": "Days from deletion or expiry until a disposal policy destroys a file; null for never.",
-    "query.after_days": "Suppose that a policy of so many days were approved for the category now.",
+    "query.after_days": "Suppose that policies of so many days were approved now.",
     "built_in": "Whether the policy is in force without anybody's decision.",
     "not_before": "First moment at which the policy destroys anything: 7 days after its approval; null if built in.",
     "path.request": "ID of the request for a disposal policy.",

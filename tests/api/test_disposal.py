@@ -108,7 +108,10 @@ def test_what_is_asked_for_is_checked(tenant: Tenant) -> None:
     for wrong in ({"after_days": 0}, {"after_days": 40_000}, {"category": "nonsense"}, {"reason": ""}):
         assert records.post(at, json={**good, **wrong}).status_code == 422
     due = f"/v1/workspaces/{tenant.id}/disposal/due"
-    assert records.get(due, params={"after_days": 3}).json()["field"] == "category"
+    assert records.get(due, params={"after_days": 0}).status_code == 422
+    assert records.get(due, params={"cursor": "nonsense"}).json()["field"] == "cursor"
+    elsewhere = tenant.api.client("records", "elsewhere")
+    assert [elsewhere.get(due).status_code, elsewhere.post(at, json=good).status_code] == [404, 404]
 
 
 def test_the_preview_says_what_would_be_destroyed_and_when(tenant: Tenant) -> None:
@@ -118,6 +121,8 @@ def test_the_preview_says_what_would_be_destroyed_and_when(tenant: Tenant) -> No
     records.post(f"/v1/files/{held}/legal-holds", json={"name": "n", "reason": "r"})
     assert get(records, tenant, "/due")["policies"] == []
     supposed = get(records, tenant, "/due", category="misc", after_days=30)
+    assert supposed["files"] == get(records, tenant, "/due", after_days=30)["files"]
+    assert get(records, tenant, "/due", category="temp", after_days=30)["files"] == []
     assert [one["file_id"] for one in supposed["files"]] == [due]
     (one,) = supposed["policies"]
     assert (one["due_files"], one["later_files"], one["later_bytes"], one["kept_files"]) == (0, 1, 7, 1)

@@ -7,6 +7,7 @@ right end.
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from provenstore.domain.errors import (
     Unfinished,
     WrongState,
 )
+from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.objects import Capabilities
 from whole_custody import check_whole
 
@@ -58,8 +60,12 @@ class FragileCustody(Custody):
 
 
 @pytest.fixture
-def fragile(log: PostgresEventLog, tmp_path: Any) -> FragileCustody:
-    """A fragile ledger with the workspace `acme`."""
+def fragile(log: PostgresEventLog, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> FragileCustody:
+    """A fragile ledger with the workspace `acme`.
+
+    The log's own time stands while these tests move the clock, so a verification is not asked when things happened.
+    """
+    monkeypatch.setattr("provenstore.domain.two_person_check.SKEW", timedelta(days=365))
     return FragileCustody(log, Imitation(tmp_path / "objects"))
 
 
@@ -100,7 +106,13 @@ def _usurped(custody: FragileCustody) -> UUID:
 
 def _requested(custody: FragileCustody) -> UUID:
     """Leave a deleted file of unverified content, with an open multipart beside it, whose purge is asked for."""
-    file = custody.initiated()
+    file_id = _deleted(custody)
+    custody.ledger.request_purge(RECORDS, file_id, None)
+    return file_id
+
+
+def _deleted(custody: FragileCustody, **said: str) -> UUID:
+    file = custody.initiated(**said)
     real = LocalFolder.put
 
     def unhashed(*args: Any, **kwargs: Any) -> Any:
@@ -111,7 +123,6 @@ def _requested(custody: FragileCustody) -> UUID:
         custody.ledger.upload_content(SERVICE, file.id, [CONTENT])
     custody.store.create_multipart(file.path, media_type="application/pdf")
     custody.ledger.soft_delete(SERVICE, file.id)
-    custody.ledger.request_purge(RECORDS, file.id, None)
     return file.id
 
 
@@ -164,6 +175,15 @@ def _settle_later(custody: FragileCustody, file_id: UUID, **delta: float) -> obj
     return custody.ledger.settle(file_id)
 
 
+def _dispose(custody: FragileCustody, file_id: UUID) -> None:
+    """Do a run of disposal over one file, its week being over."""
+    custody.clock.pass_time(days=8)
+    disposing = custody.ledger.disposing
+    run = disposing.begin("acme")
+    disposing.dispose(SYSTEM, run, file_id)
+    disposing.end(SYSTEM, run)
+
+
 ACTS = {
     "upload": Act(
         _initiated,
@@ -187,6 +207,7 @@ ACTS = {
     "approve": Act(
         _requested, lambda on, file: on.ledger.approve_purge(APPROVER, file, None, None), frozenset({"purged"})
     ),
+    "dispose": Act(lambda on: _deleted(on, category="temp"), _dispose, frozenset({"purged", "soft_deleted"})),
     "settle purge": Act(_approved, lambda on, file: _settle_later(on, file, minutes=1), frozenset({"purged"})),
     "content": Act(lambda on: on.stored().id, lambda on, file: on.read(SERVICE, file), frozenset({"stored"})),
     "part": Act(
@@ -256,6 +277,7 @@ EFFECTS: dict[str, list[tuple[str, int]]] = {
     "expire": _CLEARING,
     "expire file": [],
     "approve": _PURGING,
+    "dispose": _PURGING,
     "settle purge": _PURGING,
     "content": [("get", 1)],
     "part": [("create_multipart", 1), ("put_part", 1)],
@@ -317,7 +339,7 @@ def _failing(name: str, error: type[BaseException], nth: int | None = None) -> A
     unavailable = issubclass(error, Unavailable)
     if name in ON_RECORD_FIRST and nth != 1 and unavailable:
         return nullcontext()  # what is on record is the answer
-    asked = not name.startswith(("settle", "expire", "look"))
+    asked = not name.startswith(("settle", "expire", "look", "dispose"))
     told = Unfinished if error is DatabaseUnavailable and asked and nth not in (None, 1) else error
     return pytest.raises(told)
 
@@ -331,6 +353,7 @@ APPENDS = {
     "expire": 2,
     "expire file": 1,
     "approve": 3,
+    "dispose": 4,
     "settle purge": 2,
     "content": 1,
     "part": 2,
@@ -374,7 +397,10 @@ def test_an_append_that_fails(fragile: FragileCustody, name: str, nth: int) -> N
             check_whole(fragile)  # as if nothing had been asked for
 
 
-@pytest.mark.parametrize(("name", "nth"), [one for one in EVERY_APPEND if one[0] in {"abort", "approve"} | SETTLED])
+RACED = SETTLED | {"abort", "approve", "dispose"}
+
+
+@pytest.mark.parametrize(("name", "nth"), [one for one in EVERY_APPEND if one[0] in RACED])
 def test_another_process_is_quicker(fragile: FragileCustody, name: str, nth: int) -> None:
     """The background work may race itself and a client: what it finds done is done, and no refusal is recorded."""
     act = ACTS[name]

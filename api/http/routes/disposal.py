@@ -154,7 +154,7 @@ def reject_disposal_policy(
 def list_disposal_due(
     workspace: str, services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.DisposalDueQuery, Query()]
 ) -> Response:
-    """Show what the policies destroy, and when; with `category` and `after_days` what such a policy would."""
+    """Show what the policies destroy, and when; with `after_days` what policies of so many days would."""
     return JSONResponse(disposal.due(services, caller, workspace, **asked.model_dump()))
 
 
