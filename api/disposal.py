@@ -25,6 +25,7 @@ from provenstore.domain.event_types import format_time
 from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.second_person import Act
 from provenstore.projections.disposal import Due, Sum, Term
+from provenstore.projections.file_row import FileRow, to_json
 from provenstore.projections.jobs import Job
 
 RUN_FILES: Final = 500
@@ -171,6 +172,24 @@ def due(
 def _supposed(category: str, after_days: int, now: datetime) -> Policy:
     """Return the policy that an approval of this moment would put in force."""
     return Policy(category, after_days, "supposed", approved=Act(SYSTEM.actor, now, 0))
+
+
+def full_view(services: Services, row: FileRow) -> dict[str, Json]:
+    """Return the full view of a file as it stands, with the policy that will destroy it, if one will."""
+    return {**to_json(row, "full"), "planned_disposal": _planned(services, row)}
+
+
+def _planned(services: Services, row: FileRow) -> Json:
+    """Return by which policy a file is destroyed, and when; null if by none as things stand."""
+    removed = row.status in {"soft_deleted", "expired"} and row.stored_at is not None
+    kept = bool(row.legal_holds) or row.disposal is not None or row.damage is not None
+    if not removed or kept or row.deleted_at is None:
+        return None
+    policy = services.ledger.recorder.workspace(row.workspace).disposal.policy(row.category)
+    due = policy.due_at(row.deleted_at) if policy else None
+    if policy is None or due is None:
+        return None
+    return {"policy": policy.name, "at": format_time(max(due, row.retention_until or due))}
 
 
 def runs(services: Services, caller: Caller, workspace: str, *, after: int = 0, limit: int = 100) -> dict[str, Json]:

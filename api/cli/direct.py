@@ -149,7 +149,7 @@ class Direct:
         if not full:
             return views.file_json(row)
         events = chain(lifecycle.events, self._ledger.accesses(self._caller, UUID(file_id)))
-        return views.file_json(fold_file(events, lifecycle.disclosures) or row, "full")
+        return disposal.full_view(self._services, fold_file(events, lifecycle.disclosures) or row)
 
     def files(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
         """List from the read model."""

@@ -7,7 +7,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from provenstore.api import views
+from provenstore.api import disposal, views
 from provenstore.api.http.conditions import matches
 from provenstore.api.services import Services
 from provenstore.domain.caller import Caller
@@ -98,7 +98,8 @@ def file_view(services: Services, caller: Caller, file_id: UUID, view: View, if_
     headers = _headers(services, caller, row, lifecycle)
     if view == "full":
         events = chain(lifecycle.events, services.ledger.accesses(caller, file_id))
-        return JSONResponse(views.file_json(fold_file(events, lifecycle.disclosures) or row, "full"), headers=headers)
+        counted = fold_file(events, lifecycle.disclosures) or row
+        return JSONResponse(disposal.full_view(services, counted), headers=headers)
     if matches(if_none_match, etag(row)):
         return Response(status_code=304, headers=headers)
     return JSONResponse(views.file_json(row), headers=headers)

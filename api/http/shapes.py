@@ -84,6 +84,13 @@ class PendingPurge(Shape):
     approved_at: Moment
 
 
+class PlannedDisposal(Shape):
+    """By which disposal policy a deleted or expired file is destroyed, and when."""
+
+    policy: str
+    at: datetime
+
+
 class Checksums(Shape):
     """Digests in hexadecimal."""
 
@@ -128,6 +135,7 @@ class File(Shape):
     extension: str = ""
     upload_method: fe.UploadMethod = "api"
     checksums: Checksums | None = None
+    planned_disposal: PlannedDisposal | None = None
     download_count: int = 0
     last_access: Moment = None
     verified_at: Moment = None

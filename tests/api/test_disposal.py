@@ -1,5 +1,6 @@
 """Disposal over HTTP and in the background: two persons set a policy, runs destroy what is due, reports say what."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -100,7 +101,7 @@ def test_a_request_is_rejected(tenant: Tenant) -> None:
     assert (answer.status_code, answer.json()["requests"]) == (200, [])
 
 
-def test_what_is_asked_for_is_checked(tenant: Tenant) -> None:
+def test_what_is_asked_for_is_checked(tenant: Tenant, make_tenant: Callable[[], Tenant]) -> None:
     """Days, category and reason; and a foreign workspace does not exist."""
     at = f"/v1/workspaces/{tenant.id}/disposal/requests"
     records = tenant.client("records")
@@ -110,7 +111,7 @@ def test_what_is_asked_for_is_checked(tenant: Tenant) -> None:
     due = f"/v1/workspaces/{tenant.id}/disposal/due"
     assert records.get(due, params={"after_days": 0}).status_code == 422
     assert records.get(due, params={"cursor": "nonsense"}).json()["field"] == "cursor"
-    elsewhere = tenant.api.client("records", "elsewhere")
+    elsewhere = make_tenant().client("records")
     assert [elsewhere.get(due).status_code, elsewhere.post(at, json=good).status_code] == [404, 404]
 
 
@@ -131,12 +132,15 @@ def test_the_preview_says_what_would_be_destroyed_and_when(tenant: Tenant) -> No
     assert [(one["file_id"], one["policy"]) for one in found["files"]] == [(due, "misc/1")]
     assert found["files"][0]["due_at"] == found["policies"][0]["next_at"]
     assert get(records, tenant, "/due", before=found["now"])["files"] == []
+    views = [records.get(f"/v1/files/{one}", params={"view": "full"}).json() for one in (due, held)]
+    at = found["files"][0]["due_at"]
+    assert [one["planned_disposal"] for one in views] == [{"policy": "misc/1", "at": at}, None]
     tenant.api.clock.ahead = timedelta(days=31)
     assert get(records, tenant, "/due")["policies"][0]["due_files"] == 1
     assert status(tenant, due) == "soft_deleted"
 
 
-def test_runs_are_bounded_and_workspaces_take_turns(make_tenant: Any) -> None:
+def test_runs_are_bounded_and_workspaces_take_turns(make_tenant: Callable[[], Tenant]) -> None:
     """None waits for the end of another one's many files."""
     many, few = sorted((make_tenant(), make_tenant()), key=lambda one: str(one.id))
     for tenant in (many, few):
