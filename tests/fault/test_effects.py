@@ -111,7 +111,7 @@ def _requested(custody: FragileCustody) -> UUID:
     return file_id
 
 
-def _deleted(custody: FragileCustody, **said: str) -> UUID:
+def _deleted(custody: FragileCustody, **said: Any) -> UUID:
     file = custody.initiated(**said)
     real = LocalFolder.put
 
