@@ -22,6 +22,7 @@ OPERATIONS: Final[Mapping[str, str]] = {
     "initiate": "create_file",
     "change_file": "update_file",
     "post_delete_file": "delete_file_with_reason",
+    "post_retention": "set_retention_by_post",
     "healthz": "get_health",
     "readyz": "get_readiness",
     "get_content": "download_content",
@@ -74,6 +75,39 @@ BOUNDS: Final[Mapping[str, Schema]] = {
 """Limits of the fields of requests, as the domain enforces them."""
 
 
+PARAMETERS: Final[Mapping[str, Schema]] = {
+    "header.Idempotency-Key": {"pattern": "^[!-~]{1,255}$"},
+    "header.Provenstore-On-Behalf-Of": {"pattern": _OPAQUE, "maxLength": MAX_ID_BYTES},
+    "header.Provenstore-Session": {"pattern": _OPAQUE, "maxLength": MAX_ID_BYTES},
+    "path.prefix": {"pattern": "^[0-9A-Fa-f-]{8,36}$"},
+    "path.workspace": {"pattern": _SLUG},
+}
+"""Limits of parameters, as the domain and the routes enforce them."""
+
+SHOWN: Final[Mapping[str, Any]] = {
+    "header.Idempotency-Key": "upload-2026-11-20-0001",
+    "header.If-Match": '"v3"',
+    "header.If-None-Match": '"v3"',
+    "header.Accept": "application/json",
+    "header.Range": "bytes=0-1023",
+    "header.If-Range": f'"{EXAMPLES["sha256"]}"',
+    "header.Content-Type": "application/pdf",
+    "header.Content-MD5": "CY9rzUYh03PK3k6DJie09g==",
+    "header.content-md5": "CY9rzUYh03PK3k6DJie09g==",
+    "header.Provenstore-On-Behalf-Of": "person-17",
+    "header.Provenstore-Session": "session-42",
+    "path.prefix": "0199b3a0",
+    "path.request": EXAMPLES["file_id"],
+    "query.credential": EXAMPLES["file_id"],
+    "query.not_credential": [EXAMPLES["file_id"]],
+    "query.type": ["file.stored.v1"],
+    "query.not_type": ["audit.read.v1"],
+    "query.not_address": ["203.0.113.9"],
+    "query.not_sha256": EXAMPLES["sha256"],
+}
+"""Examples of parameters that are better than those of their names."""
+
+
 def operation_id(route: APIRoute) -> str:
     """Return the name of a route's operation, from which generators make a method's name."""
     return OPERATIONS.get(route.name, route.name)
@@ -92,12 +126,25 @@ def complete(schema: Schema) -> None:
         for parameter in operation.get("parameters", []):
             words = _words(parameter["in"], parameter["name"], _query(operation))
             parameter.setdefault("description", words)
+            _complete_parameter(parameter, schemas)
         for answer in operation["responses"].values():
             if OCTETS in answer.get("content", {}):
                 answer["content"].pop(JSON, None)  # FastAPI's default, which a download never is
         for media in _media(operation):
             if "example" not in media:
                 media["example"] = example(media["schema"], schemas)
+
+
+def _complete_parameter(parameter: Schema, schemas: Mapping[str, Schema]) -> None:
+    """Add limits and an example to a parameter."""
+    place, name, shape = f"{parameter['in']}.{parameter['name']}", parameter["name"], parameter["schema"]
+    for form in shape.get("anyOf", [shape]):
+        if form.get("type") == "string":
+            for limit, value in PARAMETERS.get(place, {}).items():
+                form.setdefault(limit, value)
+    if "example" not in parameter:
+        known = {one.lower(): value for one, value in SHOWN.items()}.get(place.lower())
+        parameter["example"] = example(shape, schemas, parameter["in"], name) if known is None else known
 
 
 RENAMED: Final[Mapping[str, str]] = {"File": "FileRecord"}

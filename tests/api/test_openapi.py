@@ -93,6 +93,42 @@ def test_requests_and_answers_have_examples() -> None:
                     jsonschema_rs.validator_for(schema).validate(media["example"])
 
 
+def test_parameters_have_examples() -> None:
+    """Each is one that its schema allows."""
+    document = json.loads(described())
+    for place, operation in each_operation():
+        for one in operation.get("parameters", []):
+            schema = {**one["schema"], "components": document["components"]}
+            assert "example" in one, (place, one["name"])
+            found = jsonschema_rs.validator_for(schema, validate_formats=True)
+            assert found.is_valid(one["example"]), (place, one["name"], one["example"])
+
+
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
+
+
+def test_every_method_is_declared_or_refused(api: Api) -> None:
+    """What the description does not have is 405, with all that it has in Allow (RFC 9110 §15.5.6)."""
+    client = api.client("admin")
+    for path, how in DOCUMENT["paths"].items():
+        at = re.sub(r"{[a-z_]+}", lambda found: SOMETHING.get(found[0], "x"), path)
+        # Also by a path with a place where this one has a word.
+        also = [
+            other for one, other in DOCUMENT["paths"].items() if re.fullmatch(re.sub(r"{[a-z_]+}", "[^/]+", one), at)
+        ]
+        declared = {method.upper() for one in (how, *also) for method in one}
+        for method in set(METHODS) - declared:
+            answer = client.request(method, at)
+            assert answer.status_code == 405, (method, path, answer.text)
+            allowed = set(answer.headers["Allow"].split(", "))
+            assert declared <= allowed, (method, path)
+            assert method not in allowed, (method, path)
+
+
+SOMETHING = {"{file_id}": str(uuid4()), "{event_id}": str(uuid4()), "{number}": "1"}
+"""Places that paths have in them."""
+
+
 def test_examples_of_requests_are_taken(tenant: Tenant) -> None:
     """As they stand, but for the workspace and who asks."""
     paths = DOCUMENT["paths"]
@@ -143,6 +179,6 @@ def test_health(api: Api) -> None:
     with client:
         assert client.get("/healthz").json() == {"status": "ok"}
         ready = client.get("/readyz").json()
-    assert ready["checks"] == {"database": "ok", "store": "ok", "projections": "ok", "proofs": "ok"}
+    assert ready["checks"] == dict.fromkeys(("database", "store", "projections", "proofs", "schema"), "ok")
     assert ready["status"] == "ok"
     assert {name: one["limit"] for name, one in ready["load"].items()} == {"uploads": 256, "connections": 1_000}

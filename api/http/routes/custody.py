@@ -17,7 +17,7 @@ router = APIRouter(tags=["custody"])
 
 
 @router.put("/v1/files/{file_id}/retention", responses=shapes.done_or_pending(shapes.File))
-@router.post("/v1/files/{file_id}/retention", responses=shapes.done_or_pending(shapes.File), include_in_schema=False)
+@router.post("/v1/files/{file_id}/retention", responses=shapes.done_or_pending(shapes.File), name="post_retention")
 def set_retention(
     file_id: UUID, body: bodies.RetentionBody, services: ServicesIn, caller: CallerIn, key: KeyIn
 ) -> Response:
