@@ -105,6 +105,12 @@ class LogKeys:
         """Return the public halves, as C2SP signed-note writes them."""
         return tuple(str(key.verifier) for key in self.signers())
 
+    def lying_here(self) -> tuple[str, ...]:
+        """Return the public halves of all keys that are here, retired ones too, whatever the settings call the log."""
+        files = (_key_in(self._folder / name) for name in (KEY, NEXT_KEY, ANEW_KEY))
+        here = (*self._given, *(key for key in files if key is not None))
+        return (*(str(key.verifier) for key in here), *self.retired())
+
     def retired(self) -> tuple[str, ...]:
         """Return the public halves of keys that were retired here, in order."""
         path = self._folder / RETIRED

@@ -12,6 +12,7 @@ import psycopg
 import structlog
 from psycopg import Connection
 
+from provenstore.adapters.believed_heads import BelievedHeads
 from provenstore.adapters.log_keys import LogKeys
 from provenstore.domain.checkpoint import Checkpoint
 from provenstore.domain.errors import LogRewound, Stopped, StorageFull, Unavailable
@@ -46,7 +47,7 @@ def sign(connection: Connection[Any], keys: LogKeys, keeping: LogKeeping) -> Che
     `connection` is in autocommit, of the role that owns the read models.
     """
     announce(keys, keeping)  # whoever changes them from here on records it before
-    return sign_next(HeadsOnRecord(connection), keys.last, keys.signers)
+    return sign_next(HeadsOnRecord(connection, BelievedHeads(keys)), keys.last, keys.signers)
 
 
 class Signing(Worker):
@@ -69,7 +70,7 @@ class Signing(Worker):
         due = 0.0
         while not win(connection, "checkpoints"):
             if time.monotonic() >= due:
-                self._round(lambda: learn(HeadsOnRecord(connection), self._keys.last))
+                self._round(lambda: learn(HeadsOnRecord(connection, BelievedHeads(self._keys)), self._keys.last))
                 due = time.monotonic() + self._every
             if self.stopping.wait(self._takeover):
                 return

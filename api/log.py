@@ -5,6 +5,7 @@ Nothing is shown beyond the newest checkpoint that was signed. Entries show ever
 
 from dataclasses import dataclass
 
+from provenstore.adapters.believed_heads import BelievedHeads
 from provenstore.adapters.publishing import Publisher
 from provenstore.api.checkpoints import announce, sign
 from provenstore.api.publishing import publish_newest
@@ -131,7 +132,8 @@ def clear_alarm(services: Services, caller: Caller, reason: str) -> dict[str, Js
     with translated(), services.connect() as connection:
         connection.autocommit = True
         catch_up(connection)
-        cleared = services.log_keeping.clear_alarm(caller, HeadsOnRecord(connection), services.log_keys.last, reason)
+        heads = HeadsOnRecord(connection, BelievedHeads(services.log_keys))
+        cleared = services.log_keeping.clear_alarm(caller, heads, services.log_keys.last, reason)
     return {"size": cleared.head.size, "root": cleared.head.root.hex()}
 
 

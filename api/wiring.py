@@ -17,6 +17,7 @@ import psycopg
 import structlog
 
 from provenstore.adapters import fingerprint, migrations
+from provenstore.adapters.believed_heads import BelievedHeads
 from provenstore.adapters.clock import SystemClock
 from provenstore.adapters.conninfo import self_contained
 from provenstore.adapters.data_directory import DataDirectory
@@ -291,7 +292,7 @@ def _assemble(
         log, ObservedStore(objects, calls.take, clock), clock=clock, entropy=entropy, permits=permits, links=links
     )
     log_keys = LogKeys(directory.keys, origin=settings.log_origin, given=settings.signing_key)
-    proofs = Proofs(pool)
+    proofs = Proofs(pool, BelievedHeads(log_keys).not_planted)
     proven = VerifiedProofs(proofs, log_keys)
     return Services(
         ledger=ledger,

@@ -1,5 +1,6 @@
 """Heads of the tree on record, over the one connection of whoever signs: the port `TreeHeads` of `domain.signing`."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -13,13 +14,18 @@ from provenstore.projections.database import translated
 from provenstore.projections.queries import queries
 from provenstore.projections.tree import fetch_tiles
 
+_PAGE = 100
+
 
 class HeadsOnRecord:
     """`TreeHeads` on a connection in autocommit, of the role that owns the read models."""
 
-    def __init__(self, connection: Connection[Any]) -> None:
-        """Use `connection`, and let all that it writes be durable when it is written."""
-        self._connection = connection
+    def __init__(self, connection: Connection[Any], believes: Callable[[RecordedHead], bool] = lambda _: True) -> None:
+        """Use `connection`, and let all that it writes be durable when it is written.
+
+        Only heads count that are believed: somebody else may have put others there.
+        """
+        self._connection, self._believes = connection, believes
         with translated():
             connection.execute(queries("proofs")["durable"])
 
@@ -30,7 +36,24 @@ class HeadsOnRecord:
         if row is None:
             raise DatabaseUnavailable("the database follows another one, so it may be behind")
         entries, size, *head = row
-        return Standing(entries, size, None if head[0] is None else RecordedHead(TreeHead(*head[:2]), head[2]))
+        newest = None if head[0] is None else RecordedHead(TreeHead(*head[:2]), head[2])
+        if newest is not None and not self._believes(newest):
+            newest = self._below(newest.head.size)
+        return Standing(entries, size, newest)
+
+    def _below(self, size: int) -> RecordedHead | None:
+        """Return the largest head below a size that is believed."""
+        while True:
+            values = {"below": size, "limit": _PAGE}
+            with translated():
+                rows = self._connection.execute(queries("proofs")["heads_below"], values).fetchall()
+            for below, root, _, note in rows:
+                found = RecordedHead(TreeHead(below, root), note)
+                if self._believes(found):
+                    return found
+            if len(rows) < _PAGE:
+                return None
+            size = rows[-1][0]
 
     def root(self, size: int) -> bytes:
         """Return the root of the first `size` leaves, from the tiles."""
@@ -50,3 +73,6 @@ class HeadsOnRecord:
         """Add the note."""
         with translated():
             self._connection.execute(queries("proofs")["attach"], {"size": size, "note": note})
+            row = self._connection.execute(queries("proofs")["recorded"], {"size": size}).fetchone()
+        if row is None or not self._believes(RecordedHead(TreeHead(size, row[0]), row[1])):
+            raise IntegrityViolated(f"the head of {size:,} on record bears a note that is not ours", size=size)

@@ -4,7 +4,7 @@ What is handed out lies under a signed checkpoint where that is said; what lies 
 whoever gets it can check it, and should.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +22,8 @@ from provenstore.projections.tree import TreeState, fetch_tiles, tree_state
 _PAGE = 1_000
 """Heads of one read."""
 
+_NO_END = 2**62
+
 
 @dataclass(frozen=True, slots=True)
 class SignedCheckpoint:
@@ -33,12 +35,20 @@ class SignedCheckpoint:
     note: bytes
 
 
+class _Unbelieved(Exception):  # no error: another one is asked for
+    """The newest checkpoint on record was not signed by a key of the log."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.size = size
+
+
 class Proofs:
     """The tree as it stands in the database, through the role that owns the read models. Thread safe."""
 
-    def __init__(self, pool: Pool) -> None:
-        """Read through `pool`."""
-        self._pool = pool
+    def __init__(self, pool: Pool, believes: Callable[[RecordedHead], bool] = lambda _: True) -> None:
+        """Read through `pool`; checkpoints that are not believed are passed over."""
+        self._pool, self._believes = pool, believes
 
     # -- the tree ------------------------------------------------------------------------------------------
 
@@ -104,15 +114,43 @@ class Proofs:
         """Return the newest checkpoint; None before the first."""
         with glancing(self._pool) as connection:
             row = connection.execute(queries("proofs")["newest"]).fetchone()
-        return None if row is None else SignedCheckpoint(*row)
+        found = None if row is None else SignedCheckpoint(*row)
+        return found if found is None or self._believed(found) else self._below(found.size)
+
+    def _believed(self, one: SignedCheckpoint) -> bool:
+        return self._believes(RecordedHead(TreeHead(one.size, one.root), one.note))
+
+    def _below(self, size: int) -> SignedCheckpoint | None:
+        """Return the largest checkpoint below a size that is believed."""
+        while True:
+            with glancing(self._pool) as connection:
+                rows = connection.execute(queries("proofs")["heads_below"], {"below": size, "limit": _PAGE}).fetchall()
+            for found in (SignedCheckpoint(*row) for row in rows):
+                if self._believed(found):
+                    return found
+                size = found.size
+            if len(rows) < _PAGE:
+                return None
 
     def under_newest(self, position: int) -> tuple[SignedCheckpoint, list[bytes]]:
         """Return the newest checkpoint and the proof that the event at `position` lies under it, in one exchange.
 
         Unsigned until it does.
         """
+        try:
+            return self._under(position, _NO_END)
+        except _Unbelieved as exc:
+            below = self._below(exc.size)
+        if below is None:
+            raise Unsigned
+        return self._under(position, below.size)
+
+    def _under(self, position: int, upto: int) -> tuple[SignedCheckpoint, list[bytes]]:
         with glancing(self._pool) as connection, connection.cursor(binary=True) as cursor:
-            rows = cursor.execute(queries("proofs")["under_newest"], {"index": position - 1}).fetchall()
+            values = {"index": position - 1, "upto": upto}
+            rows = cursor.execute(queries("proofs")["under_newest"], values).fetchall()
+            if rows and not self._believed(SignedCheckpoint(*rows[0][:4])):
+                raise _Unbelieved(rows[0][0])
             if not rows or rows[0][0] < position:
                 raise Unsigned
             newest = SignedCheckpoint(*rows[0][:4])
@@ -152,4 +190,4 @@ class Proofs:
         """Return up to `limit` checkpoints of sizes above `after`, in order."""
         with glancing(self._pool) as connection:
             found = connection.execute(queries("proofs")["checkpoints"], {"after": after, "limit": limit})
-            return tuple(SignedCheckpoint(*row) for row in found)
+            return tuple(one for one in (SignedCheckpoint(*row) for row in found) if self._believed(one))

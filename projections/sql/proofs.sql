@@ -14,6 +14,12 @@ LEFT JOIN LATERAL (
 ) c ON true
 WHERE NOT pg_is_in_recovery();
 
+-- name: heads_below
+-- Signed heads below a size, the largest first. Here and below: a time that only tampering can write is read as one that
+-- no checkpoint has.
+SELECT size, root, greatest('0001-01-02', least('9999-12-30', time)) as time, note FROM provenstore.checkpoint
+WHERE note IS NOT NULL AND size < %(below)s ORDER BY size DESC LIMIT %(limit)s;
+
 -- name: record
 -- Put a head on record; one that is there stays.
 INSERT INTO provenstore.checkpoint (size, root) VALUES (%(size)s, %(root)s) ON CONFLICT (size) DO NOTHING;
@@ -22,12 +28,16 @@ INSERT INTO provenstore.checkpoint (size, root) VALUES (%(size)s, %(root)s) ON C
 -- The root of a head on record.
 SELECT root FROM provenstore.checkpoint WHERE size = %(size)s;
 
+-- name: recorded
+-- A head on record.
+SELECT root, note FROM provenstore.checkpoint WHERE size = %(size)s;
+
 -- name: attach
 -- Add the note to a head that has none.
 UPDATE provenstore.checkpoint SET note = %(note)s WHERE size = %(size)s AND note IS NULL;
 
 -- name: newest
--- The newest checkpoint. Here and below: a time that only tampering can write is read as one that no checkpoint has.
+-- The newest checkpoint.
 SELECT size, root, greatest('0001-01-02', least('9999-12-30', time)) as time, note FROM provenstore.checkpoint WHERE note IS NOT NULL ORDER BY size DESC LIMIT 1;
 
 -- name: under_newest
@@ -36,7 +46,7 @@ SELECT size, root, greatest('0001-01-02', least('9999-12-30', time)) as time, no
 SELECT c.size, c.root, c.time, c.note, t.level, t.number, coalesce(t.hashes, '')
 FROM (
     SELECT size, root, greatest('0001-01-02', least('9999-12-30', time)) as time, note
-    FROM provenstore.checkpoint WHERE note IS NOT NULL ORDER BY size DESC LIMIT 1
+    FROM provenstore.checkpoint WHERE note IS NOT NULL AND size <= %(upto)s ORDER BY size DESC LIMIT 1
 ) c
 LEFT JOIN LATERAL (
     SELECT k.level, k.number, t.hashes
