@@ -13,6 +13,7 @@ from provenstore.domain.workspace_events import Role
 from tests.api.conftest import Api, Tenant
 
 UNTIL = {"until": "2099-01-01T00:00:00Z", "mode": "governance", "reason": "law"}
+NOWHERE = "01990000-0000-7000-8000-000000000001"
 
 FILE_REQUESTS: dict[Operation, tuple[str, str, Any]] = {
     "file.upload": ("PUT", "/content", None),
@@ -49,6 +50,14 @@ OTHER_REQUESTS: dict[Operation, tuple[str, str, Any]] = {
     "audit.search": ("GET", "/v1/audit?workspace={workspace}", None),
     "workspace.get": ("GET", "/v1/workspaces/{workspace}", None),
     "workspace.change": ("PATCH", "/v1/workspaces/{workspace}", {"max_files": 1_000}),
+    "disposal.get": ("GET", "/v1/workspaces/{workspace}/disposal", None),
+    "disposal.request": (
+        "POST",
+        "/v1/workspaces/{workspace}/disposal/requests",
+        {"category": "misc", "after_days": 30, "reason": "schedule"},
+    ),
+    "disposal.approve": ("POST", "/v1/workspaces/{workspace}/disposal/requests/" + NOWHERE + "/approve", {}),
+    "disposal.reject": ("POST", "/v1/workspaces/{workspace}/disposal/requests/" + NOWHERE + "/reject", {}),
     "credential.issue": (
         "POST",
         "/v1/keys",
