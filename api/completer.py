@@ -67,6 +67,8 @@ class Completer:
     def settle_all(self, *, workspace: str | None = None, going: Going = _always) -> Round:
         """Settle once whatever is due, within a workspace or everywhere; the rest is logged and met again later."""
         self.catch_up()
+        if workspace is None:
+            self._erase(going)
         done = failed = 0
         for job in self._jobs.ready(self._now(), SETTLED, workspace):
             if not going():
@@ -77,6 +79,16 @@ class Completer:
                 failed += 1
         self._jobs.forget(self._now(), terms_of(self._services))
         return Round(done, failed)
+
+    def _erase(self, going: Going) -> None:
+        """Go on with erasures that were approved, and end requests that nobody approved in time."""
+        for one in self._ledger.erasing.due():
+            if not going():
+                return
+            try:
+                self._ledger.erasing.settle(SYSTEM, one)
+            except _UNSETTLED as exc:
+                _log.warning("erasure.failed", action="erasure.settle", erasure=one.id, code=error_code(exc))
 
     def verify_all(self, *, going: Going = _always) -> Round:
         """Read once whatever nobody has read since it arrived; a reading under way is given up with `going`."""

@@ -14,6 +14,9 @@ from provenstore.domain.categories import BUILT_IN, Category
 from provenstore.domain.credential import IssuedKey
 from provenstore.domain.decided import read_decision
 from provenstore.domain.envelope import Event
+from provenstore.domain.erasing import Preview
+from provenstore.domain.erasure_events import FoundValues
+from provenstore.domain.erasure_request import ErasureRequest
 from provenstore.domain.errors import NotFound, ProvenstoreError, WrongState
 from provenstore.domain.event_log import Disclosure, Disclosures, QuotaUse, disclosed
 from provenstore.domain.event_types import format_time
@@ -304,3 +307,46 @@ def error_json(error: ProvenstoreError) -> dict[str, Json]:
         "detail": error.message,
         "code": error.code,
     }
+
+
+def erasure_preview_json(found: Preview) -> dict[str, Json]:
+    """Return what an erasure would erase now."""
+    return {"found": _found_json(found.found), "files": found.files}
+
+
+def erasure_json(state: ErasureRequest, now: datetime) -> dict[str, Json]:
+    """Return a request to erase; what it searches for is not in it."""
+    asked, done, approved = state.asked, state.completed, state.approved
+    report: Json = None
+    if done is not None:
+        report = {
+            "found": _found_json(done.found),
+            "values": sum(one.values for one in done.found),
+            "files_held": done.held,
+            "list_sha256": done.list_sha256,
+        }
+    return {
+        "id": state.id,
+        "workspace": state.workspace,
+        "file_id": asked.file,
+        "actor": asked.actor,
+        "fields": list(asked.fields),
+        "status": state.status(now),
+        "requested_by": state.requested.by.id,
+        "requested_at": format_time(state.requested.at),
+        "expires_at": format_time(state.expires_at),
+        "approved_by": approved.by.id if approved else None,
+        "approved_at": format_time(approved.at) if approved else None,
+        "found": _found_json(asked.found),
+        "files": asked.files,
+        "report": report,
+    }
+
+
+def erasures_json(found: Sequence[ErasureRequest], now: datetime, *, more: bool) -> dict[str, Json]:
+    """Return a page of requests."""
+    return {"erasures": [erasure_json(one, now) for one in found], "next": found[-1].id if more else None}
+
+
+def _found_json(found: Sequence[FoundValues]) -> Json:
+    return [{"kind": one.kind, "field": one.field, "values": one.values} for one in found]

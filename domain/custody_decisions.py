@@ -210,7 +210,13 @@ def erase_personal_data(file: File, command: c.ErasePersonalData) -> Facts:
     """Erase private values, unless a hold stands."""
     if file.held:
         raise LegalHold("a legal hold on the file refuses erasure", rule="hold-refuses-erasure")
-    data = e.PersonalDataErased(fields=command.fields, events=command.events)
+    data = e.PersonalDataErased(
+        fields=command.fields,
+        events=command.events,
+        positions=command.positions,
+        emptied=command.emptied,
+        erasure=command.erasure,
+    )
     return (Fact(data, why(command.reason), decision="erasure-not-held/1"),)
 
 

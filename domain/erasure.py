@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from provenstore.domain.envelope import Event
+from provenstore.domain.erasure_events import SUBJECT, ErasureCompleted, ErasureRejected
 from provenstore.domain.event_log import Erasure
 from provenstore.domain.event_types import CLIENT, REGISTRY, EventData
 from provenstore.domain.file_events import PersonalDataErased
@@ -29,10 +30,17 @@ class StreamDataErased(EventData):
     TYPE: ClassVar[str] = "personal_data.erased.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
     ERASES: ClassVar[bool] = True
+    HIDDEN: ClassVar[frozenset[str]] = frozenset({"positions"})
 
     fields: tuple[str, ...]
     events: int  # how many events held such values
     actor: str | None = None  # only of events of this actor; None: of all
+    positions: tuple[int, ...] | None = None  # only of the events there; None: of all earlier ones
+    erasure: str | None = None  # the request that two persons agreed on; None in events without one
+
+
+ErasedBy = PersonalDataErased | StreamDataErased
+"""The data of an event that erases values of other events; a request that ends erases only its own."""
 
 
 def streams_of(stream: str) -> tuple[str, ...]:
@@ -52,9 +60,13 @@ def erasures(events: Iterable[Event], fields: Sequence[str], *, actor: str | Non
     ]
 
 
-def erases(event: Event, *, stream: str, actor: str, field: str) -> bool:
-    """Tell whether `event` says that it erased `field` of an event of `actor` in `stream`."""
+def erases(event: Event, *, stream: str, actor: str, field: str, position: int | None = None) -> bool:
+    """Tell whether `event` says that it erased `field` of an event of `actor` in `stream`, at `position`."""
     data = event.data
-    if not isinstance(data, PersonalDataErased | StreamDataErased) or field not in data.fields:
+    if isinstance(data, ErasureCompleted | ErasureRejected):
+        return stream == event.stream and field == SUBJECT
+    if not isinstance(data, ErasedBy) or field not in data.fields:
+        return False
+    if data.positions is not None and position is not None and position not in data.positions:
         return False
     return stream in streams_of(event.stream) and data.actor in (None, actor)

@@ -2,6 +2,7 @@
 
 import provenstore.domain.disposal_events
 import provenstore.domain.erasure
+import provenstore.domain.erasure_events
 import provenstore.domain.file_events
 import provenstore.domain.log_events
 import provenstore.domain.projection_events

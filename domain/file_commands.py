@@ -321,4 +321,7 @@ class ErasePersonalData(FileCommand):
 
     fields: tuple[str, ...]
     events: int
-    reason: str
+    reason: str | None
+    positions: tuple[int, ...] | None = None
+    emptied: tuple[str, ...] | None = None
+    erasure: str | None = None

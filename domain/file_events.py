@@ -470,10 +470,14 @@ class PersonalDataErased(EventData):
     TYPE: ClassVar[str] = "file.personal_data_erased.v1"
     PRIVATE: ClassVar[frozenset[str]] = _REASON
     ERASES: ClassVar[bool] = True
+    HIDDEN: ClassVar[frozenset[str]] = frozenset({"positions"})
 
     fields: tuple[str, ...]
     events: int  # how many events held such values
     actor: str | None = None  # only of events of this actor; None: of all
+    positions: tuple[int, ...] | None = None  # only of the events there; None: of all earlier ones
+    emptied: tuple[str, ...] | None = None  # fields whose present value went; None: all of `fields`
+    erasure: str | None = None  # the request that two persons agreed on; None in events without one
 
 
 @REGISTRY.register

@@ -23,6 +23,7 @@ from provenstore.domain.content import ContentReader
 from provenstore.domain.disposing import Disposing
 from provenstore.domain.entropy import Entropy
 from provenstore.domain.envelope import Actor
+from provenstore.domain.erasing import Erasing
 from provenstore.domain.erasure import OF_ACCESSES, OF_FILES, erasures, streams_of
 from provenstore.domain.errors import InvalidInput, Unavailable
 from provenstore.domain.event_log import Erasure, EventLog, Guard, IdempotencyKey
@@ -121,6 +122,12 @@ class Ledger:
         self.certificate = self.reading.certificate
         self.skip_event = answered(Skipping(self.recorder).skip)
         self.find_id = ShortIds(self.recorder).find
+        self.erasing = Erasing(self.recorder, self.reading)
+        self.preview_erasure, self.find_erasure = self.erasing.preview, self.erasing.find
+        self.list_erasures = self.erasing.requests
+        self.request_erasure = answered(self.erasing.request)
+        self.approve_erasure = answered(self.erasing.approve)
+        self.reject_erasure = answered(self.erasing.reject)
         self.issue_link = answered(self.linking.issue)
         self.revoke_link = answered(self.linking.revoke)
         self.authenticate_link = self.linking.authenticate

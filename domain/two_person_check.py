@@ -14,12 +14,15 @@ from datetime import datetime, timedelta
 from provenstore.domain import actor as ac
 from provenstore.domain import credential as cr
 from provenstore.domain import disposal_events as de
+from provenstore.domain import erasure_events as ee
+from provenstore.domain import erasure_request as er
 from provenstore.domain import file_events as fe
 from provenstore.domain import workspace as ws
 from provenstore.domain import workspace_events as we
 from provenstore.domain.custody_decisions import years_after
 from provenstore.domain.disposal import Policy, next_version
 from provenstore.domain.envelope import Actor, Event
+from provenstore.domain.erasure import ErasedBy
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.file import Purge, Retention, RetentionWish
 from provenstore.domain.persons import Origin, person_of
@@ -38,6 +41,7 @@ NEW_TYPES = (
     fe.RetentionExtensionRequested,
     de.DisposalPolicyRequested,
     de.DisposalPolicyApproved,
+    ee.ErasureRequested,
 )
 NEW_DECISIONS = frozenset(
     {
@@ -73,11 +77,18 @@ class TwoPersonCheck:
     _workspaces: dict[str, ws.Workspace] = field(default_factory=dict)
     _files: dict[str, _Kept] = field(default_factory=dict)
     _categories: dict[str, str] = field(default_factory=dict)
+    _erasures: dict[str, Act] = field(default_factory=dict)
+    _agreed_erasures: set[str] = field(default_factory=set)
     _new: bool = False
 
     def take(self, event: Event) -> tuple[str, ...]:
         """Return what is wrong with the event; nothing for most."""
         self._new = self._new or isinstance(event.data, NEW_TYPES) or event.decision in NEW_DECISIONS
+        if isinstance(event.data, ErasedBy):
+            return (*self._judge_erased(event), *self._take(event))
+        return self._take(event)
+
+    def _take(self, event: Event) -> tuple[str, ...]:
         kind = event.stream.partition(":")[0]
         try:
             match kind:
@@ -85,6 +96,8 @@ class TwoPersonCheck:
                     return tuple(self._judge_file(event))
                 case "workspace":
                     return tuple(self._judge_workspace(event))
+                case "erasure":
+                    return tuple(self._judge_erasure(event))
                 case "credential":
                     self._keys[event.stream] = cr.evolve(self._keys.get(event.stream), event)
                 case "actor":
@@ -201,6 +214,31 @@ class TwoPersonCheck:
         asked = replace(purge, requested=replace(purge.requested, by=other))
         if (because := approval_objection(asked, grounds, event.workspace)) is not None:
             yield f"the purge was approved, and {because}"
+
+    # -- erasures ------------------------------------------------------------------------------------------
+
+    def _judge_erasure(self, event: Event) -> Iterator[str]:
+        match event.data:
+            case ee.ErasureRequested():
+                self._erasures[event.stream] = _act(event)
+            case ee.ErasureApproved():
+                if (asked := self._erasures.pop(event.stream, None)) is None:
+                    yield "an erasure was approved that nobody had asked for"
+                else:
+                    self._agreed_erasures.add(event.stream)
+                    yield from self._second(event, asked, "the erasure was approved")
+            case ee.ErasureRejected():
+                self._erasures.pop(event.stream, None)
+            case ee.ErasureCompleted():
+                if event.stream not in self._agreed_erasures:
+                    yield "an erasure was completed that nobody had approved"
+                self._agreed_erasures.discard(event.stream)
+
+    def _judge_erased(self, event: Event) -> Iterator[str]:
+        """Say whether an erasure that names a request has one that two persons agreed on."""
+        erasure = event.data.erasure if isinstance(event.data, ErasedBy) else None
+        if erasure is not None and er.erasure_stream(erasure) not in self._agreed_erasures:
+            yield "private values were erased without an approved request"
 
     # -- workspaces ----------------------------------------------------------------------------------------
 

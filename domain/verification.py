@@ -262,7 +262,7 @@ def verify_rows(rows: Iterable[StoredRow], *, newest: int | None = None) -> Repo
 
 
 def _erases(event: Event, erased: _Erased) -> bool:
-    return erases(event, stream=erased.row.stream, actor=erased.actor, field=erased.field)
+    return erases(event, stream=erased.row.stream, actor=erased.actor, field=erased.field, position=erased.row.position)
 
 
 def _limit(value: int) -> int | None:

@@ -58,6 +58,7 @@ _BY_STREAM: Final[Mapping[str, Action]] = MappingProxyType(
         "log": "administer",
         "audit": "audit",
         "personal_data": "erase",
+        "erasure": "erase",
     }
 )
 

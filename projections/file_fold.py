@@ -266,7 +266,7 @@ def without_erased(row: FileRow, event: Event) -> FileRow:
     """Return the row without the values that `event` erased, and in nothing else changed."""
     if not isinstance(event.data, events.PersonalDataErased):
         return row
-    fields = frozenset(event.data.fields)
+    fields = frozenset(event.data.fields if event.data.emptied is None else event.data.emptied)
     return replace(
         row,
         filename=None if "filename" in fields else row.filename,

@@ -1,4 +1,4 @@
-"""`change` and `erase`: what is said about a file, and forgetting it without breaking a proof."""
+"""`change`: what is said about a file."""
 
 from typing import Annotated
 
@@ -6,16 +6,12 @@ import typer
 
 from provenstore.api.cli.custody import Document
 from provenstore.api.cli.files import done
-from provenstore.api.cli.options import AccessLevel, FileId, RequiredReason, instant, one_of, pair
+from provenstore.api.cli.options import AccessLevel, FileId, instant, one_of, pair
 from provenstore.api.cli.session import Session, command
 
 _NEVER = "never"
 
 CLEARABLE = ("metadata", "related", "subjects")
-ERASABLE = (
-    "filename", "related", "subjects", "metadata", "reason", "name", "matter", "address", "client_request",
-    "purpose", "recipient", "user_agent",
-)  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
@@ -58,19 +54,3 @@ def register(app: typer.Typer) -> None:
         if not changes:
             raise typer.BadParameter("says nothing to change")
         done(session, session.custody.change(str(file_id), changes), "changed")
-
-    @command(app, "erase")
-    def erase(
-        session: Session,
-        file_id: FileId,
-        field: Annotated[list[str], typer.Option(help=f"What to forget: {', '.join(ERASABLE)}.", show_default=False)],
-        reason: RequiredReason,
-    ) -> None:
-        """Erase private values from all events of a file, for good; every proof stays valid, the content stays.
-
-        The reason given here is kept: it must not name what is erased.
-        """
-        fields = sorted(set(one_of("--field", field, ERASABLE)))
-        done(
-            session, session.custody.erase(str(file_id), fields=fields, reason=reason), f"erased {', '.join(fields)} of"
-        )

@@ -12,6 +12,7 @@ Document = dict[str, Any]
 
 Decision = Literal["withdraw", "approve", "reject"]
 DisposalDecision = Literal["approve", "reject"]
+ErasureDecision = Literal["approve", "reject"]
 IdKind = Literal["file", "key", "event"]
 ProjectionAct = Literal["pause", "park", "resume", "retry"]
 
@@ -93,7 +94,22 @@ class Custody(Protocol):
         """Change what is named, all of it or nothing; answers File."""
 
     def erase(self, file_id: str, *, fields: list[str], reason: str) -> Document:
-        """Erase private values from all events of a file; answers File."""
+        """Ask for private values of all events of a file to be erased; answers Erasure."""
+
+    def preview_erasure(self, wanted: Document) -> Document:
+        """Count what an erasure would erase; answers {"found", "files"}."""
+
+    def request_erasure(self, wanted: Document) -> Document:
+        """Ask for an erasure; answers Erasure."""
+
+    def erasures(self, *, after: str | None) -> Document:
+        """Answer a page {"erasures", "next"}."""
+
+    def erasure(self, erasure: str) -> Document:
+        """Answer Erasure."""
+
+    def decide_erasure(self, erasure: str, decision: ErasureDecision, reason: str | None) -> Document:
+        """Approve or reject; answers Erasure."""
 
     def set_retention(self, file_id: str, *, until: str, mode: str, reason: str) -> Document:
         """Set the retention; answers File."""

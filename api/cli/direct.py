@@ -23,7 +23,7 @@ from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.request_ids import REQUEST
 from provenstore.adapters.serving import served_at
 from provenstore.api import audit, disposal, jobs, log, operations, projections, proofs, usage, views
-from provenstore.api.cli.custody import Decision, DisposalDecision, Document, IdKind, ProjectionAct
+from provenstore.api.cli.custody import Decision, DisposalDecision, Document, ErasureDecision, IdKind, ProjectionAct
 from provenstore.api.http import bodies
 from provenstore.api.http.audit_question import AuditQuery
 from provenstore.api.http.wording import finding
@@ -33,6 +33,8 @@ from provenstore.api.wiring import open_services
 from provenstore.domain import workspace as ws
 from provenstore.domain.caller import Caller
 from provenstore.domain.envelope import Actor
+from provenstore.domain.erasing import Wanted
+from provenstore.domain.erasure_request import ErasureRequest
 from provenstore.domain.errors import InvalidInput, PreconditionFailed, Unsigned
 from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.file import File
@@ -221,11 +223,37 @@ class Direct:
         return self.file(file_id)
 
     def erase(self, file_id: str, *, fields: list[str], reason: str) -> Document:
-        """Erase private values."""
+        """Ask for private values to be erased."""
         body = _parse(bodies.ErasureBody, {"fields": fields, "reason": reason})
-        return self._file(
-            self._ledger.erase_personal_data(self._caller, UUID(file_id), fields=body.fields, reason=body.reason)
-        )
+        wanted = Wanted(file=UUID(file_id), fields=body.fields)
+        return self._erasure(self._ledger.request_erasure(self._caller, wanted, body.reason))
+
+    def preview_erasure(self, wanted: Document) -> Document:
+        """Count what an erasure would erase."""
+        body = _parse(bodies.WantedBody, wanted)
+        return views.erasure_preview_json(self._ledger.preview_erasure(self._caller, body.wanted()))
+
+    def request_erasure(self, wanted: Document) -> Document:
+        """Ask for an erasure."""
+        body = _parse(bodies.NewErasureBody, wanted)
+        return self._erasure(self._ledger.request_erasure(self._caller, body.wanted(), body.reason))
+
+    def erasures(self, *, after: str | None) -> Document:
+        """List requests."""
+        found = self._ledger.list_erasures(self._caller, after=UUID(after) if after else None, limit=101)
+        return views.erasures_json(found[:100], self._services.clock.now(), more=len(found) > 100)
+
+    def erasure(self, erasure: str) -> Document:
+        """Describe a request."""
+        return self._erasure(self._ledger.find_erasure(self._caller, UUID(erasure)))
+
+    def decide_erasure(self, erasure: str, decision: ErasureDecision, reason: str | None) -> Document:
+        """Approve or reject."""
+        decide = self._ledger.approve_erasure if decision == "approve" else self._ledger.reject_erasure
+        return self._erasure(decide(self._caller, UUID(erasure), reason))
+
+    def _erasure(self, state: ErasureRequest) -> Document:
+        return views.erasure_json(state, self._services.clock.now())
 
     def set_retention(self, file_id: str, *, until: str, mode: str, reason: str) -> Document:
         """Set the retention."""

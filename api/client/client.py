@@ -16,6 +16,7 @@ from provenstore.api.client.connection import Connection
 from provenstore.api.client.transport import WORK_TIMEOUT, Document, Transport
 
 Decision = Literal["withdraw", "approve", "reject"]
+ErasureDecision = Literal["approve", "reject"]
 ProjectionAct = Literal["pause", "park", "resume", "retry"]
 
 CHECKPOINT_WAIT = 10
@@ -191,8 +192,28 @@ class Client:
         return self._http.patch(_file(file_id), changes)
 
     def erase(self, file_id: str, *, fields: list[str], reason: str) -> Document:
-        """Erase private values from all events of a file; answers File."""
-        return self._http.send("POST", _file(file_id, "erasure"), {"fields": fields, "reason": reason})
+        """Ask for private values of all events of a file to be erased; answers Erasure."""
+        return self._http.post(_file(file_id, "erasure"), {"fields": fields, "reason": reason})
+
+    def preview_erasure(self, wanted: Document) -> Document:
+        """Count what an erasure would erase; answers {"found", "files"}."""
+        return self._http.wait("/v1/erasures/preview", wanted)
+
+    def request_erasure(self, wanted: Document) -> Document:
+        """Ask for an erasure; answers Erasure."""
+        return self._http.post("/v1/erasures", wanted)
+
+    def erasures(self, *, after: str | None) -> Document:
+        """Answer a page {"erasures", "next"}."""
+        return self._http.get("/v1/erasures", {} if after is None else {"after": after})
+
+    def erasure(self, erasure: str) -> Document:
+        """Answer Erasure."""
+        return self._http.get(f"/v1/erasures/{_segment(erasure)}")
+
+    def decide_erasure(self, erasure: str, decision: ErasureDecision, reason: str | None) -> Document:
+        """Approve or reject; answers Erasure."""
+        return self._http.post(f"/v1/erasures/{_segment(erasure)}/{decision}", {"reason": reason} if reason else {})
 
     def set_retention(self, file_id: str, *, until: str, mode: str, reason: str) -> Document:
         """Set the retention; answers File."""

@@ -26,6 +26,7 @@ from provenstore.api.http.routes import (
     content,
     custody,
     disposal,
+    erasures,
     files,
     health,
     ids,
@@ -86,7 +87,7 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]  # the way that FastAPI documents
     add_problem_handlers(app)
     app.add_middleware(Envelope, new_id=SystemEntropy().event_id, settings=settings)
-    of_files = (files, content, parts, signed, verification, links, custody, purges)
+    of_files = (files, content, parts, signed, verification, links, custody, purges, erasures)
     others = (workspaces, disposal, usage, audit, jobs, operations, projections, log, proofs, ids, health)
     for routes in (*of_files, *others):
         app.include_router(routes.router, dependencies=[Depends(refuse_unheeded), Depends(refuse_unknown_parameters)])

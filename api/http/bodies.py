@@ -21,6 +21,7 @@ from provenstore.domain import file_events as fe
 from provenstore.domain import workspace_events as we
 from provenstore.domain.canonical import MAX_INTEGER
 from provenstore.domain.disposal import DEFAULT_DAYS, MAX_DAYS
+from provenstore.domain.erasing import Wanted
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.merkle import MAX_SIZE
 from provenstore.domain.objects import PartRef
@@ -247,9 +248,28 @@ class HoldBody(Body):
 
 
 class ErasureBody(Body):
-    """Erases personal data."""
+    """Asks for private values of one file to be erased."""
 
     fields: tuple[Text, ...]
+    reason: Text
+
+
+class WantedBody(Body):
+    """Says what to erase: a value wherever it stands, or what was recorded of an actor, or both."""
+
+    subject: Text | None = None
+    actor: Text | None = None
+    workspace: Text | None = None
+    fields: tuple[Text, ...] = ()
+
+    def wanted(self) -> Wanted:
+        """Return it as the ledger takes it."""
+        return Wanted(workspace=self.workspace, subject=self.subject, actor=self.actor, fields=self.fields)
+
+
+class NewErasureBody(WantedBody):
+    """Asks for an erasure."""
+
     reason: Text
 
 

@@ -446,6 +446,56 @@ BINARY_BODY: Final[dict[str, Any]] = {
 }
 
 
+class FoundValues(Shape):
+    """How many private values of one name stand in streams of one kind."""
+
+    kind: str
+    field: str
+    values: int
+
+
+class ErasurePreview(Shape):
+    """What an erasure would erase now."""
+
+    found: list[FoundValues]
+    files: int
+
+
+class ErasureReport(Shape):
+    """What was erased."""
+
+    found: list[FoundValues]
+    values: int
+    files_held: int
+    list_sha256: str
+
+
+class Erasure(Shape):
+    """A request to erase private values; what it searches for is never shown."""
+
+    id: UUID
+    workspace: str
+    file_id: UUID | None
+    actor: Text
+    fields: list[str]
+    status: Literal["requested", "approved", "completed", "rejected", "withdrawn", "expired"]
+    requested_by: str
+    requested_at: datetime
+    expires_at: datetime
+    approved_by: Text
+    approved_at: Moment
+    found: list[FoundValues]
+    files: int
+    report: ErasureReport | None
+
+
+class Erasures(Shape):
+    """A page of requests; `next` goes into `after`, null at the end."""
+
+    erasures: list[Erasure]
+    next: UUID | None
+
+
 def ok(shape: type[Shape]) -> Responses:
     """Return the answers of a route that answers 200 or a problem."""
     return {200: {"model": shape}, **PROBLEM}

@@ -122,6 +122,16 @@ class Tenant:
         assert answer.status_code == 200, answer.text
         return file_id
 
+    def erase(self, file_id: str, asked: dict[str, Any]) -> dict[str, Any]:
+        """Erase private values of a file, by two persons."""
+        first, second = self.client("privacy"), self.client("approver")
+        answer = first.post(f"/v1/files/{file_id}/erasure", json=asked)
+        assert answer.status_code == 202, answer.text
+        done = second.post(f"/v1/erasures/{answer.json()['id']}/approve")
+        assert done.status_code == 200, done.text
+        found: dict[str, Any] = done.json()
+        return found
+
     def history(self, file_id: str) -> list[dict[str, Any]]:
         """Return a file's events as an auditor sees them."""
         answer = self.api.client("auditor").get(f"/v1/files/{file_id}/history", params={"limit": 1000})

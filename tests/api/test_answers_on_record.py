@@ -22,6 +22,8 @@ from tests.api.conftest import Api, Tenant, serving
 CONTENT = b"content"
 TRUE = {"recorded-unfinished", "append-outcome-unknown"}
 NO_COMMANDS = {
+    # Counts, after it has recorded that somebody asked.
+    ("POST", "/v1/erasures/preview"),
     # Background work, which answers for itself, and read models, which are not the record.
     ("POST", "/v1/jobs/run"),
     ("POST", "/v1/jobs/{file_id}/retry"),
@@ -72,6 +74,18 @@ class Cut:
         answer = self.tenant.new(self.other, size=len(CONTENT), **said)
         assert answer.status_code == 201, answer.text
         found: dict[str, Any] = answer.json()
+        return found
+
+    def named(self) -> str:
+        """Store a file about somebody, and return who that is."""
+        subject = f"anna-{uuid4()}"
+        self.tenant.stored(self.other, CONTENT, subjects=[subject])
+        return subject
+
+    def erasure(self) -> str:
+        """Ask for an erasure."""
+        asked = {"workspace": self.tenant.id, "subject": self.named(), "reason": "asked"}
+        found: str = self.send("POST", "/v1/erasures", json=asked).json()["id"]
         return found
 
     def parts(self) -> str:
@@ -150,6 +164,15 @@ def _signed(cut: Cut) -> Request:
     )
 
 
+def _disposal(cut: Cut, decision: str | None) -> Request:
+    at = f"/v1/workspaces/{cut.tenant.id}/disposal/requests"
+    said = {"json": {"category": "misc", "after_days": int(uuid4()) % 1_000 + 1, "reason": "law"}}
+    if decision is None:
+        return "POST", at, said
+    asked = cut.send("POST", at, **said).json()
+    return "POST", f"{at}/{asked['id']}/{decision}", {}
+
+
 def _of(prepare: Callable[[Cut], str], method: str, path: str, **said: Any) -> Callable[[Cut], Request]:
     return lambda cut: (method, path.format(prepare(cut)), said)
 
@@ -182,6 +205,16 @@ CASES: dict[tuple[str, str], Callable[[Cut], Request]] = {
     ("POST", "/v1/files/{file_id}/erasure"): _of(
         Cut.stored, "POST", "/v1/files/{}/erasure", json={"fields": ["filename"], "reason": "asked"}
     ),
+    ("POST", "/v1/erasures"): lambda cut: (
+        "POST",
+        "/v1/erasures",
+        {"json": {"workspace": cut.tenant.id, "subject": cut.named(), "reason": "asked"}},
+    ),
+    ("POST", "/v1/workspaces/{workspace}/disposal/requests"): lambda cut: _disposal(cut, None),
+    ("POST", "/v1/workspaces/{workspace}/disposal/requests/{request}/approve"): lambda cut: _disposal(cut, "approve"),
+    ("POST", "/v1/workspaces/{workspace}/disposal/requests/{request}/reject"): lambda cut: _disposal(cut, "reject"),
+    ("POST", "/v1/erasures/{erasure}/approve"): _of(Cut.erasure, "POST", "/v1/erasures/{}/approve"),
+    ("POST", "/v1/erasures/{erasure}/reject"): _of(Cut.erasure, "POST", "/v1/erasures/{}/reject"),
     ("POST", "/v1/files/{file_id}/legal-holds"): _of(
         Cut.stored, "POST", "/v1/files/{}/legal-holds", json={"name": "case", "reason": "asked"}
     ),

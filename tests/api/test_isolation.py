@@ -46,6 +46,7 @@ OTHER_REQUESTS: dict[Operation, tuple[str, str, Any]] = {
         "/v1/files",
         {"workspace": "{workspace}", "filename": "a.pdf", "media_type": "application/pdf", "category": "misc"},
     ),
+    "erasure.request": ("POST", "/v1/erasures", {"workspace": "{workspace}", "subject": "anna", "reason": "asked"}),
     "system.sweep": ("GET", "/v1/jobs?workspace={workspace}", None),
     "audit.search": ("GET", "/v1/audit?workspace={workspace}", None),
     "workspace.get": ("GET", "/v1/workspaces/{workspace}", None),
@@ -170,7 +171,8 @@ def test_every_operation_has_a_request() -> None:
     of_the_ledger = {"workspace.create", "credential.revoke", "system.operations"}
     projections = {"projection.get", "projection.rows", "projection.change"}
     log = {"log.read", "log.entries", "log.change"}
-    assert untested == {*of_the_ledger, *projections, *log, "provider.probe"}
+    erasures = {"erasure.get", "erasure.approve"}
+    assert untested == {*of_the_ledger, *projections, *log, *erasures, "provider.probe"}
 
 
 @pytest.mark.parametrize("role", [role for role in get_args(Role) if role != "admin"])

@@ -312,9 +312,9 @@ def test_erasure(tenant: Tenant) -> None:
     service, privacy = tenant.client("service"), tenant.client("privacy")
     file_id = tenant.stored(service, subjects=["anna"], metadata={"k": "anna"})
     before = [one["leaf_hash"] for one in tenant.history(file_id)]
-    erased = privacy.post(
-        f"/v1/files/{file_id}/erasure", json={"fields": ["filename", "subjects", "metadata"], "reason": "asked"}
-    )
+    done = tenant.erase(file_id, {"fields": ["filename", "subjects", "metadata"], "reason": "asked"})
+    assert (done["status"], done["report"]["values"]) == ("completed", 3)
+    erased = service.get(f"/v1/files/{file_id}")
     assert tuple(erased.json()[name] for name in ("filename", "subjects", "metadata")) == (None, [], {})
     events = tenant.history(file_id)
     assert before == [one["leaf_hash"] for one in events][: len(before)]

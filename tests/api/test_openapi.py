@@ -48,7 +48,7 @@ def test_every_route_needs_a_key_but_those_that_cannot() -> None:
 
 DOCUMENT: dict[str, Any] = json.loads(GOLDEN.read_text("utf-8"))
 VERBS = (
-    "abort|approve|cancel|change|complete|control|create|delete|describe|download|erase|find|get|list|place|rebuild|reject|"
+    "abort|approve|cancel|change|complete|control|create|delete|describe|download|erase|find|get|list|place|preview|rebuild|reject|"
     "release|request|restore|retry|revoke|run|search|set|skip|update|upload|verify|withdraw"
 )
 

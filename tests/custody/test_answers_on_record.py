@@ -14,6 +14,7 @@ from provenstore.adapters.database import Database
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.domain import workspace as ws
+from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import AppendOutcomeUnknown, StoreUnavailable, Unavailable, Unfinished
 from provenstore.domain.initiating import NewFile
 
@@ -23,6 +24,7 @@ NO_COMMANDS = frozenset(
     {
         *("accesses", "authenticate", "authenticate_link", "authenticate_upload", "certificate", "content"),
         *("describe_workspace", "filename", "find_id", "flush", "history", "just_verified", "lifecycle", "listable"),
+        *("find_erasure", "list_erasures", "preview_erasure"),
         *("list_workspaces", "parts", "readable", "record_search", "redirect", "redirects", "searchable", "settle"),
         "write_url",
     }
@@ -73,6 +75,16 @@ def _linked(on: CutCustody) -> tuple[UUID, UUID]:
 
 def _issued(on: CutCustody) -> UUID:
     return UUID(on.ledger.issue_key(ADMIN, actor="svc", kind="service", roles=("service",), scope="acme").id)
+
+
+def _erasure(on: CutCustody) -> UUID:
+    wanted = Wanted(file=on.stored().id, fields=("filename",))
+    return UUID(on.ledger.request_erasure(PRIVACY, wanted, "asked to").id)
+
+
+def _policy(on: CutCustody) -> str:
+    days = on.log.position() % 1_000 + 1
+    return on.ledger.request_disposal_policy(OTHER_ADMIN, "acme", "misc", after_days=days, reason="law").id
 
 
 def _asked_off(on: CutCustody) -> Act:
@@ -145,6 +157,19 @@ CASES: dict[str, Callable[[CutCustody], Act]] = {
         lambda on: on.stored().id,
         lambda on, file: on.ledger.erase_personal_data(PRIVACY, file, fields=("filename",), reason="asked to"),
     ),
+    "request_disposal_policy": _with(lambda _: None, lambda on, _: _policy(on)),
+    "approve_disposal_policy": _with(
+        _policy, lambda on, one: on.ledger.approve_disposal_policy(ADMIN, "acme", one, "agreed")
+    ),
+    "reject_disposal_policy": _with(
+        _policy, lambda on, one: on.ledger.reject_disposal_policy(ADMIN, "acme", one, "no")
+    ),
+    "request_erasure": _with(
+        lambda on: Wanted(file=on.stored().id, fields=("filename",)),
+        lambda on, wanted: on.ledger.request_erasure(PRIVACY, wanted, "asked to"),
+    ),
+    "approve_erasure": _with(_erasure, lambda on, one: on.ledger.approve_erasure(APPROVER, one, "agreed")),
+    "reject_erasure": _with(_erasure, lambda on, one: on.ledger.reject_erasure(APPROVER, one, "no")),
     "request_purge": _with(lambda on: on.deleted().id, lambda on, file: on.ledger.request_purge(RECORDS, file, "old")),
     "approve_purge": _with(_requested, lambda on, file: on.ledger.approve_purge(APPROVER, file, None, "agreed")),
     "reject_purge": _with(_requested, lambda on, file: on.ledger.reject_purge(APPROVER, file, None, "no")),

@@ -72,6 +72,7 @@ def server(environment: dict[str, str], port: int) -> Iterator[None]:
         ("docs/how-to/links.md", ["the quarterly report", "refused"]),
         ("docs/how-to/second-person.md", ["a second person must agree", "yes, until", "no violation found"]),
         ("docs/how-to/disposal.md", ["misc/1", "refused"]),
+        ("docs/how-to/erasure.md", ["completed", "no violation found"]),
         ("docs/how-to/prove.md", ["the history of file", "no violation found"]),
     ],
 )

@@ -15,6 +15,7 @@ from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 from provenstore.api.http.conditions import required_version
 from provenstore.api.http.places import place_for
 from provenstore.api.workspace_views import shown_history
+from provenstore.domain.erasing import Wanted
 from provenstore.domain.reading import sees_all
 from provenstore.domain.storing import Begun
 from provenstore.projections.file_query import FileFilter
@@ -189,12 +190,14 @@ def get_history(
     return JSONResponse(shown_history(services, caller, views.history_json(found)))
 
 
-@router.post("/v1/files/{file_id}/erasure", responses=shapes.ok(shapes.File))
-def erase_personal_data(file_id: UUID, body: bodies.ErasureBody, services: ServicesIn, caller: CallerIn) -> Response:
-    """Erase private values from all events of a file; every proof stays valid."""
-    return file_answer(
-        services,
-        caller,
-        file_id,
-        lambda: services.ledger.erase_personal_data(caller, file_id, fields=body.fields, reason=body.reason),
-    )
+@router.post("/v1/files/{file_id}/erasure", status_code=202, responses=shapes.begun(shapes.Erasure))
+def erase_personal_data(
+    file_id: UUID, body: bodies.ErasureBody, services: ServicesIn, caller: CallerIn, key: KeyIn
+) -> Response:
+    """Ask for private values of all events of a file to be erased, which a second person approves.
+
+    Every proof stays valid. Refused under a legal hold.
+    """
+    wanted = Wanted(file=file_id, fields=body.fields)
+    asked = services.ledger.request_erasure(caller, wanted, body.reason, key)
+    return JSONResponse(views.erasure_json(asked, services.clock.now()), 202)

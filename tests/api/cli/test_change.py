@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import get_args
 from uuid import uuid4
 
-from provenstore.api.cli import change, options
+from provenstore.api.cli import erasing, options
 from provenstore.domain import file_events as fe
 from provenstore.domain.erasure import OF_FILES
 from provenstore.domain.store_call import OUTCOMES, STORE_ACTS
 from provenstore.projections.jobs import KINDS
 
-from .conftest import Provenstore
+from .conftest import Provenstore, Served
 
 
 def _stored(provenstore: Provenstore, tmp_path: Path) -> str:
@@ -43,18 +43,46 @@ def test_a_refused_change_changes_nothing(both: Provenstore, tmp_path: Path) -> 
     assert both("show", file, "--json").json["filename"] == "report.pdf"
 
 
-def test_what_is_erased_is_gone_from_the_history_too(both: Provenstore, tmp_path: Path) -> None:
-    """The events and their order stay; whoever reads them sees who erased what."""
+def test_what_is_erased_is_gone_from_the_history_too(both: Provenstore, served: Served, tmp_path: Path) -> None:
+    """By two persons. The events and their order stay; whoever reads them sees who erased what."""
     file = _stored(both, tmp_path)
-    both("erase", file, "--field", "subjects", "--field", "metadata", "--reason", "asked by the person")
+    asked = served.server(
+        "erase", file, "--field", "subjects", "--field", "metadata", "--reason", "asked by the person"
+    )
+    request = asked.text.strip()
+    assert "another person approves it" in asked.err
+    assert "other than the one who asked" in served.server("erase", "approve", request, code=1).err
+    assert "completed: 2 values were erased" in served.direct("erase", "approve", request).err
+    assert request in both("erase", "list").text
     history = both("history", file, "--json")
     assert b"author-7" not in history.out
-    last = history.json["events"][-1]["event"]
-    assert last["type"] == "file.personal_data_erased.v1"
+    types = [one["event"]["type"] for one in history.json["events"]]
+    last = history.json["events"][types.index("file.personal_data_erased.v1")]["event"]
     begun = history.json["events"][0]["disclosures"]
     assert begun["subjects"] == begun["metadata"] == {"erased_by": last["id"]}
     assert begun["filename"] == "report.pdf"
     assert "subjects=(erased)" in both("history", file).text
+
+
+def test_a_person_is_erased_everywhere(both: Provenstore, served: Served, tmp_path: Path) -> None:
+    """Shown first; rejected it stays, approved it goes; what is searched for is never printed."""
+    name = f"anna-{uuid4()}"
+    path = tmp_path / "report.pdf"
+    path.write_bytes(b"%PDF-1.7 a report")
+    file = both("put", path, "--subject", name).text.strip()
+    shown = both("erase", "preview", "--subject", name, "--workspace", "default")
+    assert shown.text.split()[-3:] == ["file", "subjects", "1"]
+    assert "1 values, of 1 files" in shown.err
+    for decision, told in (("reject", "rejected"), ("approve", "completed")):
+        said = ("--workspace", "default", "--reason", "asked to", "--json")
+        asked = served.server("erase", "--subject", name, *said)
+        assert (asked.json["status"], asked.json["report"]) == ("requested", None)
+        decided = served.direct("erase", decision, asked.json["id"], "--reason", "seen")
+        assert told in decided.err
+        shown = both("erase", "show", asked.json["id"], "--json")
+        assert shown.json["status"] == told
+        assert name.encode() not in asked.out + decided.out + shown.out
+    assert both("show", file, "--json").json["subjects"] == []
 
 
 def test_unknown_files_are_not_changed(both: Provenstore) -> None:
@@ -71,4 +99,4 @@ def test_words_are_those_of_the_domain() -> None:
     assert get_args(options.StoreAct) == STORE_ACTS
     assert get_args(options.Outcome) == OUTCOMES
     assert get_args(options.RetentionMode) == get_args(fe.RetentionMode)
-    assert change.ERASABLE == OF_FILES
+    assert erasing.ERASABLE == OF_FILES

@@ -1,0 +1,175 @@
+"""`erase`: forgetting what names a person, in one file or everywhere, by two persons and without breaking a proof."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from typer.core import TyperGroup
+
+from provenstore.api.cli import text
+from provenstore.api.cli.custody import Document
+from provenstore.api.cli.options import FileId, Reason, RequiredReason, one_of
+from provenstore.api.cli.session import Session, command
+
+ERASABLE = (
+    "filename", "related", "subjects", "metadata", "reason", "name", "matter", "address", "client_request",
+    "purpose", "recipient", "user_agent",
+)  # fmt: skip
+
+ErasureId = Annotated[UUID, typer.Argument(metavar="ERASURE", help="The request's id.", show_default=False)]
+Subject = Annotated[
+    str | None,
+    typer.Option(help="A name, address or other value, exactly as it was given.", show_default=False),
+]
+ActorId = Annotated[
+    str | None, typer.Option("--actor", help="An actor: who it is, and from where it came.", show_default=False)
+]
+Fields = Annotated[
+    list[str] | None, typer.Option("--field", help="Only under this name; several add up.", show_default=False)
+]
+Within = Annotated[
+    str | None, typer.Option("--workspace", help="Only in this workspace, by default in the whole ledger.")
+]
+
+
+class _FileUnlessNamed(TyperGroup):
+    """`erase FILE` asks for one file; `erase --subject` is short for `erase request`."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # typer's own context
+        """Read `FILE …` as `file FILE …`, and options as those of `request`."""
+        if args and args[0] not in {*self.commands, "--help", "-h"}:
+            args = ["request" if _asks_widely(args) else "file", *args]
+        return super().parse_args(ctx, args)
+
+
+def _asks_widely(args: list[str]) -> bool:
+    return any(one.partition("=")[0] in {"--subject", "--actor"} for one in args)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    erase = typer.Typer(cls=_FileUnlessNamed, no_args_is_help=True)
+    app.add_typer(erase, name="erase", help="Erase private values, by two persons; every proof stays valid.")
+
+    @command(erase, "file")
+    def of_file(
+        session: Session,
+        file_id: FileId,
+        field: Annotated[list[str], typer.Option(help=f"What to forget: {', '.join(ERASABLE)}.", show_default=False)],
+        reason: RequiredReason,
+    ) -> None:
+        """Ask for values of all events of a file; `provenstore erase FILE` is short for it.
+
+        A second person approves it. The reason given here is kept: it must not name what is erased.
+        """
+        fields = sorted(set(one_of("--field", field, ERASABLE)))
+        _asked(session, session.custody.erase(str(file_id), fields=fields, reason=reason))
+
+    @command(erase, "preview")
+    def preview(
+        session: Session,
+        *,
+        subject: Subject = None,
+        actor: ActorId = None,
+        field: Fields = None,
+        workspace: Within = None,
+    ) -> None:
+        """Show how many values an erasure would erase, and where; that this was asked is recorded."""
+        _counts(session, session.custody.preview_erasure(_wanted(subject, actor, field, workspace)))
+
+    @command(erase, "request")
+    def request(
+        session: Session,
+        *,
+        subject: Subject = None,
+        actor: ActorId = None,
+        field: Fields = None,
+        workspace: Within = None,
+        reason: RequiredReason,
+    ) -> None:
+        """Ask for everything that is, or was recorded of, a person; `erase --subject VALUE` is short for it.
+
+        A second person approves it within seven days. What is recorded from now on is not part of it. The reason is
+        kept: it must not name the person.
+        """
+        wanted = _wanted(subject, actor, field, workspace)
+        _asked(session, session.custody.request_erasure({**wanted, "reason": reason}))
+
+    @command(erase, "list")
+    def list_requests(session: Session) -> None:
+        """List requests, oldest first, with where they stand."""
+        found: list[Document] = []
+        after: str | None = None
+        while True:
+            page = session.custody.erasures(after=after)
+            found += page["erasures"]
+            if (after := page["next"]) is None:
+                break
+        if session.out.as_json:
+            session.out.document({"erasures": found})
+            return
+        rows = [
+            (one["id"], one["status"], one["requested_by"], text.moment(one["requested_at"]), str(_values(one)))
+            for one in found
+        ]
+        session.out.table(("ERASURE", "STATUS", "BY", "REQUESTED", "VALUES"), rows, spare=("BY",))
+
+    @command(erase, "show")
+    def show(session: Session, erasure: ErasureId) -> None:
+        """Show a request, and what became of it."""
+        found = session.custody.erasure(str(erasure))
+        if not session.out.as_json:
+            session.out.say(_sentence(found))
+        _counts(session, found)
+
+    @command(erase, "approve")
+    def approve(session: Session, erasure: ErasureId, reason: Reason = None) -> None:
+        """Agree to a request of another person; the values are erased now, for good."""
+        _told(session, session.custody.decide_erasure(str(erasure), "approve", reason))
+
+    @command(erase, "reject")
+    def reject(session: Session, erasure: ErasureId, reason: Reason = None) -> None:
+        """Disagree, or take back one's own request."""
+        _told(session, session.custody.decide_erasure(str(erasure), "reject", reason))
+
+
+def _wanted(subject: str | None, actor: str | None, fields: list[str] | None, workspace: str | None) -> Document:
+    said: dict[str, Any] = {"subject": subject, "actor": actor, "workspace": workspace, "fields": fields or None}
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _asked(session: Session, found: Document) -> None:
+    if session.out.as_json:
+        session.out.document(found)
+        return
+    session.out.line(found["id"])
+    session.out.say(f"asked for {_values(found)} values; another person approves it: provenstore erase approve ID")
+
+
+def _told(session: Session, found: Document) -> None:
+    if session.out.as_json:
+        session.out.document(found)
+        return
+    session.out.line(found["id"])
+    session.out.say(_sentence(found))
+
+
+def _sentence(found: Document) -> str:
+    report = found["report"]
+    if report is None:
+        return f"{found['status']}: {_values(found)} values were found at the request"
+    kept = f"; {report['files_held']} files are under a legal hold and keep theirs" if report["files_held"] else ""
+    return f"{found['status']}: {report['values']} values were erased{kept}"
+
+
+def _values(found: Document) -> int:
+    return sum(one["values"] for one in found["found"])
+
+
+def _counts(session: Session, found: Document) -> None:
+    if session.out.as_json:
+        session.out.document(found)
+        return
+    rows = [(one["kind"], one["field"], str(one["values"])) for one in found["found"]]
+    session.out.table(("STREAM", "FIELD", "VALUES"), rows, spare=())
+    session.out.say(f"{_values(found)} values, of {found['files']} files")

@@ -1,0 +1,68 @@
+"""Erasures of private values: shown, asked for by one person, approved by a second one, carried out by the ledger."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import JSONResponse, Response
+
+from provenstore.api import views
+from provenstore.api.http import bodies, shapes
+from provenstore.api.http.answers import location
+from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
+
+router = APIRouter(tags=["erasures"])
+
+_NO_REASON = bodies.ReasonBody()
+Listed = Annotated[int, Query(ge=1, le=1_000)]
+
+
+@router.post("/v1/erasures/preview", responses=shapes.ok(shapes.ErasurePreview))
+def preview_erasure(body: bodies.WantedBody, services: ServicesIn, caller: CallerIn) -> Response:
+    """Count what an erasure would erase now, by kind of stream and name; that this was asked is itself recorded."""
+    return JSONResponse(views.erasure_preview_json(services.ledger.preview_erasure(caller, body.wanted())))
+
+
+@router.post("/v1/erasures", status_code=201, responses=shapes.created(shapes.Erasure))
+def request_erasure(
+    body: bodies.NewErasureBody, request: Request, services: ServicesIn, caller: CallerIn, key: KeyIn
+) -> Response:
+    """Ask for an erasure, which a second person approves within seven days.
+
+    What is recorded after this is not part of it.
+    """
+    asked = services.ledger.request_erasure(caller, body.wanted(), body.reason, key)
+    found = views.erasure_json(asked, services.clock.now())
+    return JSONResponse(found, 201, location(request, services, f"/v1/erasures/{asked.id}"))
+
+
+@router.get("/v1/erasures", responses=shapes.ok(shapes.Erasures))
+def list_erasures(services: ServicesIn, caller: CallerIn, after: UUID | None = None, limit: Listed = 100) -> Response:
+    """List the requests within reach, oldest first."""
+    found = services.ledger.list_erasures(caller, after=after, limit=limit + 1)
+    return JSONResponse(views.erasures_json(found[:limit], services.clock.now(), more=len(found) > limit))
+
+
+@router.get("/v1/erasures/{erasure}", responses=shapes.ok(shapes.Erasure))
+def get_erasure(erasure: UUID, services: ServicesIn, caller: CallerIn) -> Response:
+    """Describe a request; what it searches for is never shown."""
+    return JSONResponse(views.erasure_json(services.ledger.find_erasure(caller, erasure), services.clock.now()))
+
+
+@router.post("/v1/erasures/{erasure}/approve", responses=shapes.done_or_pending(shapes.Erasure))
+def approve_erasure(
+    erasure: UUID, services: ServicesIn, caller: CallerIn, key: KeyIn, body: bodies.ReasonBody = _NO_REASON
+) -> Response:
+    """Agree, as a person other than the one who asked; the values go now, and 202 says that some have still to go."""
+    state = services.ledger.approve_erasure(caller, erasure, body.reason, key)
+    found = views.erasure_json(state, services.clock.now())
+    return JSONResponse(found, 202 if found["status"] == "approved" else 200)
+
+
+@router.post("/v1/erasures/{erasure}/reject", responses=shapes.ok(shapes.Erasure))
+def reject_erasure(
+    erasure: UUID, services: ServicesIn, caller: CallerIn, key: KeyIn, body: bodies.ReasonBody = _NO_REASON
+) -> Response:
+    """Disagree, or take one's own request back; nothing is erased but what was searched for."""
+    state = services.ledger.reject_erasure(caller, erasure, body.reason, key)
+    return JSONResponse(views.erasure_json(state, services.clock.now()))

@@ -1,0 +1,485 @@
+"""Erasing private values: of one file, or of everything that was recorded of a person, wherever it stands.
+
+Life of an erasure, and what a crash leaves at each point:
+ 1. What it would erase is counted and shown; that this was asked is on record first. Crash: nothing has happened.
+ 2. ErasureRequested, with what is searched for as a private value. Crash: it waits, or is over after seven days.
+ 3. ErasureApproved, by a second person. Crash: the background work goes on with 4.
+ 4. The log is walked up to where it stood at the request, a page at a time; each stream with such values gets an event
+    that erases them, guarded like any other. A legal hold refuses that for its file, on record, and the rest goes on.
+    Crash: 4 again; what is erased already is not found any more.
+ 5. ErasureCompleted counts what was erased, and erases what was searched for. Crash after this: nothing is left to do.
+Values that are recorded after the request are a matter of another request. A value is erased as a whole: of a list of
+persons that names the one searched for, all.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from itertools import groupby
+from typing import cast
+from uuid import UUID
+
+from provenstore.domain import erasure_events as ee
+from provenstore.domain import erasure_request as er
+from provenstore.domain import file_commands as c
+from provenstore.domain import text
+from provenstore.domain.caller import Caller, Operation
+from provenstore.domain.canonical import Json, parse_canonical
+from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event
+from provenstore.domain.erasure import OF_FILES, ErasedBy, StreamDataErased, streams_of
+from provenstore.domain.errors import (
+    Conflict,
+    InvalidInput,
+    LegalHold,
+    NotFound,
+    SecondPersonRequired,
+    Unavailable,
+)
+from provenstore.domain.event_log import Erasure, Guard, IdempotencyKey, in_pages
+from provenstore.domain.event_types import CLIENT, Fact
+from provenstore.domain.file import File, file_stream
+from provenstore.domain.reading import OF_DESCRIPTIONS, Reading
+from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
+from provenstore.domain.refusals import Asked
+
+PAGE = 500
+"""Events that are looked at together, and most values that one event erases hold no more names than they have."""
+
+_OF_FILES = frozenset({"file", "parts", "access"})
+_FIRST, _LAST = UUID(int=0), UUID(int=2**128 - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is to be erased: of one file, or whatever is `subject` or was recorded of `actor`; or of both."""
+
+    workspace: str | None = None  # None: in the whole ledger
+    file: UUID | None = None
+    subject: str | None = None
+    actor: str | None = None
+    fields: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Hide the subject."""
+        return f"Wanted({self.workspace}, {self.file}, fields={self.fields})"
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an erasure would erase now."""
+
+    upto: int
+    found: tuple[ee.FoundValues, ...]
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    """A private value that is to be erased."""
+
+    event: Event
+    field: str
+
+
+class Erasing:
+    """Shows, asks for, decides and carries out erasures. Holds ports only; safe to share between threads."""
+
+    def __init__(self, recorder: Recorder, reading: Reading) -> None:
+        """Record with `recorder`; `reading` records who looks for a person."""
+        self._recorder = recorder
+        self._reading = reading
+
+    # -- asking --------------------------------------------------------------------------------------------
+
+    def preview(self, caller: Caller, wanted: Wanted) -> Preview:
+        """Count what would be erased, by stream and name; that somebody looked is recorded before it is shown."""
+        place = self._authorised(caller, wanted)
+        self._record_look(caller, wanted, place)
+        return self._counted(wanted)
+
+    def request(
+        self, caller: Caller, wanted: Wanted, reason: str, key: IdempotencyKey | None = None
+    ) -> er.ErasureRequest:
+        """Ask for an erasure, which a second person approves; InvalidInput where there is nothing to erase."""
+        recorder = self._recorder
+        text.require_reason(reason)
+        place = self._authorised(caller, wanted)
+        if (known := recorder.recall(key)) is not None:
+            return self._load(known.events[0].stream)
+        counted = self._counted(wanted)
+        if not counted.found:
+            self._record_look(caller, wanted, place)  # all others are on record by their request
+            raise InvalidInput("subject" if wanted.file is None else "fields", "is found nowhere; nothing to erase")
+        erasure = str(recorder.entropy.event_id())
+        data = ee.ErasureRequested(
+            erasure=erasure,
+            file=str(wanted.file) if wanted.file else None,
+            actor=wanted.actor,
+            fields=tuple(sorted(wanted.fields)),
+            upto=counted.upto,
+            found=counted.found,
+            files=counted.files,
+        )
+        private: dict[str, Json] = {"reason": reason}
+        if wanted.subject is not None:
+            private[ee.SUBJECT] = wanted.subject
+        stream = er.erasure_stream(erasure)
+        fact = Fact(data, private, decision="erasure-awaits-second-person/1")
+        drafts = recorder.drafts(caller, stream, place, [fact])
+        appended = recorder.append(caller, drafts, expected=[Guard(stream, 0)], key=key)
+        if appended.replayed:
+            return self._load(appended.events[0].stream)
+        return recorder.folded(er.project, None, drafts, appended)
+
+    def _record_look(self, caller: Caller, wanted: Wanted, place: str) -> None:
+        asked = [name for name in ("actor", "subject") if getattr(wanted, name) is not None]
+        file = str(wanted.file) if wanted.file else None
+        self._reading.record_audit_read(caller, place, what="search", file=file, by=tuple(asked))
+
+    def _authorised(self, caller: Caller, wanted: Wanted) -> str:
+        """Return where the request is recorded if the caller may make it; refusals are recorded."""
+        if wanted.file is not None:
+            file = self._recorder.authorised_file(caller, "file.erase", wanted.file)
+            if not wanted.fields or not set(wanted.fields) <= set(OF_FILES):
+                raise InvalidInput("fields", f"takes one or more of {' '.join(OF_FILES)}")
+            if file.held:
+                refusal = LegalHold("a legal hold on the file refuses erasure", rule="hold-refuses-erasure")
+                self._recorder.deny(caller, file, "file.erase", refusal)
+                raise refusal
+            return file.workspace
+        self._recorder.require(caller, "erasure.request", wanted.workspace)
+        if wanted.workspace is not None:
+            self._recorder.workspace(wanted.workspace)
+        if wanted.subject is None and wanted.actor is None:
+            raise InvalidInput("subject", "is missing; name whom or what to erase: a value, an actor, or a file")
+        if wanted.subject is not None:
+            text.require_text("subject", wanted.subject, text.MAX_ID_BYTES)
+        return wanted.workspace or SYSTEM_WORKSPACE
+
+    # -- deciding ------------------------------------------------------------------------------------------
+
+    def approve(
+        self, caller: Caller, erasure: UUID, reason: str | None = None, key: IdempotencyKey | None = None
+    ) -> er.ErasureRequest:
+        """Agree as a second person, and carry it out; what cannot be done now is done in the background."""
+        state = self._decided(
+            caller,
+            "erasure.approve",
+            erasure,
+            lambda state: er.approve(state, self._recorder.person(caller.actor), self._recorder.clock.now(), reason),
+            key,
+        )
+        try:
+            return self.carry_out(caller, state)
+        except Unavailable:
+            return state
+
+    def reject(
+        self, caller: Caller, erasure: UUID, reason: str | None = None, key: IdempotencyKey | None = None
+    ) -> er.ErasureRequest:
+        """Disagree, or take one's own request back; what was searched for is erased with it."""
+        return self._decided(
+            caller,
+            "erasure.approve",
+            erasure,
+            lambda state: er.reject(state, caller.actor, self._recorder.clock.now(), reason),
+            key,
+        )
+
+    def _decided(
+        self,
+        caller: Caller,
+        operation: Operation,
+        erasure: UUID,
+        decide: Callable[[er.ErasureRequest], Sequence[Fact]],
+        key: IdempotencyKey | None,
+    ) -> er.ErasureRequest:
+        recorder = self._recorder
+        for _ in range(MAX_ATTEMPTS):
+            state = self._reached(caller, operation, erasure)
+            if recorder.recall(key) is not None:
+                return state
+            try:
+                facts = decide(state)
+            except SecondPersonRequired as refusal:
+                raise recorder.refused(caller, operation, refusal, Asked(target=state.id)) from None
+            if not facts:
+                return state
+            try:
+                return self._append(caller, state, facts, key, caller.unguarded(recorder.person(caller.actor).reads))
+            except Conflict as conflict:
+                if conflict.details.get("stream") in {guard.stream for guard in caller.guards}:
+                    raise
+        raise Conflict("the erasure keeps changing; try again")
+
+    def _append(
+        self,
+        caller: Caller,
+        state: er.ErasureRequest,
+        facts: Sequence[Fact],
+        key: IdempotencyKey | None = None,
+        reads: Sequence[Guard] = (),
+    ) -> er.ErasureRequest:
+        """Record facts of a request; one that ends it erases what was searched for."""
+        recorder = self._recorder
+        over = any(fact.data.ERASES for fact in facts)
+        held = recorder.log.disclosures([state.event]).get(state.event, {})
+        erase = [Erasure(state.event, ee.SUBJECT)] if over and ee.SUBJECT in held else []
+        drafts = recorder.drafts(caller, state.stream, state.workspace, facts)
+        appended = recorder.append(
+            caller, drafts, expected=[Guard(state.stream, state.version)], reads=reads, erase=erase, key=key
+        )
+        return self._load(state.stream) if appended.replayed else recorder.folded(er.project, state, drafts, appended)
+
+    def _load(self, stream: str) -> er.ErasureRequest:
+        try:
+            return self._recorder.log.load(stream, er.project)
+        except NotFound:
+            raise NotFound("there is no such erasure") from None
+
+    def _reached(self, caller: Caller, operation: Operation, erasure: UUID) -> er.ErasureRequest:
+        """Return a request that the caller may see; refusals are recorded."""
+        state = self._recorder.find(er.erasure_stream(str(erasure)), er.project)
+        if state is None or not caller.reaches(state.workspace):
+            refusal = NotFound("there is no such erasure")
+            raise self._recorder.refused(caller, operation, refusal, Asked(target=str(erasure)))
+        self._recorder.require(caller, operation, caller.scope)
+        return state
+
+    def find(self, caller: Caller, erasure: UUID) -> er.ErasureRequest:
+        """Return a request."""
+        return self._reached(caller, "erasure.get", erasure)
+
+    def requests(self, caller: Caller, *, after: UUID | None = None, limit: int = 100) -> Sequence[er.ErasureRequest]:
+        """Return up to `limit` requests within reach, oldest first, after the one of id `after`."""
+        self._recorder.require(caller, "erasure.get", caller.scope)
+        first = _FIRST if after is None else UUID(int=after.int + 1)
+        log = self._recorder.log
+        ids = log.ids("erasure", first, _LAST, workspace=caller.scope, limit=limit)
+        return [self._load(er.erasure_stream(str(one))) for one in ids]
+
+    # -- carrying out --------------------------------------------------------------------------------------
+
+    def due(self) -> Iterator[er.ErasureRequest]:
+        """Yield what the background work has to go on with, or to end."""
+        now, after = self._recorder.clock.now(), _FIRST
+        while ids := self._recorder.log.ids("erasure", after, _LAST, workspace=None, limit=PAGE):
+            for one in ids:
+                state = self._load(er.erasure_stream(str(one)))
+                over = state.completed is not None or state.rejected is not None
+                if not over and (state.approved is not None or now >= state.expires_at):
+                    yield state
+            after = UUID(int=ids[-1].int + 1)
+
+    def settle(self, caller: Caller, state: er.ErasureRequest) -> er.ErasureRequest:
+        """Do what is due for a request, as the system; safe to repeat and to race."""
+        if facts := er.expire(state, self._recorder.clock.now()):
+            try:
+                return self._append(self._recorder.system(caller), state, facts)
+            except Conflict:
+                return self._load(state.stream)
+        return self.carry_out(caller, state)
+
+    def carry_out(self, caller: Caller, state: er.ErasureRequest) -> er.ErasureRequest:
+        """Erase what an approved request found, and report it; see the module's numbered life."""
+        if state.approved is None or state.completed is not None:
+            return state
+        system = self._recorder.system(caller)
+        held: set[UUID] = set()
+        for hits in self._hits(self._wanted(state), state.asked.upto):
+            self._erase(system, state, hits, held)
+        try:
+            return self._append(system, state, [Fact(self._report(state, len(held)))])
+        except Conflict:
+            return self._load(state.stream)  # another process has completed it
+
+    def _wanted(self, state: er.ErasureRequest) -> Wanted:
+        found = self._recorder.log.disclosures([state.event]).get(state.event, {}).get(ee.SUBJECT)
+        subject = None if found is None or found.value is None else cast(str, parse_canonical(found.value))
+        asked = state.asked
+        return Wanted(
+            workspace=None if state.workspace == SYSTEM_WORKSPACE else state.workspace,
+            file=UUID(asked.file) if asked.file else None,
+            subject=subject,
+            actor=asked.actor,
+            fields=asked.fields,
+        )
+
+    def _erase(self, system: Caller, state: er.ErasureRequest, hits: Sequence[_Hit], held: set[UUID]) -> None:
+        """Erase the values of one page, stream by stream."""
+        for stream, found in groupby(sorted(hits, key=_home), key=_home):
+            one = list(found)
+            if stream.startswith("file:"):
+                file_id = UUID(stream.partition(":")[2])
+                if file_id not in held and not self._erase_of_file(system, state, file_id, one):
+                    held.add(file_id)
+            else:
+                data = StreamDataErased(
+                    fields=_fields(one), events=len(_positions(one)), positions=_positions(one), erasure=state.id
+                )
+                drafts = self._recorder.drafts(system, stream, one[0].event.workspace, [Fact(data)])
+                self._recorder.append(system, drafts, erase=_erasures(one))
+
+    def _erase_of_file(self, system: Caller, state: er.ErasureRequest, file_id: UUID, hits: Sequence[_Hit]) -> bool:
+        """Erase values of a file, and tell whether that was done: a legal hold refuses it, which is recorded."""
+        try:
+            self._recorder.change(
+                system,
+                "file.erase",
+                file_id,
+                lambda file, now: c.ErasePersonalData(
+                    by=system.actor,
+                    now=now,
+                    fields=_fields(hits),
+                    events=len(_positions(hits)),
+                    reason=None,
+                    positions=_positions(hits),
+                    emptied=self._emptied(file, hits),
+                    erasure=state.id,
+                ),
+                erase=lambda _: _erasures(hits),
+            )
+        except LegalHold:
+            return False
+        return True
+
+    def _emptied(self, file: File, hits: Sequence[_Hit]) -> tuple[str, ...]:
+        """Return the fields whose present value goes: what readers of the file must not see any more."""
+        going = {(hit.event.id, hit.field) for hit in hits}
+        disclosures = self._recorder.log.disclosures(file.private_events)
+        present: dict[str, UUID] = {}
+        for event_id in file.private_events:
+            present |= dict.fromkeys(disclosures.get(event_id, {}), event_id)
+        described = {name for name, event_id in present.items() if (event_id, name) in going}
+        others = {hit.field for hit in hits if hit.event.stream == file.stream and hit.field not in OF_DESCRIPTIONS}
+        return tuple(sorted(described | others))
+
+    # -- looking -------------------------------------------------------------------------------------------
+
+    def _counted(self, wanted: Wanted) -> Preview:
+        upto = self._recorder.log.position()
+        counts: Counter[tuple[str, str]] = Counter()
+        files: set[str] = set()
+        for hits in self._hits(wanted, upto):
+            counts.update((_kind(hit.event), hit.field) for hit in hits)
+            files |= {_home(hit) for hit in hits if _kind(hit.event) in _OF_FILES}
+        return Preview(upto, _found(counts), len(files))
+
+    def _hits(self, wanted: Wanted, upto: int) -> Iterator[Sequence[_Hit]]:
+        """Yield what is to be erased, page by page of the log; values that are erased already are none."""
+        events = in_pages(self._recorder.log, page=PAGE) if wanted.file is None else self._of_file(wanted.file)
+        spellings = _spellings(wanted.subject)
+        page: list[Event] = []
+        for event in events:
+            if event.position > upto:
+                break
+            if event.private and _kind(event) != "erasure" and wanted.workspace in (None, event.workspace):
+                page.append(event)
+            if len(page) == PAGE:
+                yield self._matching(wanted, spellings, page)
+                page = []
+        if page:
+            yield self._matching(wanted, spellings, page)
+
+    def _of_file(self, file_id: UUID) -> Iterator[Event]:
+        found: list[Event] = []
+        for stream in streams_of(file_stream(file_id)):
+            found += self._reading.walk(stream)
+        return iter(sorted(found, key=lambda event: event.position))
+
+    def _matching(self, wanted: Wanted, spellings: frozenset[str], page: Sequence[Event]) -> list[_Hit]:
+        disclosures = self._recorder.log.disclosures([event.id for event in page])
+        return [
+            _Hit(event, name)
+            for event in page
+            for name, one in disclosures.get(event.id, {}).items()
+            if one.value is not None
+            and (not wanted.fields or name in wanted.fields)
+            and (
+                wanted.file is not None
+                or _of_actor(wanted.actor, event, name)
+                or _says(parse_canonical(one.value), spellings)
+            )
+        ]
+
+    def _report(self, state: er.ErasureRequest, held: int) -> ee.ErasureCompleted:
+        """Return what was erased for a request, as the log says, also by a process that died meanwhile."""
+        log = self._recorder.log
+        start = state.approved.position if state.approved else 0
+        erased: list[tuple[int, str]] = []
+        for event in in_pages(log, after=start):
+            if isinstance(event.data, ErasedBy) and event.data.erasure == state.id:
+                erased += log.erased([event.id]).get(event.id, ())
+        erased.sort()
+        positions = {position for position, _ in erased}
+        kinds = {event.position: _kind(event) for event in _at(log.read, positions)}
+        counts = Counter((kinds[position], field) for position, field in erased)
+        lines = "".join(f"{position} {field}\n" for position, field in erased)
+        return ee.ErasureCompleted(
+            erasure=state.id, found=_found(counts), held=held, list_sha256=hashlib.sha256(lines.encode()).hexdigest()
+        )
+
+
+def _at(read: Callable[[int, int], Sequence[Event]], positions: set[int]) -> Iterator[Event]:
+    """Yield the events at these positions, reading each page in which there is one."""
+    left = sorted(positions)
+    while left:
+        page = {event.position: event for event in read(left[0] - 1, PAGE)}
+        yield from (page[position] for position in left if position in page)
+        left = [position for position in left if position not in page]
+
+
+def _kind(event: Event) -> str:
+    return event.stream.partition(":")[0]
+
+
+def _home(hit: _Hit) -> str:
+    """Return the stream in which the erasure of a value stands."""
+    kind, _, name = hit.event.stream.partition(":")
+    return f"file:{name}" if kind in _OF_FILES else hit.event.stream
+
+
+def _fields(hits: Sequence[_Hit]) -> tuple[str, ...]:
+    return tuple(sorted({hit.field for hit in hits}))
+
+
+def _positions(hits: Sequence[_Hit]) -> tuple[int, ...]:
+    return tuple(sorted({hit.event.position for hit in hits}))
+
+
+def _erasures(hits: Sequence[_Hit]) -> list[Erasure]:
+    return [Erasure(hit.event.id, hit.field) for hit in hits]
+
+
+def _found(counts: Counter[tuple[str, str]]) -> tuple[ee.FoundValues, ...]:
+    return tuple(ee.FoundValues(kind=kind, field=field, values=counts[kind, field]) for kind, field in sorted(counts))
+
+
+def _of_actor(actor: str | None, event: Event, name: str) -> bool:
+    """Tell whether a value was recorded of an actor: from where it came, and who it is."""
+    if actor is None:
+        return False
+    if _kind(event) == "actor":
+        return getattr(event.data, "actor", None) == actor and (name not in CLIENT or event.actor.id == actor)
+    return event.actor.id == actor and name in CLIENT
+
+
+def _spellings(subject: str | None) -> frozenset[str]:
+    """Return how a value may be kept: as it is given, and an IP address as sockets spell it."""
+    if subject is None:
+        return frozenset()
+    try:
+        return frozenset({subject, str(ip_address(subject))})
+    except ValueError:
+        return frozenset({subject})
+
+
+def _says(value: Json, spellings: frozenset[str]) -> bool:
+    """Tell whether a private value is one of these, or holds one of them."""
+    if isinstance(value, str):
+        return value in spellings
+    if isinstance(value, dict):
+        return any(_says(one, spellings) for one in value.values())
+    return isinstance(value, list) and any(_says(one, spellings) for one in value)

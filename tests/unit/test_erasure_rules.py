@@ -1,0 +1,87 @@
+"""Who may approve an erasure, until when, and what an erasure explains."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from memory_log import MemoryLog, initiated
+from provenstore.domain import erasure_events as ee
+from provenstore.domain import erasure_request as er
+from provenstore.domain.envelope import Actor
+from provenstore.domain.erasure import erases
+from provenstore.domain.errors import SecondPersonRequired, WrongState
+from provenstore.domain.file_events import PersonalDataErased
+from provenstore.domain.second_person import Person
+from provenstore.domain.two_person_check import TwoPersonCheck
+
+ASKED = ee.ErasureRequested(erasure="e", file=None, actor=None, fields=(), upto=1, found=(), files=0)
+ERASED = PersonalDataErased(fields=("filename",), events=1, positions=(1,), emptied=(), erasure="e")
+ANNA, BOB = Actor("anna", "person", "cli"), Actor("bob", "person", "cli")
+
+
+def _request() -> er.ErasureRequest:
+    event = replace(MemoryLog().add("erasure:e", ASKED), actor=ANNA)
+    found = er.project(None, [event])
+    assert found is not None
+    return found
+
+
+def test_nobody_approves_their_own_erasure() -> None:
+    """erasure-second-person: another person does, once."""
+    asked = _request()
+    now = asked.requested.at
+    for nobody in (Person(ANNA), Person(Actor("robot", "service", "api_key", "k")), Person(BOB, known=False), None):
+        with pytest.raises(SecondPersonRequired):
+            er.approve(asked, nobody, now, None)
+    (fact,) = er.approve(asked, Person(BOB), now, None)
+    assert (fact.data, fact.decision) == (ee.ErasureApproved(erasure="e"), "erasure-second-person/1")
+
+
+def test_a_request_is_over_after_seven_days() -> None:
+    """erasure-second-person: what was found then is not agreed to much later."""
+    asked = _request()
+    late = asked.requested.at + timedelta(days=7)
+    assert er.expire(asked, late - timedelta(seconds=1)) == ()
+    assert er.approve(asked, Person(BOB), late - timedelta(seconds=1), None)
+    with pytest.raises(WrongState):
+        er.approve(asked, Person(BOB), late, None)
+    (fact,) = er.expire(asked, late)
+    assert fact.data == ee.ErasureRejected(erasure="e", because="expired")
+
+
+def test_an_erasure_of_some_events_explains_no_others() -> None:
+    """erasure-names-its-values: only the values of the events that it names."""
+    event = MemoryLog().add("file:a", ERASED)
+    assert erases(event, stream="file:a", actor="x", field="filename", position=1)
+    assert not erases(event, stream="file:a", actor="x", field="filename", position=2)
+    assert not erases(event, stream="file:a", actor="x", field="subjects", position=1)
+    assert not erases(event, stream="file:b", actor="x", field="filename", position=1)
+
+
+def test_a_request_that_is_over_explains_what_it_searched_for() -> None:
+    """And nothing else, of no other stream."""
+    over = ee.ErasureRejected(erasure="e", because="rejected")
+    event = MemoryLog().add("erasure:e", over)
+    assert erases(event, stream="erasure:e", actor="x", field="subject", position=1)
+    assert not erases(event, stream="erasure:e", actor="x", field="reason", position=1)
+    assert not erases(event, stream="erasure:f", actor="x", field="subject", position=1)
+
+
+def test_values_are_erased_for_an_approved_request_only() -> None:
+    """erasure-names-its-values: `verify` says where nobody, or the first person, agreed."""
+    check, log = TwoPersonCheck(), MemoryLog()
+    check.take(log.add("file:a", initiated()))
+    check.take(replace(log.add("erasure:e", ASKED), actor=ANNA))
+    assert check.take(log.add("file:a", ERASED)) == ("private values were erased without an approved request",)
+    approved = replace(log.add("erasure:e", ee.ErasureApproved(erasure="e")), actor=BOB)
+    assert check.take(approved) == ()
+    assert check.take(log.add("file:a", ERASED)) == ()
+
+
+def test_the_first_person_does_not_approve_in_the_log_either() -> None:
+    """An approval that was written past the rules is a finding."""
+    check, log = TwoPersonCheck(), MemoryLog()
+    check.take(replace(log.add("erasure:e", ASKED), actor=ANNA))
+    found = check.take(replace(log.add("erasure:e", ee.ErasureApproved(erasure="e")), actor=ANNA))
+    assert found == ("the erasure was approved by no second person: it was the first one",)
