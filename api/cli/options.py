@@ -88,7 +88,7 @@ At = Annotated[str | None, typer.Option(metavar="WHEN", help="A position, a time
 # As the domain has them, which is not imported here: help must come at once. A test compares.
 AccessLevel = Literal["private", "workspace", "public"]
 Status = Literal["initiated", "stored", "soft_deleted", "purged", "aborted", "expired"]
-Kind = Literal["complete", "clear", "purge", "expire", "look_again", "verify"]
+Kind = Literal["complete", "clear", "purge", "expire", "look_again", "verify", "dispose"]
 StoreAct = Literal[
     "put",
     "get",
