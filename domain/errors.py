@@ -49,7 +49,7 @@ class Refused(ProvenstoreError):
 
 
 class Unavailable(ProvenstoreError):
-    """This cannot be done now; the same request may succeed later."""
+    """Temporarily unavailable; retry later."""
 
     code = "unavailable"
 
@@ -164,7 +164,7 @@ class IncompleteBody(Refused):
 
 
 class TooSlow(IncompleteBody):
-    """The body arrives too slowly; nothing was stored."""
+    """The request body arrives too slowly."""
 
     code = "too-slow"
 
@@ -200,7 +200,7 @@ class Retained(Refused):
 
 
 class ObjectMissing(Refused):
-    """The store does not have the file's object."""
+    """The stored object is missing."""
 
     code = "object-missing"
 
@@ -249,7 +249,7 @@ class AppendOutcomeUnknown(Unavailable):
 
 
 class Unfinished(Unavailable):
-    """What was asked for is on record, and its answer is not whole; look at it, or ask again with the same key."""
+    """Recorded, but the answer is incomplete."""
 
     code = "recorded-unfinished"
 
@@ -264,7 +264,7 @@ class IntegrityViolated(Stopped):
 
 
 class UnverifiedProof(IntegrityViolated):
-    """A proof made here does not verify; it is not handed out."""
+    """The proof failed its own verification."""
 
     code = "unverified-proof"
 
@@ -274,7 +274,7 @@ class UnverifiedProof(IntegrityViolated):
 
 
 class ContentDamaged(IntegrityViolated):
-    """The file's stored object is missing or altered; its content is not given out."""
+    """Stored content is missing or altered."""
 
     code = "content-damaged"
 
@@ -286,7 +286,7 @@ class LogRewound(IntegrityViolated):
 
 
 class WrongStore(Stopped):
-    """The object store is not the one that the log has recorded."""
+    """The object store is not this log's."""
 
     code = "wrong-store"
 

@@ -90,7 +90,11 @@ def answer_to(error: ProvenstoreError, kinds: tuple[type[Unavailable], ...] = RE
     found = _under_way.get()
     if found is None or not found.asked or not isinstance(error, kinds):
         return error
-    return Unfinished(because=error.code)
+    return Unfinished(
+        "the request was recorded, but its answer could not be completed; read the current state, or repeat the "
+        "request with the same idempotency key",
+        because=error.code,
+    )
 
 
 def answered(

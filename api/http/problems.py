@@ -36,19 +36,19 @@ class LengthMissing(e.Refused):
 
 
 class UnsupportedMediaType(e.Refused):
-    """The body has a type or an encoding that is not taken here."""
+    """Media type or encoding not supported."""
 
     code = "unsupported-media-type"
 
 
 class HeaderTimeout(e.Refused):
-    """The request's header was not complete in time."""
+    """The request header arrives too slowly."""
 
     code = "header-timeout"
 
 
 class HeaderTooLarge(e.Refused):
-    """The request's header is too large."""
+    """The request header is too large."""
 
     code = "header-too-large"
 
