@@ -73,7 +73,7 @@ def _register_workspaces(app: typer.Typer) -> None:
             bool | None, typer.Option("--four-eyes/--no-four-eyes", help="Whether a purge takes a second person.")
         ] = None,
         max_retention_years: Annotated[
-            int | None, typer.Option(min=1, max=100, help="How far ahead one person sets a compliance retention.")
+            int | None, typer.Option(min=1, max=100, help="Longest compliance retention that one person may set.")
         ] = None,
         reason: Reason = None,
     ) -> None:
@@ -89,7 +89,9 @@ def _register_workspaces(app: typer.Typer) -> None:
         }
         changes: Document = {name: value for name, value in asked.items() if value is not None}
         if not changes:
-            raise typer.BadParameter("says nothing to change: give --max-bytes, --max-files, --four-eyes …")
+            raise typer.BadParameter(
+                "nothing to change: give --max-bytes, --max-files, --four-eyes or --max-retention-years"
+            )
         for name in ("max_bytes", "max_files"):
             if changes.get(name) == _NO_LIMIT:
                 changes[name] = None

@@ -99,7 +99,9 @@ def _asked(given: dict[str, Any]) -> dict[str, Any]:
         if one.name == "related_id":
             pairs = [pair("--related", each, ":") for each in ([value] if isinstance(value, str) else value)]
             if len({kind for kind, _ in pairs} | ({asked["related_type"]} if "related_type" in asked else set())) > 1:
-                raise typer.BadParameter("is of another type than the other one", param_hint="--not-related")
+                raise typer.BadParameter(
+                    "has another type than another --related or --not-related", param_hint="--not-related"
+                )
             asked["related_type"], found = pairs[0][0], [of for _, of in pairs]
             asked[name] = found if negated else found[0]
             continue

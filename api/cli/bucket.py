@@ -26,15 +26,15 @@ FOLLOWS: Mapping[str, tuple[str, str]] = {
     "omits_parts": ("stored parts may be left out", "every stored part of an upload has to be named at its end"),
     "versioning": ("each file names its version; a purge removes all of them", "one version of each file"),
     "sound_put_urls": (
-        "a URL for a PUT leads to the bucket: what nobody signed has no effect",
-        "a URL for a PUT leads to this server: at the bucket it would permit more than to write",
+        "URLs for PUT lead to the bucket: unsigned headers have no effect",
+        "URLs for PUT lead to this server: the bucket's would permit more than a write",
     ),
     "sound_part_urls": (
-        "URLs for parts lead to the bucket: what nobody signed has no effect",
-        "URLs for parts lead to this server: at the bucket they would permit more than to write",
+        "URLs for parts lead to the bucket: unsigned headers have no effect",
+        "URLs for parts lead to this server: the bucket's would permit more than a write",
     ),
     "sound_forms": (
-        "uploads up to 10 MiB go to the bucket by form: what nobody signed has no effect",
+        "uploads up to 10 MiB go to the bucket by form: unsigned fields have no effect",
         "no uploads by form",
     ),
     "presign": ("links and uploads by URL", "all bytes pass through the server"),
@@ -52,7 +52,8 @@ def register(app: typer.Typer) -> None:
     def probe(session: Session) -> None:
         """Find out anew what the bucket can do, and record it if it has changed.
 
-        Sends some hundred small requests and leaves nothing behind. Servers that run take it up at their next start.
+        Sends a few hundred small requests and leaves nothing behind. Running servers use
+        the result from their next start.
         """
         from provenstore.api.bucket import probe_bucket
         from provenstore.api.cli.direct import system_user
@@ -132,7 +133,7 @@ def _row(name: str, value: Any) -> tuple[str, str, str]:
     if isinstance(value, bool):
         return name, "yes" if value else "no", FOLLOWS[name][0 if value else 1]
     if name == "unsigned":
-        return name, ", ".join(value) or "none", "what had an effect, though nobody had signed it"
+        return name, ", ".join(value) or "none", "unsigned headers and fields that had an effect"
     if name == "checksums":
         return name, ", ".join(value) or "none", "digests that the bucket tells without the object being read"
     return name, f"{value:,}", "parts" if name == "max_parts" else "bytes"

@@ -13,7 +13,7 @@ from provenstore.api.cli.session import Session, command
 CategoryName = Annotated[str, typer.Argument(metavar="CATEGORY", show_default=False)]
 Extensions = Annotated[
     list[str] | None,
-    typer.Option("--extension", help="An extension it takes, such as pdf; several add up; '*' for every type."),
+    typer.Option("--extension", help="Allowed extension, such as pdf; '*' allows every type."),
 ]
 MaxSize = Annotated[int | None, typer.Option(min=0, help="Largest file in bytes.")]
 ExpiresAfter = Annotated[int | None, typer.Option(min=0, help="Lifetime of its files in seconds; 0 for no expiry.")]
@@ -21,7 +21,7 @@ AllowEmpty = Annotated[bool | None, typer.Option("--allow-empty/--refuse-empty",
 Reserve = Annotated[int | None, typer.Option(min=0, help="Bytes reserved for an upload of undeclared size.")]
 DirectLinks = Annotated[
     bool | None,
-    typer.Option("--direct-links/--no-direct-links", help="Allow links whose uses nobody sees."),
+    typer.Option("--direct-links/--no-direct-links", help="Allow links whose uses are not recorded."),
 ]
 LinkTtl = Annotated[int | None, typer.Option(min=1, help="Longest lifetime of a link in seconds.")]
 
@@ -29,7 +29,7 @@ LinkTtl = Annotated[int | None, typer.Option(min=1, help="Longest lifetime of a 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     category = typer.Typer(no_args_is_help=True)
-    app.add_typer(category, name="category", help="Show and change what a workspace takes.")
+    app.add_typer(category, name="category", help="Manage file categories and their limits.")
 
     @command(category, "list")
     def list_categories(session: Session, workspace: WorkspaceId) -> None:
@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
         workspace: WorkspaceId,
         name: CategoryName,
         *,
-        template: Annotated[str, typer.Option(help="Folder of its objects, e.g. scans/{year}/.", show_default=False)],
+        template: Annotated[str, typer.Option(help="Folder for its objects, e.g. scans/{year}/.", show_default=False)],
         extensions: Extensions = None,
         max_size: MaxSize = None,
         expires_after: ExpiresAfter = None,
@@ -51,7 +51,10 @@ def register(app: typer.Typer) -> None:
         link_ttl: LinkTtl = None,
         direct_links: DirectLinks = None,
     ) -> None:
-        """Add a category of the workspace's own; without --extension it takes every type."""
+        """Add a category to a workspace.
+
+        Without --extension it takes every type.
+        """
         limits = _given(
             extensions=extensions or None,
             max_size=max_size,
@@ -78,7 +81,10 @@ def register(app: typer.Typer) -> None:
         link_ttl: LinkTtl = None,
         direct_links: DirectLinks = None,
     ) -> None:
-        """Set the limits of a category; limits that are not given return to the built-in ones."""
+        """Replace the limits of a category.
+
+        Limits that are not given return to their defaults.
+        """
         limits = _given(
             extensions=extensions or None,
             max_size=max_size,

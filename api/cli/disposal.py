@@ -17,8 +17,8 @@ RequestId = Annotated[str, typer.Argument(metavar="REQUEST", help="ID of the req
 Limit = Annotated[int, typer.Option(min=1, max=1_000, help="Maximum number of results.")]
 
 _DECISIONS: tuple[tuple[DisposalDecision, str], ...] = (
-    ("approve", "Agree, as a second person, to a requested policy; it destroys nothing for 7 days."),
-    ("reject", "Reject a requested policy, or take your own request back."),
+    ("approve", "Approve a policy as the second person (starts in 7 days)."),
+    ("reject", "Reject a requested policy, or withdraw your own request."),
 )
 
 
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 def _register_policies(app: typer.Typer) -> None:
     @command(app, "list")
     def list_policies(session: Session, workspace: WorkspaceId) -> None:
-        """List a workspace's policies, and those that wait for a second person."""
+        """List policies, and requests that wait for approval."""
         _policies(session, session.custody.disposal_policies(workspace))
 
     @command(app, "request")
@@ -46,7 +46,7 @@ def _register_policies(app: typer.Typer) -> None:
         never: Annotated[bool, typer.Option("--never", help="Destroy nothing of the category by policy.")] = False,
         reason: RequiredReason,
     ) -> None:
-        """Ask for a disposal policy; a second person approves it."""
+        """Request a disposal policy; a second person approves it."""
         new: Document = {"category": category, "after_days": None if never else days, "reason": reason}
         asked = session.custody.request_disposal_policy(workspace, new)
         if session.out.as_json:
@@ -74,12 +74,14 @@ def _register_reports(app: typer.Typer) -> None:
         workspace: WorkspaceId,
         *,
         category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
-        days: Annotated[int | None, typer.Option(min=1, help="Suppose policies of so many days.")] = None,
-        before: Annotated[str | None, typer.Option(metavar="TIME", help="Only what is destroyed before then.")] = None,
+        days: Annotated[int | None, typer.Option(min=1, help="Preview policies with this number of days.")] = None,
+        before: Annotated[
+            str | None, typer.Option(metavar="TIME", help="Only files that are due before this time.")
+        ] = None,
         limit: Limit = 100,
         cursor: Annotated[str | None, typer.Option(help="Continue where a page ended.")] = None,
     ) -> None:
-        """Show what the policies destroy, and when; nothing is destroyed."""
+        """Preview what policies will destroy, and when."""
         until = None if before is None else str(instant("--before", before))
         asked = {"category": category, "after_days": days, "before": until, "cursor": cursor, "limit": limit}
         found = session.custody.disposal_due(workspace, {name: one for name, one in asked.items() if one is not None})
@@ -104,7 +106,7 @@ def _register_reports(app: typer.Typer) -> None:
         limit: Limit = 100,
         after: Annotated[int, typer.Option(min=0, help="Start after this position.")] = 0,
     ) -> None:
-        """List the reports of runs, the oldest first."""
+        """List reports of past runs, oldest first."""
         found = session.custody.disposal_runs(workspace, after=after, limit=limit)
         if session.out.as_json:
             session.out.document(found)

@@ -50,10 +50,13 @@ def register(app: typer.Typer) -> None:
             typer.Option(help="Redirect to the bucket for a minute, or stream through the server."),
         ] = None,
         unobserved: Annotated[
-            bool, typer.Option("--unobserved", help="Link to the bucket alone; the category must allow it.")
+            bool,
+            typer.Option(
+                "--unobserved", help="Link straight to the bucket, if the category allows it; uses are not recorded."
+            ),
         ] = False,
     ) -> None:
-        """Issue a link to a file's content; `provenstore link FILE` is short for it."""
+        """Issue a link; `provenstore link FILE` is short for this."""
         wish = {"ttl": _seconds(ttl), "purpose": purpose, "recipient": recipient, "delivery": delivery}
         given = {name: value for name, value in wish.items() if value is not None}
         shown = "inline" if inline else "attachment"
@@ -74,7 +77,7 @@ def register(app: typer.Typer) -> None:
         link: Annotated[UUID, typer.Argument(metavar="LINK", help="The link's id.", show_default=False)],
         reason: Reason = None,
     ) -> None:
-        """Revoke a link before its time."""
+        """Revoke a link."""
         session.custody.revoke_link(str(file_id), str(link), reason)
         if session.out.as_json:
             session.out.document({"id": str(link), "revoked": True})

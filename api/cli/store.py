@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     store = typer.Typer(no_args_is_help=True)
-    app.add_typer(store, name="store", help="Which object store belongs to this log.")
+    app.add_typer(store, name="store", help="Show or record which object store belongs to the log.")
 
     @local_command(store, "show")
     def show(session: Session) -> None:
-        """Show the recorded identity and the one in the store's marker."""
+        """Show the identity on record and in the store's marker."""
         from provenstore.api.store_identity import show_identities
 
         _show(session, show_identities(session.data_dir))
@@ -28,10 +28,10 @@ def register(app: typer.Typer) -> None:
         *,
         reason: Annotated[str, typer.Option(help="Why this is the store of the log; recorded.")],
         although_empty: Annotated[
-            bool, typer.Option("--although-empty", help="Also if none of the log's objects is in it.")
+            bool, typer.Option("--although-empty", help="Accept a store that has none of the log's objects.")
         ] = False,
     ) -> None:
-        """Record the store of the settings as the log's."""
+        """Record the configured store as the log's own."""
         from provenstore.api.store_identity import record_identity
 
         _show(session, record_identity(session.data_dir, reason, although_empty=although_empty))

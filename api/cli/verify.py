@@ -55,11 +55,11 @@ def register(app: typer.Typer) -> None:
             bool, typer.Option("--commitments/--no-commitments", help="Compare every private value.")
         ] = True,
     ) -> None:
-        """Verify the integrity of the log, of a published log or of a proof; exit code 7 names the first bad place.
+        """Verify the integrity of the log, proofs or a published log.
 
-        Exit code 2 if it could not be found out, whatever stood in the way. A proof of consistency is checked with the
-        two checkpoints that it is for (--checkpoint). Without a WHAT the database itself is read, so that the command
-        runs where the data directory is, or with PROVENSTORE_DATABASE_URL.
+        Exit code 7 if it is violated, with the first bad place; 2 if that could not be found out. A proof of
+        consistency is checked with the two checkpoints that it is for (--checkpoint). Without a WHAT the database
+        itself is read, so that the command runs where the data directory is, or with PROVENSTORE_DATABASE_URL.
         """
         if what is not None and objects:
             raise typer.BadParameter("only a ledger has objects", param_hint="--objects")
@@ -70,9 +70,7 @@ def register(app: typer.Typer) -> None:
             return
         _show(session, found)
         if not found.findings and not kept and what is None:
-            session.out.say(
-                "a log that was rewritten as a whole is found by a checkpoint kept elsewhere: --checkpoint FILE"
-            )
+            session.out.say("to detect a rewrite of the whole log, give a checkpoint kept elsewhere: --checkpoint FILE")
         if found.findings:
             raise typer.Exit(exits.INTEGRITY)
 
