@@ -21,6 +21,7 @@ from itertools import groupby
 from typing import cast
 from uuid import UUID
 
+from provenstore.domain import credential as cr
 from provenstore.domain import erasure_events as ee
 from provenstore.domain import erasure_request as er
 from provenstore.domain import file_commands as c
@@ -286,6 +287,9 @@ class Erasing:
         """Erase what an approved request found, and report it; see the module's numbered life."""
         if state.approved is None or state.completed is not None:
             return state
+        if (because := self._objection(state)) is not None:
+            said = f"the erasure does not start: {because}"
+            raise SecondPersonRequired(said, rule="erasure-start-checks-approval")
         system = self._recorder.system(caller)
         held: set[UUID] = set()
         for hits in self._hits(self._wanted(state), state.asked.upto):
@@ -294,6 +298,14 @@ class Erasing:
             return self._append(system, state, [Fact(self._report(state, len(held)))])
         except Conflict:
             return self._load(state.stream)  # another process has completed it
+
+    def _objection(self, state: er.ErasureRequest) -> str | None:
+        """Return why the approval on record erases nothing, by what the log said when it was given."""
+        if state.approved is None:
+            return "nobody has approved it"
+        by, find = state.approved.by, self._recorder.find
+        key = None if by.credential is None else find(cr.credential_stream(by.credential), cr.project)
+        return er.approval_objection(state, self._recorder.person(by, until=state.approved.position), key)
 
     def _wanted(self, state: er.ErasureRequest) -> Wanted:
         found = self._recorder.log.disclosures([state.event]).get(state.event, {}).get(ee.SUBJECT)

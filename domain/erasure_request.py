@@ -11,14 +11,20 @@ from uuid import UUID
 
 from provenstore.domain import erasure_events as e
 from provenstore.domain.canonical import Json
+from provenstore.domain.credential import Credential
 from provenstore.domain.envelope import Actor, Event
 from provenstore.domain.errors import IntegrityViolated, SecondPersonRequired, WrongState
 from provenstore.domain.event_types import Fact
-from provenstore.domain.second_person import Act, Person, require_second_person
+from provenstore.domain.purge_approval import key_objection
+from provenstore.domain.second_person import Act, Person, objection, require_second_person
 from provenstore.domain.text import require_reason
+from provenstore.domain.workspace_events import Role
 
 GOOD_FOR = timedelta(days=7)
 """How long a request waits for its second person: what it found is counted anew by a later one."""
+
+ERASING: frozenset[Role] = frozenset({"admin", "approver", "privacy"})
+"""Roles of which an approver's key has one; a test compares them with the permission table."""
 
 Status = Literal["requested", "approved", "completed", "rejected", "withdrawn", "expired"]
 
@@ -79,6 +85,19 @@ def approve(state: ErasureRequest, by: Person | None, now: datetime, reason: str
         rule="erasure-second-person",
     )
     return (Fact(e.ErasureApproved(erasure=state.id), _why(reason), decision="erasure-second-person/1"),)
+
+
+def approval_objection(state: ErasureRequest, by: Person, key: Credential | None) -> str | None:
+    """Return why the approval on record erases nothing; None if nothing speaks against it.
+
+    `by` is who approved it, by what the log said then, and `key` the key that was used: an event can be forged.
+    """
+    approved = state.approved
+    if approved is None:
+        return "nobody has approved it"
+    if (because := objection(state.requested, by, None)) is not None:
+        return because[1] or "it was approved by the one who asked for it"
+    return None if approved.by.credential is None else key_objection(key, approved, state.workspace, ERASING)
 
 
 def reject(state: ErasureRequest, by: Actor, now: datetime, reason: str | None) -> tuple[Fact, ...]:

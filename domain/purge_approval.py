@@ -46,7 +46,7 @@ def approval_objection(purge: Purge, grounds: Grounds | None, workspace: str) ->
     if because is not None:
         return because[1] or "it was approved by the one who asked for it"
     if purge.approved.by.credential is not None:
-        return _key_objection(grounds.key, purge.approved, workspace)
+        return key_objection(grounds.key, purge.approved, workspace)
     return None
 
 
@@ -87,18 +87,20 @@ def two_persons_objection(policy: Policy, grounds: Grounds, workspace: str) -> s
     if (because := objection(policy.requested, grounds.approver, None)) is not None:
         return f"the disposal policy was approved by no second person: {because[1] or 'it was the first one'}"
     if policy.approved.by.credential is not None:
-        return _key_objection(grounds.key, policy.approved, workspace)
+        return key_objection(grounds.key, policy.approved, workspace)
     return None
 
 
-def _key_objection(key: Credential | None, approved: Act, workspace: str) -> str | None:
-    """Return why the approver's key could not have approved it then."""
+def key_objection(
+    key: Credential | None, approved: Act, workspace: str, roles: frozenset[Role] = APPROVING
+) -> str | None:
+    """Return why the approver's key, which needs one of `roles`, could not have approved it then."""
     if key is None or key.id != approved.by.credential:
         return "the approver's key is not on record"
     ended = key.revoked is not None and key.revoked.position < approved.position
     expired = key.expires_at is not None and approved.at >= key.expires_at
     if ended or expired or key.issued.position > approved.position:
         return "the approver's key was not good at that time"
-    if APPROVING.isdisjoint(key.roles) or key.scope not in (None, workspace):
-        return "the approver's key approves no purges here"
+    if roles.isdisjoint(key.roles) or key.scope not in (None, workspace):
+        return "the approver's key approves nothing of the kind here"
     return None

@@ -365,9 +365,12 @@ class Recorder:
             return self.file(file_id) if appended.replayed else self.advanced(file, drafts, appended)
         raise Conflict("the file keeps changing; try again")
 
-    def person(self, actor: Actor) -> Person:
-        """Return who acts with where it comes from, as the log says it now; see `domain.second_person`."""
-        return person_of(actor, self._origin)
+    def person(self, actor: Actor, *, until: int | None = None) -> Person:
+        """Return who acts with where it comes from, as the log says it now, or said `until` a position.
+
+        See `domain.second_person`.
+        """
+        return person_of(actor, self._origin, until=until)
 
     def _origin(self, actor: Actor) -> Origin:
         credential = self.find(cr.credential_stream(str(actor.credential)), cr.project)
@@ -401,7 +404,7 @@ class Recorder:
         if policy is None or policy.approved is None:
             return Grounds(four_eyes=tenant.four_eyes, policy=policy, reads=reads)
         by = policy.approved.by
-        person = person_of(by, self._origin, until=policy.approved.position)
+        person = self.person(by, until=policy.approved.position)
         key = None if by.credential is None else self.find(cr.credential_stream(by.credential), cr.project)
         return Grounds(tenant.four_eyes, person, key, policy, (*reads, *person.reads))
 

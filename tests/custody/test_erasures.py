@@ -9,6 +9,7 @@ import pytest
 
 from custody import ADMIN, APPROVER, RECORDS, SERVICE, Custody, caller
 from provenstore.adapters.running_postgres import OWNER
+from provenstore.domain import erasure_events as ee
 from provenstore.domain import erasure_request as er
 from provenstore.domain.caller import Caller
 from provenstore.domain.erasing import Wanted
@@ -22,6 +23,7 @@ from provenstore.domain.errors import (
     WrongState,
 )
 from provenstore.domain.event_log import Append, in_pages
+from provenstore.domain.event_types import Fact
 from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.linking import LinkWish
 from provenstore.domain.verification import verify_log
@@ -105,6 +107,20 @@ def test_an_erasure_takes_a_second_person(custody: Custody) -> None:
             custody.ledger.approve_erasure(one, UUID(asked.id))
     assert ANNA in json.dumps(list(_values(custody).values()))
     assert custody.ledger.approve_erasure(OTHER, UUID(asked.id)).completed is not None
+
+
+def test_a_forged_approval_erases_nothing(custody: Custody) -> None:
+    """erasure-start-checks-approval: who approved is asked again of the log before anything goes."""
+    _recorded(custody)
+    asked = custody.ledger.request_erasure(PRIVACY, _wanted(), "asked to")
+    forged = Fact(ee.ErasureApproved(erasure=asked.id), decision="erasure-second-person/1")
+    custody.log.append(Append(custody.ledger.recorder.drafts(PRIVACY, asked.stream, "acme", [forged])))
+    (due,) = custody.ledger.erasing.due()
+    with pytest.raises(SecondPersonRequired) as caught:
+        custody.ledger.erasing.settle(SYSTEM, due)
+    assert caught.value.details["rule"] == "erasure-start-checks-approval"
+    assert ANNA in json.dumps(list(_values(custody).values()))
+    assert verify_log(custody.log).findings != ()
 
 
 def test_a_request_is_seen_and_decided_within_reach(custody: Custody) -> None:

@@ -6,13 +6,15 @@ from datetime import timedelta
 import pytest
 
 from memory_log import MemoryLog, initiated
+from provenstore.api.permissions import PERMISSIONS
 from provenstore.domain import erasure_events as ee
 from provenstore.domain import erasure_request as er
+from provenstore.domain.credential import Credential
 from provenstore.domain.envelope import Actor
 from provenstore.domain.erasure import erases
 from provenstore.domain.errors import SecondPersonRequired, WrongState
 from provenstore.domain.file_events import PersonalDataErased
-from provenstore.domain.second_person import Person
+from provenstore.domain.second_person import Act, Person
 from provenstore.domain.two_person_check import TwoPersonCheck
 
 ASKED = ee.ErasureRequested(erasure="e", file=None, actor=None, fields=(), upto=1, found=(), files=0)
@@ -48,6 +50,35 @@ def test_a_request_is_over_after_seven_days() -> None:
         er.approve(asked, Person(BOB), late, None)
     (fact,) = er.expire(asked, late)
     assert fact.data == ee.ErasureRejected(erasure="e", because="expired")
+
+
+def test_an_approval_by_the_requester_erases_nothing() -> None:
+    """erasure-start-checks-approval: whoever put it into the log."""
+    asked = _request()
+    assert er.approval_objection(asked, Person(BOB), None) == "nobody has approved it"
+    forged = replace(asked, approved=Act(ANNA, asked.requested.at, 9))
+    assert er.approval_objection(forged, Person(ANNA), None) == "it was approved by the one who asked for it"
+    agreed = replace(asked, approved=Act(BOB, asked.requested.at, 9))
+    assert er.approval_objection(agreed, Person(BOB), None) is None
+
+
+def test_an_approval_with_a_key_that_was_not_good_erases_nothing() -> None:
+    """erasure-start-checks-approval: on record, not revoked before, with a role that approves, of this workspace."""
+    asked = _request()
+    by = Actor("bob", "person", "api_key", "k")
+    agreed = replace(asked, approved=Act(by, asked.requested.at, 9))
+    issued = Act(ANNA, asked.requested.at, 1)
+    good = Credential("k", 1, "bob", "person", ("privacy",), agreed.workspace, "", None, issued)
+    assert er.approval_objection(agreed, Person(by), good) is None
+    assert er.approval_objection(agreed, Person(by), replace(good, revoked=Act(ANNA, asked.requested.at, 10))) is None
+    revoked = replace(good, revoked=Act(ANNA, asked.requested.at, 8))
+    for bad in (None, revoked, replace(good, roles=("auditor",)), replace(good, scope="elsewhere")):
+        assert er.approval_objection(agreed, Person(by), bad) is not None
+
+
+def test_the_roles_that_approve_erasures_are_those_of_the_permission_table() -> None:
+    """The domain asks for the same as the door."""
+    assert {"admin", *PERMISSIONS["erasure.approve"]} == er.ERASING
 
 
 def test_an_erasure_of_some_events_explains_no_others() -> None:
