@@ -44,6 +44,7 @@ from provenstore.domain.file import File, file_stream
 from provenstore.domain.reading import OF_DESCRIPTIONS, Reading
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
 from provenstore.domain.refusals import Asked
+from provenstore.domain.second_person import Person
 
 PAGE = 500
 """Events that are looked at together, and most values that one event erases hold no more names than they have."""
@@ -169,7 +170,7 @@ class Erasing:
             caller,
             "erasure.approve",
             erasure,
-            lambda state: er.approve(state, self._recorder.person(caller.actor), self._recorder.clock.now(), reason),
+            lambda state, person: er.approve(state, person, self._recorder.clock.now(), reason),
             key,
         )
         try:
@@ -185,7 +186,7 @@ class Erasing:
             caller,
             "erasure.approve",
             erasure,
-            lambda state: er.reject(state, caller.actor, self._recorder.clock.now(), reason),
+            lambda state, _: er.reject(state, caller.actor, self._recorder.clock.now(), reason),
             key,
         )
 
@@ -194,7 +195,7 @@ class Erasing:
         caller: Caller,
         operation: Operation,
         erasure: UUID,
-        decide: Callable[[er.ErasureRequest], Sequence[Fact]],
+        decide: Callable[[er.ErasureRequest, Person], Sequence[Fact]],
         key: IdempotencyKey | None,
     ) -> er.ErasureRequest:
         recorder = self._recorder
@@ -202,14 +203,15 @@ class Erasing:
             state = self._reached(caller, operation, erasure)
             if recorder.recall(key) is not None:
                 return state
+            person = recorder.person(caller.actor)
             try:
-                facts = decide(state)
+                facts = decide(state, person)
             except SecondPersonRequired as refusal:
                 raise recorder.refused(caller, operation, refusal, Asked(target=state.id)) from None
             if not facts:
                 return state
             try:
-                return self._append(caller, state, facts, key, caller.unguarded(recorder.person(caller.actor).reads))
+                return self._append(caller, state, facts, key, caller.unguarded(person.reads))
             except Conflict as conflict:
                 if conflict.details.get("stream") in {guard.stream for guard in caller.guards}:
                     raise

@@ -109,6 +109,28 @@ def test_an_erasure_takes_a_second_person(custody: Custody) -> None:
     assert custody.ledger.approve_erasure(OTHER, UUID(asked.id)).completed is not None
 
 
+def test_who_approves_is_who_was_decided_on(custody: Custody, monkeypatch: pytest.MonkeyPatch) -> None:
+    """erasure-second-person: a key that the first person issues to the second meanwhile is seen."""
+    _recorded(custody)
+    ledger = custody.ledger
+    keys = [ledger.issue_key(ADMIN, actor="dora", kind="person", roles=("admin",), scope="acme"),
+            ledger.issue_key(ADMIN, actor="bea", kind="person", roles=("privacy",), scope="acme")]  # fmt: skip
+    dora, bea = (ledger.authenticate(one.key) for one in keys)
+    asked = ledger.request_erasure(dora, _wanted(), "asked to")
+    real = er.approve
+
+    def made_meanwhile(*decided: Any) -> Any:
+        facts = real(*decided)
+        monkeypatch.setattr(er, "approve", real)
+        ledger.issue_key(dora, actor="bea", kind="person", roles=("privacy",), scope="acme")
+        return facts
+
+    monkeypatch.setattr(er, "approve", made_meanwhile)
+    with pytest.raises(SecondPersonRequired):
+        ledger.approve_erasure(bea, UUID(asked.id))
+    assert ledger.find_erasure(PRIVACY, UUID(asked.id)).approved is None
+
+
 def test_a_forged_approval_erases_nothing(custody: Custody) -> None:
     """erasure-start-checks-approval: who approved is asked again of the log before anything goes."""
     _recorded(custody)
