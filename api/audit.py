@@ -60,7 +60,7 @@ def _require_sense(services: Services, wanted: AuditFilter, within: str | None) 
             except NotFound:
                 known = None
             if known is None or within not in (None, known):
-                raise InvalidInput(name, "is the id of no file here")
+                raise InvalidInput(name, "is not the id of a file within reach")
     begin = wanted.one("time_from")
     if begin is not None and begin > (now := services.clock.now()) + CLOCKS_DIFFER:
         raise InvalidInput("time_from", f"is in the future; it is {format_time(now)}")

@@ -141,7 +141,7 @@ class Completing:
                 etag=combined_etag([PartRef(chunk.number, chunk.etag) for chunk in chunks]),
             )
         if parts is not None:
-            raise InvalidInput("parts", "are none: this upload takes its content whole")
+            raise InvalidInput("parts", "do not apply: this upload takes the content as a whole")
         self._require_sound(file)
         try:
             info = self._store.head(file.arrives_at)

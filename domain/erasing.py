@@ -113,7 +113,9 @@ class Erasing:
         counted = self._counted(wanted)
         if not counted.found:
             self._record_look(caller, wanted, place)  # all others are on record by their request
-            raise InvalidInput("subject" if wanted.file is None else "fields", "is found nowhere; nothing to erase")
+            raise InvalidInput(
+                "subject" if wanted.file is None else "fields", "was not found; there is nothing to erase"
+            )
         erasure = str(recorder.entropy.event_id())
         data = ee.ErasureRequested(
             erasure=erasure,

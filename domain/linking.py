@@ -139,15 +139,13 @@ class Linking:
             return wanted if redirects else "stream"
         if not category.direct_links:
             name = category.name
-            refusal = Forbidden(
-                f"category {name} does not allow links that nobody sees used", rule="link-observed", category=name
-            )
+            refusal = Forbidden(f"category {name} does not allow unobserved links", rule="link-observed", category=name)
             self._recorder.deny(caller, file, "file.link", refusal)
             raise refusal
         if wish.delivery is not None:
-            raise InvalidInput("delivery", "is of links whose use is seen; leave it out, or observed")
+            raise InvalidInput("delivery", "does not apply to unobserved links; leave out delivery or observed")
         if not redirects:
-            raise NotSupported("this object store has no URLs of its own, so every use of a link is seen")
+            raise NotSupported("this object store has no URLs of its own, so no link can be unobserved")
         return "direct"
 
     def _grant(

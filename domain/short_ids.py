@@ -41,7 +41,7 @@ class ShortIds:
                 caller, _OPERATIONS[kind], refusal, Asked(target=prefix.replace("-", "").lower())
             )
         if len(found) > 1:
-            raise InvalidInput("id", f"begins more than one id of a {kind}; give more digits")
+            raise InvalidInput("id", f"matches more than one {kind}; give more digits")
         return found[0]
 
 

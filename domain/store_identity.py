@@ -213,7 +213,7 @@ class StoreIdentity:
             )
         if marker != recorded:
             raise WrongStore(
-                "the object store is another one than the log has recorded: mount the folder or set the bucket that "
+                "this is not the object store that the log has recorded: mount the folder or set the bucket that "
                 "the log was written with",
                 recorded=recorded,
                 marker=marker,

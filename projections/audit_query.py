@@ -68,7 +68,7 @@ def _read(name: str, value: Any) -> tuple[Any, ...]:
     asked, negated = filter_of(name)
     values = value if isinstance(value, tuple | list) else (value,)
     if len(values) > 1 and not asked.many and (not negated or asked.finds is not None):
-        raise InvalidInput(name, "is given twice")
+        raise InvalidInput(name, "may be given only once")
     return tuple(dict.fromkeys(read_value(asked, name, one) for one in values))
 
 

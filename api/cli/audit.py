@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
 
     audit.__doc__ = """Search the audit trail, newest first.
 
-    Each filter but times has a negation, for example --not-actor or --not-type, which may be given several times.
+    Each filter but times has a negation, for example --not-actor; those on events, not on files, may be repeated.
     """
     first, *rest = (one for one in inspect.signature(audit).parameters.values() if one.kind is not one.VAR_KEYWORD)
     audit.__signature__ = inspect.Signature([first.replace(kind=first.POSITIONAL_OR_KEYWORD), *_options(), *rest])  # type: ignore[attr-defined]
@@ -67,7 +67,7 @@ def _options() -> list[inspect.Parameter]:
         info = typer.Option(option, help=f"{one.help}{values}.", **how)
         shown.append(_parameter(one.name, one, info, many=one.many))
         if one.negatable:
-            info = typer.Option(f"--not-{option[2:]}", hidden=True, **how)
+            info = typer.Option(f"--not-{option[2:]}", hidden=True, help=f"Leave out what {option} finds.", **how)
             hidden.append(_parameter(one.negation, one, info, many=True))
     return [*shown, *hidden]
 

@@ -22,11 +22,9 @@ Subject = Annotated[
     typer.Option(help="A name, address or other value, exactly as it was given.", show_default=False),
 ]
 ActorId = Annotated[
-    str | None, typer.Option("--actor", help="An actor: who it is, and from where it came.", show_default=False)
+    str | None, typer.Option("--actor", help="An actor: its registration, and where it acted from.", show_default=False)
 ]
-Fields = Annotated[
-    list[str] | None, typer.Option("--field", help="Only under this name; several add up.", show_default=False)
-]
+Fields = Annotated[list[str] | None, typer.Option("--field", help="Only values of this name.", show_default=False)]
 Within = Annotated[
     str | None, typer.Option("--workspace", help="Only in this workspace, by default in the whole ledger.")
 ]
@@ -58,7 +56,7 @@ def register(app: typer.Typer) -> None:
         field: Annotated[list[str], typer.Option(help=f"What to forget: {', '.join(ERASABLE)}.", show_default=False)],
         reason: RequiredReason,
     ) -> None:
-        """Ask for values of all events of a file; `provenstore erase FILE` is short for it.
+        """Request erasure of one file's values; `erase FILE` is short for this.
 
         A second person approves it. The reason given here is kept: it must not name what is erased.
         """
@@ -74,7 +72,10 @@ def register(app: typer.Typer) -> None:
         field: Fields = None,
         workspace: Within = None,
     ) -> None:
-        """Show how many values an erasure would erase, and where; that this was asked is recorded."""
+        """Preview how many values an erasure would erase, and where.
+
+        The preview is recorded.
+        """
         _counts(session, session.custody.preview_erasure(_wanted(subject, actor, field, workspace)))
 
     @command(erase, "request")
@@ -87,17 +88,17 @@ def register(app: typer.Typer) -> None:
         workspace: Within = None,
         reason: RequiredReason,
     ) -> None:
-        """Ask for everything that is, or was recorded of, a person; `erase --subject VALUE` is short for it.
+        """Request erasure of a person; `erase --subject VALUE` is short for this.
 
-        A second person approves it within seven days. What is recorded from now on is not part of it. The reason is
-        kept: it must not name the person.
+        A second person approves it within seven days. Values that are recorded after the request are not erased. The
+        reason is kept: it must not name the person.
         """
         wanted = _wanted(subject, actor, field, workspace)
         _asked(session, session.custody.request_erasure({**wanted, "reason": reason}))
 
     @command(erase, "list")
     def list_requests(session: Session) -> None:
-        """List requests, oldest first, with where they stand."""
+        """List requests and their status, oldest first."""
         found: list[Document] = []
         after: str | None = None
         while True:
@@ -116,7 +117,7 @@ def register(app: typer.Typer) -> None:
 
     @command(erase, "show")
     def show(session: Session, erasure: ErasureId) -> None:
-        """Show a request, and what became of it."""
+        """Show a request and its report."""
         found = session.custody.erasure(str(erasure))
         if not session.out.as_json:
             session.out.say(_sentence(found))
@@ -124,7 +125,7 @@ def register(app: typer.Typer) -> None:
 
     @command(erase, "approve")
     def approve(session: Session, erasure: ErasureId, reason: Reason = None) -> None:
-        """Agree to a request of another person; the values are erased now, for good."""
+        """Approve another person's request; erases the values for good."""
         _told(session, session.custody.decide_erasure(str(erasure), "approve", reason))
 
     @command(erase, "reject")

@@ -29,9 +29,9 @@ sentence, or with `--json` a problem as the HTTP API answers it. Text from outsi
 | 7 | integrity violated: what is stored is not what was sealed |
 | 130 | interrupted; the same command again goes on |
 
-`--url URL`, `--profile NAME` and `--data-dir DIRECTORY` say where a command works, before its name or after it. The
-first that applies counts: one of these; `PROVENSTORE_PROFILE`; `PROVENSTORE_URL`; with `PROVENSTORE_KEY` set, the
-server that runs on the data directory; the data directory `PROVENSTORE_DATA_DIR` itself. On a data directory the
+`--url URL`, `--profile NAME` and `--data-dir DIRECTORY` say where a command works. They stand before its name or after
+it. The first that applies counts: one of these; `PROVENSTORE_PROFILE`; `PROVENSTORE_URL`; with `PROVENSTORE_KEY` set,
+the server that runs on the data directory; the data directory `PROVENSTORE_DATA_DIR` itself. On a data directory the
 caller is the system user, as one person `system-user-<uid>` with the role admin. On a server the key is that of
 `PROVENSTORE_KEY`, or of the profile in `~/.config/provenstore/profiles.toml`, which nobody else may read (mode 0600):
 
@@ -41,8 +41,8 @@ url = "https://ledger.example.com"
 key = "pvs_..."
 ```
 
-An id may be shortened to 8 or more of its first hexadecimal digits, where they name one thing and no other. Ids begin
-with the time, so that those of one minute share their first 8.
+An id may be shortened to 8 or more of its first hexadecimal digits, if no other id begins with them. Ids begin with
+the time: ids of the same minute share their first 8 digits.
 
 Times are RFC 3339, e.g. `2026-11-20T15:04:05Z`; a date is its first moment in UTC.
 """

@@ -55,7 +55,7 @@ def _fields() -> dict[str, Any]:
     for one in FILTERS:
         found[one.name] = _field(one, one.help, many=one.many)
         if one.negatable:
-            found[one.negation] = _field(one, f"Not: {one.help}", many=one.finds is None)
+            found[one.negation] = _field(one, f"Leave out what `{one.name}` finds.", many=one.finds is None)
     return found
 
 
