@@ -14,6 +14,7 @@ from uuid import UUID
 from provenstore.api.completer import Completer, Going, Round
 from provenstore.api.disposal_terms import terms_of
 from provenstore.api.services import Services
+from provenstore.api.workspace_views import shown_runs
 from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json
 from provenstore.domain.disposal import BUILT_IN, Disposal, Policy, PolicyRequest
@@ -160,12 +161,13 @@ def due(
         found = services.disposals.categories(workspace)
         terms = [Term(workspace, _supposed(one, after_days, now)) for _, one in found]
     terms = [one for one in terms if category in {None, one.policy.category}]
+    cursor = services.marks.read_cursor(caller.scope, cursor)
     page = services.disposals.list(terms, before=before, cursor=cursor, limit=limit)
     return {
         "now": format_time(now),
         "policies": [_sum_json(one) for one in services.disposals.sums(now, terms)],
         "files": [_due_json(one) for one in page.files],
-        "next": page.next,
+        "next": services.marks.cursor(caller.scope, page.next),
     }
 
 
@@ -192,11 +194,13 @@ def _planned(services: Services, row: FileRow) -> Json:
     return {"policy": policy.name, "at": format_time(max(due, row.retention_until or due))}
 
 
-def runs(services: Services, caller: Caller, workspace: str, *, after: int = 0, limit: int = 100) -> dict[str, Json]:
+def runs(services: Services, caller: Caller, workspace: str, *, after: str = "0", limit: int = 100) -> dict[str, Json]:
     """Return the reports of runs in a workspace, oldest first; `next` goes into `after`."""
-    found = services.ledger.disposing.runs(caller, workspace, after=after, limit=limit + 1)
+    begin = 0 if after == "0" else services.marks.read_position("after", caller.scope, after)
+    found = services.ledger.disposing.runs(caller, workspace, after=begin, limit=limit + 1)
     page = found[:limit]
-    return {"runs": [_run_json(one) for one in page], "next": page[-1].position if len(found) > limit else None}
+    following = page[-1].position if len(found) > limit else None
+    return shown_runs(services, caller, {"runs": [_run_json(one) for one in page], "next": following})
 
 
 def disposal_json(state: Disposal) -> dict[str, Json]:

@@ -42,6 +42,17 @@ def _shown_entry(entry: dict[str, Any]) -> dict[str, Json]:
     return {**entry, "position": None, "details": details}
 
 
+def shown_runs(services: Services, caller: Caller, page: dict[str, Any]) -> dict[str, Json]:
+    """Return a page of reports of disposal."""
+    if caller.scope is None:
+        return page
+    following = page["next"]
+    return {
+        "runs": [{**one, "position": None} for one in page["runs"]],
+        "next": None if following is None else services.marks.position(caller.scope, following),
+    }
+
+
 def shown_certificate(caller: Caller, found: dict[str, Any]) -> dict[str, Json]:
     """Return a certificate of destruction."""
     if caller.scope is None:

@@ -149,7 +149,7 @@ class Custody(Protocol):
     def disposal_due(self, workspace: str, asked: Mapping[str, Any]) -> Document:
         """Answer {"now", "policies", "files", "next"}: what the policies destroy, and when."""
 
-    def disposal_runs(self, workspace: str, *, after: int, limit: int) -> Document:
+    def disposal_runs(self, workspace: str, *, after: str, limit: int) -> Document:
         """Answer a page {"runs", "next"} of the reports of runs, the oldest first."""
 
     def verify_content(self, file_id: str) -> Document:

@@ -324,7 +324,7 @@ class Direct:
         query = _parse(bodies.DisposalDueQuery, asked)
         return disposal.due(self._services, self._caller, workspace, **query.model_dump())
 
-    def disposal_runs(self, workspace: str, *, after: int, limit: int) -> Document:
+    def disposal_runs(self, workspace: str, *, after: str, limit: int) -> Document:
         """Read the reports of runs."""
         return disposal.runs(self._services, self._caller, workspace, after=after, limit=limit)
 

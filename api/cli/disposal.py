@@ -104,7 +104,7 @@ def _register_reports(app: typer.Typer) -> None:
         workspace: WorkspaceId,
         *,
         limit: Limit = 100,
-        after: Annotated[int, typer.Option(min=0, help="Start after this position.")] = 0,
+        after: Annotated[str, typer.Option(help="Start after what the page before said.")] = "0",
     ) -> None:
         """List reports of past runs, oldest first."""
         found = session.custody.disposal_runs(workspace, after=after, limit=limit)

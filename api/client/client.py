@@ -275,7 +275,7 @@ class Client:
         """
         return self._http.get(_disposal(workspace, "due"), asked)
 
-    def disposal_runs(self, workspace: str, *, after: int, limit: int) -> Document:
+    def disposal_runs(self, workspace: str, *, after: str, limit: int) -> Document:
         """Answer a page {"runs", "next"} of the reports of runs, the oldest first."""
         return self._http.get(_disposal(workspace, "runs"), {"after": after, "limit": limit})
 

@@ -8,6 +8,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from provenstore.domain.disposing import Run
+from provenstore.domain.ledger import SYSTEM
 from tests.api.conftest import Api, Tenant
 
 POSITION = "Provenstore-Position"
@@ -40,6 +42,7 @@ def test_no_position_reaches_a_key_of_a_workspace(tenant: Tenant) -> None:
     """Neither in answers nor in headers, cursors or errors; a key of the whole ledger gets them all."""
     file_id = purged(tenant)
     tenant.stored(tenant.client("service"))
+    tenant.api.services.ledger.disposing.end(SYSTEM, Run(str(uuid4()), tenant.id, failed=1))
     paths = (
         f"/v1/files/{file_id}/history?limit=2",
         "/v1/audit?fresh=true&limit=3",
@@ -48,6 +51,7 @@ def test_no_position_reaches_a_key_of_a_workspace(tenant: Tenant) -> None:
         f"/v1/files/{file_id}",
         f"/v1/files/{file_id}/purge",
         "/v1/files?fresh=true&limit=1&status=stored",
+        f"/v1/workspaces/{tenant.id}/disposal/runs",
     )
     within, everywhere = tenant.client("auditor"), tenant.api.client("auditor")
     seen = 0
@@ -89,6 +93,24 @@ def test_marks_go_where_positions_went(tenant: Tenant) -> None:
         after = page["next"]
     assert [one["event"]["version"] for one in events if one["event"]["stream"].startswith("file:")] == [1, 2, 3]
     assert auditor.get(at, params={"after": "7"}).status_code == 422
+
+
+def test_pages_of_disposal_follow_each_other_by_marks(tenant: Tenant) -> None:
+    """What is due, and the reports of runs: `next` says nothing, and goes where the page before ended."""
+    records = tenant.client("records")
+    for _ in range(2):
+        tenant.api.services.ledger.disposing.end(SYSTEM, Run(str(uuid4()), tenant.id, failed=1))
+        service = tenant.client("service")
+        service.delete(f"/v1/files/{tenant.stored(service, category='temp')}")
+    for what, after, key in (("runs", "after", "run"), ("due", "cursor", "file_id")):
+        at = f"/v1/workspaces/{tenant.id}/disposal/{what}"
+        name = "runs" if what == "runs" else "files"
+        first = records.get(at, params={"limit": 1}).json()
+        assert len(first["next"]) >= 32
+        second = records.get(at, params={"limit": 1, after: first["next"]}).json()
+        assert second["next"] is None
+        assert first[name][0][key] != second[name][0][key]
+        assert records.get(at, params={after: "7"}).status_code == 422
 
 
 def test_a_position_is_not_asked_about(tenant: Tenant) -> None:

@@ -10,7 +10,6 @@ from starlette.responses import JSONResponse, Response
 from provenstore.api import disposal
 from provenstore.api.http import bodies, shapes
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
-from provenstore.domain.canonical import MAX_INTEGER
 
 router = APIRouter(tags=["disposal"])
 
@@ -82,7 +81,7 @@ class DisposalDue(shapes.Shape):
 class DisposalRun(shapes.Shape):
     """What one run destroyed."""
 
-    position: int
+    position: int | None
     ended_at: datetime
     run: UUID
     files: int
@@ -97,7 +96,7 @@ class DisposalRuns(shapes.Shape):
     """A page of reports, the oldest first; `next` goes into `after`."""
 
     runs: list[DisposalRun]
-    next: int | None
+    next: int | str | None
 
 
 _NO_WORDS = bodies.DisposalDecisionBody()
@@ -163,7 +162,7 @@ def list_disposal_runs(
     workspace: str,
     services: ServicesIn,
     caller: CallerIn,
-    after: Annotated[int, Query(ge=0, le=MAX_INTEGER)] = 0,
+    after: Annotated[bodies.Position, Query()] = "0",
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> Response:
     """List the reports of runs of disposal in a workspace, the oldest first."""
