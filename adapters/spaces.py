@@ -25,10 +25,10 @@ from provenstore.adapters.spaces_copy import SpacesCopier
 from provenstore.adapters.spaces_errors import code, is_absent, is_taken, meaning, status, superseded, translated
 from provenstore.adapters.spaces_extras import extras
 from provenstore.adapters.spaces_multipart import SpacesMultipart, integrity
-from provenstore.adapters.spaces_reader import SpacesReader
+from provenstore.adapters.spaces_reader import SpacesReader, require_range
 from provenstore.adapters.spaces_upload import StreamedUpload
 from provenstore.adapters.spaces_urls import SpacesUrls
-from provenstore.domain.errors import AlreadyExists, InvalidInput, RangeNotSatisfiable
+from provenstore.domain.errors import AlreadyExists, InvalidInput, RangeNotSatisfiable, StoreUnavailable
 from provenstore.domain.objects import (
     MAX_PAGE,
     Capabilities,
@@ -240,6 +240,12 @@ class Spaces:
             raise meaning(exc) from exc
         length = answer["ContentLength"]
         ranged = answer.get("ContentRange")
+        if "Range" in params:
+            try:
+                require_range(ranged, length, start, last)
+            except StoreUnavailable:
+                answer["Body"].close()
+                raise
         size = int(ranged.rpartition("/")[2]) if ranged else length
         return SpacesReader(answer["Body"], self._bucket.info(key, answer, size), start, length)
 

@@ -1,14 +1,28 @@
 """An open object of a bucket, or a range of it: the body of one GET, read in chunks."""
 
+import re
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
 from provenstore.adapters.spaces_errors import translated
-from provenstore.domain.errors import IntegrityViolated
+from provenstore.domain.errors import IntegrityViolated, StoreUnavailable
 from provenstore.domain.objects import ObjectInfo
 
 CHUNK = 1024 * 1024  # bytes; each costs a change of threads where it is streamed on
+
+_RANGE = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+)")
+
+
+def require_range(said: str | None, length: int, first: int, last: int | None) -> None:
+    """Refuse an answer that is not the range that was asked for: what is recorded of a read is what was asked for."""
+    found = _RANGE.fullmatch(said or "")
+    if found is not None:
+        begin, end, size = map(int, found.groups())
+        wanted = size - 1 if last is None else min(last, size - 1)
+        if (begin, end, length) == (first, wanted, wanted - first + 1):
+            return
+    raise StoreUnavailable("The store answered another range than it was asked for.", error="range")
 
 
 class SpacesReader:

@@ -43,6 +43,7 @@ class _Scripted(BaseHTTPRequestHandler):
 
     answers: Answers
     written: dict[str, str]
+    more: dict[str, str]
 
     def do_HEAD(self) -> None:
         self._answer()
@@ -68,6 +69,8 @@ class _Scripted(BaseHTTPRequestHandler):
         self.send_header("last-modified", "Sat, 21 Nov 2026 03:00:00 GMT")
         for name in self.written.values():
             self.send_header("x-amz-meta-provenstore-write", name)
+        for name, value in self.more.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 
@@ -76,11 +79,11 @@ class _Scripted(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def _server(answers: Answers) -> Iterator[str]:
+def _server(answers: Answers, **more: str) -> Iterator[str]:
     class Scripted(_Scripted):
         pass
 
-    Scripted.answers, Scripted.written = answers, {}
+    Scripted.answers, Scripted.written, Scripted.more = answers, {}, more
     server = ThreadingHTTPServer(("127.0.0.1", 0), Scripted)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -159,6 +162,25 @@ def test_a_missing_bucket_is_not_a_missing_object() -> None:
     for error, kind in (("NoSuchBucket", StoreUnavailable), ("NoSuchKey", ObjectNotFound)):
         with _server([(404, error)]) as endpoint, pytest.raises(kind):
             Spaces(connect(_bucket(endpoint)), "bucket", CAPABILITIES).get("k")
+
+
+@pytest.mark.parametrize("said", [None, "bytes 0-31/32", "bytes 3-34/100", "bytes 4-35/*", "nonsense"])
+def test_another_range_than_was_asked_for_is_not_given_out(said: str | None) -> None:
+    """The bytes of a server that sends the whole, or others, would leave under a record of those that were wanted."""
+    more = {} if said is None else {"content-range": said}
+    with _server([(200 if said is None else 206, "four")], **more) as endpoint:  # 32 bytes
+        store = Spaces(connect(_bucket(endpoint)), "bucket", CAPABILITIES)
+        with pytest.raises(StoreUnavailable, match="another range"):
+            store.get("k", first=4, last=35)
+
+
+@pytest.mark.parametrize(("last", "size"), [(35, 100), (35, 36), (99, 36), (None, 36)])
+def test_the_range_that_was_asked_for_is_read(last: int | None, size: int) -> None:
+    """As far as the object goes."""
+    with _server([(206, "four")], **{"content-range": f"bytes 4-35/{size}"}) as endpoint:
+        reader = Spaces(connect(_bucket(endpoint)), "bucket", CAPABILITIES).get("k", first=4, last=last)
+        with reader:
+            assert (reader.first, reader.length, reader.info.size) == (4, 32, size)
 
 
 def test_a_server_that_does_not_answer_is_given_up() -> None:
