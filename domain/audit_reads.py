@@ -65,9 +65,11 @@ class AuditReads:
     def listed(self, caller: Caller, workspace: str | None, asked: Mapping[str, object]) -> None:
         """Record that files of `workspace` (None: all) are listed under these conditions.
 
-        A service that asks for its own files alone reads nothing that it has not written: that is no event.
+        A service that asks for its own files alone reads nothing that it has not written: that is no event. In other
+        workspaces an owner of the same id is somebody else.
         """
-        if caller.actor.kind == "service" and asked.get("owner") == caller.actor.id:
+        own = caller.scope is not None and asked.get("owner") == caller.actor.id
+        if own and caller.actor.kind == "service":
             return
         conditions = {name: value for name, value in asked.items() if value not in (None, (), [], {})}
         read = {"what": "list", "file": None, "by": tuple(sorted(conditions)), "asked": conditions_of(conditions)}

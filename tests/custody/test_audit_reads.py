@@ -76,6 +76,9 @@ def test_a_service_that_lists_its_own_files_reads_nothing_new(custody: Custody) 
     assert len(_reads(custody, SERVICE)) == 2
     listed(AUDITOR, "acme", {"owner": AUDITOR.actor.id})
     assert len(_reads(custody)) == 1
+    everywhere = replace(SERVICE, scope=None)  # a workspace's owner of the same id is somebody else
+    listed(everywhere, "acme", {"owner": SERVICE.actor.id})
+    assert len(_reads(custody, everywhere)) == 1
 
 
 def test_entries_are_on_record_from_where_they_are_read(custody: Custody) -> None:
