@@ -105,7 +105,9 @@ class Disposer:
             disposing.end(SYSTEM, run)
         if run.more:
             self._completer.catch_up()  # or the next run would find the same files again
-        return Round(len(run.destroyed), run.failed), run.more
+        # A read model that stands still would show the same files for ever.
+        moved = bool(run.destroyed or run.failed)
+        return Round(len(run.destroyed), run.failed), run.more and moved
 
     def _disposed(self, run: Run) -> Callable[[Job], object]:
         def dispose(job: Job) -> object:

@@ -167,6 +167,22 @@ def test_runs_are_bounded_and_workspaces_take_turns(make_tenant: Callable[[], Te
     assert get(many.client("auditor"), many, "/runs", after=page["next"])["runs"] == reports[2:]
 
 
+def test_a_read_model_that_stands_still_keeps_no_run_going(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it still calls due was destroyed by the run before; the rest waits until it has seen that."""
+    for _ in range(2):
+        deleted(tenant, category="temp")
+    tenant.api.clock.ahead = timedelta(days=8)
+    services = tenant.api.services
+    services.wait_for(services.ledger.log.position())
+    due = list(services.jobs.ready(services.clock.now(), ("dispose",), tenant.id, terms=terms_of(services, tenant.id)))
+    terms = terms_of(services, tenant.id)
+    monkeypatch.setattr("provenstore.api.disposal.terms_of", lambda *_: terms)
+    monkeypatch.setattr(services.jobs, "ready", lambda *_, **__: iter(due))
+    asked = iter(range(50))
+    done = Disposer(services, files=1).dispose_all(workspace=tenant.id, going=lambda: next(asked, None) is not None)
+    assert (len(due), done.done, done.stopped) == (2, 1, False)
+
+
 def test_a_run_ends_when_it_is_asked_to(tenant: Tenant) -> None:
     """What it has done is reported, and the rest is left for the next one."""
     agree(tenant)
