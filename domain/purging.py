@@ -94,6 +94,7 @@ class Purging:
 
         Where store or database do not answer after that, the file is returned as it is on record.
         """
+        self._recorder.authorised_file(caller, "file.purge_approve", file_id)
         self._require_store()
         approved = self._recorder.change(
             caller,

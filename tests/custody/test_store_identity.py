@@ -81,6 +81,14 @@ def test_nothing_is_certified_while_the_folder_is_not_mounted(
     assert destroy().status == "purged"
 
 
+def test_who_may_not_approve_learns_nothing_of_the_store(custody: Custody, tmp_path: Path) -> None:
+    """Permission is asked for first, and the refusal is on record."""
+    file = custody.ledger.request_purge(RECORDS, custody.deleted().id, None)
+    with unmounted(tmp_path), pytest.raises(Forbidden):
+        custody.ledger.approve_purge(SERVICE, file.id, None, None)
+    assert custody.types(file.id)[-1] == "access_denied"
+
+
 def test_an_approved_purge_waits_for_the_right_store(custody: Custody, tmp_path: Path) -> None:
     """store-identity: the background work records nothing, and carries it out once the folder is back."""
     file = custody.deleted()
