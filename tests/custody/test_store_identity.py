@@ -182,7 +182,7 @@ def test_another_store_is_another_store(custody: Custody, log: PostgresEventLog,
     """store-identity: also where it bears a marker, of another ledger for example."""
     other = LocalFolder(tmp_path / "other")
     other.identify("f" * 32)
-    with pytest.raises(WrongStore, match="another one"):
+    with pytest.raises(WrongStore, match="not the object store"):
         _ledger(custody, log, other).identity.require()
 
 
@@ -284,7 +284,7 @@ def test_an_empty_store_is_recorded_only_as_such(custody: Custody, tmp_path: Pat
             custody.ledger.identity.record_again(ADMIN, "a new disk")
         custody.ledger.identity.record_again(ADMIN, "the disk is lost", although_empty=True)
         custody.ledger.identity.require()
-    with pytest.raises(WrongStore, match="another one"):
+    with pytest.raises(WrongStore, match="not the object store"):
         custody.ledger.identity.require()
     assert _identified(custody)[-1].found is False
 
