@@ -46,6 +46,7 @@ PERMISSIONS: Mapping[Operation, tuple[Role, ...]] = {
     "disposal.request": ("records",),
     "disposal.approve": ("approver",),
     "disposal.reject": ("records", "approver"),
+    "credential.get": ("auditor",),
     "credential.issue": (),
     "credential.revoke": (),
     "provider.probe": ("operator",),

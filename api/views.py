@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
 from provenstore.domain import file_events as fe
 from provenstore.domain.canonical import Json, parse_canonical
@@ -21,6 +22,7 @@ from provenstore.domain.errors import NotFound, ProvenstoreError, WrongState
 from provenstore.domain.event_log import Disclosure, Disclosures, QuotaUse, disclosed
 from provenstore.domain.event_types import format_time
 from provenstore.domain.file import File
+from provenstore.domain.key_list import KeyDescription
 from provenstore.domain.linking import Link
 from provenstore.domain.part_uploading import PartList, PartUrl
 from provenstore.domain.parts import Chunk
@@ -272,6 +274,33 @@ def _category_json(category: Category) -> dict[str, Json]:
         "reserve": category.reserve,
         "link_ttl": category.link_ttl,
         "direct_links": category.direct_links,
+    }
+
+
+def keys_json(keys: Sequence[KeyDescription], following: UUID | None, now: datetime) -> dict[str, Json]:
+    """Return a page of API keys; `next` goes into `after`, null at the end."""
+    return {
+        "keys": [key_description_json(one, now) for one in keys],
+        "next": None if following is None else str(following),
+    }
+
+
+def key_description_json(key: KeyDescription, now: datetime) -> dict[str, Json]:
+    """Return what may be known of an API key: neither its secret nor its digest."""
+    revoked = key.revoked
+    return {
+        "id": key.data.credential,
+        "actor": key.data.actor,
+        "kind": key.data.kind,
+        "roles": list(key.data.roles),
+        "workspace": key.data.scope,
+        "status": key.status(now),
+        "issued_at": format_time(key.issued.time),
+        "issued_by": key.issued.actor.id,
+        "expires_at": format_time(key.data.expires_at) if key.data.expires_at else None,
+        "revoked_at": format_time(revoked.time) if revoked else None,
+        "revoked_by": revoked.actor.id if revoked else None,
+        "revoked_reason": key.reason,
     }
 
 

@@ -44,6 +44,7 @@ Operation = Literal[
     "disposal.request",
     "disposal.approve",
     "disposal.reject",
+    "credential.get",
     "credential.issue",
     "credential.revoke",
     "provider.probe",

@@ -29,6 +29,7 @@ from provenstore.domain.errors import InvalidInput, Unavailable
 from provenstore.domain.event_log import Erasure, EventLog, Guard, IdempotencyKey
 from provenstore.domain.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE, File, file_stream
 from provenstore.domain.initiating import Initiating
+from provenstore.domain.key_list import KeyList
 from provenstore.domain.linking import Linking, LinkWays
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.on_record import answered
@@ -81,6 +82,7 @@ class Ledger:
         self.reading = Reading(self.recorder)
         self.contents = ContentReader(self.recorder, store, self.reading, self.verifying)
         self.proving = Proving(self.recorder, self.reading)
+        self.key_list = KeyList(self.recorder, self.reading)
         self.linking = Linking(self.recorder, store, self.reading, self.administration, links or LinkWays())
         # One method per command, each in the room where its way is described.
         self.create_workspace = answered(self.administration.create_workspace)

@@ -204,7 +204,7 @@ class AuditRead(EventData):
 
     what: Literal[
         "history", "certificate", "search", "receipt", "proof", "entries", "list", "rows", "differences", "event",
-        "as_of",
+        "as_of", "keys",
     ]  # fmt: skip
     file: str | None  # None: not of one file
     by: tuple[str, ...] = ()  # of a search or a list: which conditions were asked

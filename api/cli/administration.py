@@ -1,13 +1,14 @@
 """`workspace` and `keys`: tenants and their policies, and keys for whoever works in them."""
 
 from typing import Annotated, Literal, get_args
+from uuid import UUID
 
 import typer
 
 from provenstore.api.cli import text
 from provenstore.api.cli.custody import Document
 from provenstore.api.cli.log import register_rotation
-from provenstore.api.cli.options import KeyId, Reason, instant, one_of
+from provenstore.api.cli.options import KeyId, Reason, instant, key_id, one_of
 from provenstore.api.cli.session import Session, command
 
 _NO_LIMIT = -1
@@ -124,18 +125,58 @@ def _register_keys(app: typer.Typer) -> None:
             session.out.line(issued["key"])
             session.out.say(f"issued {issued['id']}; the key is kept nowhere, so keep it now")
 
+    @command(app, "list")
+    def list_keys(
+        session: Session,
+        *,
+        workspace: Annotated[str | None, typer.Option(help="Only keys of this workspace.")] = None,
+        after: Annotated[UUID | None, typer.Option(metavar="ID", help="Start after this key.", parser=key_id)] = None,
+        limit: Annotated[int, typer.Option(min=1, max=1_000, help="Maximum number of keys.")] = 100,
+    ) -> None:
+        """List API keys, without their secrets (the reading is logged)."""
+        page = session.custody.keys(workspace, after=None if after is None else str(after), limit=limit)
+        if session.out.as_json:
+            session.out.document(page)
+            return
+        columns = ("ID", "ACTOR", "KIND", "ROLES", "WORKSPACE", "STATUS", "ISSUED", "EXPIRES")
+        session.out.table(columns, [_key_row(one) for one in page["keys"]], spare=("KIND", "EXPIRES"))
+        if page["next"] is not None:
+            session.out.say(f"there are more: --after {page['next']}")
+
+    @command(app, "show")
+    def show_key(session: Session, key: KeyId) -> None:
+        """Show an API key, without its secret (the reading is logged)."""
+        found = session.custody.key(str(key))
+        if session.out.as_json:
+            session.out.document(found)
+            return
+        session.out.fields({**found, "roles": ", ".join(found["roles"])})
+
     @command(app, "revoke")
     def revoke(
         session: Session,
-        key_id: KeyId,
+        key: KeyId,
         reason: Reason = None,
     ) -> None:
         """Revoke a key; it opens nothing from then on."""
-        session.custody.revoke_key(str(key_id), reason)
+        session.custody.revoke_key(str(key), reason)
         if session.out.as_json:
-            session.out.document({"id": str(key_id), "revoked": True})
+            session.out.document({"id": str(key), "revoked": True})
         else:
-            session.out.say(f"revoked {key_id}")
+            session.out.say(f"revoked {key}")
+
+
+def _key_row(one: Document) -> tuple[object, ...]:
+    return (
+        one["id"],
+        one["actor"],
+        one["kind"],
+        ",".join(one["roles"]),
+        one["workspace"],
+        one["status"],
+        text.moment(one["issued_at"]),
+        text.moment(one["expires_at"]) if one["expires_at"] else None,
+    )
 
 
 def _roles(given: list[str]) -> list[str]:

@@ -224,6 +224,12 @@ class Custody(Protocol):
     def issue_key(self, new: Document) -> Document:
         """Issue a key; answers {"id", "key"}, this once."""
 
+    def keys(self, workspace: str | None, *, after: str | None, limit: int) -> Document:
+        """Answer a page {"keys", "next"} of API keys, without secrets."""
+
+    def key(self, key_id: str) -> Document:
+        """Describe an API key, without its secret."""
+
     def revoke_key(self, key_id: str, reason: str | None) -> None:
         """Revoke a key."""
 

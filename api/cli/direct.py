@@ -473,6 +473,17 @@ class Direct:
         )
         return views.key_json(issued)
 
+    def keys(self, workspace: str | None, *, after: str | None, limit: int) -> Document:
+        """List API keys."""
+        start = None if after is None else UUID(after)
+        found, following = self._ledger.key_list.page(self._caller, workspace, after=start, limit=limit)
+        return views.keys_json(found, following, self._services.clock.now())
+
+    def key(self, key_id: str) -> Document:
+        """Describe an API key."""
+        found = self._ledger.key_list.one(self._caller, UUID(key_id))
+        return views.key_description_json(found, self._services.clock.now())
+
     def revoke_key(self, key_id: str, reason: str | None) -> None:
         """Revoke a key."""
         self._ledger.revoke_key(self._caller, UUID(key_id), reason)

@@ -397,6 +397,15 @@ class Client:
         """Issue a key; answers {"id", "key"}, this once. Never repeated: each attempt would issue one more."""
         return self._http.send("POST", "/v1/keys", new)
 
+    def keys(self, workspace: str | None, *, after: str | None, limit: int) -> Document:
+        """Answer a page {"keys", "next"} of API keys, without secrets."""
+        asked = {"workspace": workspace, "after": after, "limit": limit}
+        return self._http.get("/v1/keys", {name: value for name, value in asked.items() if value is not None})
+
+    def key(self, key_id: str) -> Document:
+        """Describe an API key, without its secret."""
+        return self._http.get(f"/v1/keys/{_segment(key_id)}")
+
     def revoke_key(self, key_id: str, reason: str | None) -> None:
         """Revoke a key."""
         self._http.send("DELETE", f"/v1/keys/{_segment(key_id)}{_query(reason)}")

@@ -31,6 +31,7 @@ from provenstore.api.http.routes import (
     health,
     ids,
     jobs,
+    keys,
     links,
     log,
     operations,
@@ -88,7 +89,7 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
     add_problem_handlers(app)
     app.add_middleware(Envelope, new_id=SystemEntropy().event_id, settings=settings)
     of_files = (files, content, parts, signed, verification, links, custody, purges, erasures)
-    others = (workspaces, disposal, usage, audit, jobs, operations, projections, log, proofs, ids, health)
+    others = (workspaces, keys, disposal, usage, audit, jobs, operations, projections, log, proofs, ids, health)
     for routes in (*of_files, *others):
         app.include_router(routes.router, dependencies=[Depends(refuse_unheeded), Depends(refuse_unknown_parameters)])
     return app

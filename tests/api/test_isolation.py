@@ -59,6 +59,7 @@ OTHER_REQUESTS: dict[Operation, tuple[str, str, Any]] = {
     ),
     "disposal.approve": ("POST", "/v1/workspaces/{workspace}/disposal/requests/" + NOWHERE + "/approve", {}),
     "disposal.reject": ("POST", "/v1/workspaces/{workspace}/disposal/requests/" + NOWHERE + "/reject", {}),
+    "credential.get": ("GET", "/v1/keys?workspace={workspace}", None),
     "credential.issue": (
         "POST",
         "/v1/keys",

@@ -35,6 +35,7 @@ def test_auditors_read_and_nothing_else() -> None:
         *files,
         "workspace.get",
         "disposal.get",
+        "credential.get",
         "audit.search",
         "projection.rows",
         "log.read",

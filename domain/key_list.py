@@ -1,0 +1,97 @@
+"""API keys as officers see them: for whom, with which roles, where, since when and by whom; never a secret or a digest.
+
+Read from the log itself, so that a revocation shows as soon as it is durable. That keys were looked at is recorded
+before any of it is shown, since the reason of a revocation is a private value.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from provenstore.domain import workspace_events as we
+from provenstore.domain.caller import Caller
+from provenstore.domain.canonical import parse_canonical
+from provenstore.domain.credential import credential_stream
+from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event
+from provenstore.domain.errors import NotFound
+from provenstore.domain.event_log import disclosed
+from provenstore.domain.reading import Reading
+from provenstore.domain.recorder import Recorder
+
+MAX_PAGE: Final = 1_000
+
+_LAST: Final = UUID(int=2**128 - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDescription:
+    """One API key; `revoked` and `reason` are None for one that has not been revoked."""
+
+    issued: Event
+    data: we.CredentialIssued
+    revoked: Event | None
+    reason: str | None
+
+    def status(self, now: datetime) -> str:
+        """Return revoked, expired or active."""
+        if self.revoked is not None:
+            return "revoked"
+        return "expired" if self.data.expires_at is not None and self.data.expires_at <= now else "active"
+
+
+class KeyList:
+    """Lists and describes API keys within the caller's reach. Holds ports only; safe to share between threads."""
+
+    def __init__(self, recorder: Recorder, reading: Reading) -> None:
+        """Read with `recorder`; `reading` records that somebody looked."""
+        self._recorder = recorder
+        self._reading = reading
+
+    def page(
+        self, caller: Caller, workspace: str | None, *, after: UUID | None, limit: int
+    ) -> tuple[Sequence[KeyDescription], UUID | None]:
+        """Return up to `limit` keys of a workspace, of all within reach where none is named, and where to go on.
+
+        In the order in which they were issued; `system` is those of the whole ledger. Forbidden; NotFound for a
+        workspace that is not there or not within reach.
+        """
+        within = workspace if workspace is not None else caller.scope
+        self._recorder.require(caller, "credential.get", within)
+        if within not in (None, SYSTEM_WORKSPACE):
+            self._recorder.workspace(str(within))
+        self._looked(caller, within, () if workspace is None else ("workspace",))
+        first = UUID(int=0) if after is None else UUID(int=min(after.int + 1, _LAST.int))
+        found = self._recorder.log.ids("credential", first, _LAST, workspace=within, limit=limit + 1)
+        page = found[:limit]
+        return self._described(page), page[-1] if len(found) > limit else None
+
+    def one(self, caller: Caller, credential: UUID) -> KeyDescription:
+        """Return one key; NotFound alike for none and for one that is not within reach."""
+        found = self._described([credential])
+        if not found or not caller.reaches(found[0].data.scope or SYSTEM_WORKSPACE):
+            raise NotFound("there is no such key")
+        self._recorder.require(caller, "credential.get", found[0].data.scope)
+        self._looked(caller, found[0].data.scope, ("credential",))
+        return found[0]
+
+    def _looked(self, caller: Caller, within: str | None, by: tuple[str, ...]) -> None:
+        place = within if within is not None else SYSTEM_WORKSPACE
+        self._reading.record_audit_read(caller, place, what="keys", file=None, by=by)
+
+    def _described(self, credentials: Sequence[UUID]) -> list[KeyDescription]:
+        log = self._recorder.log
+        events = log.events([credential_stream(str(one)) for one in credentials]) if credentials else ()
+        issued = {event.stream: event for event in events if isinstance(event.data, we.CredentialIssued)}
+        revoked = {event.stream: event for event in events if isinstance(event.data, we.CredentialRevoked)}
+        disclosures = log.disclosures([event.id for event in revoked.values()])
+        found = []
+        for credential in credentials:
+            event = issued.get(stream := credential_stream(str(credential)))
+            if event is not None and isinstance(event.data, we.CredentialIssued):
+                end = revoked.get(stream)
+                private = {} if end is None else disclosed(disclosures, end.id, parse_canonical)
+                reason = private.get("reason")
+                found.append(KeyDescription(event, event.data, end, None if reason is None else str(reason)))
+        return found
