@@ -64,6 +64,7 @@ CALLS: Mapping[Operation, str] = {
     "disposal.request": "`POST /v1/workspaces/{id}/disposal/requests`",
     "disposal.approve": "`POST …/disposal/requests/{request}/approve`",
     "disposal.reject": "`POST …/disposal/requests/{request}/reject`",
+    "credential.get": "`GET /v1/keys`, `GET /v1/keys/{id}`",
     "credential.issue": "`POST /v1/keys`",
     "credential.revoke": "`DELETE /v1/keys/{id}`",
     "provider.probe": "no call; `provenstore bucket check` on the data directory",

@@ -78,7 +78,7 @@ def test_that_keys_were_looked_at_is_recorded(tenant: Tenant) -> None:
     auditor = tenant.client("auditor", actor=(name := f"officer-{uuid4()}"))
     key = listed(auditor)[0]["id"]
     auditor.get(f"/v1/keys/{key}")
-    asked = {"fresh": True, "type": "audit.read.v1", "actor": name, "order": "oldest"}
+    asked: dict[str, Any] = {"fresh": True, "type": "audit.read.v1", "actor": name, "order": "oldest"}
     entries = tenant.client("records").get("/v1/audit", params=asked).json()["entries"]
     assert [one["details"]["what"] for one in entries] == ["keys", "keys"]
 

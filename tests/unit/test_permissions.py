@@ -36,6 +36,7 @@ def test_auditors_read_and_nothing_else() -> None:
         "workspace.get",
         "disposal.get",
         "credential.get",
+        "erasure.get",
         "audit.search",
         "projection.rows",
         "log.read",
