@@ -44,8 +44,8 @@ def key_id(value: str) -> UUID | ShortId:
         if BEGINNING.fullmatch(value):
             return ShortId("key", value)
         raise typer.BadParameter(
-            "this is neither an API key nor the id of one, nor 8 or more of its first digits; `provenstore audit "
-            "--type credential.issued.v1` shows the ids of keys"
+            "this is neither an API key nor the id of one, nor 8 or more of its first digits; `provenstore keys list` "
+            "shows the ids of keys"
         ) from None
 
 
