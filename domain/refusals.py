@@ -11,7 +11,7 @@ event: whoever does not know a key's secret must not be able to write into the l
 
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import ClassVar, Literal
 
@@ -160,14 +160,16 @@ class Refusals:
 
     @staticmethod
     def _together(refusal: _Refusal) -> tuple[Hashable, _Refusal]:
-        """Return the one refusal that stands for all further ones of a caller: by whom and from where, not of what."""
+        """Return the one refusal that stands for all further ones of a caller: by whom, not of what, nor from where."""
         data: RequestRefused | CredentialRefused
         if isinstance(refusal.data, RequestRefused):
             data = RequestRefused(operation=refusal.data.operation, code=refusal.data.code, count=1, merged=True)
         else:
             data = refusal.data.model_copy(update={"merged": True})
         key = (refusal.caller.actor, refusal.caller.scope, data)
-        return key, _Refusal(refusal.caller, refusal.stream, refusal.workspace, data)
+        caller = replace(refusal.caller, on_behalf_of=None, session=None)
+        anywhere = replace(caller, address=None, user_agent=None, client_request=None)
+        return key, _Refusal(anywhere, refusal.stream, refusal.workspace, data)
 
     def flush(self) -> None:
         """Record how often refusals have come again since the last time; Unavailable: the counts are kept."""

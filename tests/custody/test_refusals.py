@@ -24,7 +24,7 @@ from provenstore.domain.errors import (
 from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
-from provenstore.domain.refusals import MAX_VARIETY, CredentialRefused, RequestRefused
+from provenstore.domain.refusals import MAX_VARIETY, Asked, CredentialRefused, RequestRefused
 from provenstore.domain.workspace_events import Limits
 
 FOREIGN = caller("svc-books", "service", "auditor", "admin", kind="service", scope="umbrella")
@@ -151,6 +151,18 @@ def test_what_no_role_allows_is_on_record_at_home(custody: Custody) -> None:
         "workspace.create", "audit.search", "credential.issue",
     ]  # fmt: skip
     assert [(one.actor.id, one.workspace) for one in _refused(custody, "system")] == [("carol", "system")]
+
+
+def test_what_stands_for_many_refusals_says_not_from_where(custody: Custody) -> None:
+    """Some came from elsewhere, and would be told of the address of the first one."""
+    refusals = custody.ledger.recorder.refusals
+    for number in range(MAX_VARIETY + 5):
+        elsewhere = replace(SERVICE, address="198.51.100.7") if number > MAX_VARIETY else SERVICE
+        refusals.request(elsewhere, "file.get", "not-found", Asked(file=str(number)))
+    refusals.flush()
+    merged = [one for one in custody.log.events(["refusals:acme"]) if getattr(one.data, "merged", False)]
+    assert sum(getattr(one.data, "count", 0) for one in merged) == 5
+    assert custody.log.disclosures([one.id for one in merged]) == {}
 
 
 def test_refusals_are_merged_and_bounded(custody: Custody) -> None:
