@@ -23,6 +23,9 @@ DAY = 86_400
 MAX_PATH_BYTES = 1_024
 """The longest key that S3 and Ceph RGW take."""
 
+MAX_TEMPLATE = 512
+"""Characters; it leaves room in a path for the values of its placeholders."""
+
 DEFAULT_EXTENSIONS = ("pdf", "epub", "txt", "mp3", "wav", "m4a", "jpg", "png", "webp", "mp4", "webm")
 EVERY_TYPE = ("*",)
 """In place of extensions: every type, files without an extension among them."""
@@ -30,8 +33,9 @@ EVERY_TYPE = ("*",)
 UPLOAD_TTL = DAY
 """An upload not finished in 24 hours is given up."""
 
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
-_SEGMENT = re.compile(r"[a-z0-9_-]+|\{[a-z_]+\}")
+PLACE_NAME = "[a-z_]+"
+SEGMENT = re.compile(rf"[a-z0-9_-]+|\{{{PLACE_NAME}\}}")
+_PLACEHOLDER = re.compile(rf"\{{({PLACE_NAME})\}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +103,19 @@ def require_template(template: str) -> str:
 
     It ends in `/`; each segment is a-z, 0-9, `-`, `_` or one placeholder.
     """
-    if len(template) > 512 or not template.endswith("/"):
-        raise InvalidInput("template", "is longer than 512 characters or does not end in '/'", limit=512)
-    if not all(_SEGMENT.fullmatch(segment) for segment in template[:-1].split("/")):
+    if len(template) > MAX_TEMPLATE or not template.endswith("/"):
+        raise InvalidInput(
+            "template", f"is longer than {MAX_TEMPLATE} characters or does not end in '/'", limit=MAX_TEMPLATE
+        )
+    if not all(SEGMENT.fullmatch(segment) for segment in template[:-1].split("/")):
         raise InvalidInput("template", "has a segment that is neither a-z, 0-9, '-', '_' nor one {placeholder}")
-    if template.split("/", maxsplit=1)[0] in {segment.split("/")[0] for segment in _roots()}:
+    if template.split("/", maxsplit=1)[0] in roots():
         raise InvalidInput("template", "begins in a folder of the built-in categories")
     return template
 
 
-def _roots() -> set[str]:
+def roots() -> set[str]:
+    """Return the folders of the built-in categories, where no template of a workspace's own may begin."""
     return {category.template.split("/")[0] for category in BUILT_IN.values()}
 
 

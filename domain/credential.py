@@ -22,7 +22,7 @@ from provenstore.domain.second_person import Act
 from provenstore.domain.text import require_reason
 
 SECRET_BYTES = 32
-_KEY = re.compile(r"pvs_([0-9a-f]{32})_([A-Za-z0-9_-]{43})")
+KEY = re.compile(r"pvs_([0-9a-f]{32})_([A-Za-z0-9_-]{43})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def make_key(credential: UUID, secret: bytes) -> IssuedKey:
 
 def parse_key(key: str) -> tuple[str, str]:
     """Return the credential's id and the hex digest of the secret; Unauthenticated if it is not a key."""
-    found = _KEY.fullmatch(key) if len(key) < 128 else None
+    found = KEY.fullmatch(key) if len(key) < 128 else None
     if found is None:
         raise Unauthenticated("the key is not of the form pvs_…")
     secret = base64.urlsafe_b64decode(found[2] + "=")
@@ -102,7 +102,7 @@ def credential_id(text: str) -> str | None:
 
     The secret half of a key is left behind here.
     """
-    found = _KEY.fullmatch(text) if len(text) < 128 else None
+    found = KEY.fullmatch(text) if len(text) < 128 else None
     try:
         return str(UUID(found[1] if found else text))
     except ValueError:

@@ -20,9 +20,9 @@ MAX_METADATA_VALUE_BYTES = 2_048
 MAX_RELATED = 64
 MAX_SUBJECTS = 64
 
-_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
-_OPAQUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]*")
-_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
+OPAQUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]*")
+MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
 _HEX = re.compile(r"[0-9a-f]+")
 _DECIMAL = re.compile(r"0|[1-9][0-9]*")
 
@@ -82,14 +82,14 @@ def require_reason(value: str) -> str:
 
 def require_slug(field: str, value: str) -> str:
     """Return a name that may enter paths and URLs: 1 to 63 of a-z, 0-9, `-`, `_`, not at the ends."""
-    if not _SLUG.fullmatch(value):
+    if not SLUG.fullmatch(value):
         raise InvalidInput(field, "is not 1 to 63 lower-case letters, digits, '-' or '_', beginning and ending plainly")
     return value
 
 
 def require_id(field: str, value: str) -> str:
     """Return an opaque id of at most 255 characters from A-Z a-z 0-9 . _ : @ + -."""
-    if len(value) > MAX_ID_BYTES or not _OPAQUE.fullmatch(value):
+    if len(value) > MAX_ID_BYTES or not OPAQUE.fullmatch(value):
         raise InvalidInput(field, f"is not an id of at most {MAX_ID_BYTES} letters, digits and . _ : @ + -")
     return value
 
@@ -125,7 +125,7 @@ def require_decimal(field: str, value: str, most: int) -> int:
 def require_media_type(value: str) -> str:
     """Return a media type without parameters, lower-cased (RFC 6838 §4.2); parameters are dropped."""
     essence = value.partition(";")[0].strip().lower()
-    if not _MEDIA_TYPE.fullmatch(essence):
+    if not MEDIA_TYPE.fullmatch(essence):
         raise InvalidInput("media_type", "is not a media type such as application/pdf")
     return essence
 

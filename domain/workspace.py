@@ -18,7 +18,7 @@ from provenstore.domain.errors import AlreadyExists, IntegrityViolated, InvalidI
 from provenstore.domain.event_types import Fact
 from provenstore.domain.purge_policy import PolicyChange, carry_out, set_purge_policy
 from provenstore.domain.second_person import Act
-from provenstore.domain.text import require_slug, require_text
+from provenstore.domain.text import MAX_ID_BYTES, require_slug, require_text
 
 MAX_OWN_CATEGORIES = 200
 
@@ -28,6 +28,8 @@ MAX_EXPIRES_AFTER = 100 * 366 * 24 * 60 * 60
 MAX_LINK_TTL = 7 * DAY
 """Seconds: as long as a signed URL of a bucket can live (AWS signature version 4)."""
 
+MAX_EXTENSION = 25
+"""Characters of a file type, dots among them."""
 
 DEFAULT_RETENTION_YEARS = 10
 """As long as most laws on the keeping of books ask for; a workspace with longer duties says so once."""
@@ -197,7 +199,7 @@ def _create(state: Workspace | None, command: CreateWorkspace) -> tuple[Fact, ..
     if state is not None:
         raise AlreadyExists("there is a workspace of this id already")
     _require_quota(command.max_bytes, command.max_files)
-    private: dict[str, Json] = {"name": require_text("name", command.name, 255)} if command.name else {}
+    private: dict[str, Json] = {"name": require_text("name", command.name, MAX_ID_BYTES)} if command.name else {}
     data = e.WorkspaceCreated(
         workspace=command.id, four_eyes=command.four_eyes, max_bytes=command.max_bytes, max_files=command.max_files
     )
@@ -242,7 +244,7 @@ def _require_limits(limits: e.Limits) -> None:
     if limits.extensions == ():
         raise InvalidInput("extensions", "names no type; name one or more, or * for every type")
     for extension in limits.extensions or () if limits.extensions != EVERY_TYPE else ():
-        if not extension.replace(".", "").isalnum() or extension != extension.lower() or len(extension) > 25:
+        if not extension.replace(".", "").isalnum() or extension != extension.lower() or len(extension) > MAX_EXTENSION:
             raise InvalidInput("extensions", f"holds {extension[:40]!r}, which is no extension")
 
 

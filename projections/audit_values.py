@@ -15,8 +15,8 @@ from provenstore.projections.audit_filters import Action, Filter, Kind, Outcome
 from provenstore.projections.database import storable
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
-_CODE: Final = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
-_DECISION: Final = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*(?:/[0-9]{1,6})?")
+CODE: Final = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
+DECISION: Final = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*(?:/[0-9]{1,6})?")
 
 
 def read_value(asked: Filter, name: str, value: Any) -> Any:
@@ -110,8 +110,8 @@ READ: Final[Mapping[Kind, Callable[[Any], Any]]] = {
     "outcome": _outcome,
     "address": address,
     "sha256": _matching(_SHA256, "a SHA-256 of 64 hexadecimal digits"),
-    "decision": _matching(_DECISION, "a decision such as purge-second-person/1"),
-    "code": _matching(_CODE, "a code such as legal-hold"),
+    "decision": _matching(DECISION, "a decision such as purge-second-person/1"),
+    "code": _matching(CODE, "a code such as legal-hold"),
     "time": _time,
 }
 """By kind: what returns a value in the spelling of the trail; ValueError says what is wrong and never repeats it."""

@@ -7,8 +7,10 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, WithJsonSchema, create_model
 
 from provenstore.api.http.bodies import Body, Position, Time
+from provenstore.domain.credential import KEY
+from provenstore.domain.event_types import REGISTRY
 from provenstore.projections.audit_filters import FILTERS, NAMES, Action, Filter, Kind, Outcome
-from provenstore.projections.audit_values import READ
+from provenstore.projections.audit_values import CODE, DECISION, READ
 
 
 class AuditPageQuery(Body):
@@ -33,19 +35,21 @@ def _text(kind: Kind, **schema: object) -> Any:
     return Annotated[str, AfterValidator(read), WithJsonSchema({"type": "string", "minLength": 1, **schema})]
 
 
+_UUID: Final = "[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+
 _TYPES: Final[Mapping[Kind, Any]] = {
     "text": _text("text"),
     "workspace": _text("workspace"),
     "file": Annotated[UUID, AfterValidator(str)],
     "uuid": Annotated[UUID, AfterValidator(str)],
-    "credential": _text("credential", pattern="^([0-9A-Fa-f-]{32,36}|pvs_[0-9a-f]{32}_[A-Za-z0-9_-]{43})$"),
-    "type": _text("type", pattern=r"^[a-z_]+\.[a-z_]+\.v[0-9]+$"),
+    "credential": _text("credential", pattern=f"^({_UUID}|{KEY.pattern})$"),
+    "type": _text("type", enum=sorted(REGISTRY.names)),
     "action": Action,
     "outcome": Outcome,
     "address": _text("address", anyOf=[{"format": "ipv4"}, {"format": "ipv6"}]),
     "sha256": _text("sha256", pattern="^[0-9A-Fa-f]{64}$"),
-    "decision": _text("decision", pattern="^[a-z0-9.-]+(/[0-9]{1,6})?$"),
-    "code": _text("code", pattern="^[a-z0-9_-]+$"),
+    "decision": _text("decision", pattern=f"^{DECISION.pattern}$"),
+    "code": _text("code", pattern=f"^{CODE.pattern}$"),
     "time": Time,
 }
 

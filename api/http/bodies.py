@@ -35,6 +35,7 @@ AccessLevel = Annotated[fe.AccessLevel, WithJsonSchema({"type": "string", "enum"
 """What may be asked for; the domain says why `public` is refused."""
 
 _MONTH = "[0-9]{4}-(0[1-9]|1[0-2])"
+POSITION = r"^([0-9]{1,16}|[A-Za-z0-9_-]{32,48})$"
 _DIGITS = re.compile(r"[0-9]{1,16}")
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
@@ -58,6 +59,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str) and not _DIGITS.fullmatch(value):
         raise ValueError("is not a number in plain decimal digits")
     return value
+
+
+def _whole(value: Any) -> Any:
+    """Take 5.0 for 5: to JSON Schema, as to JavaScript, they are the same integer."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _month(value: Any) -> Any:
@@ -86,12 +92,22 @@ def _number_too(value: Any) -> Any:
     return str(value) if isinstance(value, int) else value
 
 
-Position = Annotated[str, BeforeValidator(_number_too), Field(pattern=r"^([0-9]{1,16}|[A-Za-z0-9_-]{32,48})$")]
+_YEARS = "^(19[7-9][0-9]|[2-8][0-9]{3})-"  # from _EARLIEST to _LATEST
+
+# Limits before what reads a value: only then does a schema have them.
+Position = Annotated[str, Field(pattern=POSITION), BeforeValidator(_number_too)]
 """A position of the log, or the mark that keys of one workspace get in its place."""
-Time = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_in_range)]
+Time = Annotated[
+    AwareDatetime,
+    BeforeValidator(_text_only),
+    AfterValidator(_in_range),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": _YEARS}),
+]
 Month = Annotated[str, Field(pattern=f"^{_MONTH}$"), BeforeValidator(_month)]
 PartNumber = Annotated[int, BeforeValidator(_plain)]
-Count = Annotated[int, Field(strict=True, ge=0, le=MAX_INTEGER)]
+Count = Annotated[int, Field(strict=True, ge=0, le=MAX_INTEGER), BeforeValidator(_whole)]
+Days = Annotated[int, Field(strict=True, ge=1, le=MAX_DAYS), BeforeValidator(_whole)]
+Years = Annotated[int, Field(strict=True, ge=1, le=MAX_RETENTION_YEARS), BeforeValidator(_whole)]
 Text = Annotated[str, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 Base64 = Annotated[
@@ -305,7 +321,7 @@ class WorkspaceBody(Body):
     max_bytes: Count | None = None
     max_files: Count | None = None
     four_eyes: Flag | None = None
-    max_retention_years: Annotated[Count, Field(ge=1, le=MAX_RETENTION_YEARS)] | None = None
+    max_retention_years: Years | None = None
     reason: Text | None = None
 
 
@@ -413,7 +429,7 @@ class DisposalPolicyBody(Body):
     """Asks for a disposal policy, with a reason; days of null mean that nothing of the category is destroyed by one."""
 
     category: Text
-    after_days: Annotated[Count, Field(ge=1, le=MAX_DAYS)] | None = DEFAULT_DAYS
+    after_days: Days | None = DEFAULT_DAYS
     reason: Text
 
 

@@ -1,7 +1,7 @@
 """The description of the API (OpenAPI 3.1), completed: words, examples, names of operations, limits.
 
 FastAPI derives routes and shapes; what a reader and a generator of clients need besides is added here. It never
-describes what the server does not do: names come from `glossary`, and limits from the domain that enforces them.
+describes what the server does not do: names come from `glossary`, and limits from `bounds`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,10 +9,9 @@ from typing import Any, Final
 
 from fastapi.routing import APIRoute
 
+from provenstore.api.http.bodies import POSITION
+from provenstore.api.http.bounds import TOGETHER, Schema, bound_field, bound_parameter
 from provenstore.api.http.glossary import EXAMPLES, WORDS
-from provenstore.domain.text import MAX_ID_BYTES, MAX_METADATA_ENTRIES, MAX_RELATED, MAX_SUBJECTS
-
-Schema = dict[str, Any]
 
 JSON: Final = "application/json"
 OCTETS: Final = "application/octet-stream"
@@ -49,41 +48,6 @@ OPERATIONS: Final[Mapping[str, str]] = {
 }
 """Names of operations that read better than those of our functions: verb first, stable, unique."""
 
-_HEX: Final = "^[0-9a-f]{%d}$"
-_SLUG: Final = "^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
-_OPAQUE: Final = r"^[A-Za-z0-9][A-Za-z0-9._:@+-]*$"
-_MEDIA_TYPE: Final = r"^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$"
-
-BOUNDS: Final[Mapping[str, Schema]] = {
-    "sha256": {"pattern": _HEX % 64},
-    "md5": {"pattern": _HEX % 32},
-    "workspace": {"pattern": _SLUG},
-    "NewWorkspaceBody.id": {"pattern": _SLUG},
-    "category": {"pattern": _SLUG},
-    "actor": {"pattern": _OPAQUE, "maxLength": MAX_ID_BYTES},
-    "media_type": {"pattern": _MEDIA_TYPE},
-    "filename": {"minLength": 1, "maxLength": 1_024},
-    "reason": {"minLength": 1, "maxLength": 4_096},
-    "metadata": {"maxProperties": MAX_METADATA_ENTRIES},
-    "related": {"maxItems": MAX_RELATED},
-    "subjects": {"maxItems": MAX_SUBJECTS},
-    "roles": {"minItems": 1, "uniqueItems": True},
-    "fields": {"minItems": 1},
-    "CompletionBody.parts": {"minItems": 1},
-    "PartsBody.parts": {"minItems": 1, "maxItems": 1_000},
-}
-"""Limits of the fields of requests, as the domain enforces them."""
-
-
-PARAMETERS: Final[Mapping[str, Schema]] = {
-    "header.Idempotency-Key": {"pattern": "^[!-~]{1,255}$"},
-    "header.Provenstore-On-Behalf-Of": {"pattern": _OPAQUE, "maxLength": MAX_ID_BYTES},
-    "header.Provenstore-Session": {"pattern": _OPAQUE, "maxLength": MAX_ID_BYTES},
-    "path.prefix": {"pattern": "^[0-9A-Fa-f-]{8,36}$"},
-    "path.workspace": {"pattern": _SLUG},
-}
-"""Limits of parameters, as the domain and the routes enforce them."""
-
 SHOWN: Final[Mapping[str, Any]] = {
     "header.Idempotency-Key": "upload-2026-11-20-0001",
     "header.If-Match": '"v3"',
@@ -98,6 +62,7 @@ SHOWN: Final[Mapping[str, Any]] = {
     "header.Provenstore-Session": "session-42",
     "path.prefix": "0199b3a0",
     "path.request": EXAMPLES["file_id"],
+    "query.at": EXAMPLES["created_at"],
     "query.credential": EXAMPLES["file_id"],
     "query.not_credential": [EXAMPLES["file_id"]],
     "query.type": ["file.stored.v1"],
@@ -121,7 +86,8 @@ def complete(schema: Schema) -> None:
         for field, described in shape.get("properties", {}).items():
             described.setdefault("description", _words(name, field))
             if name.endswith("Body"):
-                _bound(name, field, described)
+                bound_field(name, field, described)
+        shape.update(TOGETHER.get(name, {}))
     for operation in _operations(schema):
         for parameter in operation.get("parameters", []):
             words = _words(parameter["in"], parameter["name"], _query(operation))
@@ -138,10 +104,7 @@ def complete(schema: Schema) -> None:
 def _complete_parameter(parameter: Schema, schemas: Mapping[str, Schema]) -> None:
     """Add limits and an example to a parameter."""
     place, name, shape = f"{parameter['in']}.{parameter['name']}", parameter["name"], parameter["schema"]
-    for form in shape.get("anyOf", [shape]):
-        if form.get("type") == "string":
-            for limit, value in PARAMETERS.get(place, {}).items():
-                form.setdefault(limit, value)
+    bound_parameter(parameter["in"], name, shape)
     if "example" not in parameter:
         known = {one.lower(): value for one, value in SHOWN.items()}.get(place.lower())
         parameter["example"] = example(shape, schemas, parameter["in"], name) if known is None else known
@@ -204,18 +167,6 @@ def _words(*place: str) -> str:
     return ""
 
 
-def _bound(owner: str, field: str, described: Schema) -> None:
-    bounds = BOUNDS.get(f"{owner}.{field}", BOUNDS.get(field))
-    if bounds is None:
-        return
-    forms = described.get("anyOf", [described])
-    wanted = {"maxItems": "array", "minItems": "array", "uniqueItems": "array", "maxProperties": "object"}
-    for form in forms:
-        for name, value in bounds.items():
-            if form.get("type") == wanted.get(name, "string"):
-                form.setdefault(name, value)
-
-
 def example(schema: Schema, schemas: Mapping[str, Schema], owner: str = "", name: str = "") -> Any:
     """Return a value that a schema allows, from the glossary where it has one."""
     known = EXAMPLES.get(f"{owner}.{name}", EXAMPLES.get(name))
@@ -259,7 +210,7 @@ def _of_type(kind: str | None, schema: Schema, schemas: Mapping[str, Schema], ow
                 return [example(one, schemas) for one in schema["prefixItems"]]
             return [example(schema.get("items", {}), schemas, "", "")]
         case "string":
-            return _FORMATS.get(schema.get("format", ""), "text")
+            return "1" if schema.get("pattern") == POSITION else _FORMATS.get(schema.get("format", ""), "text")
         case "integer" | "number":
             return max(1, schema.get("minimum", 1))
         case "boolean":
