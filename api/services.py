@@ -79,7 +79,9 @@ class Services:
         except Unavailable as exc:
             if caller.scope is None or type(exc) is not Unavailable:
                 raise
-            raise Unavailable(f"{model} has not seen this yet; retry shortly") from exc
+            stopped = next((one for one in self.positions.all() if one.name == model and one.status != "running"), None)
+            reason = f"is {stopped.status}" if stopped else "has not seen this yet; retry shortly"
+            raise Unavailable(f"{model} {reason}") from exc
 
     def wait_for(self, position: int, model: str = FileIndex.name) -> None:
         """Return once a read model has seen `position`; Unavailable if that takes longer than the settings allow.

@@ -114,14 +114,14 @@ def test_rows_of_a_moment(tenant: Tenant) -> None:
 
 def test_a_file_of_a_moment(tenant: Tenant, make_tenant: Callable[..., Tenant]) -> None:
     """By position or time; before it was there it is not found."""
-    service = tenant.client("service")
+    service, reader = tenant.client("service"), tenant.api.client("auditor")
     file_id = tenant.stored(service)
     history = tenant.history(file_id)
     service.delete(f"/v1/files/{file_id}")
     service.get(f"/v1/files/{file_id}/content")
 
     def status(at: object, **asked: str) -> Any:
-        answer = service.get(f"/v1/files/{file_id}", params={"at": str(at), **asked})
+        answer = reader.get(f"/v1/files/{file_id}", params={"at": str(at), **asked})
         return answer.json().get("status") if answer.status_code == 200 else answer.json()["code"]
 
     assert status(history[0]["position"]) == "initiated"
@@ -129,7 +129,7 @@ def test_a_file_of_a_moment(tenant: Tenant, make_tenant: Callable[..., Tenant]) 
     assert status(tenant.api.services.ledger.log.position()) == "soft_deleted"
     assert status(history[0]["position"] - 1) == "not-found"
     stranger = make_tenant().client("service")
-    assert stranger.get(f"/v1/files/{file_id}", params={"at": str(history[-1]["position"])}).status_code == 404
+    assert stranger.get(f"/v1/files/{file_id}", params={"at": history[-1]["event"]["time"]}).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_moments_that_there_are_none_of(tenant: Tenant, at: str, words: str) -> 
     """Refused with a sentence, for files as for rows."""
     file_id = tenant.new(tenant.client("service")).json()["file"]["id"]
     for answer in (
-        tenant.client("auditor").get(f"/v1/files/{file_id}", params={"at": at}),
+        tenant.api.client("auditor").get(f"/v1/files/{file_id}", params={"at": at}),
         tenant.api.client("auditor").get(f"{INDEX}/rows", params={"at": at}),
     ):
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid-input")
