@@ -59,7 +59,6 @@ class PendingRetention(Shape):
     until: datetime
     mode: fe.RetentionMode
     requested_by: str
-    requested_by_reach: Text
     requested_at: datetime
 
 
@@ -80,7 +79,6 @@ class PendingPurge(Shape):
     requested_at: Moment
     reason: Text
     approved_by: Text
-    approved_by_reach: Text
     approved_at: Moment
 
 
@@ -290,9 +288,11 @@ class Purge(Shape):
     status: Literal["requested", "approved", "purging", "failed", "purged", "rejected", "withdrawn"]
     four_eyes: bool
     requested_by: str
+    requested_by_reach: Text
     requested_at: datetime
     reason: Text
     approved_by: Text
+    approved_by_reach: Text
     approved_at: Moment
     approval_reason: Text
     missing: bool

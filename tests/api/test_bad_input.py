@@ -187,7 +187,7 @@ def test_unknown_routes_and_methods(tenant: Tenant) -> None:
     for method, path, allowed in (
         ("PUT", f"/v1/files/{uuid4()}", "DELETE, GET, PATCH"),
         ("PATCH", f"/v1/files/{uuid4()}/content", "GET, HEAD, PUT"),
-        ("GET", "/v1/keys", "POST"),
+        ("PUT", "/v1/keys", "GET, POST"),
         ("DELETE", "/v1/projections/usage/skip", "POST"),
     ):
         answer = client.request(method, path)
