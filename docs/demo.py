@@ -65,7 +65,10 @@ def rewrite(data: Path) -> None:
         owner.execute("DELETE FROM provenstore.tile")
         owner.execute("UPDATE provenstore.tree SET size = 0")
         for table in TABLES:
-            owner.execute(SQL("ALTER TABLE provenstore.{} ENABLE TRIGGER USER").format(Identifier(table)))
+            guards = "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal"
+            for (guard,) in owner.execute(guards, (f"provenstore.{table}",)).fetchall():
+                enable = SQL("ALTER TABLE provenstore.{} ENABLE ALWAYS TRIGGER {}")
+                owner.execute(enable.format(Identifier(table), Identifier(guard)))
     memory = data / "keys" / "log-signed.json"
     forged = {**json.loads(memory.read_text()), "size": tree.size, "root": tree.root().hex()}
     memory.write_text(json.dumps(forged, sort_keys=True, separators=(",", ":")))
