@@ -1,7 +1,7 @@
 """Which heads on record count: those whose note a key of the log has signed, and says what the row says.
 
-A row by itself is no evidence: whoever may write to the table can put one there. What the key last signed stands beside
-the key, and counts in any case.
+A row alone is not evidence, since any role with write access to the table can insert one. The head that the key signed
+last is kept beside the key and always counts.
 """
 
 from functools import lru_cache
@@ -32,7 +32,7 @@ class BelievedHeads:
     def not_planted(self, one: RecordedHead) -> bool:
         """Tell a head that may be ours from one beyond all that was signed, which no key of the log has signed.
 
-        One of a size that was signed, and that does not hold, was ours and was altered: whoever reads it must hear so.
+        A head of a signed size whose signature does not hold was altered: its reader must get an error, not silence.
         """
         return self._found(one) is not None or one.head.size <= self._keys.last.read().head.size
 

@@ -195,7 +195,7 @@ def status(folder: int, name: str) -> os.stat_result | None:
 
 
 def entry(folder: int, name: str) -> os.stat_result | None:
-    """Return the status of what has the name, itself and not what it points to, whatever it is; None if nothing has."""
+    """Return the status of the entry with this name, of any kind; links are not followed. None if there is no entry."""
     try:
         return os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:

@@ -125,7 +125,7 @@ class Shelf:
 
     @translated()
     def irregular(self, key: str) -> os.stat_result | None:
-        """Return the status of what is under `key`, whatever it is but a folder; NoObject if a link is on the way."""
+        """Return the status of the entry at `key` unless it is a folder; NoObject if a link is on the way."""
         *path, name = key.split("/")
         try:
             with self.tree.folder(path) as folder:

@@ -106,7 +106,7 @@ class LogKeys:
         return tuple(str(key.verifier) for key in self.signers())
 
     def lying_here(self) -> tuple[str, ...]:
-        """Return the public halves of all keys that are here, retired ones too, whatever the settings call the log."""
+        """Return the public halves of all keys of this data directory: retired ones and earlier log names too."""
         files = (_key_in(self._folder / name) for name in (KEY, NEXT_KEY, ANEW_KEY))
         here = (*self._given, *(key for key in files if key is not None))
         return (*(str(key.verifier) for key in here), *self.retired())
