@@ -83,8 +83,10 @@ def test_on_stdout(both: Provenstore, file_id: str) -> None:
     """As one JSON document, or as lines of the other format."""
     assert both("receipt", file_id).json["index"] == both("receipt", file_id, "--json").json["index"]
     lines = both("receipt", file_id, "--tlog-proof").text.splitlines()
-    assert lines[0] == FORMAT
-    assert both("receipt", file_id, "--tlog-proof", "--json").json["tlog_proof"].splitlines() == lines
+    document = both("receipt", file_id, "--tlog-proof", "--json").json["tlog_proof"].splitlines()
+    # A checkpoint may have been signed in between: the entry is the same one, its proof a longer one.
+    assert document[:3] == lines[:3]
+    assert document[0] == FORMAT
     first = both("history", file_id, "--json").json["events"][0]["event"]["id"]
     assert json.loads(both("receipt", file_id, "--event", first).json["event"])["id"] == first
     both("receipt", file_id, "--event", "first", code=2)
