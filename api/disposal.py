@@ -187,10 +187,10 @@ def _planned(services: Services, row: FileRow) -> Json:
     """Return by which policy a file is destroyed, and when; null if by none as things stand."""
     removed = row.status in {"soft_deleted", "expired"} and row.stored_at is not None
     kept = bool(row.legal_holds) or row.disposal is not None or row.damage is not None
-    if not removed or kept or row.deleted_at is None:
+    if not removed or kept or row.disposal_since is None:
         return None
     policy = services.ledger.recorder.workspace(row.workspace).disposal.policy(row.category)
-    due = policy.due_at(row.deleted_at) if policy else None
+    due = policy.due_at(row.disposal_since) if policy else None
     if policy is None or due is None:
         return None
     return {"policy": policy.name, "at": format_time(max(due, row.retention_until or due))}

@@ -60,11 +60,11 @@ class Policy:
         """The first moment at which it may destroy anything; None for a built-in policy."""
         return self.approved.at + NOTICE if self.approved else None
 
-    def due_at(self, removed_at: datetime) -> datetime | None:
-        """Return when a file that was deleted or expired then is destroyed; None for never."""
+    def due_at(self, since: datetime) -> datetime | None:
+        """Return when a file whose days count since then is destroyed; None for never."""
         if self.after_days is None:
             return None
-        due = removed_at + timedelta(days=self.after_days)
+        due = since + timedelta(days=self.after_days)
         return due if self.not_before is None else max(due, self.not_before)
 
 

@@ -132,10 +132,10 @@ class Disposing:
     def _due(self, file: File, now: datetime) -> bool:
         """Tell whether asking would not be in vain; the decision asks all of it again."""
         free = file.purge is None and not file.held and not file.retained(now) and file.damage is None
-        if file.removed_at is None or file.stored is None or file.status == "purged" or not free:
+        if file.disposal_since is None or file.stored is None or file.status == "purged" or not free:
             return False
         policy = self._recorder.workspace(file.workspace).disposal.policy(file.initiated.category)
-        due = policy.due_at(file.removed_at) if policy else None
+        due = policy.due_at(file.disposal_since) if policy else None
         return due is not None and now >= due
 
     def end(self, caller: Caller, run: Run) -> None:

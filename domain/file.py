@@ -121,8 +121,11 @@ class File:
     stored: e.Stored | None = None
     stored_at: datetime | None = None
     expires_at: datetime | None = None
-    removed_at: datetime | None = None
-    """When it was deleted or expired; None while its content is given out, and before that."""
+    disposal_since: datetime | None = None
+    """From when a disposal policy counts its days: the deletion or expiry, or the last rejection of a purge since.
+
+    None while its content is given out, and before that.
+    """
     expiry_set: bool = False
     """Whether somebody set the expiry after the initiation: then the category's no longer counts, even for never."""
     retention: Retention | None = None
@@ -367,7 +370,10 @@ def _evolve_purge(state: File, event: Event) -> File:
             approved = None if data.four_eyes else requested
             asked = Purge(data.purge, requested, data.four_eyes, approved, missing=data.missing, policy=data.policy)
             return replace(state, purge=asked)
-        case e.PurgeRejected() | e.PurgeWithdrawn():
+        case e.PurgeRejected():
+            # Somebody wants it kept: the days of a disposal policy begin again.
+            return replace(state, purge=None, disposal_since=event.time if state.disposal_since else None)
+        case e.PurgeWithdrawn():
             return replace(state, purge=None)
         case e.Purged() as data:
             return replace(state, status="purged", purge=None, purged=data, reserved=0)
@@ -388,9 +394,9 @@ def _evolve_purge(state: File, event: Event) -> File:
 def _evolve_custody(state: File, event: Event) -> File:
     match event.data:
         case e.SoftDeleted():
-            return replace(state, status="soft_deleted", links_ended=event.position, removed_at=event.time)
+            return replace(state, status="soft_deleted", links_ended=event.position, disposal_since=event.time)
         case e.FileExpired():
-            return replace(state, status="expired", links_ended=event.position, removed_at=event.time)
+            return replace(state, status="expired", links_ended=event.position, disposal_since=event.time)
         case e.LinkRevoked() as data:
             alive = tuple(one for one in state.revoked_links if one[1] + REVOCATION_KEPT_FOR > event.time)
             return replace(state, revoked_links=(*alive, (data.link, data.expires_at)))
@@ -398,7 +404,7 @@ def _evolve_custody(state: File, event: Event) -> File:
             # What had expired, or would have meanwhile, would expire at once; it is kept until somebody says otherwise.
             over = state.status == "expired" or (state.expires_at is not None and state.expires_at <= event.time)
             keep = None if over else state.expires_at
-            return replace(state, status="stored", expires_at=keep, removed_at=None)
+            return replace(state, status="stored", expires_at=keep, disposal_since=None)
         case e.AccessLevelChanged() as data:
             return replace(state, access=data.access)
         case e.ExpirySet() as data:

@@ -57,22 +57,20 @@ def policy_objection(purge: Purge, grounds: Grounds | None, file: File, now: dat
         return "the disposal policy that asked for it is not in force"
     if purge.requested.by.kind != "system" or purge.approved != purge.requested:
         return "somebody else than the policy asked for it"
-    return disposal_objection(grounds, file.removed_at, file.workspace, now)
+    return disposal_objection(grounds, file.disposal_since, file.workspace, now)
 
 
-def disposal_objection(
-    grounds: Grounds | None, removed_at: datetime | None, workspace: str, now: datetime
-) -> str | None:
-    """Return why the disposal policy in force does not destroy what was removed then; None if it does.
+def disposal_objection(grounds: Grounds | None, since: datetime | None, workspace: str, now: datetime) -> str | None:
+    """Return why the disposal policy in force does not destroy a file whose days count since then; None if it does.
 
     A policy that is not built in must have been approved by a second person, by what the log said then.
     """
     policy = None if grounds is None else grounds.policy
-    if grounds is None or policy is None or removed_at is None:
+    if grounds is None or policy is None or since is None:
         return "no disposal policy is in force for it"
     if (because := two_persons_objection(policy, grounds, workspace)) is not None:
         return because
-    due = policy.due_at(removed_at)
+    due = policy.due_at(since)
     if due is None:
         return "the disposal policy destroys nothing"
     return None if now >= due else "its time under the disposal policy has not come"

@@ -44,7 +44,7 @@ def dispose(file: File, command: c.Dispose) -> Facts:
     grounds = command.grounds
     if command.by.kind != "system" or grounds is None or grounds.policy is None:
         raise WrongState("no disposal policy is in force for the file", rule="disposal-by-policy")
-    if (because := disposal_objection(grounds, file.removed_at, file.workspace, command.now)) is not None:
+    if (because := disposal_objection(grounds, file.disposal_since, file.workspace, command.now)) is not None:
         raise WrongState(f"the file is not disposed of: {because}", rule="disposal-by-policy")
     data = e.PurgeRequested(purge=command.purge, four_eyes=False, policy=grounds.policy.name)
     return (Fact(data, decision="disposal-by-policy/1"),)

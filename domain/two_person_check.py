@@ -65,7 +65,7 @@ class _Kept:
     retention: Retention | None = None
     wish: RetentionWish | None = None
     purge: Purge | None = None
-    removed_at: datetime | None = None
+    disposal_since: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -126,9 +126,9 @@ class TwoPersonCheck:
             case fe.UploadInitiated() as data:
                 self._categories[event.stream] = data.category
             case fe.SoftDeleted() | fe.FileExpired():
-                kept.removed_at = event.time
+                kept.disposal_since = event.time
             case fe.Restored():
-                kept.removed_at = None
+                kept.disposal_since = None
             case _:
                 yield from self._judge_purge(event, kept)
         if kept == _Kept():
@@ -177,10 +177,12 @@ class TwoPersonCheck:
                     yield "the purge was started without an approval"
                 elif kept.purge.policy is not None:
                     yield from self._under_policy(event, kept, "started")
-            case fe.PurgeRejected() | fe.PurgeWithdrawn():
+            case fe.PurgeRejected():
+                kept.purge, kept.disposal_since = None, event.time if kept.disposal_since else None
+            case fe.PurgeWithdrawn():
                 kept.purge = None
             case fe.Purged():
-                kept.purge = kept.removed_at = None
+                kept.purge = kept.disposal_since = None
                 self._categories.pop(event.stream, None)
 
     def _under_policy(self, event: Event, kept: _Kept, what: str) -> Iterator[str]:
@@ -192,7 +194,9 @@ class TwoPersonCheck:
             return
         if kept.purge.requested.by.kind != "system":
             yield f"the purge was {what} under a disposal policy, and somebody else had asked for it"
-        because = disposal_objection(self._policy_grounds(policy), kept.removed_at, event.workspace, event.time + SKEW)
+        because = disposal_objection(
+            self._policy_grounds(policy), kept.disposal_since, event.workspace, event.time + SKEW
+        )
         if because is not None:
             yield f"the purge was {what} under a disposal policy, and {because}"
 

@@ -158,14 +158,16 @@ def _removed(row: FileRow, event: Event, values: Values) -> FileRow:
         case events.SoftDeleted():
             reason = text_of(values, "reason")
             by = event.actor.id
-            return replace(row, status="soft_deleted", deleted_at=event.time, deleted_by=by, deletion_reason=reason)
+            row = replace(row, deleted_by=by, deletion_reason=reason)
+            return replace(row, status="soft_deleted", deleted_at=event.time, disposal_since=event.time)
         case events.FileExpired():
-            return replace(row, status="expired", deleted_at=event.time, deleted_by=event.actor.id)
+            row = replace(row, deleted_by=event.actor.id)
+            return replace(row, status="expired", deleted_at=event.time, disposal_since=event.time)
         case events.Restored():
             # What had expired, or would have meanwhile, would expire at once; it is kept until somebody says otherwise.
             over = row.status == "expired" or (row.expires_at is not None and row.expires_at <= event.time)
             keep = None if over else row.expires_at
-            row = replace(row, deleted_at=None, deleted_by=None, deletion_reason=None)
+            row = replace(row, deleted_at=None, disposal_since=None, deleted_by=None, deletion_reason=None)
             return replace(_without_purge(row), status="stored", expires_at=keep)
     return row
 
@@ -188,7 +190,10 @@ def _disposed(row: FileRow, event: Event, values: Values) -> FileRow:
             # From the approval on the purge is carried out; a crash right after it must not leave it lying.
             row = replace(row, purge_approved_by=event.actor.id, purge_approved_at=event.time)
             return replace(row, disposal="approved", pending="purge")
-        case events.PurgeRejected() | events.PurgeWithdrawn():
+        case events.PurgeRejected():
+            since = event.time if row.deleted_at else None
+            return replace(_without_purge(row), pending=None, disposal_since=since)
+        case events.PurgeWithdrawn():
             return replace(_without_purge(row), pending=None)
         case events.PurgeStarted():
             return replace(row, disposal="purging", pending="purge")

@@ -72,6 +72,7 @@ class FileRow:
     created_at: datetime
     stored_at: datetime | None = None
     deleted_at: datetime | None = None
+    disposal_since: datetime | None = None  # from when a disposal policy counts its days
     deleted_by: str | None = None
     deletion_reason: str | None = None  # private
     expires_at: datetime | None  # as asked for until stored

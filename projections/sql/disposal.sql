@@ -28,7 +28,7 @@ SELECT workspace, category FROM found;
 WITH removed AS (
     SELECT f.id AS file, f.created_position AS position, f.category, t.policy, coalesce(f.size, 0) AS size,
         f.deleted_at AS removed_at,
-        greatest(f.deleted_at + t.days * interval '24 hours', t.not_before, f.retention_until) AS due_at,
+        greatest(f.disposal_since + t.days * interval '24 hours', t.not_before, f.retention_until) AS due_at,
         CASE WHEN f.disposal IS NOT NULL THEN 'purge' WHEN f.holds > 0 THEN 'hold' WHEN f.damage IS NOT NULL THEN 'damage'
         END AS kept_by
     FROM json_to_recordset(%(terms)s::json)

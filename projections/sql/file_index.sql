@@ -4,7 +4,7 @@
 -- Whole rows, children as JSON arrays; a condition on `f` follows.
 SELECT f.id, f.workspace, f.created_position, f.version, f.filename, f.size, f.media_type, f.category, f.variant,
     f.status, f.disposal, f.purge, f.pending, f.pending_since, f.provider, f.path, f.extension, f.upload, f.sha256, f.sha256_status,
-    f.md5, f.etag, f.object_version, f.access, f.owner, f.created_at, f.stored_at, f.deleted_at, f.expires_at,
+    f.md5, f.etag, f.object_version, f.access, f.owner, f.created_at, f.stored_at, f.deleted_at, f.disposal_since, f.expires_at,
     f.upload_expires_at, f.look_after, f.looked_after, f.verified_at, f.damage, f.retention_until, f.retention_mode,
     f.downloads, f.last_access, f.deleted_by, f.deletion_reason, f.retention_wish_until, f.retention_wish_mode,
     f.retention_wish_by, f.retention_wish_at, f.purge_requested_by, f.purge_requested_at, f.purge_reason,
@@ -35,7 +35,7 @@ ON CONFLICT (id) DO UPDATE SET
     pending_since = excluded.pending_since, sha256 = excluded.sha256,
     sha256_status = excluded.sha256_status, md5 = excluded.md5, etag = excluded.etag,
     object_version = excluded.object_version, access = excluded.access, stored_at = excluded.stored_at,
-    deleted_at = excluded.deleted_at, expires_at = excluded.expires_at, retention_until = excluded.retention_until,
+    deleted_at = excluded.deleted_at, disposal_since = excluded.disposal_since, expires_at = excluded.expires_at, retention_until = excluded.retention_until,
     retention_mode = excluded.retention_mode, holds = excluded.holds, downloads = excluded.downloads,
     last_access = excluded.last_access, look_after = excluded.look_after, looked_after = excluded.looked_after,
     verified_at = excluded.verified_at, damage = excluded.damage,

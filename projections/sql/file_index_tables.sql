@@ -33,6 +33,7 @@ CREATE TABLE provenstore_read.file_index{g} (
     created_at        timestamptz NOT NULL,
     stored_at         timestamptz,
     deleted_at        timestamptz,
+    disposal_since    timestamptz,
     expires_at        timestamptz,
     upload_expires_at timestamptz NOT NULL,
     look_after        timestamptz,
@@ -68,7 +69,7 @@ CREATE INDEX ON provenstore_read.file_index{g} (upload_expires_at) WHERE status 
 CREATE INDEX ON provenstore_read.file_index{g} (created_position) WHERE pending IS NOT NULL;
 CREATE INDEX ON provenstore_read.file_index{g} (look_after) WHERE looked_after IS NULL OR looked_after < look_after;
 CREATE INDEX ON provenstore_read.file_index{g} (stored_at) WHERE status = 'stored' AND sha256_status <> 'verified';
-CREATE INDEX ON provenstore_read.file_index{g} (workspace, category, deleted_at)
+CREATE INDEX ON provenstore_read.file_index{g} (workspace, category, disposal_since)
     WHERE status IN ('soft_deleted', 'expired') AND stored_at IS NOT NULL;
 
 -- name: file_index_metadata

@@ -57,11 +57,11 @@ WITH job AS (
     WHERE f.status = 'stored' AND f.sha256_status <> 'verified' AND f.damage IS NULL
     UNION ALL
     SELECT f.id, f.workspace, f.created_position, 7, 'dispose',
-        greatest(f.deleted_at + t.days * interval '24 hours', t.not_before, f.retention_until)
+        greatest(f.disposal_since + t.days * interval '24 hours', t.not_before, f.retention_until)
     FROM json_to_recordset(%(terms)s::json) AS t (workspace text, category text, days integer, not_before timestamptz)
     JOIN provenstore_read.file_index f ON f.workspace = t.workspace AND f.category = t.category
     WHERE f.status IN ('soft_deleted', 'expired') AND f.stored_at IS NOT NULL
-        AND f.deleted_at <= %(until)s::timestamptz - t.days * interval '24 hours'
+        AND f.disposal_since <= %(until)s::timestamptz - t.days * interval '24 hours'
         AND f.disposal IS NULL AND f.holds = 0 AND f.damage IS NULL
 )
 

@@ -1,7 +1,7 @@
 """Disposal over HTTP and in the background: two persons set a policy, runs destroy what is due, reports say what."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -138,6 +138,27 @@ def test_the_preview_says_what_would_be_destroyed_and_when(tenant: Tenant) -> No
     tenant.api.clock.ahead = timedelta(days=31)
     assert get(records, tenant, "/due")["policies"][0]["due_files"] == 1
     assert status(tenant, due) == "soft_deleted"
+
+
+def test_a_rejected_purge_gives_the_file_its_days_again(tenant: Tenant) -> None:
+    """Preview, view and run agree on when; until then the file can be restored."""
+    agree(tenant)
+    records, approver = tenant.client("records"), tenant.client("approver")
+    file_id = deleted(tenant)
+    before = get(records, tenant, "/due")["files"][0]["due_at"]
+    records.post(f"/v1/files/{file_id}/purge", json={"reason": "old"}).raise_for_status()
+    approver.post(f"/v1/files/{file_id}/purge/reject", json={"reason": "still needed"}).raise_for_status()
+    after = get(records, tenant, "/due")["files"][0]["due_at"]
+    assert after > before
+    planned = records.get(f"/v1/files/{file_id}", params={"view": "full"}).json()["planned_disposal"]
+    assert planned == {"policy": "misc/1", "at": after}
+    services = tenant.api.services
+    terms = terms_of(services, tenant.id)
+    due = [
+        services.jobs.list(datetime.fromisoformat(at), kinds=["dispose"], file=file_id, terms=terms).jobs
+        for at in (before, after)
+    ]
+    assert [len(jobs) for jobs in due] == [0, 1]
 
 
 def test_runs_are_bounded_and_workspaces_take_turns(make_tenant: Callable[[], Tenant]) -> None:

@@ -138,6 +138,14 @@ def test_a_purge_goes_through_its_states(
     assert (status, disposal, pending) == (row.status, row.disposal, row.pending)
 
 
+def test_days_of_a_policy_count_from_the_removal_or_a_rejection() -> None:
+    """Not from a withdrawal, and not any more once the file is back."""
+    removed = (stored(), f.SoftDeleted(), REQUEST)
+    assert folded(*removed, f.PurgeWithdrawn(purge="p1", by="request")).disposal_since == at(3)
+    assert folded(*removed, f.PurgeRejected(purge="p1")).disposal_since == at(5)
+    assert folded(*removed, f.Restored()).disposal_since is None
+
+
 def test_attributes_follow_their_events() -> None:
     """Access level, expiry and retention are those of the newest event that sets them."""
     later = START + timedelta(days=1)

@@ -211,6 +211,17 @@ def test_days_count_from_the_last_deletion() -> None:
     assert refused(life, policy(), WrongState) == "disposal-by-policy"
 
 
+def test_days_count_again_from_a_rejected_purge() -> None:
+    """disposal-by-policy: a person has said that the file is still needed; a withdrawn request says nothing."""
+    life = deleted(31).purge_requested().do(c.RejectPurge, by=BOB, reason=None)
+    life.log.pass_time(days=29)
+    assert refused(life, policy(), WrongState) == "disposal-by-policy"
+    life.log.pass_time(days=2)
+    assert dispose(life, policy()).state.purge is not None
+    withdrawn = deleted(31).purge_requested().do(c.WithdrawPurge, by=ALICE, reason=None)
+    assert dispose(withdrawn, policy()).state.purge is not None
+
+
 @pytest.mark.parametrize("found", [None, policy(None)], ids=["no policy", "never"])
 def test_without_a_policy_nothing_is_destroyed(found: dp.Policy | None) -> None:
     """disposal-by-policy"""

@@ -92,6 +92,15 @@ def test_a_purge_that_no_policy_allowed_is_found(story: Any, said: str) -> None:
     assert all(said in one for one in found)
 
 
+def test_a_purge_too_soon_after_a_rejection_is_found() -> None:
+    """disposal-start-checks-policy: the days begin again, and end."""
+    for days, problems in ((29, 2), (31, 0)):
+        story = Story().policy().add(e.SoftDeleted())
+        story.add(e.PurgeRequested(purge="a", four_eyes=True), ANN, days=31).add(e.PurgeRejected(purge="a"), BEA)
+        story.add(e.PurgeRequested(purge="p", four_eyes=False, policy="book_content/1"), days=days)
+        assert len(story.add(e.PurgeStarted(purge="p", sha256=SHA, versions=(VERSION,))).found()) == problems
+
+
 def test_a_policy_destroys_nothing_in_its_first_week() -> None:
     """disposal-not-at-once: of what was deleted long before either."""
     story = Story().add(e.SoftDeleted())
