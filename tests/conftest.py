@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from provenstore.adapters.data_directory import DataDirectory
@@ -19,6 +20,10 @@ from provenstore.adapters.migrations import migrate
 from provenstore.adapters.running_postgres import OWNER, SUPERUSER, RunningPostgres
 
 pytest_plugins = ["store_servers"]
+
+# How long an example takes is the machine's business; each test has a limit of its own.
+settings.register_profile("provenstore", deadline=None)
+settings.load_profile("provenstore")
 
 # Any number, the same in all workers: one of them builds a template while the others wait.
 _TEMPLATE_LOCK = 20260101

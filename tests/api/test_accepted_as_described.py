@@ -156,7 +156,6 @@ def test_what_the_schema_allows_is_taken(api: Api, tenant: Tenant, path: str, me
 
     @settings(
         max_examples=EXAMPLES,
-        deadline=None,
         suppress_health_check=list(HealthCheck),
         database=None,
         derandomize=True,

@@ -161,7 +161,7 @@ def test_api_does_as_described(api: Api, tenant: Tenant, path: str, method: str)
     schema = schemathesis.openapi.from_url(f"{api.url}/openapi.json")
     known = {"file_id": file_id, "workspace": tenant.id}
 
-    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=12, suppress_health_check=list(HealthCheck), database=None)
     @given(case=schema[path][method].as_strategy(), existing=booleans())
     def ask(case: "schemathesis.Case[Any]", existing: bool) -> None:
         if existing:

@@ -74,7 +74,7 @@ def grouped(connection: Connection) -> Mapping[Group, dict[str, int]]:
     return {group: one._asdict() for group, one in found.items()}
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(log=logs(), batch=st.integers(1, 8))
 def test_sums_are_what_the_events_say(connection: Connection, log: MemoryLog, batch: int) -> None:
     """Over any log, in batches of any size, they equal a plain count, and adding up all files."""

@@ -407,7 +407,5 @@ def test_the_ledger_is_its_model(
 
     run_state_machine_as_test(
         cast(Any, lambda: CustodyMachine(begin)),  # documented to take any callable
-        settings=settings(
-            max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=25, stateful_step_count=40, suppress_health_check=list(HealthCheck)),
     )

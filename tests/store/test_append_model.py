@@ -62,7 +62,7 @@ commands = st.builds(
 batches = st.lists(st.lists(commands, min_size=1, max_size=6), min_size=1, max_size=4)
 
 
-@settings(max_examples=60, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_batches_equal_the_sequential_model(
     database: ScratchDatabase, log: PostgresEventLog, data: st.DataObject
@@ -109,7 +109,7 @@ def senders(database: ScratchDatabase) -> Iterator[list[Sender]]:
             process.stdin.close()
 
 
-@settings(max_examples=30, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_two_processes_equal_the_sequential_model_in_one_order(
     database: ScratchDatabase, log: PostgresEventLog, senders: list[Sender], data: st.DataObject

@@ -201,7 +201,7 @@ _VALUES: st.SearchStrategy[Json] = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(position=st.integers(0, 5), name=st.sampled_from(sorted(json.loads(_rows()[0].state))), value=_VALUES)
 def test_any_value_in_any_field_is_reported(position: int, name: str, value: Json) -> None:
     """Whatever stands in an envelope, the check comes to its end and says that something is wrong."""
