@@ -6,6 +6,7 @@ them. Whatever differs from an object that was sent without the header is an eff
 """
 
 import ssl
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 TIMEOUT = 30.0  # seconds without a byte
 LIFETIME = 300  # seconds for which the probe's own URLs are good
 AT_ONCE = 8  # requests; most of the time is spent on the way
+PAUSES = (0.5, 2.0)  # seconds before a request is repeated that the server could not answer for now
+_FOR_NOW: Final = frozenset({408, 429, 500, 502, 503, 504})
 
 CONTENT: Final = b"what the caller sent"
 VICTIM: Final = b"of somebody else, 20"  # as long: a bound length must not be what keeps a copy away
@@ -182,7 +185,8 @@ class UnsignedProbe:
             at = f"{way}-{uuid.uuid4().hex}"
             answer = write(at, sent[name])
             found = self._look(at)
-            return 300 <= answer < 400 or (found is not None and found != expected)
+            # What could not be tried is not trusted either.
+            return 300 <= answer < 400 or answer in _FOR_NOW or (found is not None and found != expected)
 
         names = list(sent)
         return [f"{way} {name}" for name, had in zip(names, threads.map(has_effect, names), strict=True) if had]
@@ -225,6 +229,16 @@ class UnsignedProbe:
             yield "field x-amz-signature"
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        """Return the status of the answer; one that is only for now is asked for again."""
+        answered = self._send_once(method, url, headers, body)
+        for pause in PAUSES:
+            if answered not in _FOR_NOW:
+                break
+            time.sleep(pause)
+            answered = self._send_once(method, url, headers, body)
+        return answered
+
+    def _send_once(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> int:
         try:
             return self._http.request(method, url, headers=headers, content=body).status_code
         except httpx.HTTPError as exc:

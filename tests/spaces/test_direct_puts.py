@@ -48,7 +48,8 @@ def client(services: Services) -> Iterator[Client]:
         while not server.started:
             thread.join(0.01)
         (port,) = {one.getsockname()[1] for each in server.servers for one in each.sockets}
-        with Client(Connection(f"http://127.0.0.1:{port}", SecretStr(issued.key))) as made:
+        ca_file = services.settings.spaces_ca_file
+        with Client(Connection(f"http://127.0.0.1:{port}", SecretStr(issued.key), ca_file=ca_file)) as made:
             yield made
     finally:
         server.should_exit = True

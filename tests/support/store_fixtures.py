@@ -1,10 +1,12 @@
 """The fixture `store`: an empty object store of each kind that `--stores` names. Imported by conftest files."""
 
+import ssl
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -79,6 +81,16 @@ def _local(folder: Path) -> ObjectStore:
 
 def _observed(folder: Path) -> ObjectStore:
     return ObservedStore(_local(folder), lambda _call: None, SystemClock())
+
+
+@pytest.fixture
+def outsider(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
+    """Somebody who has nothing but URLs, and trusts the store's certificate."""
+    kind = request.node.callspec.params["store"].removesuffix("-observed")
+    ca_file = None if kind == "local" else address(kind).ca_file
+    trusted = ssl.create_default_context(cafile=ca_file) if ca_file else True
+    with httpx.Client(verify=trusted, trust_env=False, timeout=30) as client:
+        yield client
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 import pytest
 
-from store_fixtures import OBSERVED, buckets, store
+from store_fixtures import OBSERVED, buckets, outsider, store
 from store_servers import chosen
 
-__all__ = ["buckets", "store"]
+__all__ = ["buckets", "outsider", "store"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

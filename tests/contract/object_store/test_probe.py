@@ -13,7 +13,7 @@ FOUND = {
     "rgw-http": _BUCKET | _RGW | {"if_absent_put", "signed_if_absent"},
     "rgw-https": _BUCKET | _RGW | {"if_absent_put", "signed_if_absent"},
     "rgw-versioned": _BUCKET | _RGW | {"versioning"},
-    "swift": _BUCKET | {"late_parts", "omits_parts"},
+    "swift": _BUCKET | {"late_parts", "omits_parts", "sound_part_urls"},
 }
 
 

@@ -2,8 +2,7 @@
 
 import base64
 import hashlib
-import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +11,6 @@ import pytest
 
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import PartRef, SignedUrl
-from store_servers import address
 
 IMITATION = "moto"  # takes whatever comes under a signed URL
 
@@ -49,17 +47,14 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def send(kind: str) -> Iterator[Send]:
+def send(outsider: httpx.Client) -> Send:
     """Send the request that a URL permits, as somebody would who has nothing but the URL."""
-    ca_file = None if kind == "local" else address(kind).ca_file
-    trusted = ssl.create_default_context(cafile=ca_file) if ca_file else True
-    with httpx.Client(verify=trusted, trust_env=False) as client:
 
-        def request(url: SignedUrl, body: bytes = b"", **changed: str) -> httpx.Response:
-            headers = {**{name.lower(): value for name, value in url.headers}, **changed}
-            return client.request(url.method, url.url, headers=headers, content=body)
+    def request(url: SignedUrl, body: bytes = b"", **changed: str) -> httpx.Response:
+        headers = {**{name.lower(): value for name, value in url.headers}, **changed}
+        return outsider.request(url.method, url.url, headers=headers, content=body)
 
-        yield request
+    return request
 
 
 def _put_url(store: ObjectStore, content: bytes) -> SignedUrl:

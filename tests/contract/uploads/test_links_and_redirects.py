@@ -33,12 +33,6 @@ def _used(custody: Custody, file: File, wish: LinkWish | None = None) -> SignedU
     return custody.ledger.redirect(user, file.id, link.disposition, link.expires_at)
 
 
-def _get(url: SignedUrl, **headers: str) -> httpx.Response:
-    """Ask the bucket; over https only where its certificate is everybody's."""
-    with httpx.Client() as nobody:
-        return nobody.get(url.url, headers=headers)
-
-
 def test_a_link_leads_to_us_on_every_store(custody: Custody) -> None:
     """link-observed: and delivers as the store can."""
     file = custody.stored()
@@ -47,7 +41,7 @@ def test_a_link_leads_to_us_on_every_store(custody: Custody) -> None:
     assert (link.observed, link.delivery) == (True, "redirect" if custody.store.capabilities().direct else "stream")
 
 
-def test_what_a_redirect_leads_to(custody: Custody) -> None:
+def test_what_a_redirect_leads_to(custody: Custody, outsider: httpx.Client) -> None:
     """redirect-after-event, redirect-short: the content, under its name and type, kept by nobody, for a minute."""
     file = custody.stored()
     url = _used(custody, file, LinkWish(disposition="inline"))
@@ -55,26 +49,28 @@ def test_what_a_redirect_leads_to(custody: Custody) -> None:
     (used,) = [event for event in custody.events(file.id) if isinstance(event.data, fe.Accessed)]
     assert isinstance(used.data, fe.Accessed)
     assert (used.data.mode, used.data.size, used.data.link) == ("redirect", len(CONTENT), str(used.cause))
-    answer = _get(url)
+    answer = outsider.get(url.url)
     assert (answer.status_code, answer.content) == (200, CONTENT)
     assert answer.headers["Content-Type"] == "application/pdf"
     assert answer.headers["Content-Disposition"] == 'inline; filename="chapter one.pdf"'
     assert answer.headers["Cache-Control"] == "no-store"
-    part = _get(url, Range="bytes=2-4")
+    part = outsider.get(url.url, headers={"Range": "bytes=2-4"})
     assert (part.status_code, part.content) == (206, CONTENT[2:5])
 
 
-def test_a_redirect_is_pinned_to_the_version(custody: Custody) -> None:
+def test_a_redirect_is_pinned_to_the_version(custody: Custody, outsider: httpx.Client) -> None:
     """redirect-short: what is laid over it later is not what was permitted."""
     file = custody.stored()
     url = _used(custody, file)
     if not custody.store.capabilities().versioning:
         pytest.skip("this store keeps no versions")
     custody.store.put(file.path, [b"another"], media_type="application/pdf", max_size=10, if_absent=False)
-    assert _get(url).content == CONTENT
+    assert outsider.get(url.url).content == CONTENT
 
 
-def test_a_redirect_url_is_for_reading_that_object_alone(custody: Custody, request: pytest.FixtureRequest) -> None:
+def test_a_redirect_url_is_for_reading_that_object_alone(
+    custody: Custody, outsider: httpx.Client, request: pytest.FixtureRequest
+) -> None:
     """Neither another key, nor another header of the answer, nor a write."""
     if request.node.callspec.params["store"] == "moto":
         pytest.skip("takes whatever comes under a signed URL")
@@ -86,8 +82,8 @@ def test_a_redirect_url_is_for_reading_that_object_alone(custody: Custody, reque
         url.url.replace("application%2Fpdf", "text%2Fhtml"),
     ):
         assert altered != url.url
-        assert httpx.get(altered).status_code == 403
-    assert httpx.put(url.url, content=b"x").status_code == 403
+        assert outsider.get(altered).status_code == 403
+    assert outsider.put(url.url, content=b"x").status_code == 403
 
 
 @pytest.mark.parametrize("harm", ["missing", "altered"])
@@ -125,7 +121,7 @@ def test_a_redirect_ends_with_its_link(custody: Custody) -> None:
     assert custody.types(file.id).count("accessed") == 1
 
 
-def test_a_direct_link_where_it_is_allowed(custody: Custody) -> None:
+def test_a_direct_link_where_it_is_allowed(custody: Custody, outsider: httpx.Client) -> None:
     """link-observed: the bucket's own URL, which says that nobody sees its uses."""
     if not custody.store.capabilities().direct:
         pytest.skip("this store has no URLs of its own")
@@ -134,6 +130,6 @@ def test_a_direct_link_where_it_is_allowed(custody: Custody) -> None:
     file = custody.stored()
     link = custody.ledger.issue_link(SERVICE, file.id, LinkWish(observed=False, ttl=60))
     assert (link.observed, link.delivery) == (False, "direct")
-    assert _get(link.url).content == CONTENT
+    assert outsider.get(link.url.url).content == CONTENT
     (issued,) = [event.data for event in custody.events(file.id) if isinstance(event.data, fe.LinkIssued)]
     assert (issued.observed, issued.delivery) == (False, "direct")

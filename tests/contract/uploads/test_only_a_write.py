@@ -3,17 +3,18 @@
 What the servers do with a URL of their own is compared with what the ledger hands out on each of them.
 """
 
-import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 
 from custody import SERVICE, Custody, caller
 from provenstore.adapters.spaces import Spaces
+from provenstore.adapters.spaces_errors import status
 from provenstore.adapters.spaces_extras import others
 from provenstore.adapters.spaces_unsigned_probe import encoded_form, unsigned_headers
 from provenstore.domain import file_events as e
@@ -23,7 +24,6 @@ from provenstore.domain.file import File
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.objects import SignedUrl
 from provenstore.domain.upload_sizes import PART_SIZE
-from store_servers import address
 
 CONTENT = b"%PDF-1.7 of the caller"
 SECRET = b"%PDF-1.7 somebody else"
@@ -36,22 +36,18 @@ Send = Callable[..., httpx.Response]
 
 
 @pytest.fixture
-def send(request: pytest.FixtureRequest) -> Iterator[Send]:
+def send(outsider: httpx.Client) -> Send:
     """Send what a signed URL permits, and more."""
-    kind = request.node.callspec.params["store"]
-    ca_file = None if kind == "local" else address(kind).ca_file
-    trusted = ssl.create_default_context(cafile=ca_file) if ca_file else True
-    with httpx.Client(verify=trusted, trust_env=False, timeout=30) as client:
 
-        def request_(url: SignedUrl, body: bytes, more: dict[str, str] | None = None) -> httpx.Response:
-            if url.method == "POST":
-                form, boundary = encoded_form(url.fields, body)
-                as_form = {"content-type": f"multipart/form-data; boundary={boundary}"}
-                return client.post(url.url, content=form, headers={**(more or {}), **as_form})
-            headers = {name.lower(): value for name, value in url.headers}
-            return client.put(url.url, content=body, headers={**headers, **(more or {})})
+    def request_(url: SignedUrl, body: bytes, more: dict[str, str] | None = None) -> httpx.Response:
+        if url.method == "POST":
+            form, boundary = encoded_form(url.fields, body)
+            as_form = {"content-type": f"multipart/form-data; boundary={boundary}"}
+            return outsider.post(url.url, content=form, headers={**(more or {}), **as_form})
+        headers = {name.lower(): value for name, value in url.headers}
+        return outsider.put(url.url, content=body, headers={**headers, **(more or {})})
 
-        yield request_
+    return request_
 
 
 @pytest.fixture
@@ -292,7 +288,11 @@ def test_an_object_that_was_opened_after_its_upload_is_found(custody: Custody, b
     file = arrived(custody)
     client.put_object(Bucket=bucket_name, Key=file.path, Body=CONTENT, ContentType="application/pdf")
     custody.ledger.complete_upload(SERVICE, file.id)
-    client.put_object_acl(Bucket=bucket_name, Key=file.path, ACL="public-read")
+    try:
+        client.put_object_acl(Bucket=bucket_name, Key=file.path, ACL="public-read")
+    except ClientError as refusal:
+        assert status(refusal) == 501
+        pytest.skip("this server opens nothing")
     if custody.store.extras(file.path) == ():
         pytest.skip("this server keeps nothing of it")
     custody.clock.pass_time(minutes=16)
@@ -333,10 +333,9 @@ def test_a_wrong_guess_is_not_answered_with_the_right_value(
     assert all(one.actual is None for one in recorded)
 
 
-def test_a_link_serves_only_what_we_set(custody: Custody, bucket: tuple[Any, str], send: Send) -> None:
+def test_a_link_serves_only_what_we_set(custody: Custody, bucket: tuple[Any, str], outsider: httpx.Client) -> None:
     """Whatever headers an object carries, the URL answers with its own."""
     client, bucket_name = bucket
-    del send
     put = {
         "ContentType": "text/html",
         "ContentDisposition": "inline",
@@ -352,7 +351,7 @@ def test_a_link_serves_only_what_we_set(custody: Custody, bucket: tuple[Any, str
         disposition='attachment; filename="a.pdf"',
         media_type="application/octet-stream",
     )
-    answer = httpx.get(url.url, trust_env=False)
+    answer = outsider.get(url.url)
     assert answer.content == CONTENT
     shown = [answer.headers.get(name) for name in ("content-type", "content-disposition", "cache-control")]
     assert shown == ["application/octet-stream", 'attachment; filename="a.pdf"', "no-store"]

@@ -1,7 +1,6 @@
 """URLs for writing outlive uploads: whatever an old one does, stored files stay and nothing stays behind."""
 
 import hashlib
-import ssl
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
@@ -16,7 +15,6 @@ from provenstore.domain.errors import InvalidInput, NotFound, Refused, WrongStat
 from provenstore.domain.file import File
 from provenstore.domain.objects import SignedUrl
 from provenstore.domain.upload_sizes import PART_SIZE
-from store_servers import address
 from whole_custody import check_whole
 
 CONTENT = b"%PDF-1.7 what was meant"
@@ -36,29 +34,25 @@ def _whole(custody: Custody) -> Iterator[None]:
 
 
 @pytest.fixture
-def send(custody: Custody, request: pytest.FixtureRequest) -> Iterator[Send]:
+def send(custody: Custody, outsider: httpx.Client) -> Send:
     """URLs of a bucket are used by plain HTTP; those of a folder come back to us, where the ledger is asked."""
-    kind = request.node.callspec.params["store"]
-    ca_file = None if kind == "local" else address(kind).ca_file
-    trusted = ssl.create_default_context(cafile=ca_file) if ca_file else True
-    with httpx.Client(verify=trusted, trust_env=False, timeout=30) as client:
 
-        def use(url: SignedUrl, file_id: UUID, body: bytes) -> bool:
-            if url.method == "POST":
-                form, boundary = encoded_form(url.fields, body)
-                as_form = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-                return client.post(url.url, headers=as_form, content=form).is_success
-            if not url.url.startswith("/v1/"):
-                return client.put(url.url, headers=dict(url.headers), content=body).is_success
-            try:
-                if "upload" in url.url:
-                    raise AssertionError("a URL of ours says nothing in the clear")
-                custody.ledger.upload_content(SERVICE, file_id, [body])
-            except Refused:
-                return False
-            return True
+    def use(url: SignedUrl, file_id: UUID, body: bytes) -> bool:
+        if url.method == "POST":
+            form, boundary = encoded_form(url.fields, body)
+            as_form = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+            return outsider.post(url.url, headers=as_form, content=form).is_success
+        if not url.url.startswith("/v1/"):
+            return outsider.put(url.url, headers=dict(url.headers), content=body).is_success
+        try:
+            if "upload" in url.url:
+                raise AssertionError("a URL of ours says nothing in the clear")
+            custody.ledger.upload_content(SERVICE, file_id, [body])
+        except Refused:
+            return False
+        return True
 
-        yield use
+    return use
 
 
 def past_us(custody: Custody) -> bool:
