@@ -110,19 +110,21 @@ class Administration:
             return [caller.scope] if caller.scope > after else []
         return recorder.log.workspaces(after=after, limit=limit)
 
-    def change_workspace(self, caller: Caller, workspace_id: str, command: ws.WorkspaceCommand) -> ws.Workspace:
-        """Change quota, purge policy, limits or own categories."""
-        return self.change(caller, "workspace.change", workspace_id, command)
+    def change_workspace(self, caller: Caller, workspace_id: str, *commands: ws.WorkspaceCommand) -> ws.Workspace:
+        """Change quota, purge policy, limits or own categories: all of the commands or none."""
+        return self.change(caller, "workspace.change", workspace_id, *commands)
 
     def change(
         self,
         caller: Caller,
         operation: Operation,
         workspace_id: str,
-        command: ws.WorkspaceCommand,
+        *commands: ws.WorkspaceCommand,
         key: IdempotencyKey | None = None,
     ) -> ws.Workspace:
-        """Decide and record one command on a workspace; a refused second person is on record.
+        """Decide commands on a workspace, of which none builds on another, and record what they make together.
+
+        A refused second person is on record.
 
         Conflict only after 20 attempts in which somebody else was quicker.
         """
@@ -132,9 +134,9 @@ class Administration:
         stream = ws.workspace_stream(workspace_id)
         for _ in range(MAX_ATTEMPTS):
             state = current_workspace(self._recorder, caller, workspace_id)
-            informed, reads = self._informed(caller, command)
+            informed, reads = self._informed(caller, commands)
             try:
-                facts = ws.decide(state, informed)
+                facts = [fact for one in informed for fact in ws.decide(state, one)]
             except SecondPersonRequired as refusal:
                 raise self._recorder.refused(caller, operation, refusal, Asked(target=workspace_id)) from None
             if not facts:
@@ -151,18 +153,22 @@ class Administration:
             return self._recorder.folded(ws.project, state, drafts, appended)
         raise Conflict("the workspace keeps changing; try again")
 
-    def _informed(self, caller: Caller, command: ws.WorkspaceCommand) -> tuple[ws.WorkspaceCommand, list[Guard]]:
-        """Say in a command that may take a second person who asks and when; with the streams that say so."""
-        informed: ws.WorkspaceCommand
-        if isinstance(command, ApproveDisposalPolicy):
-            person = self._recorder.person(caller.actor)
-            informed = replace(command, person=person)
-        elif isinstance(command, ws.SetPurgePolicy):
-            person = self._recorder.person(caller.actor)
-            informed = replace(command, by=caller.actor, now=self._recorder.clock.now(), person=person)
-        else:
-            return command, []
-        return informed, caller.unguarded(person.reads)
+    def _informed(
+        self, caller: Caller, commands: Sequence[ws.WorkspaceCommand]
+    ) -> tuple[list[ws.WorkspaceCommand], list[Guard]]:
+        """Say in commands that may take a second person who asks and when; with the streams that say so."""
+        if not any(isinstance(one, ApproveDisposalPolicy | ws.SetPurgePolicy) for one in commands):
+            return list(commands), []
+        person, now = self._recorder.person(caller.actor), self._recorder.clock.now()
+
+        def informed(command: ws.WorkspaceCommand) -> ws.WorkspaceCommand:
+            if isinstance(command, ApproveDisposalPolicy):
+                return replace(command, person=person)
+            if isinstance(command, ws.SetPurgePolicy):
+                return replace(command, by=caller.actor, now=now, person=person)
+            return command
+
+        return [informed(one) for one in commands], caller.unguarded(person.reads)
 
     # -- keys ----------------------------------------------------------------------------------------------
 

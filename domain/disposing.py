@@ -84,7 +84,7 @@ class Disposing:
         command = dp.RequestDisposalPolicy(
             by=caller.actor, request=request, category=category, after_days=after_days, reason=reason
         )
-        state = self._administration.change(caller, "disposal.request", workspace_id, command, key)
+        state = self._administration.change(caller, "disposal.request", workspace_id, command, key=key)
         if key is not None and key.replay.seen and (known := self._recorder.log.recall(key)) is not None:
             return dp.request_of(self._recorder.log.find(known.events[0].id))
         return state.disposal.request(request)
@@ -94,14 +94,14 @@ class Disposing:
     ) -> dp.Disposal:
         """Agree to a requested policy as a second person; it is in force then. NotFound, SecondPersonRequired."""
         command = dp.ApproveDisposalPolicy(by=caller.actor, request=request, reason=reason)
-        return self._administration.change(caller, "disposal.approve", workspace_id, command, key).disposal
+        return self._administration.change(caller, "disposal.approve", workspace_id, command, key=key).disposal
 
     def reject_policy(
         self, caller: Caller, workspace_id: str, request: str, reason: str | None, key: IdempotencyKey | None = None
     ) -> dp.Disposal:
         """Disagree with a requested policy, or take one's own request back. NotFound."""
         command = dp.RejectDisposalPolicy(by=caller.actor, request=request, reason=reason)
-        return self._administration.change(caller, "disposal.reject", workspace_id, command, key).disposal
+        return self._administration.change(caller, "disposal.reject", workspace_id, command, key=key).disposal
 
     # -- runs ------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -95,10 +95,10 @@ class CreateWorkspace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetQuota:
-    """Change the quota; None is no limit."""
+    """Change the quota; None is no limit, and what is not named stays."""
 
-    max_bytes: int | None
-    max_files: int | None
+    max_bytes: int | Literal["unchanged"] | None = "unchanged"
+    max_files: int | Literal["unchanged"] | None = "unchanged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +171,10 @@ def _decide(state: Workspace | None, command: WorkspaceCommand) -> tuple[Fact, .
         raise NotFound("there is no such workspace")
     match command:
         case SetQuota():
-            _require_quota(command.max_bytes, command.max_files)
-            return (Fact(e.QuotaSet(max_bytes=command.max_bytes, max_files=command.max_files)),)
+            max_bytes = state.max_bytes if command.max_bytes == "unchanged" else command.max_bytes
+            max_files = state.max_files if command.max_files == "unchanged" else command.max_files
+            _require_quota(max_bytes, max_files)
+            return (Fact(e.QuotaSet(max_bytes=max_bytes, max_files=max_files)),)
         case SetPurgePolicy():
             return set_purge_policy(state.four_eyes, state.policy_change, command)
         case CarryOutPolicyChange():

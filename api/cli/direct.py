@@ -425,21 +425,8 @@ class Direct:
 
     def change_workspace(self, workspace: str, changes: Document) -> Document:
         """Change quota or purge policy."""
-        body = _parse(bodies.WorkspaceBody, changes)
-        sent = body.sent()
-        if sent.keys() & {"max_bytes", "max_files"}:
-            state = self._ledger.describe_workspace(self._caller, workspace).state
-            limits = {name: sent.get(name, getattr(state, name)) for name in ("max_bytes", "max_files")}
-            self._ledger.change_workspace(self._caller, workspace, ws.SetQuota(**limits))
-        if body.four_eyes is not None:
-            if body.reason is None:
-                raise InvalidInput("reason", "is missing; changing the purge policy takes one")
-            self._ledger.change_workspace(
-                self._caller, workspace, ws.SetPurgePolicy(four_eyes=body.four_eyes, reason=body.reason)
-            )
-        if body.max_retention_years is not None:
-            bound = ws.SetRetentionPolicy(max_years=body.max_retention_years)
-            self._ledger.change_workspace(self._caller, workspace, bound)
+        if commands := _parse(bodies.WorkspaceBody, changes).commands():
+            self._ledger.change_workspace(self._caller, workspace, *commands)
         return self.workspace(workspace)
 
     def find_id(self, kind: IdKind, prefix: str) -> str:

@@ -18,10 +18,12 @@ from pydantic import (
 )
 
 from provenstore.domain import file_events as fe
+from provenstore.domain import workspace as ws
 from provenstore.domain import workspace_events as we
 from provenstore.domain.canonical import MAX_INTEGER
 from provenstore.domain.disposal import DEFAULT_DAYS, MAX_DAYS
 from provenstore.domain.erasing import Wanted
+from provenstore.domain.errors import InvalidInput
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.merkle import MAX_SIZE
 from provenstore.domain.objects import PartRef
@@ -323,6 +325,19 @@ class WorkspaceBody(Body):
     four_eyes: Flag | None = None
     max_retention_years: Years | None = None
     reason: Text | None = None
+
+    def commands(self) -> list[ws.WorkspaceCommand]:
+        """Return what is to be done."""
+        commands: list[ws.WorkspaceCommand] = []
+        if quota := self.model_dump(include={"max_bytes", "max_files"}, exclude_unset=True):
+            commands.append(ws.SetQuota(**quota))
+        if self.four_eyes is not None:
+            if self.reason is None:
+                raise InvalidInput("reason", "is missing; a purge policy is changed with a reason")
+            commands.append(ws.SetPurgePolicy(four_eyes=self.four_eyes, reason=self.reason))
+        if self.max_retention_years is not None:
+            commands.append(ws.SetRetentionPolicy(max_years=self.max_retention_years))
+        return commands
 
 
 class LimitsBody(Body):

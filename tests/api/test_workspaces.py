@@ -48,6 +48,18 @@ def test_quota_and_policy_are_changed(tenant: Tenant) -> None:
     assert admin.patch(at, json={"max_retention_years": 8_999}).status_code == 422
 
 
+def test_a_change_is_made_whole_or_not_at_all(tenant: Tenant) -> None:
+    """Where a second person is missing, the quota beside it stays too."""
+    ann = tenant.api.client(actor=f"ann-{tenant.id}")
+    at, off = f"/v1/workspaces/{tenant.id}", {"four_eyes": False, "reason": "small team"}
+    asked = ann.patch(at, json={**off, "max_files": 3})
+    assert (asked.status_code, asked.json()["quota"]["max_files"]) == (202, 3)
+    refused = ann.patch(at, json={**off, "max_bytes": 1, "max_retention_years": 12})
+    assert refused.json()["code"] == "second-person-required"
+    found = ann.get(at).json()
+    assert (found["quota"], found["max_retention_years"]) == ({"max_bytes": None, "max_files": 3}, 10)
+
+
 def test_four_eyes_are_switched_off_by_two_persons_and_a_day(tenant: Tenant) -> None:
     """Each step is answered 202 with what waits; switching on takes it back at once."""
     ann, ben = (tenant.api.client(actor=f"{name}-{tenant.id}") for name in ("ann", "ben"))

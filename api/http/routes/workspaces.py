@@ -1,6 +1,5 @@
 """Workspaces and keys: tenants, their rules, and who may act in them."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -15,7 +14,6 @@ from provenstore.api.services import Services
 from provenstore.domain import workspace as ws
 from provenstore.domain.administration import Tenant
 from provenstore.domain.caller import Caller
-from provenstore.domain.errors import InvalidInput
 from provenstore.domain.event_log import QuotaUse
 
 router = APIRouter(tags=["workspaces"])
@@ -60,22 +58,7 @@ def change_workspace(workspace: str, body: bodies.WorkspaceBody, services: Servi
     Switching four eyes off takes the same request of a second person, and takes effect 24 hours later: 202, and
     `pending` says what waits. Switching them on takes effect at once, and cancels that.
     """
-    said = body.sent()
-    if body.four_eyes is not None and body.reason is None:
-        raise InvalidInput("reason", "is missing; a purge policy is changed with a reason")
-    commands: list[ws.WorkspaceCommand] = []
-    if "max_bytes" in said or "max_files" in said:
-        state = services.ledger.describe_workspace(caller, workspace).state
-        commands.append(
-            ws.SetQuota(
-                max_bytes=said.get("max_bytes", state.max_bytes), max_files=said.get("max_files", state.max_files)
-            )
-        )
-    if body.four_eyes is not None and body.reason is not None:
-        commands.append(ws.SetPurgePolicy(four_eyes=body.four_eyes, reason=body.reason))
-    if body.max_retention_years is not None:
-        commands.append(ws.SetRetentionPolicy(max_years=body.max_retention_years))
-    return _answer(_changed(services, caller, workspace, commands), waits=body.four_eyes is False)
+    return _answer(_changed(services, caller, workspace, *body.commands()), waits=body.four_eyes is False)
 
 
 @router.post("/v1/workspaces/{workspace}/categories", status_code=201, responses=shapes.created(shapes.Workspace))
@@ -84,7 +67,7 @@ def register_category(
 ) -> Response:
     """Add a category of the workspace's own."""
     command = ws.RegisterCategory(category=body.category, template=body.template, limits=body.limits.limits())
-    return _made(request, services, _changed(services, caller, workspace, [command]))
+    return _made(request, services, _changed(services, caller, workspace, command))
 
 
 @router.put("/v1/workspaces/{workspace}/limits/{category}", responses=shapes.ok(shapes.Workspace))
@@ -93,7 +76,7 @@ def set_limits(
 ) -> Response:
     """Give a category other limits."""
     command = ws.SetLimits(category=category, limits=body.limits())
-    return _answer(_changed(services, caller, workspace, [command]))
+    return _answer(_changed(services, caller, workspace, command))
 
 
 @router.post("/v1/keys", status_code=201, responses=shapes.created(shapes.Key))
@@ -123,12 +106,10 @@ def revoke_key(
     return Response(status_code=204)
 
 
-def _changed(services: Services, caller: Caller, workspace: str, commands: Sequence[ws.WorkspaceCommand]) -> Tenant:
+def _changed(services: Services, caller: Caller, workspace: str, *commands: ws.WorkspaceCommand) -> Tenant:
     """Carry out commands and return the workspace after them: once they are on record, nothing more is read."""
     before = services.ledger.administration.before_change(workspace)
-    state = None
-    for command in commands:
-        state = services.ledger.change_workspace(caller, workspace, command)
+    state = services.ledger.change_workspace(caller, workspace, *commands) if commands else None
     if before is None or state is None:
         return services.ledger.describe_workspace(caller, workspace)
     return before.after(state, services.clock.now())
