@@ -68,7 +68,7 @@ def _options() -> list[inspect.Parameter]:
         shown.append(_parameter(one.name, one, info, many=one.many))
         if one.negatable:
             info = typer.Option(f"--not-{option[2:]}", hidden=True, help=f"Leave out what {option} finds.", **how)
-            hidden.append(_parameter(one.negation, one, info, many=True))
+            hidden.append(_parameter(one.negation, one, info, many=one.finds is None))
     return [*shown, *hidden]
 
 
