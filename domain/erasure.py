@@ -4,19 +4,17 @@ An erasure stands in the stream whose values it erases. One of a file (`file:x`)
 `parts:x` and `access:x`, so that one decision about the file, under its holds, covers its accesses and links.
 """
 
-from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from provenstore.domain.envelope import Event
 from provenstore.domain.erasure_events import SUBJECT, ErasureCompleted, ErasureRejected
-from provenstore.domain.event_log import Erasure
 from provenstore.domain.event_types import CLIENT, REGISTRY, EventData
 from provenstore.domain.file_events import PersonalDataErased
 
-OF_ACCESSES = frozenset({"purpose", "recipient"}) | CLIENT
-"""Private values of a file that stand beside its lifecycle: of its links, and of every request."""
-
-OF_FILES = ("filename", "related", "subjects", "metadata", "reason", "name", "matter", *sorted(OF_ACCESSES))
+OF_FILES = (
+    *("filename", "related", "subjects", "metadata", "reason", "name", "matter"),
+    *sorted({"purpose", "recipient"} | CLIENT),  # beside its lifecycle: of its links, and of every request
+)
 """Private values of a file's events that may be erased."""
 
 OF_PERSONS = ("address", "client_request", "email", "issuer", "name", "reason", "subject", "user_agent")
@@ -47,17 +45,6 @@ def streams_of(stream: str) -> tuple[str, ...]:
     """Return the streams whose values an erasure in `stream` may erase."""
     kind, _, name = stream.partition(":")
     return (stream, f"parts:{name}", f"access:{name}") if kind == "file" else (stream,)
-
-
-def erasures(events: Iterable[Event], fields: Sequence[str], *, actor: str | None = None) -> list[Erasure]:
-    """Return the private values of these events under these names; with `actor` only those of its own events."""
-    return [
-        Erasure(event.id, name)
-        for event in events
-        if actor is None or event.actor.id == actor
-        for name in event.private
-        if name in fields
-    ]
 
 
 def erases(event: Event, *, stream: str, actor: str, field: str, position: int | None = None) -> bool:

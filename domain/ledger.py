@@ -24,10 +24,9 @@ from provenstore.domain.disposing import Disposing
 from provenstore.domain.entropy import Entropy
 from provenstore.domain.envelope import Actor
 from provenstore.domain.erasing import Erasing
-from provenstore.domain.erasure import OF_ACCESSES, OF_FILES, erasures, streams_of
 from provenstore.domain.errors import InvalidInput, Unavailable
-from provenstore.domain.event_log import Erasure, EventLog, Guard, IdempotencyKey
-from provenstore.domain.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE, File, file_stream
+from provenstore.domain.event_log import EventLog, Guard, IdempotencyKey
+from provenstore.domain.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE, File
 from provenstore.domain.initiating import Initiating
 from provenstore.domain.key_list import KeyList
 from provenstore.domain.linking import Linking, LinkWays
@@ -271,34 +270,6 @@ class Ledger:
             key,
             lambda now: c.ReleaseHold(by=caller.actor, now=now, hold=hold, reason=reason),
         )
-
-    @answered
-    def erase_personal_data(self, caller: Caller, file_id: UUID, *, fields: tuple[str, ...], reason: str) -> File:
-        """Erase private values from all events of a file, accesses and links too; leaves and proofs stay valid."""
-        text.require_reason(reason)
-        if not fields or not set(fields) <= set(OF_FILES):
-            raise InvalidInput("fields", f"takes one or more of {' '.join(OF_FILES)}")
-        found = self._erasures(file_id, fields)
-        return self.recorder.change(
-            caller,
-            "file.erase",
-            file_id,
-            lambda _, now: c.ErasePersonalData(
-                by=caller.actor,
-                now=now,
-                fields=tuple(sorted(fields)),
-                events=len({one.event_id for one in found}),
-                reason=reason,
-            ),
-            erase=lambda _: self._erasures(file_id, fields),
-        )
-
-    def _erasures(self, file_id: UUID, fields: Sequence[str]) -> list[Erasure]:
-        found = erasures(self.log.events([file_stream(file_id)]), fields)
-        if not OF_ACCESSES.isdisjoint(fields):
-            for stream in streams_of(file_stream(file_id))[1:]:
-                found += erasures(self.reading.walk(stream), fields)
-        return found
 
     def settle(self, file_id: UUID) -> File:
         """Do whatever is due for a file, as the system: finish, expire, clear, purge, look once more.

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -16,7 +16,9 @@ from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
 from provenstore.api.wiring import PROJECTIONS as PROJECTION_MODELS
 from provenstore.api.wiring import open_services
-from provenstore.domain.envelope import draft
+from provenstore.domain.caller import Caller
+from provenstore.domain.envelope import Actor, draft
+from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import InvalidInput, NotFound, Refused
 from provenstore.domain.event_log import Append
 from provenstore.domain.event_types import REGISTRY, EventData, Fact
@@ -273,9 +275,11 @@ def test_an_erasure_is_not_skipped(services: Services) -> None:
     """Rows could keep what must be forgotten."""
     new = NewFile(workspace="acme", filename="a.pdf", media_type="application/pdf", category="misc")
     file = services.ledger.initiate(ROOT, new)
-    services.ledger.erase_personal_data(ROOT, file.id, fields=("filename",), reason="asked for")
-    erasing = services.ledger.log.events([f"file:{file.id}"])[-1]
-    assert services.ledger.log.erased([erasing.id]) == {erasing.id: [(erasing.position - 1, "filename")]}
+    asked = services.ledger.request_erasure(ROOT, Wanted(file=file.id, fields=("filename",)), "asked for")
+    second = Caller(Actor("second", "person", "cli"), frozenset({"approver"}), None)
+    services.ledger.approve_erasure(second, UUID(asked.id), "agreed")
+    begun, erasing = services.ledger.log.events([f"file:{file.id}"])
+    assert services.ledger.log.erased([erasing.id]) == {erasing.id: [(begun.position, "filename")]}
     with pytest.raises(Refused, match="is not skipped"):
         services.ledger.skip_event(ROOT, "file_index", 3, erasing.position, "too hard")
 

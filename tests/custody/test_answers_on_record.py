@@ -153,10 +153,6 @@ CASES: dict[str, Callable[[CutCustody], Act]] = {
         lambda on: on.stored().id, lambda on, file: on.ledger.place_hold(RECORDS, file, name="case", reason="asked")
     ),
     "release_hold": _with(_held, lambda on, held: on.ledger.release_hold(APPROVER, held[0], held[1], "over")),
-    "erase_personal_data": _with(
-        lambda on: on.stored().id,
-        lambda on, file: on.ledger.erase_personal_data(PRIVACY, file, fields=("filename",), reason="asked to"),
-    ),
     "request_disposal_policy": _with(lambda _: None, lambda on, _: _policy(on)),
     "approve_disposal_policy": _with(
         _policy, lambda on, one: on.ledger.approve_disposal_policy(ADMIN, "acme", one, "agreed")

@@ -107,7 +107,7 @@ def test_a_receipt_that_says_more_than_the_file_is_on_record(custody: Custody) -
     proving.newest(AUDITOR, file.id)
     proving.event(AUDITOR, custody.events(file.id)[0].id)
     assert [(one["what"], one["file"]) for one in _reads(custody)] == [("receipt", str(file.id))] * 2
-    custody.ledger.erase_personal_data(PRIVACY, file.id, fields=("reason", "address", "user_agent"), reason="asked to")
+    custody.erase(PRIVACY, file.id, "reason", "address", "user_agent")
     proving.event(AUDITOR, custody.events(file.id)[0].id)
     assert len(_reads(custody)) == 2, "what is erased is not shown"
 

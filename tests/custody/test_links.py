@@ -86,7 +86,7 @@ def test_what_a_link_was_for_can_be_erased(custody: Custody) -> None:
     seen = custody.ledger.history(AUDITOR, file.id).disclosures[grant]
     assert seen["recipient"].value == b'"jo@example.org"'
     privacy = caller("dpo", "privacy")
-    custody.ledger.erase_personal_data(privacy, file.id, fields=("recipient", "purpose"), reason="asked to")
+    custody.erase(privacy, file.id, "recipient", "purpose")
     left = custody.ledger.history(AUDITOR, file.id).disclosures[grant]
     assert (left["recipient"].value, left["purpose"].value, left["address"].value is None) == (None, None, False)
     # The values lay beside the file's lifecycle, where their erasure stands.

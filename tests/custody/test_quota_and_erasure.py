@@ -144,7 +144,7 @@ def test_personal_data_is_erased_and_the_log_still_verifies(custody: Custody) ->
     """The values are gone with their salts; commitments and chains stay."""
     file = custody.stored(subjects=("patient-7",), metadata={"diagnosis": "secret"})
     custody.ledger.change_file(SERVICE, file.id, values={"filename": "renamed.pdf"})
-    custody.ledger.erase_personal_data(PRIVACY, file.id, fields=("filename", "subjects", "metadata"), reason="asked to")
+    custody.erase(PRIVACY, file.id, "filename", "subjects", "metadata")
     disclosures = custody.ledger.history(AUDITOR, file.id).disclosures
     erased = {name for values in disclosures.values() for name, one in values.items() if one.value is None}
     assert erased == {"filename", "subjects", "metadata"}
@@ -162,7 +162,7 @@ def test_from_where_is_erased_from_every_event_of_a_file(custody: Custody) -> No
         custody.ledger.place_hold(SERVICE, file.id, name="n", reason="r")
     there = [event.id for event in custody.events(file.id) if "address" in event.private]
     assert len(there) == len(custody.events(file.id)) == 7
-    custody.ledger.erase_personal_data(PRIVACY, file.id, fields=("address", "user_agent"), reason="asked to")
+    custody.erase(PRIVACY, file.id, "address", "user_agent")
     left = custody.log.disclosures(there)
     assert [values["address"].value for values in left.values()] == [None] * len(there)
     assert verify_log(custody.log).findings == ()
@@ -172,10 +172,10 @@ def test_erasure_is_refused_under_hold_and_for_unknown_fields(custody: Custody) 
     """hold-refuses-erasure, and nothing is erased by a typing error."""
     file = custody.stored()
     with pytest.raises(InvalidInput):
-        custody.ledger.erase_personal_data(PRIVACY, file.id, fields=("file_name",), reason="asked to")
+        custody.erase(PRIVACY, file.id, "file_name")
     custody.ledger.place_hold(RECORDS, file.id, name="n", reason="r")
     with pytest.raises(LegalHold):
-        custody.ledger.erase_personal_data(PRIVACY, file.id, fields=("filename",), reason="asked to")
+        custody.erase(PRIVACY, file.id, "filename")
     values = custody.ledger.history(AUDITOR, file.id).disclosures
     assert any("filename" in one and one["filename"].value for one in values.values())
 

@@ -12,6 +12,8 @@ from provenstore.api.permissions import permits
 from provenstore.domain import workspace as ws
 from provenstore.domain.caller import Caller
 from provenstore.domain.envelope import Actor, Event
+from provenstore.domain.erasing import Wanted
+from provenstore.domain.errors import InvalidInput
 from provenstore.domain.file import File, access_stream, file_stream, parts_stream
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
@@ -52,6 +54,7 @@ SERVICE = caller("svc-books", "service", kind="service")
 RECORDS = caller("alice", "records")
 APPROVER = caller("bob", "approver")
 AUDITOR = caller("carol", "auditor")
+ERASURE_APPROVER = caller("zoe", "approver")
 
 
 class Custody:
@@ -98,6 +101,17 @@ class Custody:
         """Bring a file to its end, with two persons."""
         file = self.ledger.request_purge(RECORDS, self.deleted().id, "no longer needed")
         return self.ledger.approve_purge(APPROVER, file.id, None, "agreed")
+
+    def erase(self, by: Caller, file_id: UUID, *fields: str) -> None:
+        """Erase values of a file, as two persons; nothing where there are none."""
+        wanted = Wanted(workspace="acme", file=file_id, fields=fields)
+        try:
+            asked = self.ledger.request_erasure(by, wanted, "asked to")
+        except InvalidInput as nothing:
+            if "nothing to erase" not in nothing.message:
+                raise
+        else:
+            self.ledger.approve_erasure(ERASURE_APPROVER, UUID(asked.id), "agreed")
 
     def switch_four_eyes_off(self) -> None:
         """Switch four eyes off, with two persons and a day."""

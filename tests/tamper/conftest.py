@@ -21,17 +21,17 @@ def story(custody: Custody) -> Custody:
     """Two files, interleaved.
 
     1 workspace, 2 and 3 the store's identity; first file: 4 initiated, 5 completion, 6 stored, 10 accessed,
-    11 filename changed, 13 filename erased; second file: 7 initiated, 8 completion, 9 stored, 12 held, 14 opened to
-    the workspace.
+    11 filename changed, 15 filename erased, by the request of 13 and 14, reported in 16; second file: 7 initiated,
+    8 completion, 9 stored, 12 held, 17 opened to the workspace.
     """
     first, second = custody.stored(), custody.stored()
     custody.read(SERVICE, first.id)
     custody.ledger.change_file(SERVICE, first.id, values={"filename": "renamed.pdf"})
     custody.ledger.place_hold(RECORDS, second.id, name="Smith v. Jones", reason="litigation")
-    custody.ledger.erase_personal_data(caller("dora", "privacy"), first.id, fields=("filename",), reason="asked to")
+    custody.erase(caller("dora", "privacy"), first.id, "filename")
     custody.ledger.change_file(SERVICE, second.id, access="workspace")
     report = verify_log(custody.log)
-    assert (report.checked, report.findings) == (14, ())
+    assert (report.checked, report.findings) == (17, ())
     return custody
 
 

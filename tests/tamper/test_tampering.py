@@ -99,7 +99,7 @@ EVENTS = {
     "column number": (run("update event set number = 99 where position = 8"), 8, 3),
     "column time": (run("update event set time = time + interval '1 microsecond' where position = 8"), 8, 3),
     "column leaf": (run("update event set leaf = sha256('x') where position = 8"), 8, 2),
-    "column position": (run("update event set position = 99 where position = 14"), 99, 1),
+    "column position": (run("update event set position = 99 where position = 17"), 99, 1),
     "deleted": (run("delete from event where position = 8"), 9, 1),
     "deleted and closed up": (run("delete from event where position = 8", *move("position > 8", -1)), 8, 4),
     "swapped within a stream": (
@@ -146,7 +146,7 @@ VALUES = {
     "erased by an event of something else": (
         run(
             "update private_value set salt = null, value = null,"
-            " erased_by = (select id from event where position = 14) where field = 'name'"
+            " erased_by = (select id from event where position = 17) where field = 'name'"
         ),
         12,
         7,
@@ -154,7 +154,7 @@ VALUES = {
     "erased by an erasure of another file": (
         run(
             "update private_value set salt = null, value = null,"
-            " erased_by = (select id from event where position = 13) where field = 'name'"
+            " erased_by = (select id from event where position = 15) where field = 'name'"
         ),
         12,
         7,
@@ -162,7 +162,7 @@ VALUES = {
     "erased by an erasure of another field": (
         run(
             "update private_value set salt = null, value = null,"
-            " erased_by = (select id from event where position = 13)"
+            " erased_by = (select id from event where position = 15)"
             " where field = 'metadata' and event_id = (select id from event where position = 4)"
         ),
         4,
@@ -177,9 +177,9 @@ VALUES = {
         11,
         7,
     ),
-    "counter": (run("update quota set bytes = bytes - 1"), 14, 8),
-    "limit": (run("update quota set max_bytes = 5"), 14, 8),
-    "counter of nobody": (run("insert into quota values ('ghost', 'workspace', 5, 1)"), 14, 8),
+    "counter": (run("update quota set bytes = bytes - 1"), 17, 8),
+    "limit": (run("update quota set max_bytes = 5"), 17, 8),
+    "counter of nobody": (run("insert into quota values ('ghost', 'workspace', 5, 1)"), 17, 8),
 }
 
 
@@ -223,9 +223,9 @@ def test_a_deleted_end_of_a_stream_is_named_by_the_gap(story: Custody, owner: Ow
 def test_a_cut_tail_is_not_found_without_an_outside_witness(story: Custody, owner: Owner) -> None:
     """What docs/explanation/verification.md says: the rest agrees with itself. A noted position finds it."""
     newest = story.log.position()
-    run("delete from event where position = 14")(owner)
+    run("delete from event where position = 17")(owner)
     report = verify_log(story.log)
-    assert (report.checked, report.findings) == (13, ())
+    assert (report.checked, report.findings) == (16, ())
     verifier = Verifier()
     for row in story.log.rows(0, 100):
         verifier.take(row)
@@ -236,7 +236,7 @@ def test_a_cut_tail_is_not_found_without_an_outside_witness(story: Custody, owne
 
 def test_a_cut_tail_that_had_effects_is_found(story: Custody, owner: Owner) -> None:
     """An erasure that is gone leaves values behind that nobody erased, from the first one on."""
-    run("delete from event where position >= 13")(owner)
+    run("delete from event where position >= 15")(owner)
     findings = verify_log(story.log).findings
     assert [(finding.position, finding.step) for finding in findings] == [(4, 7), (11, 7)]
 

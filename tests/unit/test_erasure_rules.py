@@ -110,6 +110,16 @@ def test_values_are_erased_for_an_approved_request_only() -> None:
     assert check.take(log.add("file:a", ERASED)) == ()
 
 
+def test_one_person_erased_values_in_earlier_releases_only() -> None:
+    """erasure-names-its-values: what names no request is judged from the first event of this release on."""
+    check, log = TwoPersonCheck(), MemoryLog()
+    alone = PersonalDataErased(fields=("filename",), events=1)
+    check.take(log.add("file:a", initiated()))
+    assert check.take(log.add("file:a", alone)) == ()
+    check.take(replace(log.add("erasure:e", ASKED), actor=ANNA))
+    assert check.take(log.add("file:a", alone)) == ("private values were erased without an approved request",)
+
+
 def test_the_first_person_does_not_approve_in_the_log_either() -> None:
     """An approval that was written past the rules is a finding."""
     check, log = TwoPersonCheck(), MemoryLog()
