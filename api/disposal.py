@@ -189,7 +189,7 @@ def _planned(services: Services, row: FileRow) -> Json:
     kept = bool(row.legal_holds) or row.disposal is not None or row.damage is not None
     if not removed or kept or row.disposal_since is None:
         return None
-    policy = services.ledger.recorder.workspace(row.workspace).disposal.policy(row.category)
+    policy = services.ledger.disposing.in_force(row.workspace, row.category)
     due = policy.due_at(row.disposal_since) if policy else None
     if policy is None or due is None:
         return None

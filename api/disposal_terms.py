@@ -10,7 +10,6 @@ def terms_of(services: Services, workspace: str | None = None) -> list[Term]:
     """Return the policies in force wherever anything is deleted or expired, by workspace and category; by the log."""
     found = []
     for one, categories in groupby(services.disposals.categories(workspace), key=lambda pair: pair[0]):
-        disposal = services.ledger.recorder.workspace(one).disposal
-        policies = (disposal.policy(category) for _, category in categories)
+        policies = (services.ledger.disposing.in_force(one, category) for _, category in categories)
         found += [Term(one, policy) for policy in policies if policy is not None and policy.after_days is not None]
     return found

@@ -26,7 +26,10 @@ BUILT_IN_DAYS: Final = 7
 """Days for which an expired or deleted temporary file or export can still be restored."""
 
 NOTICE: Final = timedelta(days=7)
-"""How long a policy destroys nothing after its approval, however long ago a file was deleted: time to restore it."""
+"""How long a policy destroys nothing after its approval, however long ago a file was deleted: time to restore it.
+
+A built-in one, after the first start of a release that has it.
+"""
 
 BUILT_IN_CATEGORIES: Final = ("temp", "temp_processing", "export")
 
@@ -44,6 +47,8 @@ class Policy:
     requested: Act | None = None
     approved: Act | None = None
     """Who asked and who agreed; None for a built-in policy."""
+    since: datetime | None = None
+    """Of a built-in policy, when the store was first recorded: an installation of an earlier release had none."""
 
     @property
     def name(self) -> str:
@@ -57,8 +62,9 @@ class Policy:
 
     @property
     def not_before(self) -> datetime | None:
-        """The first moment at which it may destroy anything; None for a built-in policy."""
-        return self.approved.at + NOTICE if self.approved else None
+        """The first moment at which it may destroy anything; None for a built-in one where nothing is known of it."""
+        begun = self.approved.at if self.approved else self.since
+        return None if begun is None else begun + NOTICE
 
     def due_at(self, since: datetime) -> datetime | None:
         """Return when a file whose days count since then is destroyed; None for never."""

@@ -8,7 +8,7 @@ Life of a run, and what a crash leaves at each point:
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File
 from provenstore.domain.purging import Purging
 from provenstore.domain.recorder import Recorder
+from provenstore.domain.store_identity import StoreIdentity
 from provenstore.domain.text import require_reason
 
 MAX_POLICIES = 50
@@ -52,9 +53,12 @@ class Run:
 class Disposing:
     """Sets policies, destroys what is due under them, and reports it. Safe to repeat and to race."""
 
-    def __init__(self, recorder: Recorder, purging: Purging, administration: Administration) -> None:
+    def __init__(
+        self, recorder: Recorder, purging: Purging, administration: Administration, identity: StoreIdentity
+    ) -> None:
         """Record with `recorder`, destroy by `purging`, change workspaces by `administration`."""
         self._recorder = recorder
+        self._identity = identity
         self._purging = purging
         self._administration = administration
 
@@ -64,6 +68,14 @@ class Disposing:
         """Return the policies of a workspace and the requested ones."""
         self._recorder.require(caller, "disposal.get", workspace_id)
         return self._recorder.workspace(workspace_id).disposal
+
+    def in_force(self, workspace_id: str, category: str) -> dp.Policy | None:
+        """Return the policy in force for a category, with the first moment at which it destroys anything."""
+        policy = self._recorder.workspace(workspace_id).disposal.policy(category)
+        if policy is None or not policy.built_in:
+            return policy
+        since = self._identity.since()
+        return None if since is None else replace(policy, since=since)
 
     def request_policy(
         self,
@@ -134,7 +146,7 @@ class Disposing:
         free = file.purge is None and not file.held and not file.retained(now) and file.damage is None
         if file.disposal_since is None or file.stored is None or file.status == "purged" or not free:
             return False
-        policy = self._recorder.workspace(file.workspace).disposal.policy(file.initiated.category)
+        policy = self.in_force(file.workspace, file.initiated.category)
         due = policy.due_at(file.disposal_since) if policy else None
         return due is not None and now >= due
 

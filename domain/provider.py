@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from typing import Any
 
 from provenstore.domain.envelope import Event
@@ -29,6 +30,8 @@ class Provider:
     version: int
     probed: Probed | None = None
     identity: str | None = None
+    identified_at: datetime | None = None
+    """When an identity was first recorded; releases before that recorded none."""
     drawn: str | None = None
     """The id that is being written where none is known yet."""
 
@@ -59,7 +62,8 @@ def evolve(state: Provider | None, event: Event) -> Provider:
         case IdentityDrawn():
             return replace(state, drawn=data.identity)
         case ProviderIdentified():
-            return replace(state, identity=data.identity, drawn=None)
+            at = state.identified_at or event.time
+            return replace(state, identity=data.identity, identified_at=at, drawn=None)
     return state
 
 

@@ -1,19 +1,25 @@
 """Disposal on a real log and folder: what policies destroy, what they leave, and what a run reports."""
 
 from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from custody import APPROVER, AUDITOR, CONTENT, RECORDS, SERVICE, Custody
+from provenstore.adapters.event_store import PostgresEventLog
+from provenstore.adapters.local_folder import LocalFolder
 from provenstore.domain import file_commands as c
+from provenstore.domain.disposal import NOTICE
 from provenstore.domain.disposal_events import DisposalRunEnded
 from provenstore.domain.disposing import Run
 from provenstore.domain.errors import Forbidden, ObjectMissing, StoreUnavailable, WrongState, WrongStore
 from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.file import File
 from provenstore.domain.ledger import SYSTEM, Ledger
+from provenstore.domain.provider_events import ProviderIdentified
 
 
 def agree(custody: Custody, days: int | None = 30, category: str = "book_content") -> None:
@@ -59,6 +65,19 @@ def test_an_expired_temporary_file_is_destroyed_after_a_week(custody: Custody) -
     assert certificate["policy"] == "temp/built-in/1"
     assert [step["actor"] for step in certificate["steps"]] == ["provenstore"] * 3
     assert run.destroyed == [file.id]
+
+
+def test_what_expired_under_an_earlier_release_has_a_week(log: PostgresEventLog, tmp_path: Path) -> None:
+    """disposal-not-at-once: counted from the first start of a release that disposes, when it records its store."""
+    custody = Custody(log, LocalFolder(tmp_path), identified=False)
+    disposing = custody.ledger.disposing
+    assert disposing.in_force("acme", "temp") is None
+    custody.ledger.identity.require()
+    (recorded,) = [one for one in log.read(0, 100) if isinstance(one.data, ProviderIdentified)]
+    policy = disposing.in_force("acme", "temp")
+    assert policy is not None
+    assert policy.due_at(recorded.time - timedelta(days=100)) == recorded.time + NOTICE
+    assert disposing.in_force("acme", "book_content") is None
 
 
 def test_without_a_policy_a_deleted_file_stays(custody: Custody) -> None:

@@ -60,8 +60,8 @@ ERASURE_APPROVER = caller("zoe", "approver")
 class Custody:
     """A ledger with the workspace `acme`, and short ways to bring files about."""
 
-    def __init__(self, log: PostgresEventLog, store: ObjectStore, **workspace: Any) -> None:
-        """Create the workspace; `workspace` holds its settings."""
+    def __init__(self, log: PostgresEventLog, store: ObjectStore, *, identified: bool = True, **workspace: Any) -> None:
+        """Create the workspace; `workspace` holds its settings. The store is recorded if it is to be `identified`."""
         self.clock = SetClock()
         self.log = log
         self.store = store
@@ -69,7 +69,8 @@ class Custody:
         self.links = LinkWays(LocalUrlSigner(b"k" * 32))
         self.ledger = self._ledger(log)
         self.ledger.create_workspace(ADMIN, ws.CreateWorkspace(**{"id": "acme", **workspace}))
-        self.ledger.identity.require()  # as at the start of a server
+        if identified:
+            self.ledger.identity.require()  # as at the start of a server
 
     def another_process(self) -> Ledger:
         """Return a ledger over the same log and store, as a second process would have it: with states of its own."""
