@@ -20,7 +20,9 @@ _NULL = _LENGTH(-1)
 class Column(list[bytes]):
     """A column being filled: each element as it goes over the wire, length first."""
 
-    __slots__ = ("nulls",)
+    # Of the class until there is a null: a batch has forty columns, and making each one ready would take as long as
+    # filling it.
+    nulls = 0
     element: ClassVar[int]
     array: ClassVar[int]
     empty: ClassVar[bytes]
@@ -28,11 +30,6 @@ class Column(list[bytes]):
     def __init_subclass__(cls) -> None:
         """Pack the empty array once: most columns of most batches are."""
         cls.empty = _EMPTY(0, 0, cls.element)
-
-    def __init__(self) -> None:
-        """Begin empty."""
-        super().__init__()
-        self.nulls = 0
 
     def add_null(self) -> None:
         """Append null."""
@@ -49,7 +46,6 @@ class Column(list[bytes]):
 class Bigints(Column):
     """bigint[]."""
 
-    __slots__ = ()
     element, array = 20, 1016
 
     def add(self, value: int | None) -> None:
@@ -63,7 +59,6 @@ class Bigints(Column):
 class Texts(Column):
     """text[], of texts in UTF-8."""
 
-    __slots__ = ()
     element, array = 25, 1009
 
     def add(self, value: bytes) -> None:
@@ -82,7 +77,6 @@ class Texts(Column):
 class Bytes(Column):
     """bytea[]."""
 
-    __slots__ = ()
     element, array = 17, 1001
 
     def add(self, value: bytes | None) -> None:
@@ -96,7 +90,6 @@ class Bytes(Column):
 class Uuids(Column):
     """uuid[]."""
 
-    __slots__ = ()
     element, array = 2950, 2951
 
     def add(self, value: UUID) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Self, cast
 
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import Capabilities, Digests, ObjectInfo, PartInfo
+from provenstore.domain.store_marker import IDENTITY_BYTES
 
 _MD5 = hashlib.md5(b"", usedforsecurity=False).hexdigest()
 _INFO = ObjectInfo(
@@ -64,16 +65,15 @@ class IdleStore:
     """Answers as if it had done what the measured commands ask of it; every object is empty."""
 
     name = "idle"
-    _identity: str | None = None
 
-    def identity(self) -> str | None:
-        """Bear what was written."""
-        return self._identity
+    def identity(self) -> str:
+        """Bear one from the beginning: every process of a run has a store of its own."""
+        return "1d" * IDENTITY_BYTES
 
     def identify(self, identity: str) -> str:
-        """Bear an identity."""
-        self._identity = self._identity or identity
-        return self._identity
+        """Keep the one that is there."""
+        del identity
+        return self.identity()
 
     def capabilities(self) -> Capabilities:
         """Promise what the local folder promises."""

@@ -7,6 +7,7 @@ and shown raw on read. A type that was ever written is never removed: it gets an
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, TypeVar
 
@@ -98,6 +99,7 @@ class Fact:
 _REFUSING = frozenset({"refuse", "refuses", "refused", "deny", "denies", "denied", "forbid", "forbids", "forbidden"})
 
 
+@lru_cache(maxsize=512)
 def reads_as_granted(decision: str) -> bool:
     """Tell whether a decision's name says that something was allowed; `hold-refuses-delete/1` does not."""
     return _REFUSING.isdisjoint(decision.partition("/")[0].split("-"))

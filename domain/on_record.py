@@ -35,10 +35,12 @@ class OnRecord:
 
     def note(self, drafts: Sequence[Draft], appended: Appended, erase: Sequence[Erasure] = ()) -> None:
         """Note what the log has sealed. What this program does of its own accord is nothing that was asked for."""
-        self.asked = self.asked or any(one.origin.actor.kind != "system" for one in drafts)
+        if not self.asked:
+            self.asked = any(one.origin.actor.kind != "system" for one in drafts)
         if not appended.replayed:
             self._sealed.append((drafts, appended))
-            self._erased += [(drafts[0].id, one) for one in erase]
+            if erase:
+                self._erased += [(drafts[0].id, one) for one in erase]
 
     def events(self, stream: str) -> list[Event]:
         """Return the sealed events of a stream, in order."""
@@ -104,12 +106,16 @@ def answered(
 
     @wraps(command)
     def answering(*args: Params.args, **named: Params.kwargs) -> Answer:
-        with recording():
-            try:
-                return command(*args, **named)
-            except kinds as exc:
-                if (true := answer_to(exc, kinds)) is exc:
-                    raise
-                raise true from exc
+        # As `recording` does, at a third of the cost: every command comes by here.
+        token = _under_way.set(OnRecord()) if _under_way.get() is None else None
+        try:
+            return command(*args, **named)
+        except kinds as exc:
+            if (true := answer_to(exc, kinds)) is exc:
+                raise
+            raise true from exc
+        finally:
+            if token is not None:
+                _under_way.reset(token)
 
     return answering

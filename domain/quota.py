@@ -11,8 +11,16 @@ UNLIMITED = -1
 """How a counter row says that there is no limit, where None would leave the old limit alone."""
 
 
+_COUNTED = (
+    *(f.UploadInitiated, f.CompletionRequested, f.Stored, f.UploadCleared, f.Purged),
+    *(w.WorkspaceCreated, w.QuotaSet),
+)
+
+
 def quota_change(workspace: str, data: EventData) -> QuotaChange | None:
     """Return what one event does to its workspace's counter, or None."""
+    if not isinstance(data, _COUNTED):  # most events, and the comparisons below take longer
+        return None
     match data:
         case f.UploadInitiated():
             return QuotaChange(workspace, bytes=data.reserved, files=1)

@@ -6,8 +6,7 @@ durable. What is refused to a known caller on a file within its reach is recorde
 else in the caller's own workspace (`domain.refusals`).
 """
 
-import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -240,25 +239,26 @@ class Recorder:
         `first_id` is the id of the first one, where its data name it.
         """
         if client := caller.client:
-            facts = [replace(fact, private={**fact.private, **client}) for fact in facts]
+            facts = [Fact(one.data, {**one.private, **client}, one.outcome, one.decision) for one in facts]
+        origin, salts = caller.origin, self._salts(facts)
         return [
             draft(
                 fact,
                 event_id=first_id if first_id is not None and number == 0 else self.entropy.event_id(),
                 stream=stream,
                 workspace=workspace_id,
-                origin=caller.origin,
-                salts=self._salts(fact.private),
+                origin=origin,
+                salts={name: next(salts) for name in fact.private},
                 head_of=_head_of(fact, stream),
             )
             for number, fact in enumerate(facts)
         ]
 
-    def _salts(self, names: Iterable[str]) -> dict[str, bytes]:
-        """Return a salt for each name; all of them from one reading of the random source, which is what they cost."""
-        names = list(names)
-        random = self.entropy.secret(SALT_BYTES * len(names)) if names else b""
-        return {name: random[at : at + SALT_BYTES] for name, at in zip(names, itertools.count(0, SALT_BYTES))}
+    def _salts(self, facts: Sequence[Fact]) -> Iterator[bytes]:
+        """Return a salt for each private value, from one reading of the random source: readings are what they cost."""
+        size = SALT_BYTES * sum(len(fact.private) for fact in facts)
+        random = self.entropy.secret(size) if size else b""
+        return (random[at : at + SALT_BYTES] for at in range(0, size, SALT_BYTES))
 
     def append(
         self,

@@ -1,5 +1,6 @@
 """The composition root: what it refuses to start with, what two processes share, and what logs must not say."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -160,3 +161,17 @@ def test_ids_ascend() -> None:
     assert {(one.version, one.variant) for one in ids} == {(7, "specified in RFC 4122")}
     assert ids == sorted(set(ids))
     assert len(entropy.secret(32)) == 32
+
+
+def test_no_id_is_drawn_twice_in_a_forked_process() -> None:
+    """Random bytes are read for many ids at once; a child reads its own."""
+    entropy = SystemEntropy()
+    entropy.event_id()
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        os.write(writing, entropy._random().to_bytes(10))
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reading, 10) != entropy._random().to_bytes(10)
+    os.close(reading)
+    os.close(writing)
