@@ -173,9 +173,9 @@ def plain_details(details: Document) -> str:
     return " ".join(found)
 
 
-def _plain(value: Any) -> object:
+def _plain(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, dict) and value.keys() == {"erased_by"}:
         return "(erased)"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -5,6 +5,8 @@ from uuid import uuid4
 
 import pytest
 
+from provenstore.api.cli.audit import plain_details
+
 from .conftest import Provenstore
 
 
@@ -71,3 +73,19 @@ def test_usage(both: Provenstore, tmp_path: Path) -> None:
     assert lines[-1].startswith("total\t")
     assert "--by workspace" in both("usage", "--by", "workspace", "--workspace", workspace, code=2).err
     assert "month" in both("usage", "--month", "November", code=1).err
+
+
+def test_details_are_written_as_in_json() -> None:
+    """But for texts, which stand as they are, and for what is empty, which is left out."""
+    said = {
+        "name": "a b",
+        "exact": True,
+        "count": 1,
+        "ranges": [{"first": 0}],
+        "link": None,
+        "subject": {"erased_by": "e"},
+    }
+    changed = {"was": {"four_eyes": False}, "became": {"four_eyes": True, "max_files": None}}
+    assert plain_details({**said, "subject": {"erased_by": "e"}, **changed}) == (
+        'name=a b exact=true count=1 ranges=[{"first": 0}] subject=(erased) four_eyes=false->true max_files=-->-'
+    )
