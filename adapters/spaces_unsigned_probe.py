@@ -6,11 +6,9 @@ them. Whatever differs from an object that was sent without the header is an eff
 """
 
 import ssl
-import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from provenstore.adapters.spaces_client import CONNECT_TIMEOUT
 from provenstore.adapters.spaces_errors import meaning, status, translated
 from provenstore.adapters.spaces_extras import others
+from provenstore.adapters.spaces_probe_answers import for_now, settled
 from provenstore.domain.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 TIMEOUT = 30.0  # seconds without a byte
 LIFETIME = 300  # seconds for which the probe's own URLs are good
 AT_ONCE = 8  # requests; most of the time is spent on the way
-PAUSES = (0.5, 2.0)  # seconds before a request is repeated that the server could not answer for now
-_FOR_NOW: Final = frozenset({408, 429, 500, 502, 503, 504})
 
 CONTENT: Final = b"what the caller sent"
 VICTIM: Final = b"of somebody else, 20"  # as long: a bound length must not be what keeps a copy away
@@ -185,8 +182,10 @@ class UnsignedProbe:
             at = f"{way}-{uuid.uuid4().hex}"
             answer = write(at, sent[name])
             found = self._look(at)
+            if found is not None and found["others"] is None and name.startswith(_OPENING):
+                return True  # who may read it cannot be seen
             # What could not be tried is not trusted either.
-            return 300 <= answer < 400 or answer in _FOR_NOW or (found is not None and found != expected)
+            return 300 <= answer < 400 or for_now(answer) or (found is not None and found != expected)
 
         names = list(sent)
         return [f"{way} {name}" for name, had in zip(names, threads.map(has_effect, names), strict=True) if had]
@@ -211,32 +210,22 @@ class UnsignedProbe:
         return {"content": content, "headers": told, "tags": self._tags(key), "others": self._others(key)}
 
     def _tags(self, key: Mapping[str, Any]) -> Any:
-        with suppress(ClientError):  # a server without tags keeps none
-            return self._client.get_object_tagging(**key)["TagSet"]
-        return []
+        return _unless_refused(lambda: self._client.get_object_tagging(**key)["TagSet"], [])
 
     def _others(self, key: Mapping[str, Any]) -> Any:
-        with suppress(ClientError):
-            return others(self._client.get_object_acl(**key))
-        return []
+        """Return who else may read it; None where this key may not see that."""
+        return _unless_refused(lambda: others(self._client.get_object_acl(**key)), [], forbidden=None)
 
     def _bounds(self) -> Iterator[str]:
         """Yield what a form does not bind: another size, another key, its signature."""
         for name, content in (("field larger", CONTENT * 2), ("field smaller", CONTENT[:-1])):
-            if self._post(name.replace(" ", "-"), {}, {}, content) < 400:
+            if not _refused(self._post(name.replace(" ", "-"), {}, {}, content)):
                 yield name
-        if self._post("field-unsigned", {"x-amz-signature": "0" * 64}, {}) < 400:
+        if not _refused(self._post("field-unsigned", {"x-amz-signature": "0" * 64}, {})):
             yield "field x-amz-signature"
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> int:
-        """Return the status of the answer; one that is only for now is asked for again."""
-        answered = self._send_once(method, url, headers, body)
-        for pause in PAUSES:
-            if answered not in _FOR_NOW:
-                break
-            time.sleep(pause)
-            answered = self._send_once(method, url, headers, body)
-        return answered
+        return settled(lambda: self._send_once(method, url, headers, body))
 
     def _send_once(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> int:
         try:
@@ -249,6 +238,27 @@ class UnsignedProbe:
     def _key(self, name: str) -> dict[str, Any]:
         return {"Bucket": self._bucket, "Key": f"{self._prefix}{name}"}
 
+
+def _refused(answer: int) -> bool:
+    return answer >= 400 and not for_now(answer)
+
+
+def _unless_refused(read: Callable[[], Any], nothing: Any, *, forbidden: Any = ()) -> Any:
+    """Return what is read: `nothing` where the server keeps no such thing, `forbidden` where the key may not see it."""
+    try:
+        return read()
+    except ClientError as exc:
+        if status(exc) == 403 and forbidden != ():
+            return forbidden
+        if for_now(status(exc)):
+            raise meaning(exc) from exc
+        return nothing
+    except BotoCoreError as exc:
+        raise meaning(exc) from exc
+
+
+_OPENING: Final = ("x-amz-acl", "x-amz-grant")
+"""Headers that open an object to others."""
 
 _FIELD_NAMES: Final = {"x-amz-acl": "acl", "x-amz-tagging": "tagging", "content-type": "Content-Type"}
 """Fields of a form that have a name of their own."""

@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from provenstore.adapters.spaces_client import CONNECT_TIMEOUT
 from provenstore.adapters.spaces_errors import meaning, status, translated
+from provenstore.adapters.spaces_probe_answers import for_now, settled
 from provenstore.domain.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ class UrlProbe:
         with translated():
             self._client.put_object(**key, Body=b"first")
         url = self._url("put_object", {**key, "IfNoneMatch": "*"})
-        answers = [self._put(url, b"second", headers) for headers in ({"If-None-Match": "*"}, {})]
-        return all(400 <= answer < 500 for answer in answers) and self._content("signed") == b"first"
+        answers = [self._settled(url, b"second", headers) for headers in ({"If-None-Match": "*"}, {})]
+        refused = all(400 <= answer < 500 and not for_now(answer) for answer in answers)
+        return refused and self._content("signed") == b"first"
 
     def parts_come_late(self) -> bool:
         """Say whether a part is taken after the completion of its upload, or one under way alters the object."""
@@ -51,7 +53,9 @@ class UrlProbe:
     def _part_after_completion(self) -> bool:
         url, complete = self._upload("late")
         complete()
-        return self._put(url, _OTHER, {}) < 300 or self._content("late") != _PART
+        answer = self._settled(url, _OTHER, {})
+        # What could not be tried is not trusted either.
+        return answer < 300 or for_now(answer) or self._content("late") != _PART
 
     def _part_during_completion(self) -> bool:
         url, complete = self._upload("under-way")
@@ -80,6 +84,9 @@ class UrlProbe:
 
     def _url(self, operation: str, params: Mapping[str, Any]) -> str:
         return self._client.generate_presigned_url(operation, params, ExpiresIn=LIFETIME)
+
+    def _settled(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        return settled(lambda: self._put(url, body, headers))
 
     def _put(self, url: str, body: bytes | Iterator[bytes], headers: Mapping[str, str]) -> int:
         """Return the status that a server answers."""
