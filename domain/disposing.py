@@ -8,7 +8,7 @@ Life of a run, and what a crash leaves at each point:
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -23,7 +23,6 @@ from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File
 from provenstore.domain.purging import Purging
 from provenstore.domain.recorder import Recorder
-from provenstore.domain.store_identity import StoreIdentity
 from provenstore.domain.text import require_reason
 
 MAX_POLICIES = 50
@@ -54,11 +53,11 @@ class Disposing:
     """Sets policies, destroys what is due under them, and reports it. Safe to repeat and to race."""
 
     def __init__(
-        self, recorder: Recorder, purging: Purging, administration: Administration, identity: StoreIdentity
+        self, recorder: Recorder, purging: Purging, administration: Administration, *, store_name: str
     ) -> None:
         """Record with `recorder`, destroy by `purging`, change workspaces by `administration`."""
         self._recorder = recorder
-        self._identity = identity
+        self._store_name = store_name
         self._purging = purging
         self._administration = administration
 
@@ -70,12 +69,8 @@ class Disposing:
         return self._recorder.workspace(workspace_id).disposal
 
     def in_force(self, workspace_id: str, category: str) -> dp.Policy | None:
-        """Return the policy in force for a category, with the first moment at which it destroys anything."""
-        policy = self._recorder.workspace(workspace_id).disposal.policy(category)
-        if policy is None or not policy.built_in:
-            return policy
-        since = self._identity.since()
-        return None if since is None else replace(policy, since=since)
+        """Return the policy in force for a category's files in this store; see `Recorder.policy_in_force`."""
+        return self._recorder.policy_in_force(self._recorder.workspace(workspace_id), category, self._store_name)
 
     def request_policy(
         self,
@@ -146,7 +141,8 @@ class Disposing:
         free = file.purge is None and not file.held and not file.retained(now) and file.damage is None
         if file.disposal_since is None or file.stored is None or file.status == "purged" or not free:
             return False
-        policy = self.in_force(file.workspace, file.initiated.category)
+        tenant = self._recorder.workspace(file.workspace)
+        policy = self._recorder.policy_in_force(tenant, file.initiated.category, file.initiated.provider)
         due = policy.due_at(file.disposal_since) if policy else None
         return due is not None and now >= due
 

@@ -77,7 +77,7 @@ class Ledger:
         self.verifying = Verifying(self.recorder, store, self.identity)
         self.clearing = Clearing(self.recorder, store, self.part_uploading, self.verifying, self.identity)
         self.purging = Purging(self.recorder, store, self.identity)
-        self.disposing = Disposing(self.recorder, self.purging, self.administration, self.identity)
+        self.disposing = Disposing(self.recorder, self.purging, self.administration, store_name=store.name)
         self.reading = Reading(self.recorder)
         self.contents = ContentReader(self.recorder, store, self.reading, self.verifying)
         self.proving = Proving(self.recorder, self.reading)

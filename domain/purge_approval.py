@@ -66,7 +66,7 @@ def disposal_objection(grounds: Grounds | None, since: datetime | None, workspac
     A policy that is not built in must have been approved by a second person, by what the log said then.
     """
     policy = None if grounds is None else grounds.policy
-    if grounds is None or policy is None or since is None:
+    if grounds is None or policy is None or since is None or (policy.built_in and policy.since is None):
         return "no disposal policy is in force for it"
     if (because := two_persons_objection(policy, grounds, workspace)) is not None:
         return because

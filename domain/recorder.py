@@ -15,6 +15,7 @@ from uuid import UUID
 from provenstore.domain import actor as ac
 from provenstore.domain import credential as cr
 from provenstore.domain import file_events as fe
+from provenstore.domain import provider as pr
 from provenstore.domain import text, workspace
 from provenstore.domain.backlog import Backlog
 from provenstore.domain.caller import Caller, Operation, Permits
@@ -386,7 +387,8 @@ class Recorder:
         """Return what the log says beside the file's stream of its purge, or of the policy that may ask for one."""
         tenant = self.workspace(file.workspace)
         if file.purge is None or file.purge.policy is not None:
-            return self._policy_grounds(tenant, tenant.disposal.policy(file.initiated.category))
+            policy = self.policy_in_force(tenant, file.initiated.category, file.initiated.provider)
+            return self._policy_grounds(tenant, policy)
         four_eyes = tenant.four_eyes_at(file.purge.requested.position)
         reads = (Guard(workspace.workspace_stream(tenant.id), tenant.version),)
         approved = file.purge.approved
@@ -397,6 +399,18 @@ class Recorder:
         if approved.by.credential is not None:
             key = self.find(cr.credential_stream(approved.by.credential), cr.project)
         return Grounds(four_eyes, person, key, reads=(*reads, *person.reads))
+
+    def policy_in_force(self, tenant: Workspace, category: str, provider: str) -> Policy | None:
+        """Return the disposal policy for a category's files at a provider, with the first moment of a built-in one.
+
+        None also where that moment is not known, because the provider's store has not been recorded.
+        """
+        policy = tenant.disposal.policy(category)
+        if policy is None or not policy.built_in:
+            return policy
+        store = self.find(pr.provider_stream(provider), pr.project)
+        since = None if store is None else store.identified_at
+        return None if since is None else replace(policy, since=since)
 
     def _policy_grounds(self, tenant: Workspace, policy: Policy | None) -> Grounds:
         """Return a workspace's disposal policy with who approved it, by what the log said at that moment."""

@@ -95,11 +95,6 @@ class StoreIdentity:
         if known is not None:
             self._compare(known, self._store.identity())
 
-    def since(self) -> datetime | None:
-        """Return when the store was first recorded; None before that."""
-        state = self._state()
-        return None if state is None else state.identified_at
-
     def show(self, caller: Caller) -> Identities:
         """Return both ids as they are now; for operators."""
         self._recorder.require(caller, "provider.probe", None)

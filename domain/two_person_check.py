@@ -17,6 +17,7 @@ from provenstore.domain import disposal_events as de
 from provenstore.domain import erasure_events as ee
 from provenstore.domain import erasure_request as er
 from provenstore.domain import file_events as fe
+from provenstore.domain import provider_events as pe
 from provenstore.domain import workspace as ws
 from provenstore.domain import workspace_events as we
 from provenstore.domain.custody_decisions import years_after
@@ -34,6 +35,8 @@ SKEW = timedelta(minutes=5)
 """How far the clock that decided and the one that sealed may be apart."""
 
 NEW_TYPES = (
+    pe.IdentityDrawn,
+    pe.ProviderIdentified,
     we.ActorKeyAdded,
     we.PurgePolicyChangeRequested,
     we.PurgePolicyChangeApproved,
@@ -54,7 +57,7 @@ NEW_DECISIONS = frozenset(
         "disposal-by-policy/1",
     }
 )
-"""What no earlier release wrote: from there on all is judged by the rule of this one."""
+"""What no earlier release wrote, the identity of the store before all else: from there on this one's rules count."""
 
 
 @dataclass(slots=True)
@@ -76,7 +79,10 @@ class TwoPersonCheck:
     _actors: dict[str, ac.Actor] = field(default_factory=dict)
     _workspaces: dict[str, ws.Workspace] = field(default_factory=dict)
     _files: dict[str, _Kept] = field(default_factory=dict)
-    _categories: dict[str, str] = field(default_factory=dict)
+    _kinds: dict[str, fe.UploadInitiated] = field(default_factory=dict)
+    """Of each file, its category and provider."""
+    _stores: dict[str, datetime] = field(default_factory=dict)
+    """When each provider's store was first recorded."""
     _erasures: dict[str, Act] = field(default_factory=dict)
     _agreed_erasures: set[str] = field(default_factory=set)
     _new: bool = False
@@ -100,6 +106,9 @@ class TwoPersonCheck:
                     return tuple(self._judge_erasure(event))
                 case "credential":
                     self._keys[event.stream] = cr.evolve(self._keys.get(event.stream), event)
+                case "provider":
+                    if isinstance(event.data, pe.ProviderIdentified):
+                        self._stores.setdefault(event.data.provider, event.time)
                 case "actor":
                     self._actors[event.stream] = ac.evolve(self._actors.get(event.stream), event)
         except IntegrityViolated:
@@ -124,7 +133,7 @@ class TwoPersonCheck:
                 yield from self._retention(event, data, kept)
                 kept.retention, kept.wish = Retention(data.until, data.mode), None
             case fe.UploadInitiated() as data:
-                self._categories[event.stream] = data.category
+                self._kinds[event.stream] = data
             case fe.SoftDeleted() | fe.FileExpired():
                 kept.disposal_since = event.time
             case fe.Restored():
@@ -183,12 +192,15 @@ class TwoPersonCheck:
                 kept.purge = None
             case fe.Purged():
                 kept.purge = kept.disposal_since = None
-                self._categories.pop(event.stream, None)
+                self._kinds.pop(event.stream, None)
 
     def _under_policy(self, event: Event, kept: _Kept, what: str) -> Iterator[str]:
         """Say what is wrong with a purge under a disposal policy: whether that was in force, and its time had come."""
         tenant = self._workspaces.get(event.workspace)
-        policy = None if tenant is None else tenant.disposal.policy(self._categories.get(event.stream, ""))
+        kind = self._kinds.get(event.stream)
+        policy = None if tenant is None or kind is None else tenant.disposal.policy(kind.category)
+        if policy is not None and kind is not None and policy.built_in:
+            policy = replace(policy, since=self._stores.get(kind.provider))
         if kept.purge is None or policy is None or policy.name != kept.purge.policy:
             yield f"the purge was {what} under a disposal policy that was not in force"
             return

@@ -114,7 +114,8 @@ WORDS: Final[Mapping[str, str]] = {
     "after_days": "Days from deletion or expiry until a disposal policy destroys a file; null for never.",
     "query.after_days": "Preview as if policies with this number of days were approved now.",
     "built_in": "Whether the policy is built in, so that nobody had to approve it.",
-    "not_before": "First moment at which the policy destroys anything: 7 days after its approval. Null if built in.",
+    "not_before": "First moment at which the policy destroys anything: 7 days after its approval. Null for a built-in "
+    "one, which destroys nothing in the first 7 days after the store was first recorded.",
     "planned_disposal": "When a disposal policy destroys the file, and which one; null if none does as things stand.",
     "PlannedDisposal.policy": "Name of the policy with its version.",
     "PlannedDisposal.at": "When the file is destroyed.",

@@ -1,5 +1,6 @@
 """Disposal policies: by two persons, after their days, and never what is kept, damaged or before somebody."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -201,6 +202,14 @@ def test_a_file_is_disposed_of_once_its_days_are_over() -> None:
     assert asked is not None
     assert (asked.policy, asked.approved == asked.requested) == ("book_content/1", True)
     assert isinstance(start(life, policy()), e.PurgeStarted)
+
+
+def test_a_built_in_policy_takes_a_store_that_is_recorded() -> None:
+    """disposal-not-at-once: without that it is not known when its first week is over."""
+    built_in = dp.Policy("book_content", 7, "built-in/1")
+    assert refused(deleted(31), built_in, WrongState) == "disposal-by-policy"
+    assert refused(deleted(31), replace(built_in, since=START + 30 * DAY), WrongState) == "disposal-by-policy"
+    assert dispose(deleted(31), replace(built_in, since=START)).state.purge is not None
 
 
 def test_days_count_from_the_last_deletion() -> None:

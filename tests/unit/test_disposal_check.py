@@ -11,6 +11,7 @@ from provenstore.domain import file_events as e
 from provenstore.domain import workspace_events as we
 from provenstore.domain.envelope import Actor
 from provenstore.domain.event_types import EventData, Fact
+from provenstore.domain.provider_events import ProviderIdentified
 from provenstore.domain.purge_check import PurgeCheck
 from provenstore.domain.two_person_check import TwoPersonCheck
 from sealing import START, SealedLog
@@ -21,14 +22,19 @@ ASKED = de.DisposalPolicyRequested(request="r", category="book_content", after_d
 AGREED = de.DisposalPolicyApproved(request="r", category="book_content", policy="book_content/1", after_days=30)
 
 
+IDENTIFIED = ProviderIdentified(provider="local", identity="1d" * 32, how="first_use", looked_for=0, found=False)
+
+
 class Story:
     """A log in which anything can be slipped in."""
 
-    def __init__(self, category: str = "book_content") -> None:
+    def __init__(self, category: str = "book_content", *, identified: bool = True) -> None:
         self.log = SealedLog()
         created = we.WorkspaceCreated(workspace="acme", four_eyes=True, max_bytes=None, max_files=None)
         self.add(created, stream="workspace:acme")
         self.add(_initiated(category))
+        if identified:
+            self.add(IDENTIFIED, stream="provider:local")
 
     def add(self, data: EventData, by: Actor = SYSTEM, stream: str = "file:f", days: float = 0) -> "Story":
         self.log.pass_time(days=days)
@@ -99,6 +105,17 @@ def test_a_purge_too_soon_after_a_rejection_is_found() -> None:
         story.add(e.PurgeRequested(purge="a", four_eyes=True), ANN, days=31).add(e.PurgeRejected(purge="a"), BEA)
         story.add(e.PurgeRequested(purge="p", four_eyes=False, policy="book_content/1"), days=days)
         assert len(story.add(e.PurgeStarted(purge="p", sha256=SHA, versions=(VERSION,))).found()) == problems
+
+
+def test_a_built_in_policy_destroys_nothing_in_the_first_week_of_a_store() -> None:
+    """disposal-not-at-once: counted from when the store was first recorded, and never before that."""
+    for identified, days in ((False, 8), (True, 6)):
+        story = Story("export", identified=False).add(e.SoftDeleted())
+        story.log.pass_time(days=100)
+        if identified:
+            story.add(IDENTIFIED, stream="provider:local")
+        story.add(e.PurgeRequested(purge="p", four_eyes=False, policy="export/built-in/1"), days=days)
+        assert len(story.add(e.PurgeStarted(purge="p", sha256=SHA, versions=(VERSION,))).found()) == 2
 
 
 def test_a_policy_destroys_nothing_in_its_first_week() -> None:
