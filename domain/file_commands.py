@@ -324,4 +324,5 @@ class ErasePersonalData(FileCommand):
     reason: str | None
     positions: tuple[int, ...] | None = None
     emptied: tuple[str, ...] | None = None
-    erasure: str | None = None
+    erasure: str
+    """The request that two persons agreed on."""

@@ -57,7 +57,15 @@ def test_hold_refuses_publishing() -> None:
 def test_hold_refuses_erasure() -> None:
     """hold-refuses-erasure"""
     life = FileLife().stored().held()
-    _refused(life, "hold-refuses-erasure", c.ErasePersonalData, fields=("filename",), events=1, reason="asked to")
+    _refused(
+        life,
+        "hold-refuses-erasure",
+        c.ErasePersonalData,
+        fields=("filename",),
+        events=1,
+        reason="asked to",
+        erasure="e",
+    )
 
 
 def test_every_hold_must_be_released() -> None:

@@ -121,7 +121,7 @@ def _with(disclosure: Disclosure | None, field: str = "filename") -> list[str]:
     else:
         held[field] = disclosure
     verifier.take(row, {row.id: held})
-    return [finding.problem for finding in verifier.finish().findings]
+    return [finding.problem for finding in verifier.finish().findings if finding.step == 7]
 
 
 def test_private_values_are_checked_against_their_commitments() -> None:
@@ -141,11 +141,11 @@ def test_an_erased_value_is_in_order_if_its_erasure_says_so() -> None:
     """The event that erased it comes later in the same stream and names the field."""
 
     def problems(*fields: str) -> list[str]:
-        life = FileLife().do(ErasePersonalData, fields=fields, events=1, reason="asked to")
+        life = FileLife().do(ErasePersonalData, fields=fields, events=1, reason="asked to", erasure="e")
         rows, verifier = _rows(life), Verifier()
         verifier.take(rows[0], {rows[0].id: {"filename": Disclosure(None, None, erased_by=rows[1].id)}})
         verifier.take(rows[1])
-        return [finding.problem for finding in verifier.finish().findings]
+        return [finding.problem for finding in verifier.finish().findings if finding.step == 7]
 
     assert problems("filename", "subjects") == []
     assert problems("subjects") == ["private value filename is erased by an event that does not say so"]
