@@ -32,12 +32,16 @@ _TURNS = 256
 """Locks that keys share: who shares one with a reading that is being recorded waits for that, for milliseconds."""
 
 _SHOWN = frozenset(
-    {"action", "actor", "at", "category", "created_before", "created_from", "credential", "deleted_before",
-     "deleted_from", "expires_before", "expires_from", "file", "held", "key", "max_size", "media_type", "min_size",
-     "outcome", "owner", "retained_until", "retention_mode", "status", "stored_before", "stored_from", "time_before",
-     "time_from", "type", "unretained_at", "variant"}
+    {"action", "actor", "at", "category", "cause", "code", "created_before", "created_from", "credential", "decision",
+     "deleted_before", "deleted_from", "expires_before", "expires_from", "file", "held", "hold", "key", "link",
+     "max_size", "media_type", "min_size", "outcome", "owner", "path_prefix", "purge", "request", "retained_until",
+     "retention_mode", "sha256", "status", "stored_before", "stored_from", "time_before", "time_from", "type",
+     "unretained_at", "variant"}
 )  # fmt: skip
-"""Conditions that are recorded with their values; of all others, which may name a person, only that they were asked."""
+"""Conditions that are recorded with their values, and so are their negations.
+
+Of all others, which may name a person, only that they were asked.
+"""
 
 _PLAIN = re.compile(r"[A-Za-z0-9._:+/-]{1,255}")
 """A value that may stand in an event for good: an id, a word, a number or a time, and no free text."""
@@ -118,7 +122,7 @@ def record_audit_read(recorder: Recorder, caller: Caller, workspace: str, **read
 
 def conditions_of(asked: Mapping[str, object]) -> tuple[str, ...]:
     """Return conditions with their values as they may stand in an event: without those that may name a person."""
-    shown = {name: _text(value) for name, value in sorted(asked.items()) if name in _SHOWN}
+    shown = {name: _text(value) for name, value in sorted(asked.items()) if name.removeprefix("not_") in _SHOWN}
     return tuple(f"{name}={value}" for name, value in shown.items() if value is not None)
 
 

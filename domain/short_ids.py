@@ -14,7 +14,7 @@ LEAST = 8
 """Hexadecimal digits; fewer would soon be ambiguous, as ids begin with the time that they were made at."""
 
 _DIGITS = 32
-_OPERATIONS: dict[Kind, Operation] = {"file": "file.get", "key": "credential.revoke", "event": "file.history"}
+_OPERATIONS: dict[Kind, Operation] = {"file": "file.get", "key": "credential.get", "event": "file.history"}
 _STREAMS: dict[Kind, str | None] = {"file": "file", "key": "credential", "event": None}
 
 

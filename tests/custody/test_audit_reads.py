@@ -45,6 +45,7 @@ def test_a_list_is_on_record_with_what_was_asked(custody: Custody) -> None:
 def test_free_text_is_never_kept_for_good() -> None:
     """A condition with a value that is no plain word is named without it."""
     assert conditions_of({"category": "John Smith, Main Street", "owner": "svc-1"}) == ("owner=svc-1",)
+    assert conditions_of({"not_purge": "01a2", "subject": "jo", "not_subject": "jo"}) == ("not_purge=01a2",)
     assert conditions_of({"type": ("a.b.v1", "c d"), "action": ("view", "edit")}) == ("action=view,edit",)
 
 
