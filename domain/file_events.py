@@ -371,7 +371,7 @@ class PurgeRejected(EventData):
 
 @REGISTRY.register
 class PurgeWithdrawn(EventData):
-    """The purge is off: withdrawn by hand, cancelled by a hold or a restore, or by what the store turned out to hold.
+    """The purge is cancelled: by a person, a hold, a restore, a disposal policy, or because of what the store holds.
 
     By `missing`: the object was not found. By `found`: it was known to be missing, and something stands in its place.
     By `policy`: the disposal policy that asked for it does not allow it. By `altered`: the content is not what was
@@ -517,7 +517,7 @@ class ChunkUploaded(EventData):
 
 @REGISTRY.register
 class LinkIssued(EventData):
-    """Whoever has the link may read the content until it expires; recorded before its URL is handed out."""
+    """Anybody who has the link may read the content until it expires; recorded before its URL is handed out."""
 
     TYPE: ClassVar[str] = "file.link_issued.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"recipient", "purpose"})
@@ -533,7 +533,7 @@ class LinkIssued(EventData):
 
 @REGISTRY.register
 class LinkRevoked(EventData):
-    """The link permits nothing any more; on `file:`, so that whatever is being read by it is decided anew."""
+    """The link is revoked; recorded on `file:`, so that reads through it that are under way are checked again."""
 
     TYPE: ClassVar[str] = "file.link_revoked.v1"
     PRIVATE: ClassVar[frozenset[str]] = _REASON

@@ -78,9 +78,9 @@ def _register_workspaces(app: typer.Typer) -> None:
         ] = None,
         reason: Reason = None,
     ) -> None:
-        """Change a workspace's quota or policies; a purge policy takes a reason.
+        """Change a workspace's quota or policies.
 
-        Switching four eyes off takes a second person who asks for the same, and takes effect 24 hours later.
+        Changing four eyes requires --reason. Two persons switch them off; this takes effect 24 hours later.
         """
         asked = {
             "max_bytes": max_bytes,

@@ -53,7 +53,7 @@ def register(app: typer.Typer) -> None:
     def of_file(
         session: Session,
         file_id: FileId,
-        field: Annotated[list[str], typer.Option(help=f"What to forget: {', '.join(ERASABLE)}.", show_default=False)],
+        field: Annotated[list[str], typer.Option(help=f"Values to erase: {', '.join(ERASABLE)}.", show_default=False)],
         reason: RequiredReason,
     ) -> None:
         """Request erasure of one file's values; `erase FILE` is short for this.
@@ -130,7 +130,7 @@ def register(app: typer.Typer) -> None:
 
     @command(erase, "reject")
     def reject(session: Session, erasure: ErasureId, reason: Reason = None) -> None:
-        """Disagree, or take back one's own request."""
+        """Reject a request, or withdraw your own."""
         _told(session, session.custody.decide_erasure(str(erasure), "reject", reason))
 
 

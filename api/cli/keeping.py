@@ -12,7 +12,7 @@ from provenstore.api.cli.session import Session, command
 _DECISIONS: tuple[tuple[Decision, str], ...] = (
     ("withdraw", "Take a purge request back."),
     ("approve", "Agree, as a second person, to a purge; the bytes are destroyed at once."),
-    ("reject", "Refuse a purge; the file stays deleted (disposal still applies)."),
+    ("reject", "Reject a purge; the days of a disposal policy begin again."),
 )
 
 

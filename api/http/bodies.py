@@ -333,7 +333,7 @@ class WorkspaceBody(Body):
             commands.append(ws.SetQuota(**quota))
         if self.four_eyes is not None:
             if self.reason is None:
-                raise InvalidInput("reason", "is missing; a purge policy is changed with a reason")
+                raise InvalidInput("reason", "is missing; changing four_eyes requires a reason")
             commands.append(ws.SetPurgePolicy(four_eyes=self.four_eyes, reason=self.reason))
         if self.max_retention_years is not None:
             commands.append(ws.SetRetentionPolicy(max_years=self.max_retention_years))

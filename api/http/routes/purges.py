@@ -88,7 +88,7 @@ def approve_purge(
 def reject_purge(
     file_id: UUID, services: ServicesIn, caller: CallerIn, key: KeyIn, body: bodies.PurgeBody = _NO_WORDS
 ) -> Response:
-    """Disagree; the file stays deleted and can be restored. The days of a disposal policy begin again."""
+    """Reject the purge; the file stays deleted and can be restored. The days of a disposal policy begin again."""
     return purge_answer(
         services,
         caller,
