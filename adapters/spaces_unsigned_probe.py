@@ -182,7 +182,7 @@ class UnsignedProbe:
             at = f"{way}-{uuid.uuid4().hex}"
             answer = write(at, sent[name])
             found = self._look(at)
-            if found is not None and found["others"] is None and name.startswith(_OPENING):
+            if found is not None and found.get("others", ()) is None and name.startswith(_OPENING):
                 return True  # who may read it cannot be seen
             # What could not be tried is not trusted either.
             return 300 <= answer < 400 or for_now(answer) or (found is not None and found != expected)
