@@ -43,6 +43,7 @@ class Victim:
     held: bool | None = None
 
 
+@pytest.mark.timeout(900)  # dozens of starts and kills of a server, each with requests to a slow store
 def test_commands_that_are_killed(ground: Ground) -> None:
     """They are done wholly or not at all, and exactly once for the client that tries again."""
     victims: list[Victim] = []
