@@ -11,6 +11,8 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
+import pytest
+
 from provenstore.api.services import Services
 from provenstore.api.wiring import open_services
 from tests.crash import acts
