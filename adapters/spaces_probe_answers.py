@@ -1,4 +1,4 @@
-"""Answers to the requests by which a bucket is probed: which say nothing yet, so that the request is repeated."""
+"""Statuses that a bucket answers while it is probed: which of them are temporary, so that the request is repeated."""
 
 import time
 from collections.abc import Callable
@@ -9,15 +9,15 @@ PAUSES: Final = (0.5, 2.0)
 
 
 def for_now(status: int) -> bool:
-    """Tell whether a status says nothing of what the server would do, as it is busy or away.
+    """Tell whether the server is busy or away, so that its answer does not show what it would do.
 
-    500 and 501 are refusals, if repeated: some servers fail so at what they do not know.
+    500 and 501 count as refusals: some servers always answer so to headers that they do not know.
     """
     return status in {408, 425, 429} or status > 501
 
 
 def settled(ask: Callable[[], int]) -> int:
-    """Return the status that `ask` answers, asked again while it says nothing; whatever the last attempt answers."""
+    """Return the status that `ask` answers; a server that is busy, away or failing is asked three times in all."""
     answered = ask()
     for pause in PAUSES:
         if answered != 500 and not for_now(answered):

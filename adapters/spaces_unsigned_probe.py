@@ -207,14 +207,23 @@ class UnsignedProbe:
             raise meaning(exc) from exc
         headers = answer["ResponseMetadata"]["HTTPHeaders"]
         told = {key: value for key, value in headers.items() if key not in _VOLATILE}
-        return {"content": content, "headers": told, "tags": self._tags(key), "others": self._others(key)}
+        with translated():
+            return {"content": content, "headers": told, "tags": self._tags(key), "others": self._others(key)}
 
     def _tags(self, key: Mapping[str, Any]) -> Any:
-        return _unless_refused(lambda: self._client.get_object_tagging(**key)["TagSet"], [])
+        try:
+            return self._client.get_object_tagging(**key)["TagSet"]
+        except ClientError as exc:
+            _require_refusal(exc)
+            return []  # a server without tags keeps none
 
     def _others(self, key: Mapping[str, Any]) -> Any:
         """Return who else may read it; None where this key may not see that."""
-        return _unless_refused(lambda: others(self._client.get_object_acl(**key)), [], forbidden=None)
+        try:
+            return others(self._client.get_object_acl(**key))
+        except ClientError as exc:
+            _require_refusal(exc)
+            return None if status(exc) == 403 else []  # a server without access lists opens nothing
 
     def _bounds(self) -> Iterator[str]:
         """Yield what a form does not bind: another size, another key, its signature."""
@@ -243,18 +252,10 @@ def _refused(answer: int) -> bool:
     return answer >= 400 and not for_now(answer)
 
 
-def _unless_refused(read: Callable[[], Any], nothing: Any, *, forbidden: Any = ()) -> Any:
-    """Return what is read: `nothing` where the server keeps no such thing, `forbidden` where the key may not see it."""
-    try:
-        return read()
-    except ClientError as exc:
-        if status(exc) == 403 and forbidden != ():
-            return forbidden
-        if for_now(status(exc)):
-            raise meaning(exc) from exc
-        return nothing
-    except BotoCoreError as exc:
-        raise meaning(exc) from exc
+def _require_refusal(error: ClientError) -> None:
+    """Raise what the error means if the server was only busy or away."""
+    if for_now(status(error)):
+        raise meaning(error) from error
 
 
 _OPENING: Final = ("x-amz-acl", "x-amz-grant")

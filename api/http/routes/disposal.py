@@ -144,7 +144,7 @@ def reject_disposal_policy(
     key: KeyIn,
     body: bodies.DisposalDecisionBody = _NO_WORDS,
 ) -> Response:
-    """Disagree with a requested policy, or take one's own request back."""
+    """Reject a requested policy, or withdraw your own request."""
     state = services.ledger.reject_disposal_policy(caller, workspace, str(request), body.reason, key)
     return JSONResponse(disposal.disposal_json(state))
 

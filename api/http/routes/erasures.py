@@ -63,6 +63,6 @@ def approve_erasure(
 def reject_erasure(
     erasure: UUID, services: ServicesIn, caller: CallerIn, key: KeyIn, body: bodies.ReasonBody = _NO_REASON
 ) -> Response:
-    """Disagree, or take one's own request back; nothing is erased but what was searched for."""
+    """Reject a request, or withdraw your own; only the value that was searched for is erased."""
     state = services.ledger.reject_erasure(caller, erasure, body.reason, key)
     return JSONResponse(views.erasure_json(state, services.clock.now()))
