@@ -156,13 +156,22 @@ def _removed(row: FileRow, event: Event, values: Values) -> FileRow:
     """Follow deletion and restoration, which leave the bytes alone."""
     match event.data:
         case events.SoftDeleted():
-            reason = text_of(values, "reason")
-            by = event.actor.id
-            row = replace(row, deleted_by=by, deletion_reason=reason)
-            return replace(row, status="soft_deleted", deleted_at=event.time, disposal_since=event.time)
+            return replace(
+                row,
+                status="soft_deleted",
+                deleted_at=event.time,
+                deleted_by=event.actor.id,
+                deletion_reason=text_of(values, "reason"),
+                disposal_since=event.time,
+            )
         case events.FileExpired():
-            row = replace(row, deleted_by=event.actor.id)
-            return replace(row, status="expired", deleted_at=event.time, disposal_since=event.time)
+            return replace(
+                row,
+                status="expired",
+                deleted_at=event.time,
+                deleted_by=event.actor.id,
+                disposal_since=event.time,
+            )
         case events.Restored():
             # What had expired, or would have meanwhile, would expire at once; it is kept until somebody says otherwise.
             over = row.status == "expired" or (row.expires_at is not None and row.expires_at <= event.time)
