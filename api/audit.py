@@ -41,7 +41,6 @@ def search(services: Services, caller: Caller, asked: AuditQuery) -> dict[str, J
         caller,
         within,
         file=None if file is None else UUID(file),
-        by=sorted(asked.filters()),
         asked=asked.filters(),
         shown=len(page.entries),
     )

@@ -2,18 +2,20 @@
 
 What counts as such a reading is listed in docs/how-to/audit.md. A reading of the same by the same, from the same place,
 within a while is one event, and only where that event already says at least as much: a list under the same conditions,
-entries of the log from a position at or after the one that is recorded.
+the same private values of one file, entries of the log from a position at or after the one that is recorded.
 """
 
+import hashlib
 import re
 import threading
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final, Literal
 
 from provenstore.domain import workspace_events as we
 from provenstore.domain.caller import Caller
+from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.event_log import Append
 from provenstore.domain.event_types import Fact, format_time
@@ -36,15 +38,30 @@ _SHOWN = frozenset(
      "deleted_before", "deleted_from", "expires_before", "expires_from", "file", "held", "hold", "key", "link",
      "max_size", "media_type", "min_size", "outcome", "owner", "path_prefix", "purge", "request", "retained_until",
      "retention_mode", "sha256", "status", "stored_before", "stored_from", "time_before", "time_from", "type",
-     "unretained_at", "variant"}
+     "unretained_at", "variant", "workspace"}
 )  # fmt: skip
 """Conditions that are recorded with their values, and so are their negations.
 
-Of all others, which may name a person, only that they were asked.
+Of all others, which may name a person, the values are recorded privately, so that they can be erased.
 """
+
+SEARCHED_FOR: Final = "searched_for"
+"""The private value of a reading that holds the conditions that may name a person."""
+
+_PRIVATE_MEMBERS: Final = frozenset(
+    {"reason", "deletion_reason", "approval_reason", "end_reason", "name", "matter", "purpose", "recipient"}
+)
+"""Members of answers whose values only those see who may see every private value."""
+
+_GIVEN_NAMES: Final = frozenset({"metadata"})
+"""Members whose own members are named by users."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9._:+/-]{1,255}")
 """A value that may stand in an event for good: an id, a word, a number or a time, and no free text."""
+
+
+Shown = Literal["file", "holds", "purge", "erasure", "disposal", "workspace"]
+"""Answers about one thing, which show private values or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +83,13 @@ class AuditReads:
         self._lock = threading.Lock()
         self._turns = [threading.Lock() for _ in range(_TURNS)]
 
-    def listed(self, caller: Caller, workspace: str | None, asked: Mapping[str, object]) -> None:
+    def listed(
+        self,
+        caller: Caller,
+        workspace: str | None,
+        asked: Mapping[str, object],
+        what: Literal["list", "disposal"] = "list",
+    ) -> None:
         """Record that files of `workspace` (None: all) are listed under these conditions.
 
         A service that asks for its own files alone reads nothing that it has not written: that is no event. In other
@@ -76,10 +99,20 @@ class AuditReads:
         if own and caller.actor.kind == "service":
             return
         conditions = {name: value for name, value in asked.items() if value not in (None, (), [], {})}
-        read = {"what": "list", "file": None, "by": tuple(sorted(conditions)), "asked": conditions_of(conditions)}
+        read = {"what": what, "file": None, "conditions": conditions}
         question = tuple(sorted((name, repr(value)) for name, value in conditions.items()))
         place = workspace or SYSTEM_WORKSPACE
-        self._once(caller, place, _Reading(("list", workspace, question), 0, LISTS_MERGED_FOR), read)
+        self._once(caller, place, _Reading((what, workspace, question), 0, LISTS_MERGED_FOR), read)
+
+    def shown(self, caller: Caller, workspace: str, what: Shown, answer: Json, *, file: str | None = None) -> None:
+        """Record that an answer shows private values beyond descriptions of files; nothing for one that shows none.
+
+        What the caller may not see, and what was erased, is null in the answer, and so is not shown.
+        """
+        if values := private_values_of(answer):
+            digest = hashlib.sha256(repr(values).encode()).digest()
+            one = _Reading((what, workspace, file, digest), 0, LISTS_MERGED_FOR)
+            self._once(caller, workspace, one, {"what": what, "file": file})
 
     def entries(self, caller: Caller, first: int) -> None:
         """Record that entries of the whole ledger are read as they are, from position `first` on."""
@@ -113,17 +146,59 @@ class AuditReads:
                 self._recent[key] = (now, first)
 
 
-def record_audit_read(recorder: Recorder, caller: Caller, workspace: str, **read: Any) -> None:
-    """Record that the audit of `workspace` is read, before any of it is shown; the fields are AuditRead's."""
+def record_audit_read(
+    recorder: Recorder, caller: Caller, workspace: str, *, conditions: Mapping[str, object] | None = None, **read: Any
+) -> None:
+    """Record that the audit of `workspace` is read, before any of it is shown; the fields are AuditRead's.
+
+    Of `conditions` those that may name a person are a private value of the event.
+    """
+    private: dict[str, Json] = {}
+    if conditions:
+        read = {"by": tuple(sorted(conditions)), "asked": conditions_of(conditions), **read}
+        if named := _naming(conditions):
+            private[SEARCHED_FOR] = named
     data = we.AuditRead.model_validate(read)
-    drafts = recorder.drafts(caller, f"audit:{caller.principal}", workspace, [Fact(data)])
+    drafts = recorder.drafts(caller, f"audit:{caller.principal}", workspace, [Fact(data, private)])
     recorder.log.append(Append(drafts=drafts, reads=caller.guards))
+
+
+def private_values_of(answer: Json) -> list[tuple[str, Json]]:
+    """Return the private values that an answer shows beyond descriptions of files, by member, in order."""
+    found: list[tuple[str, Json]] = []
+    if isinstance(answer, dict):
+        for name, value in answer.items():
+            if name in _PRIVATE_MEMBERS and isinstance(value, str):
+                found.append((name, value))
+            elif name not in _GIVEN_NAMES:
+                found += private_values_of(value)
+    elif isinstance(answer, list):
+        for one in answer:
+            found += private_values_of(one)
+    return found
 
 
 def conditions_of(asked: Mapping[str, object]) -> tuple[str, ...]:
     """Return conditions with their values as they may stand in an event: without those that may name a person."""
     shown = {name: _text(value) for name, value in sorted(asked.items()) if name.removeprefix("not_") in _SHOWN}
     return tuple(f"{name}={value}" for name, value in shown.items() if value is not None)
+
+
+def _naming(asked: Mapping[str, object]) -> dict[str, Json]:
+    """Return the conditions that may name a person, with their values: all that `conditions_of` leaves out."""
+    return {
+        name: _plain(value)
+        for name, value in sorted(asked.items())
+        if name.removeprefix("not_") not in _SHOWN or _text(value) is None
+    }
+
+
+def _plain(value: object) -> Json:
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    if isinstance(value, bool):
+        return value
+    return format_time(value) if isinstance(value, datetime) else str(value)
 
 
 def _text(value: object) -> str | None:

@@ -4,7 +4,7 @@ Read from the log itself, so that a revocation shows as soon as it is durable. T
 before any of it is shown, since the reason of a revocation is a private value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -61,7 +61,7 @@ class KeyList:
         self._recorder.require(caller, "credential.get", within)
         if within not in (None, SYSTEM_WORKSPACE):
             self._recorder.workspace(str(within))
-        self._looked(caller, within, () if workspace is None else ("workspace",))
+        self._looked(caller, within, {} if workspace is None else {"workspace": workspace})
         first = UUID(int=0) if after is None else UUID(int=min(after.int + 1, _LAST.int))
         found = self._recorder.log.ids("credential", first, _LAST, workspace=within, limit=limit + 1)
         page = found[:limit]
@@ -73,12 +73,12 @@ class KeyList:
         if not found or not caller.reaches(found[0].data.scope or SYSTEM_WORKSPACE):
             raise NotFound("there is no such key")
         self._recorder.require(caller, "credential.get", found[0].data.scope)
-        self._looked(caller, found[0].data.scope, ("credential",))
+        self._looked(caller, found[0].data.scope, {"credential": str(credential)})
         return found[0]
 
-    def _looked(self, caller: Caller, within: str | None, by: tuple[str, ...]) -> None:
+    def _looked(self, caller: Caller, within: str | None, asked: Mapping[str, object]) -> None:
         place = within if within is not None else SYSTEM_WORKSPACE
-        self._reading.record_audit_read(caller, place, what="keys", file=None, by=by)
+        self._reading.record_audit_read(caller, place, what="keys", file=None, conditions=asked)
 
     def _described(self, credentials: Sequence[UUID]) -> list[KeyDescription]:
         log = self._recorder.log

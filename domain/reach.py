@@ -28,18 +28,26 @@ class Reaches:
 
         Who acts without a key is this program, or somebody on the data directory itself: both reach everything.
         """
-        known = self.known(actor)
-        if known is not None or actor.credential is None:
+        return self.of_key(actor.credential)
+
+    def of_key(self, credential: str | None) -> str | None:
+        """Return the same for who acted with this key; None is without a key."""
+        known = self.known_key(credential)
+        if known is not None or credential is None:
             return known
         try:
-            found = self._log.load(cr.credential_stream(actor.credential), cr.project)
+            found = self._log.load(cr.credential_stream(credential), cr.project)
         except NotFound:
             return None
         if len(self._known) >= MAX_REMEMBERED:
             self._known.clear()
-        self._known[actor.credential] = reach = found.scope or SYSTEM_WORKSPACE
+        self._known[credential] = reach = found.scope or SYSTEM_WORKSPACE
         return reach
 
     def known(self, actor: Actor) -> str | None:
-        """Return the same without asking the log; None also where it was not asked yet."""
-        return SYSTEM_WORKSPACE if actor.credential is None else self._known.get(actor.credential)
+        """Return the reach of an actor without asking the log; None also where it was not asked yet."""
+        return self.known_key(actor.credential)
+
+    def known_key(self, credential: str | None) -> str | None:
+        """Return the reach of a key without asking the log; None also where it was not asked yet."""
+        return SYSTEM_WORKSPACE if credential is None else self._known.get(credential)

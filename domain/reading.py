@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from uuid import UUID
 
-from provenstore.domain.audit_reads import conditions_of, record_audit_read
+from provenstore.domain.audit_reads import record_audit_read
 from provenstore.domain.caller import Caller, LinkUse, Operation
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.envelope import SYSTEM_WORKSPACE, Actor, Event
@@ -33,10 +33,18 @@ class History:
     events: Sequence[Event]
     disclosures: Disclosures
     next: int | None
+    """Where the page after it begins."""
     told: Mapping[UUID, Told] = field(default_factory=dict)
     """What each event says, by id; only of a page that was read as the history."""
     reach: Callable[[Actor], str | None] = lambda _: None
     """How far an actor reached: the workspace of its key, or `system`."""
+    key_reach: Callable[[str | None], str | None] = lambda _: None
+    """The same by the key that it used, None for no key."""
+
+    @property
+    def workspace(self) -> str:
+        """The workspace of the file."""
+        return self.events[0].workspace
 
 
 class Reading:
@@ -80,7 +88,8 @@ class Reading:
     def lifecycle(self, caller: Caller, file_id: UUID) -> History:
         """Return the lifecycle events of a file with its private values: what the present state is folded from."""
         events, disclosures = self._recorder.told_file(caller, "file.get", file_id)
-        return History(events, visible(caller, disclosures), None, reach=self._recorder.reach_of)
+        reaches = self._recorder.reaches
+        return History(events, visible(caller, disclosures), None, reach=reaches.of, key_reach=reaches.of_key)
 
     def accesses(self, caller: Caller, file_id: UUID) -> Iterator[Event]:
         """Walk a file's accesses and refusals in log order, a page at a time; reading the counters is no event."""
@@ -137,8 +146,7 @@ class Reading:
         workspace: str | None,
         *,
         file: UUID | None,
-        by: Sequence[str],
-        asked: Mapping[str, object] | None = None,
+        asked: Mapping[str, object],
         shown: int | None = None,
     ) -> None:
         """Record that the audit trail of `workspace` (None: all) was searched, before what was found is shown.
@@ -146,7 +154,7 @@ class Reading:
         It stands in that workspace; a search for one file in the file's own, where its people find who read about it.
         """
         place = workspace if workspace is not None else SYSTEM_WORKSPACE
-        said = {"by": tuple(by), "asked": conditions_of(asked or {}), "shown": shown}
+        said = {"conditions": asked, "shown": shown}
         within = self._workspace_of(file) if file is not None else None
         if within is None or workspace not in (None, within):
             self.record_audit_read(caller, place, what="search", file=None, **said)

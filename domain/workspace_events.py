@@ -201,10 +201,12 @@ class AuditRead(EventData):
     """Somebody read the audit: whose stream this is, and what was read."""
 
     TYPE: ClassVar[str] = "audit.read.v1"
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"searched_for"})
+    # `searched_for`: the conditions that may name a person, with their values, by name
 
     what: Literal[
         "history", "certificate", "search", "receipt", "proof", "entries", "list", "rows", "differences", "event",
-        "as_of", "keys",
+        "as_of", "keys", "file", "holds", "purge", "erasure", "disposal", "workspace",
     ]  # fmt: skip
     file: str | None  # None: not of one file
     by: tuple[str, ...] = ()  # of a search or a list: which conditions were asked

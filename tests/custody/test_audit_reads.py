@@ -2,13 +2,18 @@
 
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from custody import AUDITOR, SERVICE, Custody, caller
+from custody import AUDITOR, ERASURE_APPROVER, SERVICE, Custody, caller
 from provenstore.domain.audit_reads import conditions_of
 from provenstore.domain.caller import Caller
+from provenstore.domain.canonical import Json, parse_canonical
+from provenstore.domain.envelope import Event
+from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import DatabaseUnavailable, Forbidden
+from provenstore.domain.event_log import disclosed
 
 PRIVACY = caller("dora", "privacy")
 LEDGER_AUDITOR = replace(AUDITOR, scope=None)
@@ -21,7 +26,7 @@ def _reads(custody: Custody, by: Caller = AUDITOR) -> list[dict[str, Any]]:
 
 
 def test_a_list_is_on_record_with_what_was_asked(custody: Custody) -> None:
-    """reads-on-record: conditions with their values, but of those that may name a person only that they were asked."""
+    """reads-on-record: conditions with their values; those that may name a person are private."""
     asked = {
         "category": "misc",
         "status": "stored",
@@ -38,8 +43,66 @@ def test_a_list_is_on_record_with_what_was_asked(custody: Custody) -> None:
         }
     ]
     (event,) = custody.log.events([f"audit:{AUDITOR.principal}"])
-    assert (event.workspace, sorted(event.private)) == ("acme", ["address"])
+    assert (event.workspace, sorted(event.private)) == ("acme", ["address", "searched_for"])
     assert b"salary" not in event.state
+    assert _private(custody, event) == {"filename_contains": "salary", "subject": "jo@example.org"}
+
+
+def _private(custody: Custody, event: Event) -> Any:
+    """Return the conditions of a reading that may name a person, None once erased."""
+    return disclosed(custody.log.disclosures([event.id]), event.id, parse_canonical).get("searched_for")
+
+
+def test_who_searched_for_a_person_is_known_until_the_person_is_erased(custody: Custody) -> None:
+    """In searches of the trail as in lists; the request by two persons finds the value, and what else was searched."""
+    custody.ledger.audit_reads.listed(AUDITOR, "acme", {"subject": "patient-7", "category": "misc"})
+    asked = {"subject": "patient-7", "not_session": ("s 1",), "actor": "bob"}
+    custody.ledger.record_search(AUDITOR, "acme", file=None, asked=asked, shown=0)
+    events = custody.log.events([f"audit:{AUDITOR.principal}"])
+    assert [_private(custody, one) for one in events] == [
+        {"subject": "patient-7"},
+        {"not_session": ["s 1"], "subject": "patient-7"},
+    ]
+    wanted = Wanted(workspace="acme", subject="patient-7")
+    found = custody.ledger.preview_erasure(PRIVACY, wanted).found
+    assert [(one.kind, one.field, one.values) for one in found] == [("audit", "searched_for", 2)]
+    request = custody.ledger.request_erasure(PRIVACY, wanted, "asked to")
+    custody.ledger.approve_erasure(ERASURE_APPROVER, UUID(request.id), "agreed")
+    assert [_private(custody, one) for one in events] == [None, None]
+    assert custody.ledger.preview_erasure(PRIVACY, wanted).found == (), "nor does looking leave the name again"
+
+
+HELD: dict[str, Json] = {
+    "legal_holds": [{"id": "1", "name": "Case 7", "matter": None, "reason": "sued"}],
+    "metadata": {"reason": "x"},
+}
+
+
+def test_private_values_of_a_file_are_on_record_before_they_are_shown(custody: Custody) -> None:
+    """private-values-on-record: once a minute for the same values, the same reader, from the same place."""
+    shown = custody.ledger.audit_reads.shown
+    for _ in range(3):
+        shown(AUDITOR, "acme", "file", HELD, file="f1")
+    assert _reads(custody) == [{"what": "file", "file": "f1"}]
+    shown(AUDITOR, "acme", "holds", HELD, file="f1")
+    shown(AUDITOR, "acme", "file", HELD, file="f2")
+    shown(replace(AUDITOR, address="198.51.100.7"), "acme", "file", HELD, file="f1")
+    shown(AUDITOR, "acme", "file", {**HELD, "deletion_reason": "obsolete"}, file="f1")
+    assert len(_reads(custody)) == 5
+    custody.clock.pass_time(seconds=60)
+    shown(AUDITOR, "acme", "file", HELD, file="f1")
+    assert len(_reads(custody)) == 6
+
+
+def test_an_answer_without_private_values_is_no_reading(custody: Custody) -> None:
+    """What is null is not shown; names of files and what users named themselves are their readers' anyway."""
+    nothing: dict[str, Json] = {
+        "filename": "a.pdf",
+        "deletion_reason": None,
+        "legal_holds": [{"id": "1", "name": None}],
+    }
+    custody.ledger.audit_reads.shown(AUDITOR, "acme", "file", {**nothing, "metadata": {"name": "x"}}, file="f1")
+    assert _reads(custody) == []
 
 
 def test_free_text_is_never_kept_for_good() -> None:
@@ -126,6 +189,8 @@ def test_no_record_no_answer(custody: Custody) -> None:
         recorder.log = Away()  # type: ignore[assignment]
         with pytest.raises(DatabaseUnavailable):
             custody.ledger.audit_reads.listed(AUDITOR, "acme", {})
+        with pytest.raises(DatabaseUnavailable):
+            custody.ledger.audit_reads.shown(AUDITOR, "acme", "file", HELD, file="f1")
     recorder.log = log
     custody.ledger.audit_reads.listed(AUDITOR, "acme", {})
     assert len(_reads(custody)) == 1
