@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 from provenstore.api.completer import Completer, Going, Round
 from provenstore.api.disposal_terms import terms_of
+from provenstore.api.reasons import Reasons
 from provenstore.api.services import Services
+from provenstore.api.views import two_persons
 from provenstore.api.workspace_views import shown_runs
 from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json
@@ -24,7 +26,9 @@ from provenstore.domain.envelope import Event
 from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.event_types import format_time
 from provenstore.domain.ledger import SYSTEM
+from provenstore.domain.on_record import recording
 from provenstore.domain.second_person import Act
+from provenstore.domain.workspace import workspace_stream
 from provenstore.projections.disposal import Due, Sum, Term
 from provenstore.projections.file_row import FileRow, to_json
 from provenstore.projections.jobs import Job
@@ -120,8 +124,14 @@ class Disposer:
 
 
 def policies(services: Services, caller: Caller, workspace: str) -> dict[str, Json]:
-    """Return the policies of a workspace, built-in ones included, and those that wait for a second person."""
-    return disposal_json(services.ledger.disposing.policies(caller, workspace))
+    """Return the policies of a workspace, built-in ones included, and those that wait for a second person.
+
+    That their reasons are read is recorded before.
+    """
+    state = services.ledger.disposing.policies(caller, workspace)
+    found = _disposal_json(state, Reasons(services, caller, workspace_stream(workspace)))
+    services.ledger.audit_reads.shown(caller, workspace, "disposal", found)
+    return found
 
 
 def request(
@@ -135,8 +145,32 @@ def request(
     key: IdempotencyKey | None = None,
 ) -> dict[str, Json]:
     """Ask for a policy and return the request; of a repetition that was decided meanwhile, what was asked."""
+    reasons = Reasons(services, caller, workspace_stream(workspace))
     ask = services.ledger.request_disposal_policy
-    return request_json(ask(caller, workspace, category, after_days=after_days, reason=reason, key=key))
+    with recording() as scope:
+        asked = ask(caller, workspace, category, after_days=after_days, reason=reason, key=key)
+    reasons.after(scope)
+    return _request_json(asked, reasons)
+
+
+def decide(
+    services: Services,
+    caller: Caller,
+    workspace: str,
+    policy_request: str,
+    decision: Literal["approve", "reject"],
+    *,
+    reason: str | None,
+    key: IdempotencyKey | None = None,
+) -> dict[str, Json]:
+    """Approve or reject a requested policy and return the policies as they are then."""
+    ledger = services.ledger
+    act = ledger.approve_disposal_policy if decision == "approve" else ledger.reject_disposal_policy
+    reasons = Reasons(services, caller, workspace_stream(workspace))
+    with recording() as scope:
+        state = act(caller, workspace, policy_request, reason, key)
+    reasons.after(scope)
+    return _disposal_json(state, reasons)
 
 
 def due(
@@ -152,7 +186,8 @@ def due(
 ) -> dict[str, Json]:
     """Return what the policies of a workspace destroy, and when: sums of each policy, and a page of files.
 
-    With `category` of that one only; with `after_days` as if policies of so many days were approved now.
+    With `category` of that one only; with `after_days` as if policies of so many days were approved now. Names of files
+    are shown to those who may list them, and that they are read is recorded as of a list.
     """
     services.ledger.disposing.policies(caller, workspace)
     now = services.clock.now()
@@ -165,10 +200,15 @@ def due(
     terms = [one for one in terms if category in {None, one.policy.category}]
     cursor = services.marks.read_cursor(caller.scope, cursor)
     page = services.disposals.list(terms, before=before, cursor=cursor, limit=limit)
+    named = services.ledger.recorder.permitted(caller, "file.list")
+    if named and any(one.filename is not None for one in page.files):
+        asked = {"category": category, "after_days": after_days, "before": before}
+        services.ledger.audit_reads.listed(caller, workspace, asked, "disposal")
+    policies = {one.policy.category: one.policy for one in terms}
     return {
         "now": format_time(now),
-        "policies": [_sum_json(one) for one in services.disposals.sums(now, terms)],
-        "files": [_due_json(one) for one in page.files],
+        "policies": [_sum_json(one, policies[one.category]) for one in services.disposals.sums(now, terms)],
+        "files": [_due_json(one, named=named) for one in page.files],
         "next": services.marks.cursor(caller.scope, page.next),
     }
 
@@ -180,7 +220,8 @@ def _supposed(category: str, after_days: int, now: datetime) -> Policy:
 
 def full_view(services: Services, row: FileRow) -> dict[str, Json]:
     """Return the full view of a file as it stands, with the policy that will destroy it, if one will."""
-    return {**to_json(row, "full"), "planned_disposal": _planned(services, row)}
+    reach = services.ledger.recorder.reaches.of_key
+    return {**to_json(row, "full", reach=reach), "planned_disposal": _planned(services, row)}
 
 
 def _planned(services: Services, row: FileRow) -> Json:
@@ -193,7 +234,8 @@ def _planned(services: Services, row: FileRow) -> Json:
     due = policy.due_at(row.disposal_since) if policy else None
     if policy is None or due is None:
         return None
-    return {"policy": policy.name, "at": format_time(max(due, row.retention_until or due))}
+    at = max(due, row.retention_until or due)
+    return {"policy": policy.name, "days_since": format_time(row.disposal_since), "at": format_time(at)}
 
 
 def runs(services: Services, caller: Caller, workspace: str, *, after: str = "0", limit: int = 100) -> dict[str, Json]:
@@ -205,43 +247,44 @@ def runs(services: Services, caller: Caller, workspace: str, *, after: str = "0"
     return shown_runs(services, caller, {"runs": [_run_json(one) for one in page], "next": following})
 
 
-def disposal_json(state: Disposal) -> dict[str, Json]:
+def _disposal_json(state: Disposal, reasons: Reasons) -> dict[str, Json]:
     """Return policies and requests, in order of their categories."""
     in_force = {**BUILT_IN, **state.approved}
     return {
-        "policies": [_policy_json(in_force[name]) for name in sorted(in_force)],
-        "requests": [request_json(state.requests[name]) for name in sorted(state.requests)],
+        "policies": [_policy_json(in_force[name], reasons) for name in sorted(in_force)],
+        "requests": [_request_json(state.requests[name], reasons) for name in sorted(state.requests)],
     }
 
 
-def _policy_json(policy: Policy) -> dict[str, Json]:
+def _policy_json(policy: Policy, reasons: Reasons) -> dict[str, Json]:
     return {
         "category": policy.category,
         "policy": policy.name,
         "after_days": policy.after_days,
         "built_in": policy.built_in,
-        "requested_by": policy.requested.by.id if policy.requested else None,
-        "approved_by": policy.approved.by.id if policy.approved else None,
-        "approved_at": format_time(policy.approved.at) if policy.approved else None,
+        **two_persons(policy.requested, policy.approved, reasons.why, reasons.reach),
         "not_before": format_time(policy.not_before) if policy.not_before else None,
     }
 
 
-def request_json(request: PolicyRequest) -> dict[str, Json]:
-    """Return a requested policy."""
+def _request_json(request: PolicyRequest, reasons: Reasons) -> dict[str, Json]:
     return {
         "id": request.id,
         "category": request.category,
         "after_days": request.after_days,
         "requested_by": request.asked.by.id,
+        "requested_by_reach": reasons.reach(request.asked.by),
         "requested_at": format_time(request.asked.at),
+        "reason": reasons.why(request.asked),
     }
 
 
-def _sum_json(one: Sum) -> dict[str, Json]:
+def _sum_json(one: Sum, policy: Policy) -> dict[str, Json]:
     return {
         "category": one.category,
         "policy": one.policy,
+        "after_days": policy.after_days,
+        "not_before": format_time(policy.not_before) if policy.not_before else None,
         "due_files": one.due_files,
         "due_bytes": one.due_bytes,
         "later_files": one.later_files,
@@ -252,13 +295,16 @@ def _sum_json(one: Sum) -> dict[str, Json]:
     }
 
 
-def _due_json(one: Due) -> dict[str, Json]:
+def _due_json(one: Due, *, named: bool) -> dict[str, Json]:
     return {
         "file_id": one.file,
+        "filename": one.filename if named else None,
         "category": one.category,
         "policy": one.policy,
         "size": one.size,
         "removed_at": format_time(one.removed_at),
+        "days_since": format_time(one.days_since),
+        "retention_until": format_time(one.retention_until) if one.retention_until else None,
         "due_at": format_time(one.due_at),
     }
 

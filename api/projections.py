@@ -124,10 +124,8 @@ def rows(
         past = rows_at(connection, log, model, position, skipped=skipped, keys=frozenset(keys) or None)
         found: list[Json] = [{"view": view, "row": row} for view, row in islice(past, limit + 1)]
         past.close()
-    by, asked = (("key",), conditions_of({"key": keys})) if keys else ((), ())
-    _recorded(
-        services, caller, what="rows", model=name, position=position, by=by, asked=asked, shown=len(found[:limit])
-    )
+    asked = {"key": keys} if keys else None
+    _recorded(services, caller, what="rows", model=name, position=position, conditions=asked, shown=len(found[:limit]))
     return {"position": position, "rows": found[:limit], "more": len(found) > limit}
 
 
@@ -149,7 +147,7 @@ def file_at(services: Services, caller: Caller, file_id: UUID, at: str, view: Vi
         raise NotFound(f"there was no such file at position {position}", position=position)
     as_of: dict[str, Any] = {"position": position} if caller.scope is None else {"asked": conditions_of({"at": at})}
     services.ledger.audit_reads.record(caller, row.workspace, what="as_of", file=str(file_id), **as_of)
-    return views.file_json(row, view)
+    return views.file_json(row, lifecycle.key_reach, view)
 
 
 def _recorded(services: Services, caller: Caller, **read: Any) -> None:

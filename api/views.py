@@ -3,10 +3,10 @@
 Pure. Nothing here decides what a caller may see: it shows what it is given.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from provenstore.domain import file_events as fe
@@ -14,10 +14,10 @@ from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.categories import BUILT_IN, Category
 from provenstore.domain.credential import IssuedKey
 from provenstore.domain.decided import read_decision
+from provenstore.domain.destruction import ReachOf
 from provenstore.domain.envelope import Event
 from provenstore.domain.erasing import Preview
 from provenstore.domain.erasure_events import FoundValues
-from provenstore.domain.erasure_request import ErasureRequest
 from provenstore.domain.errors import NotFound, ProvenstoreError, WrongState
 from provenstore.domain.event_log import Disclosure, Disclosures, QuotaUse, disclosed
 from provenstore.domain.event_types import format_time
@@ -27,10 +27,14 @@ from provenstore.domain.linking import Link
 from provenstore.domain.part_uploading import PartList, PartUrl
 from provenstore.domain.parts import Chunk
 from provenstore.domain.reading import History
+from provenstore.domain.second_person import Act
 from provenstore.domain.workspace import Workspace
-from provenstore.projections.file_fold import fold_file
+from provenstore.projections.file_fold import fold_file, without_reasons
 from provenstore.projections.file_query import Page
-from provenstore.projections.file_row import FileRow, View, to_json
+from provenstore.projections.file_row import FileRow, KeyReach, View, holds_json, retention_json, to_json
+
+Why = Callable[[Act], Json]
+"""Looks up the reason of something that somebody did; None where there is none, or it may not be seen."""
 
 PurgeStatus = Literal["requested", "approved", "purging", "failed", "purged", "rejected", "withdrawn"]
 
@@ -60,24 +64,24 @@ def row_of(lifecycle: History) -> FileRow:
     return row
 
 
-def file_json(row: FileRow, view: View = "default") -> dict[str, Json]:
-    """Return `File`."""
-    return to_json(row, view)
+def file_json(row: FileRow, reach: KeyReach, view: View = "default") -> dict[str, Json]:
+    """Return `File`; `reach` says how far the keys of the actors reach that it names."""
+    return to_json(row, view, reach=reach)
 
 
-def files_json(page: Page, *, name_holds: bool = True) -> dict[str, Json]:
+def files_json(page: Page, reach: KeyReach, *, name_holds: bool = True) -> dict[str, Json]:
     """Return a page of a list of files; `next` is the cursor of the page after it, or null.
 
     Without `name_holds` names and matters of holds, and reasons, are null, as in the history of a caller who may not
     see them.
     """
     rows = page.rows if name_holds else [_with_nameless_holds(row) for row in page.rows]
-    return {"files": [to_json(row) for row in rows], "next": page.next}
+    return {"files": [to_json(row, reach=reach) for row in rows], "next": page.next}
 
 
 def _with_nameless_holds(row: FileRow) -> FileRow:
-    holds = tuple(replace(hold, name=None, matter=None) for hold in row.legal_holds)
-    return replace(row, legal_holds=holds, deletion_reason=None, purge_reason=None)
+    row = without_reasons(row)
+    return replace(row, legal_holds=tuple(replace(hold, name=None, matter=None) for hold in row.legal_holds))
 
 
 def upload_json(way: UploadWay) -> dict[str, Json]:
@@ -167,7 +171,7 @@ def link_json(link: Link, base: str) -> dict[str, Json]:
 
 
 def purge_json(lifecycle: History) -> dict[str, Json]:
-    """Return the file's newest purge; NotFound if none was ever requested."""
+    """Return the file's newest purge, with what keeps the file now; NotFound if none was ever requested."""
     found: dict[str, Json] | None = None
     for event in lifecycle.events:
         if isinstance(event.data, fe.PurgeRequested):
@@ -184,6 +188,10 @@ def purge_json(lifecycle: History) -> dict[str, Json]:
                 "approved_by_reach": None,
                 "approved_at": None,
                 "approval_reason": None,
+                "ended_by": None,
+                "ended_by_reach": None,
+                "ended_at": None,
+                "end_reason": None,
                 "missing": event.data.missing,
                 "policy": event.data.policy,
             }
@@ -197,9 +205,25 @@ def purge_json(lifecycle: History) -> dict[str, Json]:
             }
         elif found is not None and (status := _purge_status(event)) is not None:
             found["status"] = status
+            if status in _ENDS:
+                found |= {
+                    "ended_by": event.actor.id,
+                    "ended_by_reach": lifecycle.reach(event.actor),
+                    "ended_at": format_time(event.time),
+                    "end_reason": _reason(event, lifecycle.disclosures),
+                }
     if found is None:
         raise NotFound("no purge of this file was requested")
-    return found
+    row = row_of(lifecycle)
+    return {
+        **found,
+        "filename": row.filename,
+        "retention": retention_json(row, lifecycle.key_reach),
+        "legal_holds": holds_json(row, lifecycle.key_reach),
+    }
+
+
+_ENDS: Final = frozenset({"purged", "rejected", "withdrawn"})
 
 
 def _reason(event: Event, disclosures: Disclosures) -> Json:
@@ -222,18 +246,23 @@ def _purge_status(event: Event) -> PurgeStatus | None:
     return None
 
 
-def holds_json(row: FileRow) -> dict[str, Json]:
+def standing_holds_json(lifecycle: History) -> dict[str, Json]:
     """Return the legal holds that stand."""
-    return {"legal_holds": to_json(row)["legal_holds"]}
+    return {"legal_holds": holds_json(row_of(lifecycle), lifecycle.key_reach)}
 
 
-def workspace_json(workspace: Workspace, name: str | None, use: QuotaUse | None) -> dict[str, Json]:
-    """Return a workspace: its policy, quota and use, and every category with the limits that hold in it."""
+def workspace_json(
+    workspace: Workspace, name: str | None, use: QuotaUse | None, why: Why, reach: ReachOf
+) -> dict[str, Json]:
+    """Return a workspace: its policy, quota and use, and every category with the limits that hold in it.
+
+    `why` says for which reason something was asked for or agreed to, `reach` how far who did that reaches.
+    """
     return {
         "id": workspace.id,
         "name": name,
         "four_eyes": workspace.four_eyes,
-        "pending": _policy_change(workspace),
+        "pending": _policy_change(workspace, why, reach),
         "max_retention_years": workspace.max_retention_years,
         "quota": {"max_bytes": workspace.max_bytes, "max_files": workspace.max_files},
         "used": {"bytes": use.bytes if use else 0, "files": use.files if use else 0},
@@ -244,16 +273,14 @@ def workspace_json(workspace: Workspace, name: str | None, use: QuotaUse | None)
     }
 
 
-def _policy_change(workspace: Workspace) -> Json:
+def _policy_change(workspace: Workspace, why: Why, reach: ReachOf) -> Json:
     """Return the change of the purge policy that waits for a second person or for its day; null where none does."""
     change = workspace.policy_change
     if change is None:
         return None
     return {
         "four_eyes": False,
-        "requested_by": change.requested.by.id,
-        "requested_at": format_time(change.requested.at),
-        "approved_by": change.approved.by.id if change.approved else None,
+        **two_persons(change.requested, change.approved, why, reach),
         "effective_at": format_time(change.effective_at) if change.effective_at else None,
     }
 
@@ -277,15 +304,29 @@ def _category_json(category: Category) -> dict[str, Json]:
     }
 
 
-def keys_json(keys: Sequence[KeyDescription], following: UUID | None, now: datetime) -> dict[str, Json]:
+def two_persons(requested: Act | None, approved: Act | None, why: Why, reach: ReachOf) -> dict[str, Json]:
+    """Return who asked for something and who agreed, when and why; null for nobody and for what may not be seen."""
+    return {
+        "requested_by": requested.by.id if requested else None,
+        "requested_by_reach": reach(requested.by) if requested else None,
+        "requested_at": format_time(requested.at) if requested else None,
+        "reason": why(requested) if requested else None,
+        "approved_by": approved.by.id if approved else None,
+        "approved_by_reach": reach(approved.by) if approved else None,
+        "approved_at": format_time(approved.at) if approved else None,
+        "approval_reason": why(approved) if approved else None,
+    }
+
+
+def keys_json(keys: Sequence[KeyDescription], following: UUID | None, now: datetime, reach: ReachOf) -> dict[str, Json]:
     """Return a page of API keys; `next` goes into `after`, null at the end."""
     return {
-        "keys": [key_description_json(one, now) for one in keys],
+        "keys": [key_description_json(one, now, reach) for one in keys],
         "next": None if following is None else str(following),
     }
 
 
-def key_description_json(key: KeyDescription, now: datetime) -> dict[str, Json]:
+def key_description_json(key: KeyDescription, now: datetime, reach: ReachOf) -> dict[str, Json]:
     """Return what may be known of an API key: neither its secret nor its digest."""
     revoked = key.revoked
     return {
@@ -297,9 +338,11 @@ def key_description_json(key: KeyDescription, now: datetime) -> dict[str, Json]:
         "status": key.status(now),
         "issued_at": format_time(key.issued.time),
         "issued_by": key.issued.actor.id,
+        "issued_by_reach": reach(key.issued.actor),
         "expires_at": format_time(key.data.expires_at) if key.data.expires_at else None,
         "revoked_at": format_time(revoked.time) if revoked else None,
         "revoked_by": revoked.actor.id if revoked else None,
+        "revoked_by_reach": reach(revoked.actor) if revoked else None,
         "revoked_reason": key.reason,
     }
 
@@ -340,42 +383,9 @@ def error_json(error: ProvenstoreError) -> dict[str, Json]:
 
 def erasure_preview_json(found: Preview) -> dict[str, Json]:
     """Return what an erasure would erase now."""
-    return {"found": _found_json(found.found), "files": found.files}
+    return {"found": found_json(found.found), "files": found.files}
 
 
-def erasure_json(state: ErasureRequest, now: datetime) -> dict[str, Json]:
-    """Return a request to erase; what it searches for is not in it."""
-    asked, done, approved = state.asked, state.completed, state.approved
-    report: Json = None
-    if done is not None:
-        report = {
-            "found": _found_json(done.found),
-            "values": sum(one.values for one in done.found),
-            "files_held": done.held,
-            "list_sha256": done.list_sha256,
-        }
-    return {
-        "id": state.id,
-        "workspace": state.workspace,
-        "file_id": asked.file,
-        "actor": asked.actor,
-        "fields": list(asked.fields),
-        "status": state.status(now),
-        "requested_by": state.requested.by.id,
-        "requested_at": format_time(state.requested.at),
-        "expires_at": format_time(state.expires_at),
-        "approved_by": approved.by.id if approved else None,
-        "approved_at": format_time(approved.at) if approved else None,
-        "found": _found_json(asked.found),
-        "files": asked.files,
-        "report": report,
-    }
-
-
-def erasures_json(found: Sequence[ErasureRequest], now: datetime, *, more: bool) -> dict[str, Json]:
-    """Return a page of requests."""
-    return {"erasures": [erasure_json(one, now) for one in found], "next": found[-1].id if more else None}
-
-
-def _found_json(found: Sequence[FoundValues]) -> Json:
+def found_json(found: Sequence[FoundValues]) -> Json:
+    """Return how many private values were found, by kind of stream and name."""
     return [{"kind": one.kind, "field": one.field, "values": one.values} for one in found]

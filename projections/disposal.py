@@ -54,8 +54,11 @@ class Due:
     position: int  # of the file's first event: the order of lists
     category: str
     policy: str
+    filename: str | None  # private
     size: int
     removed_at: datetime
+    days_since: datetime  # from when the policy's days count: the removal, or the last rejection of a purge since
+    retention_until: datetime | None
     due_at: datetime
 
 

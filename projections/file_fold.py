@@ -82,6 +82,7 @@ def _initiated(key: str, event: Event, data: events.UploadInitiated, values: Val
         md5=data.declared_md5,
         access=data.access,
         owner=data.owner,
+        owner_credential=event.actor.credential,
         related=related_of(values),
         subjects=subjects_of(values),
         metadata=metadata_of(values),
@@ -161,6 +162,7 @@ def _removed(row: FileRow, event: Event, values: Values) -> FileRow:
                 status="soft_deleted",
                 deleted_at=event.time,
                 deleted_by=event.actor.id,
+                deleted_by_credential=event.actor.credential,
                 deletion_reason=text_of(values, "reason"),
                 disposal_since=event.time,
             )
@@ -170,14 +172,16 @@ def _removed(row: FileRow, event: Event, values: Values) -> FileRow:
                 status="expired",
                 deleted_at=event.time,
                 deleted_by=event.actor.id,
+                deleted_by_credential=event.actor.credential,
                 disposal_since=event.time,
             )
         case events.Restored():
             # What had expired, or would have meanwhile, would expire at once; it is kept until somebody says otherwise.
             over = row.status == "expired" or (row.expires_at is not None and row.expires_at <= event.time)
             keep = None if over else row.expires_at
-            row = replace(row, deleted_at=None, disposal_since=None, deleted_by=None, deletion_reason=None)
-            return replace(_without_purge(row), status="stored", expires_at=keep)
+            row = replace(_without_purge(row), deleted_at=None, disposal_since=None, deleted_by=None)
+            row = replace(row, deleted_by_credential=None, deletion_reason=None)
+            return replace(row, status="stored", expires_at=keep)
     return row
 
 
@@ -192,13 +196,21 @@ def _disposed(row: FileRow, event: Event, values: Values) -> FileRow:
                 pending=None if data.four_eyes else "purge",
                 purge_policy=data.policy,
                 purge_requested_by=event.actor.id,
+                purge_requested_by_credential=event.actor.credential,
                 purge_requested_at=event.time,
                 purge_reason=text_of(values, "reason"),
             )
         case events.PurgeApproved():
             # From the approval on the purge is carried out; a crash right after it must not leave it lying.
-            row = replace(row, purge_approved_by=event.actor.id, purge_approved_at=event.time)
-            return replace(row, disposal="approved", pending="purge")
+            return replace(
+                row,
+                disposal="approved",
+                pending="purge",
+                purge_approved_by=event.actor.id,
+                purge_approved_by_credential=event.actor.credential,
+                purge_approved_at=event.time,
+                purge_approval_reason=text_of(values, "reason"),
+            )
         case events.PurgeRejected():
             since = event.time if row.deleted_at else None
             return replace(_without_purge(row), pending=None, disposal_since=since)
@@ -220,10 +232,13 @@ def _without_purge(row: FileRow) -> FileRow:
         purge=None,
         purge_policy=None,
         purge_requested_by=None,
+        purge_requested_by_credential=None,
         purge_requested_at=None,
         purge_reason=None,
         purge_approved_by=None,
+        purge_approved_by_credential=None,
         purge_approved_at=None,
+        purge_approval_reason=None,
     )
 
 
@@ -251,28 +266,58 @@ def _held(row: FileRow, event: Event, values: Values) -> FileRow:
     """Follow what forbids deletion: retention and legal holds."""
     match event.data:
         case events.RetentionSet() as data:
-            row = replace(row, retention_until=data.until, retention_mode=data.mode)
-            return _wishing(row, None, None, None)
+            row = replace(
+                row,
+                retention_until=data.until,
+                retention_mode=data.mode,
+                retention_set_by=event.actor.id,
+                retention_set_by_credential=event.actor.credential,
+                retention_set_at=event.time,
+                retention_reason=text_of(values, "reason"),
+            )
+            return _without_wish(row)
         case events.RetentionReductionRequested() as data:
-            return _wishing(row, data.until, "governance", event)
+            return _wishing(row, data.until, "governance", event, values)
         case events.RetentionExtensionRequested() as data:
-            return _wishing(row, data.until, data.mode, event)
+            return _wishing(row, data.until, data.mode, event, values)
         case events.LegalHoldPlaced() as data:
-            hold = Hold(data.hold, text_of(values, "name"), text_of(values, "matter"), event.actor.id, event.time)
+            hold = Hold(
+                data.hold,
+                text_of(values, "name"),
+                text_of(values, "matter"),
+                event.actor.id,
+                event.time,
+                event.actor.credential,
+                text_of(values, "reason"),
+            )
             return replace(row, legal_holds=(*row.legal_holds, hold))
         case events.LegalHoldReleased() as data:
             return replace(row, legal_holds=tuple(hold for hold in row.legal_holds if hold.id != data.hold))
     return row
 
 
-def _wishing(row: FileRow, until: datetime | None, mode: RetentionMode | None, event: Event | None) -> FileRow:
-    """Return the row with a retention that waits for a second person, or without one."""
+def _wishing(row: FileRow, until: datetime, mode: RetentionMode, event: Event, values: Values) -> FileRow:
+    """Return the row with a retention that waits for a second person."""
     return replace(
         row,
         retention_wish_until=until,
         retention_wish_mode=mode,
-        retention_wish_by=event.actor.id if event else None,
-        retention_wish_at=event.time if event else None,
+        retention_wish_by=event.actor.id,
+        retention_wish_by_credential=event.actor.credential,
+        retention_wish_at=event.time,
+        retention_wish_reason=text_of(values, "reason"),
+    )
+
+
+def _without_wish(row: FileRow) -> FileRow:
+    return replace(
+        row,
+        retention_wish_until=None,
+        retention_wish_mode=None,
+        retention_wish_by=None,
+        retention_wish_by_credential=None,
+        retention_wish_at=None,
+        retention_wish_reason=None,
     )
 
 
@@ -281,14 +326,14 @@ def without_erased(row: FileRow, event: Event) -> FileRow:
     if not isinstance(event.data, events.PersonalDataErased):
         return row
     fields = frozenset(event.data.fields if event.data.emptied is None else event.data.emptied)
+    if "reason" in fields:
+        row = without_reasons(row)
     return replace(
         row,
         filename=None if "filename" in fields else row.filename,
         related=() if "related" in fields else row.related,
         subjects=() if "subjects" in fields else row.subjects,
         metadata=() if "metadata" in fields else row.metadata,
-        deletion_reason=None if "reason" in fields else row.deletion_reason,
-        purge_reason=None if "reason" in fields else row.purge_reason,
         legal_holds=tuple(
             replace(
                 hold,
@@ -297,4 +342,17 @@ def without_erased(row: FileRow, event: Event) -> FileRow:
             )
             for hold in row.legal_holds
         ),
+    )
+
+
+def without_reasons(row: FileRow) -> FileRow:
+    """Return the row without any reason, and in nothing else changed."""
+    return replace(
+        row,
+        deletion_reason=None,
+        purge_reason=None,
+        purge_approval_reason=None,
+        retention_reason=None,
+        retention_wish_reason=None,
+        legal_holds=tuple(replace(hold, reason=None) for hold in row.legal_holds),
     )

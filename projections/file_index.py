@@ -107,13 +107,15 @@ def file_row(row: DictRow) -> FileRow:
             "metadata": tuple((key, value) for key, value in row["metadata"]),
             "related": tuple(Related(*one) for one in row["related"]),
             "subjects": tuple(row["subjects"]),
-            "legal_holds": tuple(_hold(*one) for one in row["legal_holds"]),
+            "legal_holds": tuple(map(_hold, row["legal_holds"])),
         }
     )
 
 
-def _hold(hold: str, name: str | None, matter: str | None, placed_by: str, placed_at: str) -> Hold:
-    return Hold(hold, name, matter, placed_by, datetime.fromisoformat(placed_at))
+def _hold(row: Sequence[Any]) -> Hold:
+    """Return a hold as `select` lists it: its fields in order, the time as text."""
+    hold, name, matter, placed_by, placed_at, key, reason = row
+    return Hold(hold, name, matter, placed_by, datetime.fromisoformat(placed_at), key, reason)
 
 
 def _columns(row: FileRow) -> dict[str, object]:

@@ -4,6 +4,7 @@ Whatever may name a person (file name, related ids, subjects, metadata, names of
 after `PersonalDataErased`. Nothing here decides anything.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -29,6 +30,8 @@ class Hold:
     matter: str | None  # private
     placed_by: str
     placed_at: datetime
+    placed_by_credential: str | None = None
+    reason: str | None = None  # private
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +52,13 @@ class FileRow:
     purge: str | None = None  # id of the purge that `disposal` is about
     purge_policy: str | None = None  # the disposal policy that asks for it, with its version
     purge_requested_by: str | None = None
+    purge_requested_by_credential: str | None = None  # the API key; with it None where somebody acted without one
     purge_requested_at: datetime | None = None
     purge_reason: str | None = None  # private
     purge_approved_by: str | None = None  # None where nobody had to
+    purge_approved_by_credential: str | None = None
     purge_approved_at: datetime | None = None
+    purge_approval_reason: str | None = None  # private
     pending: Effect | None = None  # an intent without an outcome: what is left to be done outside
     pending_since: datetime | None = None
     provider: str
@@ -66,6 +72,7 @@ class FileRow:
     object_version: str | None = None
     access: AccessLevel
     owner: str
+    owner_credential: str | None = None
     related: tuple[Related, ...]  # private
     subjects: tuple[str, ...]  # private
     metadata: tuple[tuple[str, str], ...]  # private; sorted by key
@@ -74,6 +81,7 @@ class FileRow:
     deleted_at: datetime | None = None
     disposal_since: datetime | None = None  # from when a disposal policy counts its days
     deleted_by: str | None = None
+    deleted_by_credential: str | None = None
     deletion_reason: str | None = None  # private
     expires_at: datetime | None  # as asked for until stored
     upload_expires_at: datetime
@@ -83,16 +91,26 @@ class FileRow:
     damage: Damage | None = None  # what a reading found
     retention_until: datetime | None = None
     retention_mode: RetentionMode | None = None
+    retention_set_by: str | None = None
+    retention_set_by_credential: str | None = None
+    retention_set_at: datetime | None = None
+    retention_reason: str | None = None  # private
     retention_wish_until: datetime | None = None  # what one person has asked for, and a second one must agree to
     retention_wish_mode: RetentionMode | None = None
     retention_wish_by: str | None = None
+    retention_wish_by_credential: str | None = None
+    retention_wish_reason: str | None = None  # private
     retention_wish_at: datetime | None = None
     legal_holds: tuple[Hold, ...] = ()
     downloads: int = 0
     last_access: datetime | None = None
 
 
-def to_json(row: FileRow, view: View = "default") -> dict[str, Json]:
+KeyReach = Callable[[str | None], str | None]
+"""Looks up how far an API key reaches: its workspace, or `system`; None is who acted without one."""
+
+
+def to_json(row: FileRow, view: View = "default", *, reach: KeyReach) -> dict[str, Json]:
     """Return the `File` of the HTTP contract; the full view adds what stands outside its ETag."""
     file: dict[str, Json] = {
         "id": row.id,
@@ -111,6 +129,7 @@ def to_json(row: FileRow, view: View = "default") -> dict[str, Json]:
         "etag": row.etag,
         "access": row.access,
         "owner": row.owner,
+        "owner_reach": reach(row.owner_credential),
         "related": [{"type": one.type, "id": one.id} for one in row.related],
         "subjects": list(row.subjects),
         "metadata": dict(row.metadata),
@@ -118,12 +137,13 @@ def to_json(row: FileRow, view: View = "default") -> dict[str, Json]:
         "stored_at": _time(row.stored_at),
         "deleted_at": _time(row.deleted_at),
         "deleted_by": row.deleted_by,
+        "deleted_by_reach": _reach(row.deleted_by, row.deleted_by_credential, reach),
         "deletion_reason": row.deletion_reason,
         "expires_at": _time(row.expires_at),
         "retention_until": _time(row.retention_until),
-        "retention": _retention(row),
-        "purge": _purge(row),
-        "legal_holds": [_hold(hold) for hold in row.legal_holds],
+        "retention": retention_json(row, reach),
+        "purge": _purge(row, reach),
+        "legal_holds": holds_json(row, reach),
         "version": row.version,
     }
     if view == "full":
@@ -139,7 +159,12 @@ def to_json(row: FileRow, view: View = "default") -> dict[str, Json]:
     return file
 
 
-def _retention(row: FileRow) -> Json:
+def _reach(actor: str | None, credential: str | None, reach: KeyReach) -> str | None:
+    """Return how far somebody reached; None where nobody acted."""
+    return None if actor is None else reach(credential)
+
+
+def retention_json(row: FileRow, reach: KeyReach) -> Json:
     """Return the retention, and what waits for a second person; null where there is neither."""
     pending: Json = None
     if row.retention_wish_until is not None:
@@ -147,14 +172,24 @@ def _retention(row: FileRow) -> Json:
             "until": _time(row.retention_wish_until),
             "mode": row.retention_wish_mode,
             "requested_by": row.retention_wish_by,
+            "requested_by_reach": _reach(row.retention_wish_by, row.retention_wish_by_credential, reach),
             "requested_at": _time(row.retention_wish_at),
+            "reason": row.retention_wish_reason,
         }
     if row.retention_until is None and pending is None:
         return None
-    return {"until": _time(row.retention_until), "mode": row.retention_mode, "pending": pending}
+    return {
+        "until": _time(row.retention_until),
+        "mode": row.retention_mode,
+        "set_by": row.retention_set_by,
+        "set_by_reach": _reach(row.retention_set_by, row.retention_set_by_credential, reach),
+        "set_at": _time(row.retention_set_at),
+        "reason": row.retention_reason,
+        "pending": pending,
+    }
 
 
-def _purge(row: FileRow) -> Json:
+def _purge(row: FileRow, reach: KeyReach) -> Json:
     """Return the purge that is under way, or was carried out; null where there is none."""
     if row.purge is None:
         return None
@@ -162,20 +197,30 @@ def _purge(row: FileRow) -> Json:
         "id": row.purge,
         "policy": row.purge_policy,
         "requested_by": row.purge_requested_by,
+        "requested_by_reach": _reach(row.purge_requested_by, row.purge_requested_by_credential, reach),
         "requested_at": _time(row.purge_requested_at),
         "reason": row.purge_reason,
         "approved_by": row.purge_approved_by,
+        "approved_by_reach": _reach(row.purge_approved_by, row.purge_approved_by_credential, reach),
         "approved_at": _time(row.purge_approved_at),
+        "approval_reason": row.purge_approval_reason,
     }
 
 
-def _hold(hold: Hold) -> dict[str, Json]:
+def holds_json(row: FileRow, reach: KeyReach) -> list[Json]:
+    """Return the legal holds that stand."""
+    return [_hold(hold, reach) for hold in row.legal_holds]
+
+
+def _hold(hold: Hold, reach: KeyReach) -> dict[str, Json]:
     return {
         "id": hold.id,
         "name": hold.name,
         "matter": hold.matter,
         "placed_by": hold.placed_by,
+        "placed_by_reach": reach(hold.placed_by_credential),
         "placed_at": format_time(hold.placed_at),
+        "reason": hold.reason,
     }
 
 

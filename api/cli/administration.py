@@ -210,8 +210,17 @@ def _four_eyes(workspace: Document) -> str:
     if pending is None:
         return "yes"
     if pending["effective_at"] is not None:
-        return f"yes, until {text.moment(pending['effective_at'])}"
-    return f"yes; {text.safe(pending['requested_by'])} asks to switch it off, and a second person must agree"
+        agreed = text.named(pending["approved_by"], pending["approved_by_reach"], workspace["id"])
+        return f"yes, until {text.moment(pending['effective_at'])}; {_asked(workspace)}, and {agreed} agreed"
+    return f"yes; {_asked(workspace)}, and a second person must agree"
+
+
+def _asked(workspace: Document) -> str:
+    """Return who asks to switch four eyes off, when and why."""
+    pending = workspace["pending"]
+    by = text.named(pending["requested_by"], pending["requested_by_reach"], workspace["id"])
+    because = "" if pending["reason"] is None else f" ({text.safe(pending['reason'])})"
+    return f"{by} asked at {text.moment(pending['requested_at'])} to switch it off{because}"
 
 
 def _limit(shown: str) -> str:

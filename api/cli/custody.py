@@ -132,6 +132,9 @@ class Custody(Protocol):
     def decide_purge(self, file_id: str, decision: Decision, reason: str | None) -> Document:
         """Withdraw, approve or reject a purge; answers as `request_purge` does."""
 
+    def purge(self, file_id: str) -> Document:
+        """Answer the newest purge of a file, as `request_purge` does."""
+
     def certificate(self, file_id: str) -> Document:
         """Answer the certificate of a file's destruction."""
 

@@ -22,7 +22,19 @@ from pydantic import ValidationError
 from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.request_ids import REQUEST
 from provenstore.adapters.serving import served_at
-from provenstore.api import audit, disposal, jobs, log, operations, projections, proofs, usage, views
+from provenstore.api import (
+    audit,
+    disposal,
+    erasures,
+    jobs,
+    log,
+    operations,
+    projections,
+    proofs,
+    usage,
+    views,
+    workspaces,
+)
 from provenstore.api.cli.custody import Decision, DisposalDecision, Document, ErasureDecision, IdKind, ProjectionAct
 from provenstore.api.http import bodies
 from provenstore.api.http.audit_question import AuditQuery
@@ -34,7 +46,6 @@ from provenstore.domain import workspace as ws
 from provenstore.domain.caller import Caller
 from provenstore.domain.envelope import Actor
 from provenstore.domain.erasing import Wanted
-from provenstore.domain.erasure_request import ErasureRequest
 from provenstore.domain.errors import InvalidInput, PreconditionFailed, Unsigned
 from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.file import File
@@ -148,10 +159,13 @@ class Direct:
             return projections.file_at(self._services, self._caller, UUID(file_id), at, view)
         lifecycle = self._ledger.lifecycle(self._caller, UUID(file_id))
         row = views.row_of(lifecycle)
-        if not full:
-            return views.file_json(row)
-        events = chain(lifecycle.events, self._ledger.accesses(self._caller, UUID(file_id)))
-        return disposal.full_view(self._services, fold_file(events, lifecycle.disclosures) or row)
+        if full:
+            events = chain(lifecycle.events, self._ledger.accesses(self._caller, UUID(file_id)))
+            found = disposal.full_view(self._services, fold_file(events, lifecycle.disclosures) or row)
+        else:
+            found = views.file_json(row, lifecycle.key_reach)
+        self._ledger.audit_reads.shown(self._caller, row.workspace, "file", found, file=row.id)
+        return found
 
     def files(self, asked: Mapping[str, Any], *, cursor: str | None, limit: int) -> Document:
         """List from the read model."""
@@ -162,7 +176,7 @@ class Direct:
         self._services.bring_up(self._caller, fresh=query.fresh, min_position=query.min_position)
         page = self._services.files.list(FileFilter(workspaces=within, **wanted), cursor=cursor, limit=limit)
         self._ledger.audit_reads.listed(self._caller, scope, wanted)
-        return views.files_json(page)
+        return views.files_json(page, self._ledger.recorder.reaches.of_key)
 
     def history(self, file_id: str, *, after: int, limit: int) -> Document:
         """Read the file's events."""
@@ -219,14 +233,15 @@ class Direct:
 
     def change(self, file_id: str, changes: Document) -> Document:
         """Change what is named."""
-        self._ledger.change_file(self._caller, UUID(file_id), **_parse(bodies.ChangeBody, changes).changes())
-        return self.file(file_id)
+        return self._file(
+            self._ledger.change_file(self._caller, UUID(file_id), **_parse(bodies.ChangeBody, changes).changes())
+        )
 
     def erase(self, file_id: str, *, fields: list[str], reason: str) -> Document:
         """Ask for private values to be erased."""
         body = _parse(bodies.ErasureBody, {"fields": fields, "reason": reason})
         wanted = Wanted(file=UUID(file_id), fields=body.fields)
-        return self._erasure(self._ledger.request_erasure(self._caller, wanted, body.reason))
+        return erasures.request(self._services, self._caller, wanted, body.reason)
 
     def preview_erasure(self, wanted: Document) -> Document:
         """Count what an erasure would erase."""
@@ -236,24 +251,19 @@ class Direct:
     def request_erasure(self, wanted: Document) -> Document:
         """Ask for an erasure."""
         body = _parse(bodies.NewErasureBody, wanted)
-        return self._erasure(self._ledger.request_erasure(self._caller, body.wanted(), body.reason))
+        return erasures.request(self._services, self._caller, body.wanted(), body.reason)
 
     def erasures(self, *, after: str | None) -> Document:
         """List requests."""
-        found = self._ledger.list_erasures(self._caller, after=UUID(after) if after else None, limit=101)
-        return views.erasures_json(found[:100], self._services.clock.now(), more=len(found) > 100)
+        return erasures.page(self._services, self._caller, after=UUID(after) if after else None, limit=100)
 
     def erasure(self, erasure: str) -> Document:
         """Describe a request."""
-        return self._erasure(self._ledger.find_erasure(self._caller, UUID(erasure)))
+        return erasures.one(self._services, self._caller, UUID(erasure))
 
     def decide_erasure(self, erasure: str, decision: ErasureDecision, reason: str | None) -> Document:
         """Approve or reject."""
-        decide = self._ledger.approve_erasure if decision == "approve" else self._ledger.reject_erasure
-        return self._erasure(decide(self._caller, UUID(erasure), reason))
-
-    def _erasure(self, state: ErasureRequest) -> Document:
-        return views.erasure_json(state, self._services.clock.now())
+        return erasures.decide(self._services, self._caller, UUID(erasure), decision=decision, reason=reason)
 
     def set_retention(self, file_id: str, *, until: str, mode: str, reason: str) -> Document:
         """Set the retention."""
@@ -275,7 +285,10 @@ class Direct:
 
     def holds(self, file_id: str) -> Document:
         """Fold the holds that stand."""
-        return views.holds_json(views.row_of(self._ledger.lifecycle(self._caller, UUID(file_id))))
+        lifecycle = self._ledger.lifecycle(self._caller, UUID(file_id))
+        found = views.standing_holds_json(lifecycle)
+        self._ledger.audit_reads.shown(self._caller, lifecycle.workspace, "holds", found, file=file_id)
+        return found
 
     # -- purges --------------------------------------------------------------------------------------------
 
@@ -293,6 +306,13 @@ class Direct:
         }[decision]
         decide(self._caller, UUID(file_id), None, reason)
         return self._purge(file_id)
+
+    def purge(self, file_id: str) -> Document:
+        """Read the newest purge."""
+        lifecycle = self._ledger.lifecycle(self._caller, UUID(file_id))
+        found = views.purge_json(lifecycle)
+        self._ledger.audit_reads.shown(self._caller, lifecycle.workspace, "purge", found, file=file_id)
+        return found
 
     def certificate(self, file_id: str) -> Document:
         """Read the certificate."""
@@ -315,9 +335,7 @@ class Direct:
         self, workspace: str, request: str, decision: DisposalDecision, reason: str | None
     ) -> Document:
         """Approve or reject a requested policy."""
-        approve, reject = self._ledger.approve_disposal_policy, self._ledger.reject_disposal_policy
-        decide = approve if decision == "approve" else reject
-        return disposal.disposal_json(decide(self._caller, workspace, request, reason))
+        return disposal.decide(self._services, self._caller, workspace, request, decision, reason=reason)
 
     def disposal_due(self, workspace: str, asked: Mapping[str, Any]) -> Document:
         """Find what the policies destroy."""
@@ -415,8 +433,7 @@ class Direct:
 
     def workspace(self, workspace: str) -> Document:
         """Describe a workspace."""
-        found = self._ledger.describe_workspace(self._caller, workspace)
-        return views.workspace_json(found.state, found.name, found.use)
+        return workspaces.described(self._services, self._caller, workspace)
 
     def workspaces(self, *, after: str, limit: int) -> Document:
         """List the workspaces."""
@@ -425,9 +442,8 @@ class Direct:
 
     def change_workspace(self, workspace: str, changes: Document) -> Document:
         """Change quota or purge policy."""
-        if commands := _parse(bodies.WorkspaceBody, changes).commands():
-            self._ledger.change_workspace(self._caller, workspace, *commands)
-        return self.workspace(workspace)
+        commands = _parse(bodies.WorkspaceBody, changes).commands()
+        return workspaces.changed(self._services, self._caller, workspace, *commands)
 
     def find_id(self, kind: IdKind, prefix: str) -> str:
         """Answer the id of what begins with these digits."""
@@ -438,14 +454,12 @@ class Direct:
         body = _parse(bodies.CategoryBody, new)
         limits = body.limits.limits()
         command = ws.RegisterCategory(category=body.category, template=body.template, limits=limits)
-        self._ledger.change_workspace(self._caller, workspace, command)
-        return self.workspace(workspace)
+        return workspaces.changed(self._services, self._caller, workspace, command)
 
     def set_limits(self, workspace: str, category: str, limits: Document) -> Document:
         """Set the limits of a category."""
         command = ws.SetLimits(category=category, limits=_parse(bodies.LimitsBody, limits).limits())
-        self._ledger.change_workspace(self._caller, workspace, command)
-        return self.workspace(workspace)
+        return workspaces.changed(self._services, self._caller, workspace, command)
 
     def issue_key(self, new: Document) -> Document:
         """Issue a key."""
@@ -464,12 +478,14 @@ class Direct:
         """List API keys."""
         start = None if after is None else UUID(after)
         found, following = self._ledger.key_list.page(self._caller, workspace, after=start, limit=limit)
-        return views.keys_json(found, following, self._services.clock.now())
+        reach = self._ledger.recorder.reach_of
+        return views.keys_json(found, following, self._services.clock.now(), reach)
 
     def key(self, key_id: str) -> Document:
         """Describe an API key."""
         found = self._ledger.key_list.one(self._caller, UUID(key_id))
-        return views.key_description_json(found, self._services.clock.now())
+        reach = self._ledger.recorder.reach_of
+        return views.key_description_json(found, self._services.clock.now(), reach)
 
     def revoke_key(self, key_id: str, reason: str | None) -> None:
         """Revoke a key."""
@@ -513,7 +529,9 @@ class Direct:
     # -- the rest ------------------------------------------------------------------------------------------
 
     def _file(self, file: File) -> Document:
-        return self.file(str(file.id))
+        """Describe a file to who has just acted on it: that is no reading of its own."""
+        lifecycle = self._ledger.lifecycle(self._caller, file.id)
+        return views.file_json(views.row_of(lifecycle), lifecycle.key_reach)
 
     def _purge(self, file_id: str) -> Document:
         return views.purge_json(self._ledger.lifecycle(self._caller, UUID(file_id)))

@@ -91,10 +91,17 @@ def _register_reports(app: typer.Typer) -> None:
         for one in found["policies"]:
             session.out.say(_summary(one))
         rows = [
-            (one["file_id"], one["policy"], text.size(one["size"]), text.moment(one["due_at"]))
+            (
+                one["file_id"],
+                one["policy"],
+                text.size(one["size"]),
+                text.moment(one["days_since"]),
+                text.moment(one["due_at"]),
+                one["filename"],
+            )
             for one in found["files"]
         ]
-        session.out.table(("FILE", "POLICY", "SIZE", "DESTROYED"), rows)
+        session.out.table(("FILE", "POLICY", "SIZE", "DAYS SINCE", "DESTROYED", "NAME"), rows, spare=("SIZE",))
         if found["next"] is not None:
             session.out.say(f"there are more: --cursor {found['next']}")
 
@@ -131,13 +138,24 @@ def _policies(session: Session, found: Document) -> None:
         session.out.document(found)
         return
     rows = [
-        (one["category"], _days(one["after_days"]), one["policy"], one["approved_by"], text.moment(one["not_before"]))
+        (
+            one["category"],
+            _days(one["after_days"]),
+            one["policy"],
+            text.named(one["approved_by"], one["approved_by_reach"]),
+            text.moment(one["not_before"]),
+            one["reason"],
+        )
         for one in found["policies"]
     ]
-    session.out.table(("CATEGORY", "DESTROYED", "POLICY", "APPROVED BY", "NOT BEFORE"), rows)
+    columns = ("CATEGORY", "DESTROYED", "POLICY", "APPROVED BY", "NOT BEFORE", "REASON")
+    session.out.table(columns, rows, spare=("NOT BEFORE",))
     for one in found["requests"]:
-        what = f"{one['category']}: {_days(one['after_days'])}"
-        session.out.say(f"{what}, requested by {one['requested_by']}, waits for a second person: {one['id']}")
+        by = text.named(one["requested_by"], one["requested_by_reach"])
+        asked = (
+            f"{one['category']}: {_days(one['after_days'])}, requested by {by} at {text.moment(one['requested_at'])}"
+        )
+        session.out.say(f"{asked} ({one['reason'] or 'no reason shown'}), waits for a second person: {one['id']}")
 
 
 def _days(days: int | None) -> str:

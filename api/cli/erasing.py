@@ -110,10 +110,18 @@ def register(app: typer.Typer) -> None:
             session.out.document({"erasures": found})
             return
         rows = [
-            (one["id"], one["status"], one["requested_by"], text.moment(one["requested_at"]), str(_values(one)))
+            (
+                one["id"],
+                one["status"],
+                text.named(one["requested_by"], one["requested_by_reach"], one["workspace"]),
+                text.moment(one["requested_at"]),
+                str(_values(one)),
+                one["reason"],
+            )
             for one in found
         ]
-        session.out.table(("ERASURE", "STATUS", "BY", "REQUESTED", "VALUES"), rows, spare=("BY",))
+        columns = ("ERASURE", "STATUS", "BY", "REQUESTED", "VALUES", "REASON")
+        session.out.table(columns, rows, spare=("VALUES", "BY"))
 
     @command(erase, "show")
     def show(session: Session, erasure: ErasureId) -> None:
@@ -121,6 +129,8 @@ def register(app: typer.Typer) -> None:
         found = session.custody.erasure(str(erasure))
         if not session.out.as_json:
             session.out.say(_sentence(found))
+            for line in _persons(found):
+                session.out.say(line)
         _counts(session, found)
 
     @command(erase, "approve")
@@ -161,6 +171,22 @@ def _sentence(found: Document) -> str:
         return f"{found['status']}: {_values(found)} values were found at the request"
     kept = f"; {report['files_held']} files are under a legal hold and keep theirs" if report["files_held"] else ""
     return f"{found['status']}: {report['values']} values were erased{kept}"
+
+
+def _persons(found: Document) -> list[str]:
+    """Return who did what, when and why, a line each, and what keeps the file that it is limited to."""
+    lines = []
+    for act, why in (("requested", "reason"), ("approved", "approval_reason"), ("ended", "end_reason")):
+        if found[f"{act}_by"] is not None:
+            by = text.named(found[f"{act}_by"], found[f"{act}_by_reach"], found["workspace"])
+            because = f": {found[why]}" if found[why] is not None else ""
+            lines.append(f"{act} by {by} at {text.moment(found[f'{act}_at'])}{because}")
+    if found["file_id"] is not None:
+        holds = ", ".join(one["name"] or one["id"] for one in found["legal_holds"])
+        lines.append(
+            f"file {found['filename'] or found['file_id']}" + (f", under legal hold: {holds}" if holds else "")
+        )
+    return lines
 
 
 def _values(found: Document) -> int:

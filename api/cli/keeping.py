@@ -75,6 +75,15 @@ def _register_purge(app: typer.Typer) -> None:
     for decision, description in _DECISIONS:
         add(decision, description)
 
+    @command(app, "show")
+    def show(session: Session, file_id: FileId) -> None:
+        """Show a file's newest purge: who, when, why (the reading is logged)."""
+        found = session.custody.purge(str(file_id))
+        if session.out.as_json:
+            session.out.document(found)
+        else:
+            session.out.fields(_described(found))
+
     @command(app, "certificate")
     def certificate(session: Session, file_id: FileId) -> None:
         """Show the certificate of a file's destruction; that it was read is recorded."""
@@ -114,16 +123,23 @@ def _register_holds(app: typer.Typer) -> None:
 
     @command(app, "list")
     def list_holds(session: Session, file_id: FileId) -> None:
-        """List the legal holds that stand on a file."""
+        """List the legal holds on a file (the reading is logged)."""
         found = session.custody.holds(str(file_id))
         if session.out.as_json:
             session.out.document(found)
             return
         rows = [
-            (one["id"], one["name"], one["matter"], one["placed_by"], text.moment(one["placed_at"]))
+            (
+                one["id"],
+                one["name"],
+                one["matter"],
+                text.named(one["placed_by"], one["placed_by_reach"]),
+                text.moment(one["placed_at"]),
+                one["reason"],
+            )
             for one in found["legal_holds"]
         ]
-        session.out.table(("ID", "NAME", "MATTER", "BY", "SINCE"), rows)
+        session.out.table(("ID", "NAME", "MATTER", "BY", "SINCE", "REASON"), rows)
 
 
 def _whole(session: Session, file_id: str, hold: str) -> str:
@@ -133,6 +149,20 @@ def _whole(session: Session, file_id: str, hold: str) -> str:
     standing = [str(one["id"]) for one in session.custody.holds(file_id)["legal_holds"]]
     found = [one for one in standing if one.replace("-", "").startswith(hold.replace("-", "").lower())]
     return found[0] if len(found) == 1 else hold
+
+
+def _described(purge: Document) -> dict[str, object]:
+    """Return a purge for people: actors with their reach, times to the second."""
+    retention = purge["retention"]
+    found: dict[str, object] = {"purge": purge["id"], "file": purge["file_id"], "name": purge["filename"]}
+    found |= {"status": purge["status"], "policy": purge["policy"]}
+    for act, why in (("requested", "reason"), ("approved", "approval_reason"), ("ended", "end_reason")):
+        found[f"{act} by"] = text.named(purge[f"{act}_by"], purge[f"{act}_by_reach"])
+        found[f"{act} at"] = text.moment(purge[f"{act}_at"])
+        found[f"{act} because"] = purge[why]
+    found["retained until"] = text.moment(retention["until"]) if retention else "-"
+    found["legal holds"] = ", ".join(one["name"] or one["id"] for one in purge["legal_holds"]) or "-"
+    return found
 
 
 def _purge(session: Session, purge: Document) -> None:

@@ -47,6 +47,13 @@ def actor(who: Mapping[str, Any], reach: str | None, workspace: str) -> str:
     return name if who["credential"] is None or reach == workspace else f"{name}@{reach or '?'}"
 
 
+def named(who: str | None, reach: str | None, workspace: str | None = None) -> str:
+    """Return who did something, with its key's reach where that is not `workspace`; `-` for nobody."""
+    if who is None:
+        return "-"
+    return safe(who if reach in {None, workspace} else f"{who}@{reach}")
+
+
 def moment(value: str | None) -> str:
     """Return an RFC 3339 time to the second, in UTC as it is recorded."""
     return "-" if value is None else safe(value[:19].replace("T", " ") + "Z")

@@ -245,6 +245,10 @@ class Client:
         """Withdraw, approve or reject a purge; answers as `request_purge` does."""
         return self._http.post(_file(file_id, "purge", decision), _given(reason=reason))
 
+    def purge(self, file_id: str) -> Document:
+        """Answer the newest purge of a file, with who asked and agreed, when and why, and what keeps the file."""
+        return self._http.get(_file(file_id, "purge"))
+
     def certificate(self, file_id: str) -> Document:
         """Answer the certificate of a file's destruction."""
         return self._http.get(_file(file_id, "certificate"))

@@ -68,9 +68,9 @@ def _lifecycle(
     whole = [one.version for one in events] == list(range(1, file.version + 1))
     if not whole:
         return services.ledger.lifecycle(caller, file.id)
-    return History(
-        events, visible(caller, scope.disclosures(before[1])), None, reach=services.ledger.recorder.reaches.known
-    )
+    reaches = services.ledger.recorder.reaches
+    disclosures = visible(caller, scope.disclosures(before[1]))
+    return History(events, disclosures, None, reach=reaches.known, key_reach=reaches.known_key)
 
 
 def file_answer(
@@ -86,27 +86,34 @@ def file_answer(
 
 
 def described(services: Services, caller: Caller, lifecycle: History, status: int = 200) -> Response:
-    """Return a file as its lifecycle says."""
+    """Return a file as its lifecycle says, to who has just acted on it: that is no reading of its own."""
     row = views.row_of(lifecycle)
-    return JSONResponse(views.file_json(row), status, _headers(services, caller, row, lifecycle))
+    return JSONResponse(views.file_json(row, lifecycle.key_reach), status, _headers(services, caller, row, lifecycle))
 
 
 def file_view(services: Services, caller: Caller, file_id: UUID, view: View, if_none_match: str | None) -> Response:
-    """Return a file as it stands, 304 if the caller has it; the full view counts accesses and so never is 304."""
+    """Return a file as it stands, 304 if the caller has it; the full view counts accesses and so never is 304.
+
+    Where it shows reasons, or names and matters of holds, that it was read is recorded first.
+    """
     lifecycle = services.ledger.lifecycle(caller, file_id)
     row = views.row_of(lifecycle)
     headers = _headers(services, caller, row, lifecycle)
     if view == "full":
         events = chain(lifecycle.events, services.ledger.accesses(caller, file_id))
         counted = fold_file(events, lifecycle.disclosures) or row
-        return JSONResponse(disposal.full_view(services, counted), headers=headers)
-    if matches(if_none_match, etag(row)):
+        found = disposal.full_view(services, counted)
+    elif matches(if_none_match, etag(row)):
         return Response(status_code=304, headers=headers)
-    return JSONResponse(views.file_json(row), headers=headers)
+    else:
+        found = views.file_json(row, lifecycle.key_reach)
+    services.ledger.audit_reads.shown(caller, row.workspace, "file", found, file=row.id)
+    return JSONResponse(found, headers=headers)
 
 
 def begun_answer(request: Request, services: Services, caller: Caller, begin: Callable[[], Begun]) -> Response:
     """Begin a file; return it, just initiated, and how to send its bytes, or just stored."""
+    services.ledger.recorder.reaches.of(caller.actor)  # now, so that nothing has to be looked up for the answer
     with recording() as scope:
         begun = begin()
     file = begun.file
@@ -116,7 +123,7 @@ def begun_answer(request: Request, services: Services, caller: Caller, begin: Ca
     # Whoever asks again after an abort, or once the file is stored, gets no permission to write any more.
     over = begun.at_hand or row.status != "initiated"
     way = None if over else views.upload_json(_way(base, services, file))
-    content = {"file": views.file_json(row), "upload": way}
+    content = {"file": views.file_json(row, lifecycle.key_reach), "upload": way}
     headers = {**_headers(services, caller, row, lifecycle), **location(request, services, f"/v1/files/{file.id}")}
     return JSONResponse(content, 201, headers)
 
@@ -145,12 +152,17 @@ def _way(base: str, services: Services, file: File) -> views.UploadWay:
 def purge_answer(
     services: Services, caller: Caller, file_id: UUID, command: Callable[[], File] | None = None
 ) -> Response:
-    """Return a file's newest purge as it stands, after a command where there is one; 202 where it is not over yet."""
+    """Return a file's newest purge as it stands, after a command where there is one; 202 where it is not over yet.
+
+    Without a command, that its reasons and the file's holds are read is recorded first.
+    """
     if command is None:
         lifecycle = services.ledger.lifecycle(caller, file_id)
     else:
         _, lifecycle = after(services, caller, file_id, command)
     found = views.purge_json(lifecycle)
+    if command is None:
+        services.ledger.audit_reads.shown(caller, lifecycle.workspace, "purge", found, file=str(file_id))
     waits = command is not None and found["status"] in _GOES_ON
     return JSONResponse(found, 202 if waits else 200, _position(services, caller, lifecycle))
 

@@ -44,13 +44,15 @@ class Related(Shape):
 
 
 class StandingHold(Shape):
-    """A legal hold that stands; name and matter are null for roles that may not see them, and once erased."""
+    """A legal hold that stands; name, matter and reason are null for roles that may not see them, and once erased."""
 
     id: str
     name: Text
     matter: Text
     placed_by: str
+    placed_by_reach: Text
     placed_at: datetime
+    reason: Text
 
 
 class PendingRetention(Shape):
@@ -59,33 +61,43 @@ class PendingRetention(Shape):
     until: datetime
     mode: fe.RetentionMode
     requested_by: str
+    requested_by_reach: Text
     requested_at: datetime
+    reason: Text
 
 
 class Retention(Shape):
-    """Until when a file is kept, and what waits for a second person."""
+    """Until when a file is kept, who set that, when and why, and what waits for a second person."""
 
     until: Moment
     mode: fe.RetentionMode | None
+    set_by: Text
+    set_by_reach: Text
+    set_at: Moment
+    reason: Text
     pending: PendingRetention | None
 
 
 class PendingPurge(Shape):
-    """The purge that is under way or was carried out; the reason is null for roles that may not see it."""
+    """The purge that is under way or was carried out; the reasons are null for roles that may not see them."""
 
     id: str
     policy: Text
     requested_by: Text
+    requested_by_reach: Text
     requested_at: Moment
     reason: Text
     approved_by: Text
+    approved_by_reach: Text
     approved_at: Moment
+    approval_reason: Text
 
 
 class PlannedDisposal(Shape):
     """By which disposal policy a deleted or expired file is destroyed, and when."""
 
     policy: str
+    days_since: datetime
     at: datetime
 
 
@@ -115,6 +127,7 @@ class File(Shape):
     etag: Text
     access: fe.AccessLevel
     owner: str
+    owner_reach: Text
     related: list[Related]
     subjects: list[str]
     metadata: dict[str, str]
@@ -122,6 +135,7 @@ class File(Shape):
     stored_at: Moment
     deleted_at: Moment
     deleted_by: Text
+    deleted_by_reach: Text
     deletion_reason: Text
     expires_at: Moment
     retention_until: Moment
@@ -281,7 +295,7 @@ class Link(Shape):
 
 
 class Purge(Shape):
-    """A purge as it stands."""
+    """A purge as it stands, and what keeps its file; private values are null for roles that may not see them."""
 
     id: str
     file_id: UUID
@@ -295,8 +309,15 @@ class Purge(Shape):
     approved_by_reach: Text
     approved_at: Moment
     approval_reason: Text
+    ended_by: Text
+    ended_by_reach: Text
+    ended_at: Moment
+    end_reason: Text
     missing: bool
     policy: str | None
+    filename: Text
+    retention: Retention | None
+    legal_holds: list[StandingHold]
 
 
 class Certificate(Shape):
@@ -350,12 +371,17 @@ class Category(Shape):
 
 
 class PolicyChange(Shape):
-    """Four eyes are to be switched off: who asked, who agreed, and when it takes effect."""
+    """Four eyes are to be switched off: who asked, who agreed, when and why, and when it takes effect."""
 
     four_eyes: bool
     requested_by: str
+    requested_by_reach: Text
     requested_at: datetime
+    reason: Text
     approved_by: Text
+    approved_by_reach: Text
+    approved_at: Moment
+    approval_reason: Text
     effective_at: Moment
 
 
@@ -476,14 +502,24 @@ class Erasure(Shape):
     id: UUID
     workspace: str
     file_id: UUID | None
+    filename: Text
+    legal_holds: list[StandingHold]
     actor: Text
     fields: list[str]
     status: Literal["requested", "approved", "completed", "rejected", "withdrawn", "expired"]
     requested_by: str
+    requested_by_reach: Text
     requested_at: datetime
-    expires_at: datetime
+    reason: Text
     approved_by: Text
+    approved_by_reach: Text
     approved_at: Moment
+    approval_reason: Text
+    expires_at: datetime
+    ended_by: Text
+    ended_by_reach: Text
+    ended_at: Moment
+    end_reason: Text
     found: list[FoundValues]
     files: int
     report: ErasureReport | None

@@ -26,8 +26,8 @@ SELECT workspace, category FROM found;
 -- Files that are deleted or expired under those policies, before any statement below: when each is destroyed, and what
 -- keeps it from that.
 WITH removed AS (
-    SELECT f.id AS file, f.created_position AS position, f.category, t.policy, coalesce(f.size, 0) AS size,
-        f.deleted_at AS removed_at,
+    SELECT f.id AS file, f.created_position AS position, f.category, t.policy, f.filename, coalesce(f.size, 0) AS size,
+        f.deleted_at AS removed_at, f.disposal_since AS days_since, f.retention_until,
         greatest(f.disposal_since + t.days * interval '24 hours', t.not_before, f.retention_until) AS due_at,
         CASE WHEN f.disposal IS NOT NULL THEN 'purge' WHEN f.holds > 0 THEN 'hold' WHEN f.damage IS NOT NULL THEN 'damage'
         END AS kept_by
@@ -53,7 +53,7 @@ ORDER BY category;
 
 -- name: list
 -- A page of what nothing keeps, the oldest files first; with %(before)s only what is destroyed before then.
-SELECT file, position, category, policy, size, removed_at, due_at
+SELECT file, position, category, policy, filename, size, removed_at, days_since, retention_until, due_at
 FROM removed
 WHERE kept_by IS NULL AND position > %(position)s AND (%(before)s::timestamptz IS NULL OR due_at < %(before)s)
 ORDER BY position

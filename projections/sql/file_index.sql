@@ -8,15 +8,18 @@ SELECT f.id, f.workspace, f.created_position, f.version, f.filename, f.size, f.m
     f.expires_at, f.upload_expires_at, f.look_after, f.looked_after, f.verified_at, f.damage, f.retention_until, f.retention_mode,
     f.downloads, f.last_access, f.deleted_by, f.deletion_reason, f.retention_wish_until, f.retention_wish_mode,
     f.retention_wish_by, f.retention_wish_at, f.purge_requested_by, f.purge_requested_at, f.purge_reason,
-    f.purge_approved_by, f.purge_approved_at, f.purge_policy,
+    f.purge_approved_by, f.purge_approved_at, f.purge_policy, f.purge_requested_by_credential,
+    f.purge_approved_by_credential, f.purge_approval_reason, f.owner_credential, f.deleted_by_credential,
+    f.retention_set_by, f.retention_set_by_credential, f.retention_set_at, f.retention_reason,
+    f.retention_wish_by_credential, f.retention_wish_reason,
     (SELECT coalesce(json_agg(json_build_array(m.key, m.value) ORDER BY m.key), '[]')
      FROM provenstore_read.file_index_metadata{g} m WHERE m.file = f.id) AS metadata,
     (SELECT coalesce(json_agg(json_build_array(r.type, r.id) ORDER BY r.ordinal), '[]')
      FROM provenstore_read.file_index_related{g} r WHERE r.file = f.id) AS related,
     (SELECT coalesce(json_agg(s.subject ORDER BY s.ordinal), '[]')
      FROM provenstore_read.file_index_subject{g} s WHERE s.file = f.id) AS subjects,
-    (SELECT coalesce(json_agg(json_build_array(h.id, h.name, h.matter, h.placed_by, h.placed_at) ORDER BY h.ordinal),
-                     '[]')
+    (SELECT coalesce(json_agg(json_build_array(h.id, h.name, h.matter, h.placed_by, h.placed_at, h.placed_by_credential,
+                                               h.reason) ORDER BY h.ordinal), '[]')
      FROM provenstore_read.file_index_hold{g} h WHERE h.file = f.id) AS legal_holds
 FROM provenstore_read.file_index{g} f
 WHERE true
@@ -45,7 +48,14 @@ ON CONFLICT (id) DO UPDATE SET
     retention_wish_by = excluded.retention_wish_by, retention_wish_at = excluded.retention_wish_at,
     purge_requested_by = excluded.purge_requested_by, purge_requested_at = excluded.purge_requested_at,
     purge_reason = excluded.purge_reason, purge_approved_by = excluded.purge_approved_by,
-    purge_approved_at = excluded.purge_approved_at, purge_policy = excluded.purge_policy;
+    purge_approved_at = excluded.purge_approved_at, purge_policy = excluded.purge_policy,
+    purge_requested_by_credential = excluded.purge_requested_by_credential,
+    purge_approved_by_credential = excluded.purge_approved_by_credential,
+    purge_approval_reason = excluded.purge_approval_reason,
+    deleted_by_credential = excluded.deleted_by_credential, retention_set_by = excluded.retention_set_by,
+    retention_set_by_credential = excluded.retention_set_by_credential, retention_set_at = excluded.retention_set_at,
+    retention_reason = excluded.retention_reason, retention_wish_reason = excluded.retention_wish_reason,
+    retention_wish_by_credential = excluded.retention_wish_by_credential;
 
 -- name: clear_metadata
 -- Forget the metadata of files whose metadata changed.
@@ -83,8 +93,9 @@ FROM json_to_recordset(%(rows)s::json) AS r (workspace text, file text, ordinal 
 
 -- name: insert_legal_holds
 -- The holds that stand now.
-INSERT INTO provenstore_read.file_index_hold{g} (workspace, file, ordinal, id, name, matter, placed_by, placed_at)
-SELECT workspace, file, ordinal, id, name, matter, placed_by, placed_at
+INSERT INTO provenstore_read.file_index_hold{g}
+    (workspace, file, ordinal, id, name, matter, placed_by, placed_at, placed_by_credential, reason)
+SELECT workspace, file, ordinal, id, name, matter, placed_by, placed_at, placed_by_credential, reason
 FROM json_to_recordset(%(rows)s::json)
     AS r (workspace text, file text, ordinal integer, id text, name text, matter text, placed_by text,
-          placed_at timestamptz);
+          placed_at timestamptz, placed_by_credential text, reason text);

@@ -56,7 +56,18 @@ CREATE TABLE provenstore_read.file_index{g} (
     purge_reason text,
     purge_approved_by text,
     purge_approved_at timestamptz,
-    purge_policy text
+    purge_policy text,
+    purge_requested_by_credential text,
+    purge_approved_by_credential text,
+    purge_approval_reason text,
+    owner_credential text,
+    deleted_by_credential text,
+    retention_set_by text,
+    retention_set_by_credential text,
+    retention_set_at timestamptz,
+    retention_reason text,
+    retention_wish_by_credential text,
+    retention_wish_reason text
 ) WITH (fillfactor = 85);  -- counting a download touches no indexed column, so it stays on its page
 CREATE INDEX ON provenstore_read.file_index{g} (workspace, created_position);
 CREATE INDEX ON provenstore_read.file_index{g} (workspace, filename);
@@ -120,6 +131,8 @@ CREATE TABLE provenstore_read.file_index_hold{g} (
     name      text COLLATE "C",
     matter    text COLLATE "C",
     placed_by text NOT NULL,
-    placed_at timestamptz NOT NULL
+    placed_at timestamptz NOT NULL,
+    placed_by_credential text,
+    reason    text COLLATE "C"
 );
 CREATE INDEX ON provenstore_read.file_index_hold{g} (file);

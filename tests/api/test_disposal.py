@@ -86,9 +86,15 @@ def test_two_persons_set_a_policy(tenant: Tenant) -> None:
     waiting = get(alone, tenant)
     assert [one["category"] for one in waiting["policies"]] == ["export", "temp", "temp_processing"]
     assert waiting["requests"] == [asked]
-    agreed = second.post(f"{at}/{asked['id']}/approve").json()
+    assert (asked["reason"], asked["requested_by_reach"]) == ("schedule", tenant.id)
+    agreed = second.post(f"{at}/{asked['id']}/approve", json={"reason": "agreed"}).json()
+    assert agreed == get(alone, tenant)
     (policy,) = (one for one in agreed["policies"] if not one["built_in"])
     assert (policy["policy"], policy["after_days"], agreed["requests"]) == ("misc/1", 90, [])
+    assert (policy["reason"], policy["approval_reason"]) == ("schedule", "agreed")
+    assert policy["requested_at"] == asked["requested_at"] < policy["approved_at"]
+    unnamed = next(one for one in get(tenant.client("operator"), tenant)["policies"] if not one["built_in"])
+    assert (unnamed["reason"], unnamed["approval_reason"]) == (None, None), "an operator sees no reasons"
     assert second.post(f"{at}/{asked['id']}/approve").status_code == 404
 
 
@@ -134,7 +140,11 @@ def test_the_preview_says_what_would_be_destroyed_and_when(tenant: Tenant) -> No
     assert get(records, tenant, "/due", before=found["now"])["files"] == []
     views = [records.get(f"/v1/files/{one}", params={"view": "full"}).json() for one in (due, held)]
     at = found["files"][0]["due_at"]
-    assert [one["planned_disposal"] for one in views] == [{"policy": "misc/1", "at": at}, None]
+    since = found["files"][0]["removed_at"]
+    assert [one["planned_disposal"] for one in views] == [{"policy": "misc/1", "days_since": since, "at": at}, None]
+    assert found["files"][0]["filename"] == "report.pdf"
+    operator = tenant.client("operator")
+    assert get(operator, tenant, "/due")["files"][0]["filename"] is None, "who may not list files sees no names"
     tenant.api.clock.ahead = timedelta(days=31)
     assert get(records, tenant, "/due")["policies"][0]["due_files"] == 1
     assert status(tenant, due) == "soft_deleted"
@@ -145,13 +155,20 @@ def test_a_rejected_purge_gives_the_file_its_days_again(tenant: Tenant) -> None:
     agree(tenant)
     records, approver = tenant.client("records"), tenant.client("approver")
     file_id = deleted(tenant)
-    before = get(records, tenant, "/due")["files"][0]["due_at"]
+    earlier = get(records, tenant, "/due")["files"][0]
+    assert earlier["days_since"] == earlier["removed_at"]
+    before = earlier["due_at"]
     records.post(f"/v1/files/{file_id}/purge", json={"reason": "old"}).raise_for_status()
     approver.post(f"/v1/files/{file_id}/purge/reject", json={"reason": "still needed"}).raise_for_status()
-    after = get(records, tenant, "/due")["files"][0]["due_at"]
+    found = get(records, tenant, "/due")
+    file, policy = found["files"][0], found["policies"][0]
+    after, since = file["due_at"], file["days_since"]
     assert after > before
+    assert file["removed_at"] == earlier["removed_at"] < since
+    assert datetime.fromisoformat(since) + timedelta(days=policy["after_days"]) == datetime.fromisoformat(after)
+    assert policy["not_before"] < after
     planned = records.get(f"/v1/files/{file_id}", params={"view": "full"}).json()["planned_disposal"]
-    assert planned == {"policy": "misc/1", "at": after}
+    assert planned == {"policy": "misc/1", "days_since": since, "at": after}
     services = tenant.api.services
     terms = terms_of(services, tenant.id)
     due = [

@@ -31,11 +31,13 @@ def test_a_key_is_described_from_its_issue_to_its_end(tenant: Tenant) -> None:
     assert shown == {
         "id": new["id"], "actor": new["actor"], "kind": "service", "roles": ["service"], "workspace": tenant.id,
         "status": "active", "issued_at": shown["issued_at"], "issued_by": name,
+        "issued_by_reach": tenant.id, "revoked_by_reach": None,
         "expires_at": "2999-01-01T00:00:00.000000Z", "revoked_at": None, "revoked_by": None, "revoked_reason": None,
     }  # fmt: skip
     assert admin.delete(f"/v1/keys/{new['id']}", params={"reason": "lost laptop"}).status_code == 204
     over = tenant.client("auditor").get(f"/v1/keys/{new['id'].replace('-', '')}").json()
     assert (over["status"], over["revoked_by"], over["revoked_reason"]) == ("revoked", name, "lost laptop")
+    assert over["revoked_by_reach"] == tenant.id
     text = str([shown, over, *listed(admin)])
     assert new["key"].rpartition("_")[2] not in text
     assert "digest" not in text

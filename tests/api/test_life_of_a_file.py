@@ -12,7 +12,8 @@ from tests.api.conftest import Api, Tenant
 
 FILE_FIELDS = (
     "id workspace filename size media_type category variant status disposal path sha256 sha256_status damage etag "
-    "access owner related subjects metadata created_at stored_at deleted_at deleted_by deletion_reason expires_at "
+    "access owner owner_reach related subjects metadata created_at stored_at deleted_at deleted_by deleted_by_reach "
+    "deletion_reason expires_at "
     "retention_until retention purge legal_holds version"
 )
 
@@ -161,6 +162,13 @@ def test_purge_by_two_persons(tenant: Tenant) -> None:
         "approved_by_reach": None,
         "approved_at": None,
         "approval_reason": None,
+        "ended_by": None,
+        "ended_by_reach": None,
+        "ended_at": None,
+        "end_reason": None,
+        "filename": "report.pdf",
+        "retention": None,
+        "legal_holds": [],
     } == asked.json()
     assert asking.get(f"/v1/files/{file_id}").json()["purge"]["reason"] == "old"
     assert service.get(f"/v1/files/{file_id}").json()["purge"]["reason"] is None
@@ -178,6 +186,51 @@ def test_purge_by_two_persons(tenant: Tenant) -> None:
     assert asking.get(f"/v1/files/{file_id}").json()["status"] == "purged"
     restored = asking.post(f"/v1/files/{file_id}/restore")
     assert (restored.status_code, restored.json()["code"]) == (409, "wrong-state")
+
+
+def test_a_purge_says_who_ended_it_and_what_keeps_the_file(tenant: Tenant) -> None:
+    """Reasons, times, retention and the holds that stand: to those who may see them, and names null to a service."""
+    asking, approving = tenant.client("records", actor="ann"), tenant.client("approver", actor="ben")
+    service = tenant.client("service")
+    at = f"/v1/files/{tenant.stored(service)}"
+    asking.delete(at)
+    asking.post(f"{at}/purge", json={"reason": "old"})
+    rejected = approving.post(f"{at}/purge/reject", json={"reason": "still needed"}).json()
+    ended = {name: rejected[name] for name in ("status", "ended_by", "ended_by_reach", "end_reason")}
+    assert ended == {
+        "status": "rejected",
+        "ended_by": "ben",
+        "ended_by_reach": tenant.id,
+        "end_reason": "still needed",
+    }
+    assert rejected["ended_at"] > rejected["requested_at"]
+    until = {"until": "2100-01-01T00:00:00Z", "mode": "governance", "reason": "law"}
+    assert asking.put(f"{at}/retention", json=until).status_code == 200
+    asking.post(f"{at}/legal-holds", json={"name": "Case 7", "matter": "M", "reason": "sued"})
+    seen, unseen = asking.get(f"{at}/purge").json(), service.get(f"{at}/purge").json()
+    assert [(one["name"], one["matter"], one["reason"]) for one in seen["legal_holds"]] == [("Case 7", "M", "sued")]
+    assert (seen["retention"]["until"], seen["retention"]["reason"]) == ("2100-01-01T00:00:00.000000Z", "law")
+    assert (unseen["filename"], unseen["end_reason"], unseen["retention"]["reason"]) == ("report.pdf", None, None)
+    assert [(one["placed_by"], one["name"], one["reason"]) for one in unseen["legal_holds"]] == [("ann", None, None)]
+
+
+def test_an_erasure_says_who_why_and_of_which_file(tenant: Tenant) -> None:
+    """At the request, at its end, in the list and by itself; its file's name is gone once that is erased."""
+    dora, emil = tenant.client("privacy", actor="dora"), tenant.client("privacy", actor="emil")
+    file_id = tenant.stored(tenant.client("service"))
+    fields = {"fields": ["filename"], "reason": "request 7"}
+    first, second = (dora.post(f"/v1/files/{file_id}/erasure", json=fields).json() for _ in range(2))
+    assert (first["reason"], first["filename"], first["requested_by_reach"]) == ("request 7", "report.pdf", tenant.id)
+    rejected = emil.post(f"/v1/erasures/{second['id']}/reject", json={"reason": "twice"}).json()
+    assert (rejected["status"], rejected["ended_by"], rejected["end_reason"]) == ("rejected", "emil", "twice")
+    done = emil.post(f"/v1/erasures/{first['id']}/approve", json={"reason": "checked"}).json()
+    assert (done["status"], done["approved_by_reach"], done["approval_reason"]) == ("completed", tenant.id, "checked")
+    assert (done["filename"], done["ended_by"], done["ended_at"] >= done["approved_at"]) == (None, "provenstore", True)
+    assert emil.get(f"/v1/erasures/{first['id']}").json() == done
+    tenant.client("records").post(f"/v1/files/{file_id}/legal-holds", json={"name": "Case 7", "reason": "sued"})
+    listed = {one["id"]: one for one in emil.get("/v1/erasures").json()["erasures"]}
+    assert listed[second["id"]]["end_reason"] == "twice"
+    assert [one["name"] for one in listed[first["id"]]["legal_holds"]] == ["Case 7"]
 
 
 @pytest.mark.parametrize(

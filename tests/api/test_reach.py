@@ -211,10 +211,54 @@ def test_actors_are_named_with_their_reach(api: Api, tenant: Tenant) -> None:
     approver.post(f"/v1/files/{file_id}/purge/approve", json={"reason": "agreed"})
     purge = auditor.get(f"/v1/files/{file_id}/purge").json()
     assert (purge["requested_by_reach"], purge["approved_by_reach"]) == ("system", tenant.id)
+    file = auditor.get(f"/v1/files/{file_id}").json()
+    (listed,) = auditor.get("/v1/files", params={"fresh": True, "status": "soft_deleted"}).json()["files"] or [file]
+    for view in (file, listed):
+        assert (view["deleted_by"], view["deleted_by_reach"], view["owner_reach"]) == (name, "system", tenant.id)
+        reaches = (view["purge"]["requested_by_reach"], view["purge"]["approved_by_reach"])
+        assert reaches == ("system", tenant.id)
     api.sweep()
     certificate = auditor.get(f"/v1/files/{file_id}/certificate").json()
     assert certificate["deleted"]["reach"] == "system"
     assert {one["reach"] for one in certificate["steps"] if one["type"].startswith("file.purge_a")} == {tenant.id}
+
+
+def test_every_view_of_what_was_decided_names_the_reach(api: Api, tenant: Tenant) -> None:
+    """Holds, retention, erasures, disposal policies, the purge policy and keys: `owner=` still asks for the bare id."""
+    name = f"bob-{uuid4()}"
+    own, other = (where("admin", actor=name) for where in (tenant.client, api.client))
+    service, namesake = (
+        tenant.client("service", actor=f"svc-{name}", kind="service"),
+        api.client("service", actor=f"svc-{name}", kind="service"),
+    )
+    ids = {tenant.stored(service): tenant.id, tenant.stored(namesake): "system"}
+    listed = own.get("/v1/files", params={"fresh": True, "owner": f"svc-{name}"}).json()["files"]
+    assert {one["id"]: one["owner_reach"] for one in listed} == ids
+    file_id = next(iter(ids))
+    at, within = f"/v1/files/{file_id}", f"/v1/workspaces/{tenant.id}"
+    for client, reach in ((own, tenant.id), (other, "system")):
+        client.post(f"{at}/legal-holds", json={"name": reach, "reason": "sued"})
+    assert {one["name"]: one["placed_by_reach"] for one in own.get(f"{at}/legal-holds").json()["legal_holds"]} == {
+        tenant.id: tenant.id,
+        "system": "system",
+    }
+    until = {"until": "2100-01-01T00:00:00Z", "mode": "governance", "reason": "law"}
+    other.put(f"{at}/retention", json=until)
+    own.put(f"{at}/retention", json={**until, "until": "2099-01-01T00:00:00Z", "reason": "less"})
+    retention = own.get(at).json()["retention"]
+    assert (retention["set_by_reach"], retention["reason"]) == ("system", "law")
+    pending = retention["pending"]
+    assert (pending["requested_by"], pending["requested_by_reach"], pending["reason"]) == (name, tenant.id, "less")
+    policy = {"category": "misc", "after_days": 9, "reason": "schedule"}
+    asked = other.post(f"{within}/disposal/requests", json=policy).json()
+    assert (asked["requested_by_reach"], asked["reason"]) == ("system", "schedule")
+    changed = other.patch(within, json={"four_eyes": False, "reason": "one is enough"}).json()
+    for answer in (changed, own.get(within).json()):
+        assert (answer["pending"]["requested_by_reach"], answer["pending"]["reason"]) == ("system", "one is enough")
+    erasure = other.post("/v1/erasures", json={"workspace": tenant.id, "subject": "report.pdf", "reason": "asked"})
+    assert (erasure.json()["requested_by_reach"], erasure.json()["reason"]) == ("system", "asked")
+    key = own.get("/v1/keys", params={"workspace": tenant.id}).json()["keys"][0]
+    assert (key["issued_by"], key["issued_by_reach"]) == ("root", "system")
 
 
 def test_a_private_file_is_its_owners_not_its_namesakes(api: Api, tenant: Tenant) -> None:

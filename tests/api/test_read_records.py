@@ -1,5 +1,6 @@
 """Every way out of the audit and of private values leaves a record, over HTTP and on a data directory alike."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -72,7 +73,16 @@ _ACTS: list[tuple[str, Callable[[Direct, str, int], object]]] = [
     ("entries", lambda direct, _file, _position: direct.log_resource("tile/entries/000.p/1")),
     ("receipt", lambda direct, file, _position: direct.receipt(file)),
     ("search", lambda direct, _file, _position: direct.audit({}, cursor=None, limit=1)),
+    ("file", lambda direct, file, _position: direct.file(_held(direct, file))),
+    ("file", lambda direct, file, _position: direct.file(_held(direct, file), full=True)),
+    ("holds", lambda direct, file, _position: direct.holds(_held(direct, file))),
 ]
+
+
+def _held(direct: Direct, file: str) -> str:
+    """Place a hold, which leaves no reading, and return the file."""
+    direct.place_hold(file, name="Case 7", matter=None, reason="sued")
+    return file
 
 
 @pytest.mark.parametrize(("what", "act"), _ACTS)
@@ -87,8 +97,95 @@ def test_every_reading_of_a_data_directory_is_on_record(
     assert [one["what"] for one in reads(api, somebody.principal)] == [what]
 
 
+PRIVATE_VIEWS = {
+    "/v1/files/{file}": "file",
+    "/v1/files/{file}?view=full": "file",
+    "/v1/files/{file}/legal-holds": "holds",
+    "/v1/files/{file}/purge": "purge",
+    "/v1/workspaces/{tenant}": "workspace",
+    "/v1/workspaces/{tenant}/disposal": "disposal",
+    "/v1/workspaces/{tenant}/disposal/due?after_days=1": "disposal",
+    "/v1/erasures": "erasure",
+    "/v1/erasures/{erasure}": "erasure",
+}
+"""Answers about one thing that show reasons, names of holds, matters, or names of files in lists."""
+
+
+@pytest.fixture
+def reasoned(tenant: Tenant) -> dict[str, str]:
+    """Return ids of things of which each was asked for with a reason."""
+    records, admin, service = tenant.client("records"), tenant.client("admin"), tenant.client("service")
+    file, due = (tenant.stored(service) for _ in range(2))
+    assert records.delete(f"/v1/files/{file}", params={"reason": "obsolete"}).status_code == 200
+    assert records.delete(f"/v1/files/{due}").status_code == 200
+    assert records.post(f"/v1/files/{file}/purge", json={"reason": "no longer needed"}).status_code == 200
+    erasure = tenant.client("privacy").post(f"/v1/files/{file}/erasure", json={"fields": ["filename"], "reason": "x"})
+    held = {"name": "Case 7", "matter": "M-1", "reason": "sued"}
+    assert records.post(f"/v1/files/{file}/legal-holds", json=held).status_code == 201
+    policy = {"category": "misc", "after_days": 9, "reason": "schedule"}
+    assert records.post(f"/v1/workspaces/{tenant.id}/disposal/requests", json=policy).status_code == 201
+    off = {"four_eyes": False, "reason": "one is enough"}
+    assert admin.patch(f"/v1/workspaces/{tenant.id}", json=off).status_code == 202
+    tenant.api.services.wait_for(tenant.api.services.ledger.log.position())
+    return {"tenant": tenant.id, "file": file, "due": due, "erasure": erasure.json()["id"]}
+
+
+@pytest.mark.parametrize(("path", "what"), PRIVATE_VIEWS.items())
+def test_private_values_are_on_record_before_they_are_shown(
+    tenant: Tenant, reasoned: dict[str, str], path: str, what: str
+) -> None:
+    """private-values-on-record: whoever may see reasons and holds leaves a reading, one a minute."""
+    name = f"officer-{uuid4()}"
+    officer, service = tenant.client("admin", actor=name), tenant.client("service", actor=name)
+    answers = [officer.get(path.format(**reasoned)) for _ in range(2)]
+    assert [one.status_code for one in answers] == [200, 200], answers[0].text
+    (read,) = reads(tenant.api, f"{tenant.id}/{name}")
+    assert read["what"] == what
+    assert read.get("file") == (reasoned["file"] if "{file}" in path else None)
+    if service.get(path.format(**reasoned)).status_code == 200:
+        assert len(reads(tenant.api, f"{tenant.id}/{name}")) == 1, "who may not see them reads none"
+
+
+def test_what_the_caller_has_already_is_no_reading(tenant: Tenant, reasoned: dict[str, str]) -> None:
+    """304 shows nothing; nor is the answer to who has just acted a reading of its own."""
+    name = f"officer-{uuid4()}"
+    officer, at = tenant.client("records", actor=name), f"/v1/files/{reasoned['file']}"
+    held = officer.post(f"{at}/legal-holds", json={"name": "Case 8", "reason": "too"})
+    assert officer.get(at, headers={"If-None-Match": held.headers["ETag"]}).status_code == 304
+    until = {"until": "2100-01-01T00:00:00Z", "mode": "governance", "reason": "law"}
+    assert "law" in officer.put(f"{at}/retention", json=until).text
+    assert reads(tenant.api, f"{tenant.id}/{name}") == []
+
+
+def test_every_description_that_can_show_reasons_is_looked_at_here(api: Api) -> None:
+    """A new route that answers one of the shapes with reasons fails this until it is on record and listed."""
+    described = api.anonymous().get("/openapi.json").json()
+    shapes = described["components"]["schemas"]
+    with_reasons = {name for name in shapes if _reaches_reason(name, shapes, frozenset())}
+    recorded_otherwise = {"/v1/files", "/v1/files/{file_id}/certificate", "/v1/audit", "/v1/keys", "/v1/keys/{key_id}"}
+    recorded_otherwise |= {"/v1/files/{file_id}/history"}
+    looked_at = {one.partition("?")[0] for one in PRIVATE_VIEWS}
+    for path, routes in described["paths"].items():
+        answer = json.dumps(routes.get("get", {}).get("responses", {}).get("200", {}))
+        if not any(f'schemas/{name}"' in answer for name in with_reasons) or path in recorded_otherwise:
+            continue
+        ids = {"file_id": "file", "workspace": "tenant", "erasure": "erasure"}
+        named = path.format(**{name: f"{{{ours}}}" for name, ours in ids.items()})
+        assert named in looked_at, f"{path} shows reasons"
+
+
+def _reaches_reason(name: str, shapes: dict[str, Any], seen: frozenset[str]) -> bool:
+    if name in seen:
+        return False
+    members = shapes[name].get("properties", {})
+    if any(one == "reason" or one.endswith("_reason") for one in members):
+        return True
+    below = {one for one in shapes if f'schemas/{one}"' in json.dumps(members)}
+    return any(_reaches_reason(one, shapes, seen | {name}) for one in below)
+
+
 def test_where_read_models_stand_is_no_reading(api: Api, tenant: Tenant) -> None:
-    """Nor are a file's description, its counters, jobs and usage: they show no audit."""
+    """Nor are jobs and usage, nor a file's description and counters where it has no reason and no hold."""
     file, name = tenant.stored(tenant.client("service")), f"officer-{uuid4()}"
     client = api.client("admin", actor=name)
     for path in (MODEL, "/v1/projections", "/v1/jobs", "/v1/usage", f"/v1/files/{file}", f"/v1/files/{file}?view=full"):

@@ -70,7 +70,12 @@ def test_four_eyes_are_switched_off_by_two_persons_and_a_day(tenant: Tenant) -> 
     assert ann.patch(at, json=off).json()["code"] == "second-person-required"
     agreed = ben.patch(at, json=off)
     assert (agreed.status_code, agreed.json()["four_eyes"]) == (202, True)
-    assert agreed.json()["pending"]["approved_by"] == f"ben-{tenant.id}"
+    pending = agreed.json()["pending"]
+    assert (pending["approved_by"], pending["approved_by_reach"]) == (f"ben-{tenant.id}", "system")
+    assert (pending["reason"], pending["approval_reason"]) == ("small team", "small team")
+    assert pending["requested_at"] < pending["approved_at"] < pending["effective_at"]
+    assert ann.get(at).json()["pending"] == pending
+    assert tenant.client("service").get(at).json()["pending"]["reason"] is None
     back = ann.patch(at, json={"four_eyes": True, "reason": "not so"})
     assert (back.status_code, back.json()["pending"]) == (200, None)
     for admin in (ann, ben):

@@ -1,13 +1,16 @@
 """What each event makes of a file's row, and how the row is shown."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from memory_log import START, MemoryLog, accessed, add_file, at, initiated, stored
 from provenstore.domain import file_events as f
+from provenstore.domain.envelope import Actor, Origin
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.event_types import EventData, RawData, format_time
 from provenstore.projections.file_fold import FileFold, fold_file
@@ -15,6 +18,14 @@ from provenstore.projections.file_row import FileRow, to_json
 from provenstore.projections.private_values import Related
 
 REQUEST = f.PurgeRequested(purge="p1", four_eyes=True)
+
+
+KEYED = Origin(Actor("ann", "person", "api_key", "key-1"))
+
+
+def reach(credential: str | None) -> str | None:
+    """Return how far a key reaches, as the log would say."""
+    return {None: "system", "key-1": "acme"}[credential]
 
 
 def folded(*steps: EventData, begin: EventData | None = None, private: dict[str, str] | None = None) -> FileRow:
@@ -194,9 +205,61 @@ def test_holds_stand_until_each_is_released() -> None:
     log.add("file:a", f.LegalHoldReleased(hold="h1"))
     row = fold_file(log.events, log.private)
     assert row is not None
-    assert to_json(row)["legal_holds"] == [
-        {"id": "h2", "name": "lawsuit", "matter": None, "placed_by": "clerk", "placed_at": format_time(at(3))}
+    assert to_json(row, reach=reach)["legal_holds"] == [
+        {
+            "id": "h2",
+            "name": "lawsuit",
+            "matter": None,
+            "placed_by": "clerk",
+            "placed_by_reach": "system",
+            "placed_at": format_time(at(3)),
+            "reason": None,
+        }
     ]
+
+
+def test_whatever_was_decided_says_who_when_and_why() -> None:
+    """Actors are named with the reach of their keys, in every part of the view; an erasure takes the reasons away."""
+    log, later = MemoryLog(), START + timedelta(days=9)
+    log.seal("file:a", initiated(owner="ann"), by=KEYED)
+    log.add("file:a", stored())
+    wished = f.RetentionReductionRequested(until=START)
+    log.seal("file:a", f.RetentionSet(until=later, mode="governance"), {"reason": "law"}, by=KEYED)
+    log.seal("file:a", wished, {"reason": "too long"}, by=KEYED)
+    log.seal("file:a", f.LegalHoldPlaced(hold="h"), {"name": "n", "reason": "sued"}, by=KEYED)
+    log.seal("file:a", f.SoftDeleted(), {"reason": "old"}, by=KEYED)
+    log.seal("file:a", REQUEST, {"reason": "gone"}, by=KEYED)
+    log.add("file:a", f.PurgeApproved(purge="p1"), reason="agreed")
+    row = fold_file(log.events, log.private)
+    assert row is not None
+    file: Any = to_json(row, reach=reach)
+    assert (file["owner"], file["owner_reach"], file["deleted_by"], file["deleted_by_reach"]) == ("ann", "acme") * 2
+    by = {"requested_by": "ann", "requested_by_reach": "acme"}
+    kept = {"until": format_time(later), "mode": "governance", "set_by": "ann", "set_by_reach": "acme"}
+    wish = {"until": format_time(START), "mode": "governance", **by, "requested_at": format_time(at(4))}
+    assert file["retention"] == {
+        **kept,
+        "set_at": format_time(at(3)),
+        "reason": "law",
+        "pending": {**wish, "reason": "too long"},
+    }
+    assert [(one["placed_by_reach"], one["reason"]) for one in file["legal_holds"]] == [("acme", "sued")]
+    assert file["purge"] == {
+        "id": "p1",
+        "policy": None,
+        **by,
+        "requested_at": format_time(at(7)),
+        "reason": "gone",
+        "approved_by": "clerk",
+        "approved_by_reach": "system",
+        "approved_at": format_time(at(8)),
+        "approval_reason": "agreed",
+    }
+    log.erase("a", "reason")
+    erased = fold_file(log.events, log.private)
+    assert erased is not None
+    shown = json.dumps(to_json(erased, reach=reach))
+    assert not [one for one in ("law", "too long", "sued", "old", "gone", "agreed") if f'"{one}"' in shown]
 
 
 @pytest.mark.parametrize("early", [False, True])
@@ -243,7 +306,7 @@ def test_other_streams_are_not_this_index_s() -> None:
 def test_the_file_of_the_contract_has_exactly_its_fields() -> None:
     """The default view is the contract's; the full view adds what stands outside the ETag."""
     row = folded(stored(), accessed())
-    default, full = to_json(row), to_json(row, "full")
+    default, full = to_json(row, reach=reach), to_json(row, "full", reach=reach)
     assert set(default) == {
         *("id", "workspace", "filename", "size", "media_type", "category", "variant", "status", "disposal", "path"),
         *(
@@ -259,7 +322,7 @@ def test_the_file_of_the_contract_has_exactly_its_fields() -> None:
             "created_at",
         ),
         *("stored_at", "deleted_at", "expires_at", "retention_until", "legal_holds", "version"),
-        *("deleted_by", "deletion_reason", "retention", "purge"),
+        *("deleted_by", "deleted_by_reach", "deletion_reason", "retention", "purge", "owner_reach"),
     }
     assert {name: full[name] for name in full.keys() - default.keys()} == {
         "stored_name": "0199.pdf",

@@ -44,8 +44,11 @@ def set_retention(
 
 @router.get("/v1/files/{file_id}/legal-holds", responses=shapes.ok(shapes.Holds))
 def list_holds(file_id: UUID, services: ServicesIn, caller: CallerIn) -> Response:
-    """List the legal holds that stand."""
-    return JSONResponse(views.holds_json(views.row_of(services.ledger.lifecycle(caller, file_id))))
+    """List the legal holds that stand; that their names, matters and reasons are read is itself recorded."""
+    lifecycle = services.ledger.lifecycle(caller, file_id)
+    found = views.standing_holds_json(lifecycle)
+    services.ledger.audit_reads.shown(caller, lifecycle.workspace, "holds", found, file=str(file_id))
+    return JSONResponse(found)
 
 
 @router.post("/v1/files/{file_id}/legal-holds", status_code=201, responses=shapes.created(shapes.Hold))

@@ -15,15 +15,20 @@ router = APIRouter(tags=["disposal"])
 
 
 class DisposalPolicy(shapes.Shape):
-    """A policy in force: after how many days files of a category are destroyed, and who decided that."""
+    """A policy in force: after how many days files of a category are destroyed, and who decided that, when and why."""
 
     category: str
     policy: str
     after_days: int | None
     built_in: bool
     requested_by: shapes.Text
+    requested_by_reach: shapes.Text
+    requested_at: shapes.Moment
+    reason: shapes.Text
     approved_by: shapes.Text
+    approved_by_reach: shapes.Text
     approved_at: shapes.Moment
+    approval_reason: shapes.Text
     not_before: shapes.Moment
 
 
@@ -34,7 +39,9 @@ class DisposalRequest(shapes.Shape):
     category: str
     after_days: int | None
     requested_by: str
+    requested_by_reach: shapes.Text
     requested_at: datetime
+    reason: shapes.Text
 
 
 class DisposalPolicies(shapes.Shape):
@@ -49,6 +56,8 @@ class DisposalSum(shapes.Shape):
 
     category: str
     policy: str
+    after_days: int | None
+    not_before: shapes.Moment
     due_files: int
     due_bytes: int
     later_files: int
@@ -62,10 +71,13 @@ class DisposalFile(shapes.Shape):
     """A file that a policy destroys, and when."""
 
     file_id: UUID
+    filename: shapes.Text
     category: str
     policy: str
     size: int
     removed_at: datetime
+    days_since: datetime
+    retention_until: shapes.Moment
     due_at: datetime
 
 
@@ -104,7 +116,10 @@ _NO_WORDS = bodies.DisposalDecisionBody()
 
 @router.get("/v1/workspaces/{workspace}/disposal", responses=shapes.ok(DisposalPolicies))
 def list_disposal_policies(workspace: str, services: ServicesIn, caller: CallerIn) -> Response:
-    """List the disposal policies of a workspace, the built-in ones and those that wait for a second person included."""
+    """List the disposal policies of a workspace, the built-in ones and those that wait for a second person included.
+
+    That their reasons are read is itself recorded.
+    """
     return JSONResponse(disposal.policies(services, caller, workspace))
 
 
@@ -130,8 +145,8 @@ def approve_disposal_policy(
     body: bodies.DisposalDecisionBody = _NO_WORDS,
 ) -> Response:
     """Agree to a requested policy, as a second person; it is in force now, and destroys nothing for 7 days."""
-    state = services.ledger.approve_disposal_policy(caller, workspace, str(request), body.reason, key)
-    return JSONResponse(disposal.disposal_json(state))
+    found = disposal.decide(services, caller, workspace, str(request), "approve", reason=body.reason, key=key)
+    return JSONResponse(found)
 
 
 @router.post("/v1/workspaces/{workspace}/disposal/requests/{request}/reject", responses=shapes.ok(DisposalPolicies))
@@ -145,15 +160,18 @@ def reject_disposal_policy(
     body: bodies.DisposalDecisionBody = _NO_WORDS,
 ) -> Response:
     """Reject a requested policy, or withdraw your own request."""
-    state = services.ledger.reject_disposal_policy(caller, workspace, str(request), body.reason, key)
-    return JSONResponse(disposal.disposal_json(state))
+    found = disposal.decide(services, caller, workspace, str(request), "reject", reason=body.reason, key=key)
+    return JSONResponse(found)
 
 
 @router.get("/v1/workspaces/{workspace}/disposal/due", responses=shapes.ok(DisposalDue))
 def list_disposal_due(
     workspace: str, services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.DisposalDueQuery, Query()]
 ) -> Response:
-    """Show what the policies destroy, and when; with `after_days` what policies of so many days would."""
+    """Show what the policies destroy, and when; with `after_days` what policies of so many days would.
+
+    Names of files are shown to those who may list files, and that they are read is itself recorded.
+    """
     return JSONResponse(disposal.due(services, caller, workspace, **asked.model_dump()))
 
 

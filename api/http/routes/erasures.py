@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from provenstore.api import views
+from provenstore.api import erasures, views
 from provenstore.api.http import bodies, shapes
 from provenstore.api.http.answers import location
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
@@ -31,22 +31,20 @@ def request_erasure(
 
     What is recorded after this is not part of it.
     """
-    asked = services.ledger.request_erasure(caller, body.wanted(), body.reason, key)
-    found = views.erasure_json(asked, services.clock.now())
-    return JSONResponse(found, 201, location(request, services, f"/v1/erasures/{asked.id}"))
+    found = erasures.request(services, caller, body.wanted(), body.reason, key)
+    return JSONResponse(found, 201, location(request, services, f"/v1/erasures/{found['id']}"))
 
 
 @router.get("/v1/erasures", responses=shapes.ok(shapes.Erasures))
 def list_erasures(services: ServicesIn, caller: CallerIn, after: UUID | None = None, limit: Listed = 100) -> Response:
-    """List the requests within reach, oldest first."""
-    found = services.ledger.list_erasures(caller, after=after, limit=limit + 1)
-    return JSONResponse(views.erasures_json(found[:limit], services.clock.now(), more=len(found) > limit))
+    """List the requests within reach, oldest first; that their reasons are read is itself recorded."""
+    return JSONResponse(erasures.page(services, caller, after=after, limit=limit))
 
 
 @router.get("/v1/erasures/{erasure}", responses=shapes.ok(shapes.Erasure))
 def get_erasure(erasure: UUID, services: ServicesIn, caller: CallerIn) -> Response:
     """Describe a request; what it searches for is never shown."""
-    return JSONResponse(views.erasure_json(services.ledger.find_erasure(caller, erasure), services.clock.now()))
+    return JSONResponse(erasures.one(services, caller, erasure))
 
 
 @router.post("/v1/erasures/{erasure}/approve", responses=shapes.done_or_pending(shapes.Erasure))
@@ -54,8 +52,7 @@ def approve_erasure(
     erasure: UUID, services: ServicesIn, caller: CallerIn, key: KeyIn, body: bodies.ReasonBody = _NO_REASON
 ) -> Response:
     """Agree, as a person other than the one who asked; the values go now, and 202 says that some have still to go."""
-    state = services.ledger.approve_erasure(caller, erasure, body.reason, key)
-    found = views.erasure_json(state, services.clock.now())
+    found = erasures.decide(services, caller, erasure, decision="approve", reason=body.reason, key=key)
     return JSONResponse(found, 202 if found["status"] == "approved" else 200)
 
 
@@ -64,5 +61,4 @@ def reject_erasure(
     erasure: UUID, services: ServicesIn, caller: CallerIn, key: KeyIn, body: bodies.ReasonBody = _NO_REASON
 ) -> Response:
     """Reject a request, or withdraw your own; only the value that was searched for is erased."""
-    state = services.ledger.reject_erasure(caller, erasure, body.reason, key)
-    return JSONResponse(views.erasure_json(state, services.clock.now()))
+    return JSONResponse(erasures.decide(services, caller, erasure, decision="reject", reason=body.reason, key=key))

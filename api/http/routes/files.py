@@ -8,7 +8,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from provenstore.api import projections, proofs, views
+from provenstore.api import erasures, projections, proofs, views
 from provenstore.api.http import bodies, shapes
 from provenstore.api.http.answers import begun_answer, file_answer, file_view
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
@@ -70,7 +70,8 @@ def list_files(services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.L
     page = services.files.list(wanted, cursor=cursor, limit=asked.limit)
     services.ledger.audit_reads.listed(caller, scope, conditions)
     page = replace(page, next=services.marks.cursor(caller.scope, page.next))
-    return JSONResponse(views.files_json(page, name_holds=sees_all(caller)))
+    reach = services.ledger.recorder.reaches.of_key
+    return JSONResponse(views.files_json(page, reach, name_holds=sees_all(caller)))
 
 
 @router.get("/v1/files/{file_id}", responses=shapes.conditional(shapes.File))
@@ -199,5 +200,4 @@ def erase_personal_data(
     Every proof stays valid. Refused under a legal hold.
     """
     wanted = Wanted(file=file_id, fields=body.fields)
-    asked = services.ledger.request_erasure(caller, wanted, body.reason, key)
-    return JSONResponse(views.erasure_json(asked, services.clock.now()), 202)
+    return JSONResponse(erasures.request(services, caller, wanted, body.reason, key), 202)

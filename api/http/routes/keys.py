@@ -26,9 +26,11 @@ class KeyDescription(shapes.Shape):
     status: Literal["active", "expired", "revoked"]
     issued_at: datetime
     issued_by: str
+    issued_by_reach: shapes.Text
     expires_at: shapes.Moment
     revoked_at: shapes.Moment
     revoked_by: shapes.Text
+    revoked_by_reach: shapes.Text
     revoked_reason: shapes.Text = Field(description="A private value; null once erased")
 
 
@@ -52,11 +54,11 @@ def list_keys(
 ) -> Response:
     """List API keys, oldest first; the reading is recorded."""
     found, following = services.ledger.key_list.page(caller, workspace, after=after, limit=limit)
-    return JSONResponse(views.keys_json(found, following, services.clock.now()))
+    return JSONResponse(views.keys_json(found, following, services.clock.now(), services.ledger.recorder.reach_of))
 
 
 @router.get("/v1/keys/{key_id}", responses=shapes.ok(KeyDescription))
 def get_key(key_id: UUID, services: ServicesIn, caller: CallerIn) -> Response:
     """Describe an API key; the reading is recorded."""
     found = services.ledger.key_list.one(caller, key_id)
-    return JSONResponse(views.key_description_json(found, services.clock.now()))
+    return JSONResponse(views.key_description_json(found, services.clock.now(), services.ledger.recorder.reach_of))

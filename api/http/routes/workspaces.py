@@ -6,14 +6,14 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from provenstore.api import views
+from provenstore.api import views, workspaces
 from provenstore.api.http import bodies, shapes
 from provenstore.api.http.answers import location
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 from provenstore.api.services import Services
 from provenstore.domain import workspace as ws
 from provenstore.domain.administration import Tenant
-from provenstore.domain.caller import Caller
+from provenstore.domain.canonical import Json
 from provenstore.domain.event_log import QuotaUse
 
 router = APIRouter(tags=["workspaces"])
@@ -32,7 +32,8 @@ def create_workspace(
         tenant = services.ledger.describe_workspace(caller, body.id)
     else:
         tenant = Tenant(state, command.name, QuotaUse(0, 0, state.max_bytes, state.max_files))
-    return _made(request, services, tenant)
+    # No change of a policy waits in a new workspace; of an old one, a repetition shows no reasons.
+    return _made(request, services, workspaces.without_reasons(services, tenant))
 
 
 @router.get("/v1/workspaces", responses=shapes.ok(shapes.Workspaces))
@@ -47,8 +48,11 @@ def list_workspaces(
 
 @router.get("/v1/workspaces/{workspace}", responses=shapes.ok(shapes.Workspace))
 def get_workspace(workspace: str, services: ServicesIn, caller: CallerIn) -> Response:
-    """Describe a workspace: policy, quota and use, categories."""
-    return _answer(services.ledger.describe_workspace(caller, workspace))
+    """Describe a workspace: policy, quota and use, categories.
+
+    Where a change of the purge policy is pending, that its reasons are read is itself recorded.
+    """
+    return JSONResponse(workspaces.described(services, caller, workspace))
 
 
 @router.patch("/v1/workspaces/{workspace}", responses=shapes.done_or_pending(shapes.Workspace))
@@ -58,7 +62,9 @@ def change_workspace(workspace: str, body: bodies.WorkspaceBody, services: Servi
     Switching four eyes off takes the same request of a second person, and takes effect 24 hours later: 202, and
     `pending` says what waits. Switching them on takes effect at once, and cancels that.
     """
-    return _answer(_changed(services, caller, workspace, *body.commands()), waits=body.four_eyes is False)
+    found = workspaces.changed(services, caller, workspace, *body.commands())
+    waits = body.four_eyes is False and found["pending"] is not None
+    return JSONResponse(found, 202 if waits else 200)
 
 
 @router.post("/v1/workspaces/{workspace}/categories", status_code=201, responses=shapes.created(shapes.Workspace))
@@ -67,7 +73,7 @@ def register_category(
 ) -> Response:
     """Add a category of the workspace's own."""
     command = ws.RegisterCategory(category=body.category, template=body.template, limits=body.limits.limits())
-    return _made(request, services, _changed(services, caller, workspace, command))
+    return _made(request, services, workspaces.changed(services, caller, workspace, command))
 
 
 @router.put("/v1/workspaces/{workspace}/limits/{category}", responses=shapes.ok(shapes.Workspace))
@@ -76,7 +82,7 @@ def set_limits(
 ) -> Response:
     """Give a category other limits."""
     command = ws.SetLimits(category=category, limits=body.limits())
-    return _answer(_changed(services, caller, workspace, command))
+    return JSONResponse(workspaces.changed(services, caller, workspace, command))
 
 
 @router.post("/v1/keys", status_code=201, responses=shapes.created(shapes.Key))
@@ -106,21 +112,5 @@ def revoke_key(
     return Response(status_code=204)
 
 
-def _changed(services: Services, caller: Caller, workspace: str, *commands: ws.WorkspaceCommand) -> Tenant:
-    """Carry out commands and return the workspace after them: once they are on record, nothing more is read."""
-    before = services.ledger.administration.before_change(workspace)
-    state = services.ledger.change_workspace(caller, workspace, *commands) if commands else None
-    if before is None or state is None:
-        return services.ledger.describe_workspace(caller, workspace)
-    return before.after(state, services.clock.now())
-
-
-def _answer(tenant: Tenant, *, waits: bool = False) -> Response:
-    """Return a workspace as it is now; 202 where what was asked for `waits` because its policy has not changed yet."""
-    status = 202 if waits and tenant.state.policy_change is not None else 200
-    return JSONResponse(views.workspace_json(tenant.state, tenant.name, tenant.use), status)
-
-
-def _made(request: Request, services: Services, tenant: Tenant) -> Response:
-    headers = location(request, services, f"/v1/workspaces/{tenant.state.id}")
-    return JSONResponse(views.workspace_json(tenant.state, tenant.name, tenant.use), 201, headers)
+def _made(request: Request, services: Services, found: dict[str, Json]) -> Response:
+    return JSONResponse(found, 201, location(request, services, f"/v1/workspaces/{found['id']}"))

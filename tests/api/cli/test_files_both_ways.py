@@ -170,6 +170,33 @@ def test_the_life_of_a_file_takes_two_persons(served: Served, tmp_path: Path) ->
     assert {"file.legal_hold_placed.v1", "file.access_denied.v1", "file.purged.v1"} <= set(types)
 
 
+def test_people_are_shown_who_decided_when_and_why(both: Provenstore, tmp_path: Path) -> None:
+    """Of holds, purges, erasures, disposal policies and four eyes, in what a person reads, with the actors' reach."""
+    workspace = f"w-{uuid4().hex}"
+    both("workspace", "create", workspace)
+    files = (_file(tmp_path), _file(tmp_path, "gone.pdf", b"%PDF-1.7 another"))
+    file, gone = (both("put", one, "--workspace", workspace).text.strip() for one in files)
+    both("hold", "place", file, "--name", "audit", "--matter", "m-1", "--reason", "sued by somebody")
+    held = both("hold", "list", file).text
+    assert "sued by somebody" in held
+    assert "@system" in held
+    both("rm", gone, "--reason", "cleanup")
+    both("purge", "request", gone, "--reason", "no longer needed")
+    shown = dict(line.split("  ", 1) for line in both("purge", "show", gone).text.splitlines())
+    found = {name: value.strip() for name, value in shown.items()}
+    assert (found["status"], found["name"], found["legal holds"]) == ("requested", "gone.pdf", "-")
+    assert (found["requested because"], found["approved by"]) == ("no longer needed", "-")
+    assert found["requested by"].endswith("@system")
+    erasure = both("erase", gone, "--field", "filename", "--reason", "request 7").text.strip()
+    assert "request 7" in both("erase", "show", erasure).err
+    assert "request 7" in both("erase", "list").text
+    both("disposal", "request", workspace, "misc", "--reason", "schedule")
+    assert "schedule" in both("disposal", "list", workspace).err
+    asked = both("workspace", "set", workspace, "--no-four-eyes", "--reason", "one is enough").text
+    assert "(one is enough)" in asked
+    assert "(one is enough)" in both("workspace", "show", workspace).text
+
+
 def test_one_whose_key_the_first_person_issued_is_no_second_one(served: Served, tmp_path: Path) -> None:
     """Who issues a key on the data directory cannot have its holder agree."""
     made = "was made or changed by that one"

@@ -1,0 +1,44 @@
+"""Workspaces for HTTP and the CLI alike: described, and changed, with who requested what waits, and why."""
+
+from provenstore.api import views
+from provenstore.api.reasons import Reasons
+from provenstore.api.services import Services
+from provenstore.domain import workspace as ws
+from provenstore.domain.administration import Tenant
+from provenstore.domain.caller import Caller
+from provenstore.domain.canonical import Json
+from provenstore.domain.on_record import recording
+
+
+def described(services: Services, caller: Caller, workspace: str) -> dict[str, Json]:
+    """Return a workspace; that the reasons of what waits are read is recorded before."""
+    tenant = services.ledger.describe_workspace(caller, workspace)
+    if tenant.state.policy_change is None:
+        return without_reasons(services, tenant)
+    found = _json(tenant, Reasons(services, caller, ws.workspace_stream(workspace)))
+    services.ledger.audit_reads.shown(caller, workspace, "workspace", found["pending"])
+    return found
+
+
+def changed(services: Services, caller: Caller, workspace: str, *commands: ws.WorkspaceCommand) -> dict[str, Json]:
+    """Carry out commands and return the workspace after them: once they are on record, nothing more is read."""
+    if not commands:
+        return described(services, caller, workspace)
+    before = services.ledger.administration.before_change(workspace)
+    reasons = Reasons(services, caller, ws.workspace_stream(workspace))
+    with recording() as scope:
+        state = services.ledger.change_workspace(caller, workspace, *commands)
+    if before is None:
+        return described(services, caller, workspace)
+    reasons.after(scope)
+    return _json(before.after(state, services.clock.now()), reasons)
+
+
+def without_reasons(services: Services, tenant: Tenant) -> dict[str, Json]:
+    """Return a workspace without the reasons of what waits in it."""
+    reach = services.ledger.recorder.reach_of
+    return views.workspace_json(tenant.state, tenant.name, tenant.use, lambda _: None, reach)
+
+
+def _json(tenant: Tenant, reasons: Reasons) -> dict[str, Json]:
+    return views.workspace_json(tenant.state, tenant.name, tenant.use, reasons.why, reasons.reach)
