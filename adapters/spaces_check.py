@@ -5,6 +5,7 @@ It changes nothing but objects of its own under `temp/probe/`, which it removes 
 
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from provenstore.adapters.spaces_findings import Finding, failed, fine, warned
 from provenstore.adapters.spaces_outside import Outside
 from provenstore.adapters.spaces_probe import PREFIX
 from provenstore.adapters.spaces_rules import check_rules
-from provenstore.adapters.spaces_unsigned_probe import UnsignedProbe
+from provenstore.adapters.spaces_unsigned_probe import AT_ONCE, UnsignedProbe
 from provenstore.domain.errors import ProvenstoreError
 
 if TYPE_CHECKING:
@@ -121,9 +122,13 @@ def _remove_all(client: "S3Client", bucket: str, prefix: str) -> None:
     for upload in client.list_multipart_uploads(Bucket=bucket, Prefix=prefix).get("Uploads", []):
         client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
     listing: Any = client.list_object_versions(Bucket=bucket, Prefix=prefix)
-    for version in [*listing.get("Versions", []), *listing.get("DeleteMarkers", [])]:
+
+    def delete(version: Any) -> None:
         named = {} if version["VersionId"] == "null" else {"VersionId": version["VersionId"]}
         client.delete_object(Bucket=bucket, Key=version["Key"], **named)
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        list(threads.map(delete, [*listing.get("Versions", []), *listing.get("DeleteMarkers", [])]))
 
 
 def _may(what: str, told: str, request: Callable[[], object]) -> Finding:

@@ -14,12 +14,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from provenstore.adapters.spaces_bucket import unquoted
 from provenstore.adapters.spaces_errors import at_start, is_taken, meaning, status, translated
-from provenstore.adapters.spaces_unsigned_probe import UnsignedProbe
+from provenstore.adapters.spaces_unsigned_probe import AT_ONCE, UnsignedProbe
 from provenstore.adapters.spaces_url_probe import UrlProbe
 from provenstore.domain.objects import Capabilities
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import DeleteMarkerEntryTypeDef, ObjectVersionTypeDef
 
 VERSION = 2
 """Of this way of trying a bucket: what an older release found out is found out again."""
@@ -154,7 +155,11 @@ class _Probe:
         )
 
     def _clear(self, *, versioning: bool) -> None:
-        with translated():
+        def delete(version: "ObjectVersionTypeDef | DeleteMarkerEntryTypeDef") -> None:
+            named: Any = {"VersionId": version["VersionId"]} if versioning else {}
+            self._client.delete_object(Bucket=self._bucket, Key=version["Key"], **named)
+
+        with translated(), ThreadPoolExecutor(AT_ONCE) as threads:
             for page in self._client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self._bucket, Prefix=self._prefix
             ):
@@ -165,9 +170,7 @@ class _Probe:
             for listing in self._client.get_paginator("list_object_versions").paginate(
                 Bucket=self._bucket, Prefix=self._prefix
             ):
-                for version in [*listing.get("Versions", []), *listing.get("DeleteMarkers", [])]:
-                    named: Any = {"VersionId": version["VersionId"]} if versioning else {}
-                    self._client.delete_object(Bucket=self._bucket, Key=version["Key"], **named)
+                list(threads.map(delete, [*listing.get("Versions", []), *listing.get("DeleteMarkers", [])]))
 
 
 def _allowed(request: Callable[[], object]) -> bool:

@@ -34,7 +34,8 @@ class UrlProbe:
         self._client = client
         self._bucket = bucket
         self._prefix = prefix
-        self._trusted = True if ca_file is None else ssl.create_default_context(cafile=ca_file)
+        # Made once: loading the authorities takes longer than a request.
+        self._trusted = httpx.create_ssl_context() if ca_file is None else ssl.create_default_context(cafile=ca_file)
 
     def condition_is_signed(self) -> bool:
         """Say whether a URL that signs If-None-Match refuses to overwrite, also when the header is left out."""
