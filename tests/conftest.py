@@ -7,6 +7,8 @@ worker crashes its lock ends with it.
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -14,9 +16,10 @@ import pytest
 from hypothesis import settings
 from psycopg import sql
 
+from adapters_digest import adapters_digest
 from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
-from provenstore.adapters.migrations import migrate
+from provenstore.adapters.migrations import event_types, migrate
 from provenstore.adapters.running_postgres import OWNER, SUPERUSER, RunningPostgres
 
 pytest_plugins = ["store_servers"]
@@ -27,6 +30,9 @@ settings.load_profile("provenstore")
 
 # Any number, the same in all workers: one of them builds a template while the others wait.
 _TEMPLATE_LOCK = 20260101
+
+SHARED_SERVER = "TEST_SHARED_SERVER"
+"""Environment variable: the data directory of a server that lasts longer than this run, where there is one."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,12 @@ class Database:
 
 
 def template_database(server: RunningPostgres, name: str, build: Callable[[str], None]) -> str:
-    """Build the template `name` once per run with `build(owner's conninfo)`; answer its name."""
+    """Build the template `name` once per server with `build(owner's conninfo)`; answer its whole name.
+
+    Adapters and types of events that are others have a template of their own.
+    """
+    built_from = sha256(f"{adapters_digest()} {event_types()}".encode()).hexdigest()
+    name = f"{name}_{built_from[:16]}"
     database = sql.Identifier(name)
     with psycopg.connect(server.conninfo(SUPERUSER, "postgres"), autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (_TEMPLATE_LOCK,))
@@ -60,7 +71,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPostgres
     root = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent
-    with EmbeddedPostgres(DataDirectory(root / "shared-server"), durable=False) as running:
+    folder = Path(os.environ.get(SHARED_SERVER, root / "shared-server"))
+    with EmbeddedPostgres(DataDirectory(folder), durable=False) as running:
         yield running
 
 

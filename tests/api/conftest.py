@@ -22,10 +22,10 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from probed import probed
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.spaces import Spaces
 from provenstore.adapters.spaces_client import Bucket, connect
-from provenstore.adapters.spaces_probe import probe
 from provenstore.api.completer import Completer
 from provenstore.api.disposal import Disposer
 from provenstore.api.http.app import create_app
@@ -191,7 +191,7 @@ def bucket_server(server: Api, settings: Settings) -> Iterator[Api]:
     client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     shared = server.services
     # Moto takes whatever is sent along; what the ledger does on a bucket that does not is looked at here.
-    found = replace(probe(client, name), sound_put_urls=True, sound_part_urls=True)
+    found = replace(probed(client, name), sound_put_urls=True, sound_part_urls=True)
     store = Spaces(client, name, found, urls=shared.signer)
     ledger = Ledger(
         shared.ledger.log,

@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import SecretStr
 
+from probed import probed
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.spaces_client import Bucket, connect
-from provenstore.adapters.spaces_probe import probe
 from provenstore.api.completer import Completer, Round
 from provenstore.api.permissions import permits
 from provenstore.api.services import Services
@@ -132,7 +132,7 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
     def found(*args: Any, **kwargs: Any) -> Capabilities:
         # Moto takes whatever is sent along; what the ledger does on a bucket that does not is looked at here.
-        return replace(probe(*args, **kwargs), sound_put_urls=True, sound_part_urls=True)
+        return replace(probed(*args, **kwargs), sound_put_urls=True, sound_part_urls=True)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("provenstore.api.bucket.probe", found)

@@ -8,12 +8,13 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
+from probed import probed
 from provenstore.adapters.spaces import Spaces
 from provenstore.adapters.spaces_bucket import SpacesBucket
 from provenstore.adapters.spaces_client import Bucket, connect
 from provenstore.adapters.spaces_copy import SpacesCopier
 from provenstore.adapters.spaces_multipart import SpacesMultipart
-from provenstore.adapters.spaces_probe import MIN_PART_SIZE, probe
+from provenstore.adapters.spaces_probe import MIN_PART_SIZE
 from provenstore.api.bucket import bucket_of, probe_bucket
 from provenstore.api.cli.direct import system_user
 from provenstore.api.services import Services
@@ -38,6 +39,12 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> str:
     for variable, value in values.items():
         monkeypatch.setenv(f"DO_SPACES_{variable}", value)
     return name
+
+
+@pytest.fixture
+def known_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server whose buckets have been tried before: for what becomes of the findings, not how they are found."""
+    monkeypatch.setattr("provenstore.api.bucket.probe", probed)
 
 
 def _client(name: str) -> Any:  # every operation has types of its own
@@ -70,6 +77,7 @@ def test_a_start_finds_the_bucket(bucket: str, tmp_path: Path) -> None:
     assert not (settings.data_dir / "objects" / "k").exists()
 
 
+@pytest.mark.usefixtures("known_server")
 def test_what_a_bucket_can_do_is_found_out_once(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is kept in the log, until the bucket is another, or keeps versions since."""
     settings = _settings(tmp_path)
@@ -91,6 +99,7 @@ def test_what_a_bucket_can_do_is_found_out_once(bucket: str, tmp_path: Path, mon
     assert probes[2].place != probes[1].place == probes[0].place
 
 
+@pytest.mark.usefixtures("known_server")
 def test_probing_anew_records_what_has_changed(bucket: str, tmp_path: Path) -> None:
     """And nothing else."""
     settings, caller = _settings(tmp_path), system_user()
@@ -104,7 +113,7 @@ def test_probing_anew_records_what_has_changed(bucket: str, tmp_path: Path) -> N
             providers.record(replace(caller, roles=frozenset({"service"})), "spaces", found)
 
 
-@pytest.mark.usefixtures("bucket")
+@pytest.mark.usefixtures("bucket", "known_server")
 def test_what_an_older_release_found_out_is_found_out_again(tmp_path: Path) -> None:
     """Its way of trying may have missed what this one looks for."""
     settings = _settings(tmp_path)
@@ -138,7 +147,7 @@ def test_a_bucket_that_is_not_there_stops_the_start(tmp_path: Path, monkeypatch:
         pass
 
 
-@pytest.mark.usefixtures("bucket")
+@pytest.mark.usefixtures("bucket", "known_server")
 def test_what_needs_no_bucket_does_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the start does not wait for it: whoever looks for the cause can, and the bucket opens once it is there."""
     monkeypatch.setenv("DO_SPACES_BUCKET", name := f"later-{uuid4()}")
@@ -195,7 +204,7 @@ def test_without_one_the_folder_is_used(tmp_path: Path) -> None:
 def test_what_is_too_large_for_one_request_is_copied_in_parts(bucket: str) -> None:
     """The limit is five GiB, of the specification; a smaller one here shows the same."""
     client = _client(bucket)
-    store = SpacesBucket(client, bucket, probe(client, bucket))
+    store = SpacesBucket(client, bucket, probed(client, bucket))
     client.put_object(Bucket=bucket, Key="a", Body=b"eleven byte", ContentType="text/x")
     for limit, has_parts in ((11, False), (10, True)):
         copier = SpacesCopier(store, SpacesMultipart(store), max_copy_size=limit)
@@ -208,7 +217,7 @@ def test_what_is_too_large_for_one_request_is_copied_in_parts(bucket: str) -> No
 def test_a_source_that_changes_under_a_copy_is_noticed(bucket: str) -> None:
     """Also after its last part, on a server that minds no condition; neither an object nor an upload is left."""
     client, other = _client(bucket), _client(bucket)
-    store = Spaces(client, bucket, probe(client, bucket))
+    store = Spaces(client, bucket, probed(client, bucket))
     client.put_object(Bucket=bucket, Key="a", Body=b"first")
     client.meta.events.register(
         "after-call.s3.UploadPartCopy", lambda **_: void(other.put_object(Bucket=bucket, Key="a", Body=b"other"))
@@ -227,7 +236,7 @@ def void(_: object) -> None:
 def test_a_success_that_names_nothing_stored_is_none(bucket: str, if_absent: bool) -> None:
     """Swift answers 200 without an ETag to a write that a later one has overtaken: what is there is looked at."""
     client, other = _client(bucket), _client(bucket)
-    store = Spaces(client, bucket, probe(client, bucket))
+    store = Spaces(client, bucket, probed(client, bucket))
 
     def put(key: str) -> str:
         return store.put(
@@ -251,7 +260,7 @@ def test_a_success_that_names_nothing_stored_is_none(bucket: str, if_absent: boo
 def test_a_part_that_was_overtaken_is_not_told_as_stored(bucket: str) -> None:
     """Whoever sends it asks again; the ETag of other bytes is never taken for its own."""
     client = _client(bucket)
-    store = Spaces(client, bucket, probe(client, bucket))
+    store = Spaces(client, bucket, probed(client, bucket))
     upload = store.create_multipart("a", media_type="text/x")
 
     def overtaken(parsed: dict[str, Any], **_: object) -> None:

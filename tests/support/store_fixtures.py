@@ -10,13 +10,14 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from probed import probed
 from provenstore.adapters.clock import SystemClock
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.adapters.observed_store import ObservedStore
 from provenstore.adapters.spaces import Spaces
 from provenstore.adapters.spaces_client import Bucket, connect
-from provenstore.adapters.spaces_probe import MIN_PART_SIZE, probe
+from provenstore.adapters.spaces_probe import MIN_PART_SIZE
 from provenstore.domain.object_store import ObjectStore
 from store_servers import PROPERTY, address, chosen
 
@@ -67,7 +68,7 @@ def _buckets(kind: str) -> Maker:
             client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         return name
 
-    capabilities = probe(client, bucket(), part_size=MIN_PART_SIZE, ca_file=at.ca_file)
+    capabilities = probed(client, bucket(), part_size=MIN_PART_SIZE, ca_file=at.ca_file)
 
     def make() -> ObjectStore:
         return Spaces(client, bucket(), capabilities, urls=LocalUrlSigner(bytes(32)))

@@ -15,13 +15,16 @@ import time
 from collections import Counter
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 STORES = ("local", "moto", "rgw-http", "rgw-https", "rgw-versioned", "swift")
 SERVERS = Path(__file__).parent.parent / "servers"
 ADDRESSES = "TEST_ADDRESSES"  # environment variable by which the workers learn them
+FINDINGS = "TEST_FINDINGS"  # and the folder in which they leave for each other what those servers can do
 PROPERTY = "store"
 OTHER_KEY, OTHER_SECRET = "OTHERACCESSKEY", "othersecretkey0123456789"  # of RGW's second user, a stranger to the first
 _STACK = pytest.StashKey[ExitStack]()
@@ -39,8 +42,11 @@ class Address:
 
 
 def address(store: str) -> Address:
-    """Return the address of a store that this run has started."""
-    return Address(**json.loads(os.environ[ADDRESSES])[store])
+    """Return the address of a store that this run has started, once it answers."""
+    found = Address(**json.loads(os.environ[ADDRESSES])[store])
+    if store == "moto":
+        _await(urlsplit(found.endpoint).port or 0)
+    return found
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,19 +54,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the servers in the process that every worker is a child of."""
-    if hasattr(config, "workerinput") or config.option.collectonly:
+    """Start the servers in the process that every worker is a child of, unless its parent has done so."""
+    if ADDRESSES in os.environ or config.option.collectonly:
         return
     wanted = chosen(config)
     if unknown := set(wanted) - set(STORES):
         raise pytest.UsageError(f"--stores: unknown {', '.join(sorted(unknown))}; known are {', '.join(STORES)}")
     stack = config.stash[_STACK] = ExitStack()
     try:
-        found = _start(wanted, stack)
+        start(wanted, stack)
     except BaseException:
         stack.close()
         raise
-    os.environ[ADDRESSES] = json.dumps({store: asdict(one) for store, one in found.items()})
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -88,24 +93,30 @@ def chosen(config: pytest.Config) -> list[str]:
     return names.split(",")
 
 
-def _start(stores: list[str], stack: ExitStack) -> dict[str, Address]:
+def start(stores: list[str], stack: ExitStack) -> None:
+    """Start servers until `stack` is closed, and tell every process that this one starts where they are."""
     # The cheap one is always there: not only the contract needs a bucket.
     found = {"moto": _moto(stack)}
     if any(store.startswith("rgw-") for store in stores):
         found |= _rgw(stack)
     if "swift" in stores:
         found["swift"] = _swift(stack)
-    return found
+    stack.callback(os.environ.pop, ADDRESSES)
+    os.environ[ADDRESSES] = json.dumps({store: asdict(one) for store, one in found.items()})
+    stack.callback(os.environ.pop, FINDINGS)
+    os.environ[FINDINGS] = stack.enter_context(tempfile.TemporaryDirectory(prefix="provenstore-findings-"))
 
 
 def _moto(stack: ExitStack) -> Address:
-    """Start moto in a process of its own, so that its memory and its log are not the tests'."""
+    """Start moto in a process of its own, so that its memory and its log are not the tests'.
+
+    The first test that needs it waits for it, for most need none.
+    """
     (port,) = _free_ports(1)
     command = [sys.executable, str(Path(__file__).with_name("moto_in_order.py")), str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     stack.callback(server.wait)
     stack.callback(server.terminate)
-    _await(port)
     return Address(endpoint=f"http://127.0.0.1:{port}", region="us-east-1", key="any", secret="any")
 
 
@@ -153,6 +164,7 @@ def _free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
+@cache
 def _await(port: int) -> None:
     deadline = time.monotonic() + 30
     while True:
