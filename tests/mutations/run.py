@@ -11,7 +11,9 @@ import shutil
 import sys
 import tempfile
 import tomllib
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -22,14 +24,15 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FLOORS = ("domain", "projections", "adapters", "api")
 AT_ONCE = 2
+SHARED_SERVER = "TEST_SHARED_SERVER"  # as in tests/conftest.py
 
 # Loading what is not patched takes longer than most of these tests; processes begin with it. Plugins that nothing here
-# needs stay away, and tests run in the order of their files.
-LOADED = ("pytest", "hypothesis", "psycopg_pool", "pydantic_settings", "fastapi", "uvicorn", "httpx", "typer.testing")
-OPTIONS = (
-    *("-q", "-x", "-Wignore::pytest.PytestAssertRewriteWarning"),
-    *(f"-pno:{plugin}" for plugin in ("cacheprovider", "randomly", "schemathesis", "xdist")),
+# needs are not even looked for, and tests run in the order of their files.
+LOADED = (
+    *("pytest", "pytest_timeout", "_pytest.junitxml", "pdb", "hypothesis", "psutil", "structlog", "stamina"),
+    *("eventsourcing.persistence", "psycopg_pool", "pydantic_settings", "fastapi", "uvicorn", "httpx", "typer.testing"),
 )
+OPTIONS = ("-q", "-x", "-Wignore::pytest.PytestAssertRewriteWarning", "-pno:cacheprovider", "-ppytest_timeout")
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ def run_tests(copy: Path, *tests: str) -> int:
     os.chdir(copy)
     links = str(copy / "links")
     os.environ["PYTHONPATH"] = links  # for processes that a test starts
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     sys.path.insert(0, links)
     with Path(os.devnull).open("w") as nowhere:
         for descriptor in (1, 2):
@@ -85,6 +89,21 @@ def survives(sound: Path, mutation: Mutation) -> str | None:
         return None if code == 1 else f"pytest ended with {code} instead of a failing test"
 
 
+@contextmanager
+def servers(folder: Path) -> Iterator[None]:
+    """Keep the servers that tests start, for all of them; processes started meanwhile find them by the environment."""
+    sys.path.insert(0, str(ROOT / "tests" / "support"))
+    import store_servers
+    from provenstore.adapters.data_directory import DataDirectory
+    from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+
+    shared = folder / "server"
+    with ExitStack() as stack, EmbeddedPostgres(DataDirectory(shared), durable=False):
+        store_servers.start([], stack)
+        os.environ[SHARED_SERVER] = str(shared)
+        yield
+
+
 def main(wanted: list[str]) -> int:
     """Run all mutations, or those of the wanted rules; 1 if any survives."""
     mutations = [one for one in load() if not wanted or one.rule in wanted]
@@ -92,9 +111,10 @@ def main(wanted: list[str]) -> int:
     processes.set_forkserver_preload(list(LOADED))
     with (
         tempfile.TemporaryDirectory(prefix="mutation-") as folder,
+        servers(Path(folder)),
         ProcessPoolExecutor(AT_ONCE, processes, max_tasks_per_child=1) as pool,
     ):
-        sound = copy_sources(Path(folder))
+        sound = copy_sources(Path(folder) / "sound")
         tests = sorted({one.test for one in mutations})
         halves = [pool.submit(run_tests, sound, *half) for half in (tests[::2], tests[1::2]) if half]
         if any(half.result() != 0 for half in halves):
