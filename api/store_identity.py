@@ -19,10 +19,12 @@ def show_identities(data_dir: Path | None) -> Identities:
         return identity.show(system_user())
 
 
-def record_identity(data_dir: Path | None, reason: str, *, although_empty: bool) -> Identities:
+def record_identity(data_dir: Path | None, reason: str, *, although_missing: bool, although_empty: bool) -> Identities:
     """Record the store of the settings as the one of the log; WrongStore as `StoreIdentity.record_again` has it."""
     with _opened(data_dir) as identity:
-        return identity.record_again(system_user(), reason, although_empty=although_empty)
+        return identity.record_again(
+            system_user(), reason, although_missing=although_missing, although_empty=although_empty
+        )
 
 
 @contextmanager

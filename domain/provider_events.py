@@ -61,3 +61,4 @@ class ProviderIdentified(EventData):
     looked_for: int  # stored objects of this log that were looked for in the store, at most 100
     found: bool  # whether one of them was there
     previous: str | None = None  # the id that was known before
+    missing: int = 0  # how many of those that were looked for were not there

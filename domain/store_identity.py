@@ -4,12 +4,13 @@ A folder that is not mounted and another bucket in the settings both look empty.
 destroyed before the marker has been read again.
 
 Life of a store's identity, and what a crash leaves at each point:
- 1. The log knows none. If it has stored objects, one of them must be found in the store. Crash: again.
+ 1. The log knows none. If it has stored objects, every one that is looked for must be in the store. Crash: again.
  2. IdentityDrawn records a random id; whoever comes next goes on with the same one. Crash: 3.
  3. The store's marker is written, if there is none. Crash: 4, as the marker is found.
  4. ProviderIdentified records the id that the marker bears. From here on the two are compared.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -19,7 +20,7 @@ from provenstore.domain import provider as pr
 from provenstore.domain import text
 from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json
-from provenstore.domain.envelope import SYSTEM_WORKSPACE, Actor
+from provenstore.domain.envelope import SYSTEM_WORKSPACE, Actor, Event
 from provenstore.domain.errors import Conflict, IntegrityViolated, WrongStore
 from provenstore.domain.event_log import Guard, in_pages
 from provenstore.domain.event_types import EventData, Fact
@@ -32,7 +33,12 @@ from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
 from provenstore.domain.store_marker import IDENTITY_BYTES
 
 MAX_LOOKED_FOR: Final = 100
-"""Stored objects that are looked for at most: a store that has none of so many is another one."""
+"""Stored objects that are looked for at most."""
+
+PAGE: Final = 1_000
+MAX_PAGES: Final = 60
+"""Stretches of the log, of so many events each, in which stored objects are chosen. They lie evenly over the whole log:
+an older copy of the store has all of the oldest objects, and lacks the newest."""
 
 GOOD_FOR: Final = timedelta(seconds=5)
 """How long a comparison serves uploads. What concludes from an absence never relies on it."""
@@ -44,15 +50,28 @@ How = Literal["first_use", "adopted", "recorded_again"]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """How many stored objects of the log were looked for in the store, and whether one was there."""
+    """How many stored objects of the log were looked for in the store, and how many of them were not there."""
 
     looked_for: int
-    found: bool
+    missing: int
 
     @property
-    def against(self) -> bool:
-        """Whether it speaks against this being the store of the log."""
-        return self.looked_for > 0 and not self.found
+    def found(self) -> bool:
+        """Whether one of them was there."""
+        return self.missing < self.looked_for
+
+    def require(self, *, although_missing: bool = False, although_empty: bool = False) -> None:
+        """Raise WrongStore if an object is missing, unless that is accepted: some are, or all of them."""
+        if self.missing == 0 or although_empty or (although_missing and self.found):
+            return
+        if not self.found:
+            raise WrongStore(_NONE_FOUND, looked_for=self.looked_for, missing=self.missing)
+        raise WrongStore(
+            f"{self.missing} of the {self.looked_for} stored objects that were looked for are missing in the object "
+            f"store; {_SOME_MISSING}",
+            looked_for=self.looked_for,
+            missing=self.missing,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +95,7 @@ class StoreIdentity:
     def require(self) -> None:
         """Raise WrongStore unless this is the store that the log has recorded; the marker is read now.
 
-        At first use the store is recorded, which takes a stored object of the log in it if the log has any.
+        At first use the store is recorded, if it has every stored object of the log that is looked for.
         StoreUnavailable.
         """
         known = self._recorded() or self._establish()
@@ -100,16 +119,18 @@ class StoreIdentity:
         self._recorder.require(caller, "provider.probe", None)
         return Identities(self._recorded(), self._store.identity())
 
-    def record_again(self, caller: Caller, reason: str, *, although_empty: bool = False) -> Identities:
+    def record_again(
+        self, caller: Caller, reason: str, *, although_missing: bool = False, although_empty: bool = False
+    ) -> Identities:
         """Record this store as the one of the log, with a marker if it lacks one; for operators, with a reason.
 
-        WrongStore if none of the log's stored objects is in it, unless that is accepted by `although_empty`.
+        WrongStore if stored objects of the log are missing in it, unless that is accepted: `although_missing` some of
+        those that are looked for, `although_empty` all of them.
         """
         self._recorder.require(caller, "provider.probe", None)
         text.require_reason(reason)
         evidence = self._evidence()
-        if evidence.against and not although_empty:
-            raise WrongStore(_NONE_FOUND, looked_for=evidence.looked_for)
+        evidence.require(although_missing=although_missing, although_empty=although_empty)
         for _ in range(MAX_ATTEMPTS):
             state = self._state()
             marker = self._store.identity() or self._store.identify(self._drawn())
@@ -124,8 +145,7 @@ class StoreIdentity:
 
     def _establish(self) -> str:
         evidence = self._evidence()
-        if evidence.against:
-            raise WrongStore(_NONE_FOUND, looked_for=evidence.looked_for)
+        evidence.require()
         for _ in range(MAX_ATTEMPTS):
             state = self._state()
             if state is not None and state.identity is not None:
@@ -147,28 +167,39 @@ class StoreIdentity:
             how=how,
             looked_for=evidence.looked_for,
             found=evidence.found,
+            missing=evidence.missing,
             previous=None if state is None else state.identity,
         )
 
     def _evidence(self) -> Evidence:
-        """Look for stored objects of the log in the store, the oldest first."""
-        looked_for = 0
-        for event in in_pages(self._recorder.log):
-            if not isinstance(event.data, Stored):
-                continue
-            file = self._recorder.file(UUID(event.stream.partition(":")[2]))
+        """Look for stored objects of the log in the store, old and new ones."""
+        looked_for = missing = 0
+        for file_id in self._candidates():
+            file = self._recorder.file(file_id)
             if not self._should_hold(file):
                 continue
             looked_for += 1
-            if self._holds(file):
-                return Evidence(looked_for, found=True)
+            missing += not self._holds(file)
             if looked_for == MAX_LOOKED_FOR:
                 break
-        return Evidence(looked_for, found=False)
+        return Evidence(looked_for, missing)
+
+    def _candidates(self) -> Iterator[UUID]:
+        """Yield files that were stored at some time: first a sample spread evenly over the log, then the others."""
+        end = self._recorder.log.position()
+        pages = min(MAX_PAGES, -(-end // PAGE))
+        starts = range(0, end, PAGE) if end <= MAX_PAGES * PAGE else spread(end - PAGE + 1, pages)
+        found = _stored(event for start in starts for event in self._recorder.log.read(start, PAGE))
+        if not found:
+            found = _stored(in_pages(self._recorder.log))
+        first = spread(len(found), MAX_LOOKED_FOR)
+        yield from (found[index] for index in first)
+        yield from (one for index, one in enumerate(found) if index not in first)
 
     def _should_hold(self, file: File) -> bool:
+        """Tell whether the log says that the file's object is in this store, and is not known to be damaged."""
         started = file.purge is not None and file.purge.started is not None
-        gone = started or file.status == "purged" or file.damage == "missing"
+        gone = started or file.status == "purged" or file.damage is not None
         return file.stored is not None and not gone and file.initiated.provider == self._store.name
 
     def _holds(self, file: File) -> bool:
@@ -220,7 +251,24 @@ class StoreIdentity:
             )
 
 
+def spread(size: int, most: int) -> list[int]:
+    """Return at most `most` indexes of a sequence of this size, evenly spread, its first and last among them."""
+    if size <= most:
+        return list(range(size))
+    return [index * (size - 1) // (most - 1) for index in range(most)]
+
+
+def _stored(events: Iterable[Event]) -> list[UUID]:
+    """Return the files that these events store, each once, in order."""
+    found = (UUID(one.stream.partition(":")[2]) for one in events if isinstance(one.data, Stored))
+    return list(dict.fromkeys(found))
+
+
 _NONE_FOUND: Final = (
     "none of the stored objects of this log is in the object store: mount the folder or set the bucket that the log "
     "was written with; `provenstore store identify --although-empty` records an empty one"
+)
+_SOME_MISSING: Final = (
+    "this may be an older copy: mount the folder or set the bucket that the log was written with; if they are lost for "
+    "good, `provenstore store identify --although-missing` records the store without them"
 )

@@ -27,6 +27,9 @@ def register(app: typer.Typer) -> None:
         session: Session,
         *,
         reason: Annotated[str, typer.Option(help="Why this is the store of the log; recorded.")],
+        although_missing: Annotated[
+            bool, typer.Option("--although-missing", help="Accept a store that lacks some of the log's objects.")
+        ] = False,
         although_empty: Annotated[
             bool, typer.Option("--although-empty", help="Accept a store that has none of the log's objects.")
         ] = False,
@@ -34,7 +37,10 @@ def register(app: typer.Typer) -> None:
         """Record the configured store as the log's own."""
         from provenstore.api.store_identity import record_identity
 
-        _show(session, record_identity(session.data_dir, reason, although_empty=although_empty))
+        found = record_identity(
+            session.data_dir, reason, although_missing=although_missing, although_empty=although_empty
+        )
+        _show(session, found)
 
 
 def _show(session: Session, found: "Identities") -> None:

@@ -13,6 +13,7 @@ from custody import ADMIN, APPROVER, AUDITOR, CONTENT, RECORDS, SERVICE, Custody
 from interposed import Crash, Interposed, raising
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_folder import LocalFolder
+from provenstore.domain import store_identity
 from provenstore.domain.errors import Forbidden, InvalidInput, ObjectMissing, WrongState, WrongStore
 from provenstore.domain.file import File
 from provenstore.domain.ledger import Ledger
@@ -208,7 +209,7 @@ def test_a_store_is_recorded_at_first_use(custody: Custody) -> None:
 def test_a_ledger_of_before_adopts_the_store_that_has_its_objects(
     log: PostgresEventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """store-identity: one stored object has to be found there; an empty folder is refused."""
+    """store-identity: every stored object that is looked for has to be there; an empty folder is refused."""
     custody = _without_identity(log, LocalFolder(tmp_path / "objects"), monkeypatch)
     with unmounted(tmp_path), pytest.raises(WrongStore, match="none of the stored objects"):
         custody.another_process().identity.require()
@@ -216,6 +217,79 @@ def test_a_ledger_of_before_adopts_the_store_that_has_its_objects(
     custody.another_process().identity.require()
     (identified,) = _identified(custody)
     assert (identified.how, identified.looked_for, identified.found) == ("adopted", 1, True)
+
+
+def test_an_older_copy_of_a_store_is_not_adopted(
+    log: PostgresEventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """store-identity: it has the oldest objects and lacks the newest; an operator may say that these are lost."""
+    custody = _without_identity(log, LocalFolder(tmp_path / "objects"), monkeypatch)
+    shutil.copytree(tmp_path / "objects", tmp_path / "copy")
+    with monkeypatch.context() as patch:
+        patch.setattr(StoreIdentity, "require", lambda _: None)
+        for _ in range(2):
+            custody.stored()
+    copy = _ledger(custody, log, LocalFolder(tmp_path / "copy")).identity
+    with pytest.raises(WrongStore, match="2 of the 3 stored objects") as refused:
+        copy.require()
+    assert refused.value.details == {"looked_for": 3, "missing": 2}
+    with pytest.raises(WrongStore, match="--although-missing"):
+        copy.record_again(ADMIN, "the newest disk is lost")
+    assert custody.log.events(PROVIDER) == []
+    copy.record_again(ADMIN, "the newest disk is lost", although_missing=True)
+    (identified,) = _identified(custody)
+    assert (identified.looked_for, identified.missing, identified.found) == (3, 2, True)
+    copy.require()
+
+
+def test_some_missing_is_not_all_missing(custody: Custody, tmp_path: Path) -> None:
+    """store-identity: who accepts that some objects are missing has not accepted an empty store."""
+    custody.stored()
+    with unmounted(tmp_path), pytest.raises(WrongStore, match="none of the stored objects"):
+        custody.ledger.identity.record_again(ADMIN, "a new disk", although_missing=True)
+
+
+def test_damage_on_record_does_not_count_against_a_store(
+    log: PostgresEventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """store-identity: what the log already says is missing or altered is not looked for."""
+    custody = _without_identity(log, LocalFolder(tmp_path / "objects"), monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr(StoreIdentity, "require", lambda _: None)
+        gone, altered = custody.stored(), custody.stored()
+        (tmp_path / "objects" / gone.path).unlink()
+        (tmp_path / "objects" / altered.path).write_bytes(b"other bytes")
+        assert custody.ledger.verify_content(RECORDS, gone.id).damage == "missing"
+        assert custody.ledger.verify_content(RECORDS, altered.id).damage == "altered"
+    custody.another_process().identity.require()
+    (identified,) = _identified(custody)
+    assert (identified.looked_for, identified.missing) == (1, 0)
+
+
+@pytest.mark.parametrize(("page", "pages", "most"), [(2, 3, 100), (1, 60, 3), (1_000, 60, 2)])
+def test_the_newest_object_is_looked_for_in_a_long_log(
+    log: PostgresEventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: int, pages: int, most: int
+) -> None:
+    """store-identity: the sample lies over the whole log, however long it is."""
+    monkeypatch.setattr(store_identity, "PAGE", page)
+    monkeypatch.setattr(store_identity, "MAX_PAGES", pages)
+    monkeypatch.setattr(store_identity, "MAX_LOOKED_FOR", most)
+    custody = _without_identity(log, LocalFolder(tmp_path / "objects"), monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr(StoreIdentity, "require", lambda _: None)
+        newest = [custody.stored() for _ in range(5)][-1]
+    (tmp_path / "objects" / newest.path).unlink()
+    with pytest.raises(WrongStore, match="1 of the"):
+        custody.another_process().identity.require()
+
+
+def test_a_sample_is_spread() -> None:
+    """First and last are in it, and it is never larger than allowed."""
+    assert store_identity.spread(3, 100) == [0, 1, 2]
+    assert store_identity.spread(0, 100) == []
+    assert store_identity.spread(10, 3) == [0, 4, 9]
+    found = store_identity.spread(59_123, 100)
+    assert (len(set(found)), found[0], found[-1]) == (100, 0, 59_122)
 
 
 def test_many_processes_at_first_use_agree(log: PostgresEventLog, tmp_path: Path, monkeypatch: Any) -> None:
