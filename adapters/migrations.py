@@ -10,8 +10,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any, get_args, get_origin
 
 import psycopg
+from pydantic import BaseModel
 
 import provenstore.domain.every_event  # noqa: F401  # it fills the registry
 from provenstore.adapters.database import Connection, translated
@@ -42,6 +44,26 @@ class Migration:
 def event_types(registry: Registry = REGISTRY) -> Sequence[str]:
     """Return the types that this release may write, by name."""
     return sorted(registry.names)
+
+
+def shape(data: type[BaseModel]) -> str:
+    """Return the data of a type's events as a pattern for LIKE: its keys in order, any values; one model in a list."""
+    members = (f'"{key}":{_value(field.annotation)}' for key, field in sorted(data.model_fields.items()))
+    return "{" + ",".join(members) + "}"
+
+
+def _value(annotation: Any) -> str:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return shape(annotation)
+    of = get_args(annotation)
+    if get_origin(annotation) is tuple and isinstance(of[0], type) and issubclass(of[0], BaseModel):
+        return f"[{shape(of[0])}]"
+    models = [one for one in of if isinstance(one, type) and issubclass(one, BaseModel)]
+    return shape(models[0]) if models else "%"
+
+
+def _shapes(types: Sequence[str]) -> list[str]:
+    return [shape(REGISTRY.require_writable(name)).replace("_", r"\_") for name in types]
 
 
 def _ours() -> Sequence[str]:
@@ -83,7 +105,8 @@ def migrate(conninfo: str, migrations: Sequence[Migration] | None = None) -> Seq
                 connection.execute(migration.sql.encode())
                 connection.execute(_QUERIES["record"], (migration.number, migration.name, migration.checksum))
         if len(migrations) >= _KNOWS_TYPES:
-            connection.execute(_QUERIES["know_types"], (list(event_types()),))
+            types = event_types()
+            connection.execute(_QUERIES["know_types"], (list(types), _shapes(types)))
         return missing
 
 

@@ -22,7 +22,8 @@ insert into provenstore.migration (number, name, checksum) values (%s, %s, %s);
 
 -- name: know_types
 -- Let events of the types of a release be appended; those of earlier releases stay.
-insert into provenstore.event_type (type) select unnest(%s::text[]) on conflict do nothing;
+insert into provenstore.event_type (type, shape) select unnest(%s::text[]), unnest(%s::text[])
+on conflict (type) do update set shape = excluded.shape;
 
 -- name: known_types
 -- The types whose events may be appended.

@@ -106,8 +106,52 @@ alter table provenstore.private_value enable always trigger no_delete;
 alter table provenstore.private_value enable always trigger no_truncate;
 alter table provenstore.private_value enable always trigger erasure_only;
 
--- The types of events that may be appended: those of every release that has migrated this database.
-create table provenstore.event_type (type text primary key);
+-- The types of events that may be appended: those of every release that has migrated this database. `shape` is the data
+-- of an event of this type as a LIKE pattern, its keys in order: what matches need not be parsed.
+create table provenstore.event_type (type text primary key, shape text not null);
+
+-- A value's canonical JSON (RFC 8785 as domain/canonical.py has it), null where it has none.
+create function provenstore.canonical(value jsonb, depth integer) returns text language plpgsql immutable as $$
+begin
+    if depth >= 16 then
+        return null;
+    end if;
+    -- Members that have none make the whole null: bool_and() is false, or null where there are no members.
+    if jsonb_typeof(value) = 'object' then
+        return (
+            select case when bool_and(m.text is not null and octet_length(m.key) = length(m.key)) is not false then
+                concat('{', string_agg(concat(to_json(m.key), ':', m.text), ',' order by m.key collate "C"), '}')
+            end from (
+                select v.key, case jsonb_typeof(v.value)
+                    when 'object' then provenstore.canonical(v.value, depth + 1)
+                    when 'array' then provenstore.canonical(v.value, depth + 1)
+                    when 'number' then case when v.value::text ~ '^-?[0-9]{1,16}$'
+                        and abs(v.value::numeric) < 9007199254740992 then v.value::text end
+                    else v.value::text
+                end as text
+                from jsonb_each(value) v
+            ) m
+        );
+    elsif jsonb_typeof(value) = 'array' then
+        return (
+            select case when bool_and(m.text is not null) is not false then
+                concat('[', string_agg(m.text, ',' order by m.o), ']')
+            end from (
+                select v.o, case jsonb_typeof(v.value)
+                    when 'object' then provenstore.canonical(v.value, depth + 1)
+                    when 'array' then provenstore.canonical(v.value, depth + 1)
+                    when 'number' then case when v.value::text ~ '^-?[0-9]{1,16}$'
+                        and abs(v.value::numeric) < 9007199254740992 then v.value::text end
+                    else v.value::text
+                end as text
+                from jsonb_array_elements(value) with ordinality v (value, o)
+            ) m
+        );
+    end if;
+    return value::text;
+end
+$$;
+revoke execute on function provenstore.canonical from public;
 
 -- append(): seal many commands in one exchange, as if one after the other, each whole or refused.
 --
@@ -149,10 +193,15 @@ as $$
 #variable_conflict use_column
 declare
     newest bigint; moment timestamptz; moment_text text; exact bytea; hash bytea; hash_text text;
-    exact_text text; head_text text;
+    exact_text text; head_text text; names text; name text; before text; shape text; value jsonb;
+    envelope constant text[] := array[
+        'actor', 'cause', 'data', 'decision', 'id', 'number', 'occurred', 'on_behalf_of', 'outcome', 'prev', 'private',
+        'request', 'session', 'stream', 'time', 'type', 'version', 'workspace', 'workspace_prev'
+    ];
     -- Newest version, and leaf as JSON (null or "hex"), of each stream; the same by number for each workspace.
     stream_version bigint[]; stream_leaf text[]; workspace_number bigint[]; workspace_leaf text[];
     stream_text text[]; workspace_text text[]; -- as they stand in the bytes
+    draft_shape text[]; -- by draft; null where the type is not known
     used_bytes bigint[]; used_files bigint[]; max_bytes bigint[]; max_files bigint[]; touched boolean[];
     key_fingerprint bytea[]; key_first bigint[]; key_events bigint[]; key_command bigint[];
     -- What a counter was before a change of the command at hand.
@@ -163,7 +212,7 @@ declare
     sealed_leaf bytea[]; sealed_state bytea[]; written bigint;
     recorded bigint[] := '{}'; -- by command: where its first event already stands
     replay_command bigint[] := '{}'; replay_first bigint[] := '{}'; replay_events bigint[] := '{}';
-    n bigint; k bigint; w bigint; c bigint := 0; d bigint := 0; first_position bigint; one record;
+    n bigint; k bigint; w bigint; p bigint := 1; c bigint := 0; d bigint := 0; first_position bigint; one record;
     guard_from bigint; change_from bigint; refusal text; -- of command c
 begin
     -- 1. Take the lock. Every later statement sees all that was committed before, also by a transaction waited for.
@@ -191,6 +240,8 @@ begin
         from unnest(workspaces) with ordinality s (workspace, o) left join lateral (
             select number, leaf from event where event.workspace = s.workspace order by number desc limit 1
         ) e on true;
+    select array_agg(t.shape order by s.o) into draft_shape
+        from unnest(draft_type) with ordinality s (type, o) left join event_type t on t.type = s.type;
     if cardinality(counter_names) > 0 then
         select array_agg(coalesce(q.bytes, 0) order by s.o), array_agg(coalesce(q.files, 0) order by s.o),
                array_agg(q.max_bytes order by s.o), array_agg(q.max_files order by s.o)
@@ -322,13 +373,15 @@ begin
             when stream_version[k] = 0 then 'null'
             else concat('{"leaf":', stream_leaf[k], ',"version":', stream_version[k], '}')
         end;
-        -- Id, type, stream and workspace stand in the bytes as in the columns. That all the rest is an envelope takes as
-        -- long as sealing does; readers check it.
+        -- Id, type, stream and workspace stand in the bytes as in the columns.
         if (right(one.f1, 54) = concat(',"id":"', draft_id[d], '","number":')
             and one.f4 = concat('","type":"', draft_type[d], '","version":') and one.f5 = workspace_text[w]
             and right(one.f3, length(stream_text[n])) = stream_text[n]) is not true
         then
             raise exception 'an event is not what it is to be recorded as' using errcode = 'invalid_json_text';
+        end if;
+        if draft_shape[d] is null then
+            raise exception 'an event is of a type that is not known' using errcode = 'invalid_json_text';
         end if;
         newest := newest + 1;
         stream_version[n] := stream_version[n] + 1;
@@ -337,8 +390,50 @@ begin
             one.f0, head_text, one.f1, workspace_number[w], one.f2, stream_leaf[n], one.f3, moment_text, one.f4,
             stream_version[n], one.f5, workspace_leaf[w], '}'
         );
-        if exact_text::json is null then
-            raise exception 'an event is no JSON' using errcode = 'invalid_json_text';
+        -- Is it an envelope in canonical form? Most events are told by a pattern, as to parse one takes longer than to
+        -- seal it. The pattern names all keys in their order. The text is JSON, without white space outside of its strings
+        -- (it has none at all), without escapes, and without empty objects or lists of lists in its data. So each `":` ends
+        -- a key, and if the text has as many of them as the pattern, its keys are those of the pattern, each where it is to
+        -- be. What is left are numbers: they stand in the data only, behind `":`, `[` or `,`, in no other spelling.
+        names := ''; name := '';
+        while private_draft[p] < d loop p := p + 1; end loop;
+        while private_draft[p] = d loop
+            -- None but plain names in order; any other makes the pattern null.
+            names := names || case when private_field[p] ~ '^[a-z_]+$' and private_field[p] collate "C" > name
+                then concat(case when name <> '' then ',' end, '"', replace(private_field[p], '_', E'\\_'), '":"%"') end;
+            name := private_field[p];
+            p := p + 1;
+        end loop;
+        before := concat(one.f0, one.f1);
+        shape := concat('{"actor":{"credential":',
+            case when strpos(before, '"credential":null') > 0 then 'null' else '"%"' end,
+            ',"id":"%","kind":"%","via":"%"},"cause":',
+            case when strpos(before, '"cause":null') > 0 then 'null' else '"%"' end,
+            ',"data":', draft_shape[d], ',"decision":',
+            case when strpos(before, '"decision":null') > 0 then 'null' else '"%"' end, ',"id":"%","number":%,"occurred":',
+            case when strpos(one.f2, '"occurred":null') > 0 then 'null' else '"%"' end, E',"on\\_behalf\\_of":',
+            case when strpos(one.f2, '"on_behalf_of":null') > 0 then 'null' else '"%"' end,
+            ',"outcome":"%","prev":%,"private":{') || names || concat('},"request":',
+            case when strpos(one.f3, '"request":null') > 0 then 'null' else '"%"' end, ',"session":',
+            case when strpos(one.f3, '"session":null') > 0 then 'null' else '"%"' end,
+            E',"stream":"%","time":"%","type":"%","version":%,"workspace":"%","workspace\\_prev":%}');
+        if (exact_text like shape
+            and octet_length(exact_text) - octet_length(replace(exact_text, '":', ''))
+                = octet_length(shape) - octet_length(replace(shape, '":', ''))
+            and strpos(exact_text, ' ') + strpos(exact_text, E'\t') + strpos(exact_text, E'\n')
+                + strpos(exact_text, E'\r') + strpos(exact_text, E'\\') = 0
+            and substr(before, strpos(before, ',"data":'))
+                !~ '(?:":|[[,])-?(?:[0-9]+[.eE]|[0-9]{16})|(?:":|[[,])-0|[{][}]|[[,][[]'
+            and exact_text::json is not null) is not true
+        then
+            value := exact_text::jsonb;
+            if (canonical(value, 0) = exact_text and value ->> 'id' = draft_id[d]::text
+                and value ->> 'type' = draft_type[d] and value ->> 'stream' = streams[n]
+                and value ->> 'workspace' = workspaces[w] and value ?& envelope
+                and value - envelope = '{}'::jsonb) is not true
+            then
+                raise exception 'an event is no envelope in canonical form' using errcode = 'invalid_json_text';
+            end if;
         end if;
         exact := convert_to(exact_text, 'UTF8');
         hash := sha256('\x00'::bytea || exact);
@@ -349,30 +444,22 @@ begin
         sealed_leaf[d] := hash; sealed_state[d] := exact;
     end loop;
 
-    -- 4. Write everything at once, and see that it is there: what a trigger or a rule swallows or alters ends it all.
+    -- 4. Write everything at once.
     insert into event (position, id, stream, version, workspace, number, type, time, leaf, state)
         select s.position, s.id, streams[s.stream], s.version, workspaces[s.workspace], s.number, s.type, moment,
                s.leaf, s.state
         from unnest(sealed_position, draft_id, draft_stream, sealed_version, draft_workspace, sealed_number, draft_type,
                     sealed_leaf, sealed_state)
             s (position, id, stream, version, workspace, number, type, leaf, state)
-        where s.position is not null and exists (select from event_type t where t.type = s.type);
-    get diagnostics written = row_count;
-    if written <> newest - first_position then
-        if exists (select from unnest(draft_type) s (type) where not exists (
-            select from event_type t where t.type = s.type
-        )) then
-            raise exception 'an event is of a type that is not known' using errcode = 'invalid_json_text';
-        end if;
-        raise exception 'the log did not keep the events that were sealed' using errcode = 'data_corrupted';
-    end if;
+        where s.position is not null;
     if cardinality(private_draft) > 0 then
         insert into private_value (event_id, field, workspace, salt, value)
             select draft_id[p.draft], p.field, workspaces[draft_workspace[p.draft]], p.salt, p.value
             from unnest(private_draft, private_field, private_salt, private_bytes) p (draft, field, salt, value)
             where sealed_position[p.draft] is not null;
         get diagnostics written = row_count;
-        -- Counted only where commands were refused: a question of its own costs as much as sealing an event.
+        -- Counted only where commands were refused: a question of its own costs as much as sealing an event. What a
+        -- trigger alters here contradicts the commitments in the log.
         if written <> cardinality(private_draft) then
             if written <> (select count(*) from unnest(private_draft) p where sealed_position[p] is not null) then
                 raise exception 'the log did not keep the private values' using errcode = 'data_corrupted';
@@ -405,7 +492,12 @@ begin
             where s.touched
             on conflict (workspace, counter) do update set bytes = excluded.bytes, files = excluded.files,
                 max_bytes = excluded.max_bytes, max_files = excluded.max_files;
-        get diagnostics written = row_count;
+        select count(*) into written
+        from unnest(counter_workspaces, counter_names, used_bytes, used_files, max_bytes, max_files, touched)
+            s (workspace, counter, bytes, files, max_bytes, max_files, touched)
+        join quota q on q.workspace = s.workspace and q.counter = s.counter and q.bytes = s.bytes and q.files = s.files
+            and q.max_bytes is not distinct from s.max_bytes and q.max_files is not distinct from s.max_files
+        where s.touched;
         if written <> cardinality(array_positions(touched, true)) then
             raise exception 'the log did not keep the counters' using errcode = 'data_corrupted';
         end if;
@@ -417,20 +509,32 @@ begin
             from unnest(key_principals, key_names, key_fingerprint, key_first, key_events, key_command)
                 s (principal, key, fingerprint, first, events, command)
             where s.command is not null;
-        get diagnostics written = row_count;
+        select count(*) into written
+        from unnest(key_principals, key_names, key_fingerprint, key_first, key_events, key_command)
+            s (principal, key, fingerprint, first, events, command)
+        join idempotency i on i.principal = s.principal and i.key = s.key and i.fingerprint = s.fingerprint
+            and i.first_position = s.first and i.events = s.events and i.created = moment
+            and i.workspace = workspaces[draft_workspace[draft_end[s.command]]]
+        where s.command is not null;
         if written <> cardinality(array_remove(key_command, null)) then
             raise exception 'the log did not keep the idempotency keys' using errcode = 'data_corrupted';
         end if;
     end if;
 
-    -- 5. Answer.
+    -- 5. Answer with what is there: what a trigger or a rule has swallowed or altered ends it all.
     return query
         select s.command, 'sealed', s.draft, null::bigint, null::bigint, null::bigint,
-               s.id, s.position, streams[s.stream], s.version, s.number, moment, s.leaf, s.state
-        from unnest(sealed_command, draft_id, sealed_position, draft_stream, sealed_version, sealed_number, sealed_leaf,
-                    sealed_state)
-            with ordinality s (command, id, position, stream, version, number, leaf, state, draft)
-        where s.position is not null;
+               e.id, e.position, e.stream, e.version, e.number, e.time, e.leaf, e.state
+        from unnest(sealed_command, draft_id, sealed_position, draft_stream, sealed_version, draft_workspace,
+                    sealed_number, draft_type, sealed_leaf, sealed_state)
+            with ordinality s (command, id, position, stream, version, workspace, number, type, leaf, state, draft)
+        join event e on e.position = s.position and e.id = s.id and e.stream = streams[s.stream]
+            and e.version = s.version and e.workspace = workspaces[s.workspace] and e.number = s.number
+            and e.type = s.type and e.time = moment and e.leaf = s.leaf and e.state = s.state;
+    get diagnostics written = row_count;
+    if written <> newest - first_position then
+        raise exception 'the log did not keep the events that were sealed' using errcode = 'data_corrupted';
+    end if;
     if cardinality(replay_command) > 0 then
         return query
             select r.command, case when recorded[r.command] is null then 'replayed' else 'sealed' end,

@@ -266,14 +266,13 @@ def test_damage_on_record_does_not_count_against_a_store(
     assert (identified.looked_for, identified.missing) == (1, 0)
 
 
-@pytest.mark.parametrize(("page", "pages", "most"), [(2, 3, 100), (1, 60, 3), (1_000, 60, 2)])
+@pytest.mark.parametrize("limits", [(2, 3, 100), (1, 60, 3), (1_000, 60, 2)])
 def test_the_newest_object_is_looked_for_in_a_long_log(
-    log: PostgresEventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: int, pages: int, most: int
+    log: PostgresEventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int, int]
 ) -> None:
     """store-identity: the sample lies over the whole log, however long it is."""
-    monkeypatch.setattr(store_identity, "PAGE", page)
-    monkeypatch.setattr(store_identity, "MAX_PAGES", pages)
-    monkeypatch.setattr(store_identity, "MAX_LOOKED_FOR", most)
+    for name, limit in zip(("PAGE", "MAX_PAGES", "MAX_LOOKED_FOR"), limits, strict=True):
+        monkeypatch.setattr(store_identity, name, limit)
     custody = _without_identity(log, LocalFolder(tmp_path / "objects"), monkeypatch)
     with monkeypatch.context() as patch:
         patch.setattr(StoreIdentity, "require", lambda _: None)
