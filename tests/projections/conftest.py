@@ -41,7 +41,7 @@ def new_database(server: RunningPostgres, migrated: str) -> NewDatabase:
     def lend() -> Iterator[ConnInfo]:
         name = f"read_{uuid4().hex}"
         with psycopg.connect(server.conninfo(SUPERUSER, "postgres"), autocommit=True) as operator:
-            operator.execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {migrated}")
+            operator.execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {migrated} STRATEGY file_copy")
             server.bootstrap(name)  # the rights on a database itself are not copied with it
             # A zone in which the last day of the year 9999 does not end before the calendar does.
             zone = "-c timezone=Asia/Tokyo"
