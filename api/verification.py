@@ -188,7 +188,7 @@ def verify_objects(settings: Settings, found: Checked, on_progress: Progress) ->
         stored = list(dict.fromkeys(_files_with_objects(log)))
         for done, (position, file_id) in enumerate(stored, start=1):
             try:
-                finding = check_object(log, store, file_id, services.ledger.identity.check)
+                finding = check_object(log, store, file_id, services.ledger.identity.require_recorded)
             except IntegrityViolated as exc:
                 finding = Finding(OBJECTS, position, f"file:{file_id}", "", f"cannot be compared: {exc.message}")
             except (Misconfigured, Unavailable, WrongStore) as exc:

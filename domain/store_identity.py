@@ -114,6 +114,16 @@ class StoreIdentity:
         if known is not None:
             self._compare(known, self._store.identity())
 
+    def require_recorded(self) -> None:
+        """Raise WrongStore unless this is the store that the log has recorded, or while it has recorded none.
+
+        For a verification, which may come before the first start: what it does not find there may lie elsewhere.
+        """
+        known = self._recorded()
+        if known is None:
+            raise WrongStore(_NOT_RECORDED)
+        self._compare(known, self._store.identity())
+
     def show(self, caller: Caller) -> Identities:
         """Return both ids as they are now; for operators."""
         self._recorder.require(caller, "provider.probe", None)
@@ -264,6 +274,10 @@ def _stored(events: Iterable[Event]) -> list[UUID]:
     return list(dict.fromkeys(found))
 
 
+_NOT_RECORDED: Final = (
+    "the log has not recorded yet which object store is its own, and an object that is not found may lie in another "
+    "one; the next start of the server compares and records it"
+)
 _NONE_FOUND: Final = (
     "none of the stored objects of this log is in the object store: mount the folder or set the bucket that the log "
     "was written with; `provenstore store identify --although-empty` records an empty one"

@@ -8,7 +8,7 @@ from provenstore.api import log
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
 from provenstore.api.verification import Asked, verify_database, verify_objects
-from provenstore.api.wiring import PROJECTIONS, open_services
+from provenstore.api.wiring import PROJECTIONS, migrate, open_services
 from provenstore.domain.caller import Caller
 from provenstore.domain.envelope import Actor, Event
 from provenstore.domain.event_log import StoredRow
@@ -16,6 +16,7 @@ from provenstore.domain.file import project
 from provenstore.domain.file_events import UploadInitiated
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.published_log import Checked
+from provenstore.domain.tree_check import OBJECTS
 from provenstore.projections.file_query import FileFilter
 from read_models import until
 
@@ -55,6 +56,21 @@ def test_it_opens_and_verifies(release: Path) -> None:
     found = checked(settings)
     assert found.findings == ()
     assert found.unchecked == {}
+
+
+def test_it_verifies_before_its_first_start(release: Path) -> None:
+    """No store is on record yet: what is there is compared, and from what is not found nothing is concluded."""
+    settings = load_settings(data_dir=release)
+    migrate(settings)
+    found = checked(settings)
+    assert found.findings == ()
+    assert "has not recorded yet" in found.unchecked[OBJECTS]
+    some = int(found.unchecked[OBJECTS].split()[0])
+    (release / "objects").rename(release / "away")
+    (release / "objects").mkdir(0o700)
+    found = checked(settings)
+    assert found.findings == ()
+    assert int(found.unchecked[OBJECTS].split()[0]) > some
 
 
 def test_it_goes_on(release: Path) -> None:
