@@ -26,7 +26,8 @@ _QUERIES = load_queries("fingerprint.sql")
 
 def objects(connection: Connection) -> Mapping[str, str]:
     """Return each object of the schema with the digest of what it is."""
-    with translated(connection):
+    with translated(connection), connection.transaction():
+        connection.execute(_QUERIES["spell"])
         return dict(connection.execute(_QUERIES["objects"]).fetchall())
 
 

@@ -1,6 +1,12 @@
+-- name: spell
+-- Expressions are spelled alike in every session: names outside of pg_catalog with their schema, quoted where need be.
+select set_config('search_path', 'pg_catalog', true), set_config('quote_all_identifiers', 'off', true);
+
 -- name: objects
 -- Each function, trigger, table, policy and role of the schema, with a digest of all that decides what it does.
--- Nothing is rendered in words that versions of the server spell differently; privileges of newer ones are left out.
+-- Of what the server renders there are only expressions and constraints as simple as ours, which all versions spell alike;
+-- privileges of newer versions are left out. What must not be there at all (memberships in the owner, settings of our
+-- roles) is named where it is found.
 with schema as (
     select oid, nspname, nspowner, nspacl from pg_catalog.pg_namespace where nspname = 'provenstore'
 ), grants (kind, object, grants) as (
@@ -37,12 +43,36 @@ with schema as (
     select 'table ' || c.relname,
            concat_ws('|', pg_get_userbyid(c.relowner), c.relkind, c.relpersistence, c.relrowsecurity,
                      c.relforcerowsecurity, g.grants, (
-               select string_agg(concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef,
-                                           a.attgenerated), ',' order by a.attnum)
-               from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+               select string_agg(concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
+                                           a.attgenerated, pg_get_expr(f.adbin, f.adrelid), l.collname), ',' order by a.attnum)
+               from pg_catalog.pg_attribute a
+               left join pg_catalog.pg_attrdef f on f.adrelid = a.attrelid and f.adnum = a.attnum
+               left join pg_catalog.pg_collation l on l.oid = a.attcollation
+               where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
            ), (
-               select string_agg(concat_ws(' ', k.conname, k.contype, k.convalidated), ',' order by k.conname collate "C")
+               -- Without its brackets: a dump that is restored has them set differently.
+               select string_agg(concat_ws(' ', k.conname, k.convalidated, translate(pg_get_constraintdef(k.oid), '() ', '')),
+                                 ',' order by k.conname collate "C")
                from pg_catalog.pg_constraint k where k.conrelid = c.oid and k.contype <> 'n'
+           ), (
+               -- Indexes that decide what may be written or run code: a plain one more is nobody's business, nor is the
+               -- copy that is there while one of ours is built anew.
+               select string_agg(d.spelled, ',' order by d.spelled collate "C")
+               from (
+                   select distinct regexp_replace(pg_get_indexdef(i.indexrelid), ' INDEX [^ ]+ ON ', ' INDEX ON ') as spelled
+                   from pg_catalog.pg_index i
+                   where i.indrelid = c.oid and (i.indisunique or i.indexprs is not null or i.indpred is not null)
+                   group by 1 having bool_or(i.indisvalid)
+                   union all
+                   select 'invalid'
+                   from pg_catalog.pg_index i
+                   where i.indrelid = c.oid and (i.indexprs is not null or i.indpred is not null)
+                   group by regexp_replace(pg_get_indexdef(i.indexrelid), ' INDEX [^ ]+ ON ', ' INDEX ON ')
+                   having not bool_or(i.indisvalid)
+               ) d
+           ), (
+               select string_agg(concat_ws(' ', u.relname, 'is written to by a subscription'), ',')
+               from pg_catalog.pg_subscription_rel b join pg_catalog.pg_class u on u.oid = b.srrelid where b.srrelid = c.oid
            ), (
                select string_agg(concat_ws(' ', o.kind, o.grants), ',' order by o.kind collate "C")
                from grants o where o.object = c.oid and o.kind like 'column %'
@@ -58,7 +88,7 @@ with schema as (
     union all
     select 'trigger ' || t.tgname || ' on ' || c.relname,
            concat_ws('|', t.tgenabled, t.tgtype, n.nspname, p.proname, t.tgattr, t.tgnargs, encode(t.tgargs, 'hex'),
-                     t.tgqual is not null, t.tgdeferrable, t.tgoldtable, t.tgnewtable)
+                     case when t.tgqual is not null then pg_get_triggerdef(t.oid) end, t.tgdeferrable, t.tgoldtable, t.tgnewtable)
     from pg_catalog.pg_trigger t join pg_catalog.pg_class c on c.oid = t.tgrelid join schema s on s.oid = c.relnamespace
     join pg_catalog.pg_proc p on p.oid = t.tgfoid join pg_catalog.pg_namespace n on n.oid = p.pronamespace
     where not t.tgisinternal
@@ -73,5 +103,31 @@ with schema as (
     select 'role ' || r.rolname, concat_ws('|', r.rolsuper, r.rolbypassrls, r.rolcreaterole, r.rolreplication)
     from pg_catalog.pg_roles r
     where r.rolname in ('provenstore_owner', 'provenstore_writer', 'provenstore_runner', 'provenstore_reader')
+    union all
+    select 'operator ' || o.oid::regoperator, '' from pg_catalog.pg_operator o join schema s on s.oid = o.oprnamespace
+    union all
+    select 'type ' || t.typname, '' from pg_catalog.pg_type t join schema s on s.oid = t.typnamespace
+    where t.typtype in ('d', 'e', 'r', 'b') and t.typelem = 0
+    union all
+    -- Rights beyond those that the migrations gave: what our roles are members of, and who else holds the owner's. Who may
+    -- make roles or is a superuser can have them at any time; on a managed server such a one has made the owner.
+    select 'membership of ' || r.rolname || ' in ' || o.rolname, ''
+    from pg_catalog.pg_auth_members m join pg_catalog.pg_roles r on r.oid = m.member
+    join pg_catalog.pg_roles o on o.oid = m.roleid
+    where r.rolname in ('provenstore_owner', 'provenstore_writer', 'provenstore_runner', 'provenstore_reader')
+       or (o.rolname = 'provenstore_owner' and not r.rolsuper and not r.rolcreaterole)
+    union all
+    -- Settings that make a session of ours another role, or change what its statements mean or whether they last.
+    select 'setting ' || split_part(v.setting, '=', 1) || ' of ' || coalesce(r.rolname, 'the database'), ''
+    from pg_catalog.pg_db_role_setting g left join pg_catalog.pg_roles r on r.oid = g.setrole,
+        lateral unnest(g.setconfig) v (setting)
+    where (g.setdatabase = 0 or g.setdatabase = (select d.oid from pg_catalog.pg_database d where d.datname = current_database()))
+        and (g.setrole = 0 or r.rolname = session_user
+            or r.rolname in ('provenstore_owner', 'provenstore_writer', 'provenstore_runner', 'provenstore_reader'))
+        and (split_part(v.setting, '=', 1) in (
+                'role', 'session_replication_role', 'synchronous_commit', 'default_transaction_isolation', 'row_security',
+                'transform_null_equals', 'standard_conforming_strings', 'local_preload_libraries',
+                'session_preload_libraries', 'zero_damaged_pages', 'plpgsql.variable_conflict'
+            ) or (split_part(v.setting, '=', 1) = 'search_path' and strpos(v.setting, 'pg_catalog') > 0))
 )
 select name, encode(sha256(convert_to(said, 'UTF8')), 'hex') from objects order by name collate "C";

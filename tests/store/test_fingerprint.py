@@ -1,6 +1,7 @@
 """What the log's owner changed in functions, triggers, grants and policies is named before anything is recorded."""
 
 import json
+import re
 from importlib.resources import files
 
 import pytest
@@ -67,6 +68,52 @@ ALTERED = {
         "the table idempotency was altered",
     ),
     "a constraint": ("alter table provenstore.quota drop constraint quota_bytes_check", "the table quota was altered"),
+    "a check that says something else": (
+        "alter table provenstore.quota drop constraint quota_bytes_check, "
+        "add constraint quota_bytes_check check (bytes >= -1)",
+        "the table quota was altered",
+    ),
+    "a key of other columns": (
+        "alter table provenstore.event drop constraint event_stream_version_key, "
+        "add constraint event_stream_version_key unique (stream, position)",
+        "the table event was altered",
+    ),
+    "a key that waits": (
+        "alter table provenstore.event drop constraint event_stream_version_key, "
+        "add constraint event_stream_version_key unique (stream, version) deferrable initially deferred",
+        "the table event was altered",
+    ),
+    "a foreign key": (
+        "alter table provenstore.idempotency add constraint of_an_event foreign key (first_position) "
+        "references provenstore.event",
+        "the table idempotency was altered",
+    ),
+    "a default": (
+        "alter table provenstore.checkpoint alter column time set default '2001-01-01'",
+        "the table checkpoint was altered",
+    ),
+    "a column that is computed": (
+        "alter table provenstore.quota drop column max_files, "
+        "add column max_files bigint generated always as (7) stored",
+        "the table quota was altered",
+    ),
+    "an index that allows one of each": (
+        "create unique index on provenstore.private_value (workspace)",
+        "the table private_value was altered",
+    ),
+    "an index that runs code": (
+        "create index on provenstore.event (lower(stream))",
+        "the table event was altered",
+    ),
+    "an index of ours dropped": (
+        "drop index provenstore.private_value_erased_by_idx",
+        "the table private_value was altered",
+    ),
+    "an operator": (
+        "create operator provenstore.=== (leftarg = bytea, rightarg = bytea, function = byteaeq)",
+        "the operator provenstore.===(bytea,bytea) is not of ours",
+    ),
+    "a type": ("create domain provenstore.other as text", "the type other is not of ours"),
     "a table more": ("create table provenstore.beside (x int)", "the table beside is not of ours"),
 }
 
@@ -93,7 +140,7 @@ def test_what_was_changed_is_named(database: ScratchDatabase, change: str, sente
         owner.execute(change.encode())
     with database.connect(WRITER) as connection:
         assert fingerprint.differences(connection) == [sentence]
-        with pytest.raises(Misconfigured, match=sentence):
+        with pytest.raises(Misconfigured, match=re.escape(sentence)):
             fingerprint.require(connection)
 
 
@@ -102,6 +149,68 @@ def test_a_role_above_the_law_is_named(database: ScratchDatabase) -> None:
     with database.connect() as superuser, superuser.transaction(force_rollback=True):
         superuser.execute("alter role provenstore_runner bypassrls")
         assert fingerprint.differences(superuser) == ["the role provenstore_runner was altered"]
+
+
+def test_a_trigger_that_fires_at_times(database: ScratchDatabase) -> None:
+    """The condition of a trigger counts, not only that it has one."""
+    with database.connect(OWNER) as owner, owner.transaction(force_rollback=True):
+        found = []
+        for condition in ("", "when (old.position > 0)", "when (old.position > 1000)"):
+            owner.execute(
+                "create or replace trigger append_only before update or delete on provenstore.event for each row "
+                f"{condition} execute function provenstore.refuse_change()".encode()
+            )
+            owner.execute("alter table provenstore.event enable always trigger append_only")
+            found.append(fingerprint.objects(owner)["trigger append_only on event"])
+        assert len(set(found)) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("grant provenstore_owner to provenstore_writer", "membership of provenstore_writer in provenstore_owner"),
+        ("grant pg_write_all_data to provenstore_runner", "membership of provenstore_runner in pg_write_all_data"),
+        ("create role app; grant provenstore_owner to app", "membership of app in provenstore_owner"),
+        ("alter role provenstore_writer set role provenstore_owner", "setting role of provenstore_writer"),
+        (
+            "alter role provenstore_writer set synchronous_commit = off",
+            "setting synchronous_commit of provenstore_writer",
+        ),
+        ("alter role all set session_replication_role = replica", "setting session_replication_role of the database"),
+        (
+            "alter role provenstore_runner in database {} set search_path = public, pg_catalog",
+            "setting search_path of provenstore_runner",
+        ),
+        ("alter database {} set row_security = off", "setting row_security of the database"),
+    ],
+)
+def test_rights_and_settings_of_roles(database: ScratchDatabase, change: str, sentence: str) -> None:
+    """Who holds the owner's rights, and what makes sessions of ours mean something else."""
+    with database.connect() as superuser, superuser.transaction(force_rollback=True):
+        superuser.execute(change.format(database.name).encode())
+        assert fingerprint.differences(superuser) == [f"the {sentence} is not of ours"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "create role app login; grant provenstore_writer to app; grant provenstore_runner to app",
+        "create role dba login createrole; grant provenstore_owner to dba",
+        "alter role provenstore_writer set work_mem = '64MB'",
+        "alter role provenstore_writer nologin",
+        "alter database {} set search_path = public",
+        "create index on provenstore.event (time)",
+        "create index erased_ccnew on provenstore.private_value (erased_by) where erased_by is not null",
+        "reindex table provenstore.event",
+        "create publication everything for all tables",
+        "set local search_path = provenstore; set local quote_all_identifiers = on",
+    ],
+)
+def test_what_administrators_do_is_no_difference(database: ScratchDatabase, change: str) -> None:
+    """Login roles of an installation's own, tuning, indexes for its questions, and the settings of a session."""
+    with database.connect() as superuser, superuser.transaction(force_rollback=True):
+        superuser.execute(change.format(database.name).encode())
+        assert fingerprint.differences(superuser) == []
 
 
 def test_a_health_check_compares_once_in_a_while(database: ScratchDatabase) -> None:
