@@ -32,6 +32,8 @@ Arriving = Callable[[Caller], Caller]
 """Adds to a caller what its request says about where it comes from."""
 
 _NOT_GOOD = "the key is unknown, expired or revoked"
+_OF_TWO = ApproveDisposalPolicy | ws.SetPurgePolicy
+"""Commands that may take a second person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ class Administration:
         stream = ws.workspace_stream(workspace_id)
         for _ in range(MAX_ATTEMPTS):
             state = current_workspace(self._recorder, caller, workspace_id)
-            informed, reads = self._informed(caller, commands)
+            informed, reads = self._informed(caller, state, commands)
             try:
                 facts = [fact for one in informed for fact in ws.decide(state, one)]
             except SecondPersonRequired as refusal:
@@ -154,18 +156,19 @@ class Administration:
         raise Conflict("the workspace keeps changing; try again")
 
     def _informed(
-        self, caller: Caller, commands: Sequence[ws.WorkspaceCommand]
+        self, caller: Caller, state: ws.Workspace, commands: Sequence[ws.WorkspaceCommand]
     ) -> tuple[list[ws.WorkspaceCommand], list[Guard]]:
-        """Say in commands that may take a second person who asks and when; with the streams that say so."""
-        if not any(isinstance(one, ApproveDisposalPolicy | ws.SetPurgePolicy) for one in commands):
+        """Say in commands that may take a second person who asks, and who had asked; with the streams that say so."""
+        if not any(isinstance(one, _OF_TWO) for one in commands):
             return list(commands), []
         person, now = self._recorder.person(caller.actor), self._recorder.clock.now()
 
         def informed(command: ws.WorkspaceCommand) -> ws.WorkspaceCommand:
-            if isinstance(command, ApproveDisposalPolicy):
-                return replace(command, person=person)
+            if not isinstance(command, _OF_TWO):
+                return command
+            command = replace(command, person=person, first=self._recorder.first_person(ws.first_act(state, command)))
             if isinstance(command, ws.SetPurgePolicy):
-                return replace(command, by=caller.actor, now=now, person=person)
+                return replace(command, by=caller.actor, now=now)
             return command
 
         return [informed(one) for one in commands], caller.unguarded(person.reads)

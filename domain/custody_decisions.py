@@ -146,6 +146,7 @@ def _shorten(file: File, command: c.SetRetention, wanted: Fact) -> Facts:
         return (Fact(asked, why(command.reason), decision="shortening-awaits-second-person/1"),)
     require_second_person(
         wish.asked,
+        command.first,
         command.person,
         done="a retention is shortened",
         first_did="asked for it",
@@ -163,6 +164,7 @@ def _extend(file: File, command: c.SetRetention, wanted: Fact) -> Facts:
         return (Fact(asked, why(command.reason), decision="long-retention-awaits-second-person/1"),)
     require_second_person(
         wish.asked,
+        command.first,
         command.person,
         done=f"a compliance retention of more than {command.bound.years} years is set",
         first_did="asked for it",
@@ -196,6 +198,7 @@ def release_hold(file: File, command: c.ReleaseHold) -> Facts:
         raise NotFound("the file has no such legal hold")
     require_second_person(
         hold.placed,
+        command.first,
         command.person,
         done="a legal hold is released",
         first_did="placed it",

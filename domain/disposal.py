@@ -125,12 +125,13 @@ class RequestDisposalPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApproveDisposalPolicy:
-    """Agree to a requested policy. `Administration.change` fills in who that is."""
+    """Agree to a requested policy. `Administration.change` fills in who that is, and who had asked for it."""
 
     by: Actor
     request: str
     reason: str | None
     person: Person | None = None
+    first: Person | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +160,12 @@ def decide(state: Disposal, command: Command) -> tuple[Fact, ...]:
     request = state.request(command.request)
     if isinstance(command, ApproveDisposalPolicy):
         require_second_person(
-            request.asked, command.person, done="a disposal policy is approved", first_did="asked for it", rule=RULE
+            request.asked,
+            command.first,
+            command.person,
+            done="a disposal policy is approved",
+            first_did="asked for it",
+            rule=RULE,
         )
         return (Fact(_approved(state, request), reason, decision="disposal-policy-by-two/1"),)
     require_person(command.by, "reject a disposal policy", rule="disposal-policy-by-two")

@@ -172,7 +172,9 @@ class Erasing:
             caller,
             "erasure.approve",
             erasure,
-            lambda state, person: er.approve(state, person, self._recorder.clock.now(), reason),
+            lambda state, person: er.approve(
+                state, self._recorder.first_person(state.requested), person, self._recorder.clock.now(), reason
+            ),
             key,
         )
         try:
@@ -307,9 +309,10 @@ class Erasing:
         """Return why the approval on record erases nothing, by what the log said when it was given."""
         if state.approved is None:
             return "nobody has approved it"
-        by, find = state.approved.by, self._recorder.find
-        key = None if by.credential is None else find(cr.credential_stream(by.credential), cr.project)
-        return er.approval_objection(state, self._recorder.person(by, until=state.approved.position), key)
+        recorder, by = self._recorder, state.approved.by
+        key = None if by.credential is None else recorder.find(cr.credential_stream(by.credential), cr.project)
+        approver = recorder.person(by, until=state.approved.position)
+        return er.approval_objection(state, recorder.first_person(state.requested), approver, key)
 
     def _wanted(self, state: er.ErasureRequest) -> Wanted:
         found = self._recorder.log.disclosures([state.event]).get(state.event, {}).get(ee.SUBJECT)

@@ -70,8 +70,13 @@ def erasure_stream(erasure: str) -> str:
     return f"erasure:{erasure}"
 
 
-def approve(state: ErasureRequest, by: Person | None, now: datetime, reason: str | None) -> tuple[Fact, ...]:
-    """Agree, as a second person (rule erasure-second-person); nothing where that is on record."""
+def approve(
+    state: ErasureRequest, requester: Person | None, by: Person | None, now: datetime, reason: str | None
+) -> tuple[Fact, ...]:
+    """Agree, as a second person (rule erasure-second-person); nothing where that is on record.
+
+    `requester` is who asked for it, by what the log said then.
+    """
     if state.approved is not None:
         return ()
     _require_pending(state, now)
@@ -79,6 +84,7 @@ def approve(state: ErasureRequest, by: Person | None, now: datetime, reason: str
         raise SecondPersonRequired("who approves the erasure is not known", rule="erasure-second-person")
     require_second_person(
         state.requested,
+        requester,
         by,
         done="private values are erased",
         first_did="asked for it",
@@ -87,15 +93,18 @@ def approve(state: ErasureRequest, by: Person | None, now: datetime, reason: str
     return (Fact(e.ErasureApproved(erasure=state.id), _why(reason), decision="erasure-second-person/1"),)
 
 
-def approval_objection(state: ErasureRequest, by: Person, key: Credential | None) -> str | None:
+def approval_objection(
+    state: ErasureRequest, requester: Person | None, by: Person, key: Credential | None
+) -> str | None:
     """Return why the approval on record erases nothing; None if nothing speaks against it.
 
-    `by` is who approved it, by what the log said then, and `key` the key that was used: an event can be forged.
+    `requester` and `by` are who asked for it and who approved it, by what the log said then, and `key` the key that was
+    used: an event can be forged.
     """
     approved = state.approved
     if approved is None:
         return "nobody has approved it"
-    if (because := objection(state.requested, by, None)) is not None:
+    if (because := objection(state.requested, requester, by, None)) is not None:
         return because[1] or "it was approved by the one who asked for it"
     return None if approved.by.credential is None else key_objection(key, approved, state.workspace, ERASING)
 

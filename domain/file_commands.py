@@ -32,10 +32,12 @@ class FileCommand:
 class PersonCommand(FileCommand):
     """What may take a second person: `person` is who asks, with where it comes from.
 
-    `Recorder.change` fills it in, from the log; a decision that needs it refuses without it.
+    `first` is the first person whose act this one may agree to, by what the log said at that act. `Recorder.change`
+    fills both in, from the log; a decision that needs them refuses without them.
     """
 
     person: Person | None = None
+    first: Person | None = None
 
     @property
     def reads(self) -> tuple[Guard, ...]:

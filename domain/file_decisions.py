@@ -18,6 +18,7 @@ from provenstore.domain import upload_decisions as upload
 from provenstore.domain.errors import NotFound
 from provenstore.domain.event_types import EventData, Fact
 from provenstore.domain.file import File
+from provenstore.domain.second_person import Act
 
 _DECISIONS: Mapping[type[c.FileCommand], Callable[[File, Any], tuple[Fact, ...]]] = {
     c.OpenMultipart: upload.open_multipart,
@@ -60,6 +61,18 @@ def decide(file: File | None, command: c.FileCommand) -> tuple[Fact, ...]:
     if file is None:
         raise NotFound("there is no such file")
     return tuple(_with_former(file, fact) for fact in _DECISIONS[type(command)](file, command))
+
+
+def first_act(file: File, command: c.FileCommand) -> Act | None:
+    """Return the act of a first person to which `command` may be the second one's; None if it waits for nobody."""
+    match command:
+        case c.ApprovePurge():
+            return None if file.purge is None else file.purge.requested
+        case c.ReleaseHold():
+            return next((hold.placed for hold in file.holds if hold.id == command.hold), None)
+        case c.SetRetention():
+            return None if file.retention_wish is None else file.retention_wish.asked
+    return None
 
 
 _FORMER: Mapping[type[EventData], Callable[[File], BaseModel]] = {

@@ -9,8 +9,8 @@ from provenstore.domain.envelope import Actor
 from provenstore.domain.event_log import Guard
 from provenstore.domain.second_person import Act, Person
 
-MAX_MAKERS = 1_000
-"""Persons in a chain of issuers; nobody is made by more, and a forged log must not keep us busy."""
+MAX_FOLLOWED = 1_000
+"""Keys in a chain of issuers that are looked up; nobody is made by more, and a forged log must not keep us busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +40,24 @@ class _Chain:
 
 
 def person_of(actor: Actor, find: FindOrigin, *, until: int | None = None) -> Person:
-    """Return who acts with all that made it; not `known` where the log does not say.
+    """Return who acts with all that made it; not `known` where the log does not say, or says too much to be followed.
 
     With `until`, as the log said it at that position: what came later makes nobody.
     """
     chain = _Chain(until=until)
     newest, known = _follow(actor, find, chain)
     waiting = [made.by for made in chain.makers]
-    while waiting:
+    while waiting and len(chain.seen) <= MAX_FOLLOWED:
         maker = waiting.pop()
         if maker in chain.seen:
             continue
         before = len(chain.makers)
         _, known_maker = _follow(maker, find, chain)
-        known = known and known_maker and len(chain.makers) <= MAX_MAKERS
-        if len(chain.makers) > MAX_MAKERS:
-            break
+        known = known and known_maker
         waiting += [made.by for made in chain.makers[before:]]
+    followed = chain.seen.issuperset(waiting)
     reads = tuple(Guard(stream, version) for stream, version in chain.reads.items())
-    return Person(actor, known, newest, tuple(chain.makers), reads)
+    return Person(actor, known and followed, newest, tuple(chain.makers), reads, followed)
 
 
 def _follow(actor: Actor, find: FindOrigin, chain: _Chain) -> tuple[Act | None, bool]:

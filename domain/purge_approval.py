@@ -24,11 +24,14 @@ class Grounds:
 
     four_eyes: bool
     """Whether the workspace asked for a second person when the purge was requested."""
+    requester: Person | None = None
+    """Who asked, by what the log said then: for the purge, or for the disposal policy."""
     approver: Person | None = None
     key: Credential | None = None
     """The key that the approver used."""
     policy: Policy | None = None
-    """The disposal policy in force for the file's category; `approver` and `key` are those of its approval then."""
+    """The disposal policy in force for the file's category; `requester`, `approver` and `key` are those of its
+    request and its approval then."""
     reads: tuple[Guard, ...] = ()
 
 
@@ -42,7 +45,7 @@ def approval_objection(purge: Purge, grounds: Grounds | None, workspace: str) ->
         if purge.four_eyes or grounds.four_eyes:
             return "the workspace asked for a second person when it was requested"
         return None
-    because = objection(purge.requested, grounds.approver, None)
+    because = objection(purge.requested, grounds.requester, grounds.approver, None)
     if because is not None:
         return because[1] or "it was approved by the one who asked for it"
     if purge.approved.by.credential is not None:
@@ -82,7 +85,7 @@ def two_persons_objection(policy: Policy, grounds: Grounds, workspace: str) -> s
         return None
     if policy.requested is None:
         return "nobody had asked for the disposal policy"
-    if (because := objection(policy.requested, grounds.approver, None)) is not None:
+    if (because := objection(policy.requested, grounds.requester, grounds.approver, None)) is not None:
         return f"the disposal policy was approved by no second person: {because[1] or 'it was the first one'}"
     if policy.approved.by.credential is not None:
         return key_objection(grounds.key, policy.approved, workspace)

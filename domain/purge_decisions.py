@@ -81,6 +81,7 @@ def approve_purge(file: File, command: c.ApprovePurge) -> Facts:
     require_person(command.by, "approve a purge", rule="service-never-approves")
     require_second_person(
         purge.requested,
+        command.first,
         command.person,
         done="a purge is approved",
         first_did="asked for it",

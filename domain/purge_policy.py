@@ -33,6 +33,7 @@ class SetPurgePolicy:
     by: Actor | None = None
     now: datetime | None = None
     person: Person | None = None
+    first: Person | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ class PolicyChange:
 
 
 def set_purge_policy(four_eyes: bool, change: PolicyChange | None, command: SetPurgePolicy) -> tuple[Fact, ...]:
-    """Switch on at once; switch off by two persons, the second of whom the first neither made nor changed."""
+    """Switch on at once; switch off by two persons, of whom neither made or changed the other."""
     reason = {"reason": require_reason(command.reason)}
     if command.four_eyes:
         if four_eyes and change is None:
@@ -73,7 +74,12 @@ def set_purge_policy(four_eyes: bool, change: PolicyChange | None, command: SetP
     if change.approved is not None:
         return ()
     require_second_person(
-        change.requested, command.person, done="four eyes are switched off", first_did="asked for it", rule=RULE
+        change.requested,
+        command.first,
+        command.person,
+        done="four eyes are switched off",
+        first_did="asked for it",
+        rule=RULE,
     )
     agreed = e.PurgePolicyChangeApproved(four_eyes=False, effective_at=command.now + TAKES_EFFECT_AFTER)
     return (Fact(agreed, reason, decision="four-eyes-off-by-two/1"),)

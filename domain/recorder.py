@@ -43,7 +43,7 @@ from provenstore.domain.event_log import Append, Appended, Disclosures, Erasure,
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File, access_stream, file_stream, project
 from provenstore.domain.file_commands import FileCommand, PersonCommand, PurgeCommand
-from provenstore.domain.file_decisions import decide
+from provenstore.domain.file_decisions import decide, first_act
 from provenstore.domain.merging import Merger
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.on_record import under_way
@@ -54,7 +54,7 @@ from provenstore.domain.quota import quota_changes
 from provenstore.domain.reach import Reaches
 from provenstore.domain.refusals import NOTHING, Asked, Refusals
 from provenstore.domain.sealed import sealed_event
-from provenstore.domain.second_person import Person
+from provenstore.domain.second_person import Act, Person
 from provenstore.domain.workspace import Workspace
 
 State = TypeVar("State")
@@ -373,6 +373,10 @@ class Recorder:
         """
         return person_of(actor, self._origin, until=until)
 
+    def first_person(self, first: Act | None) -> Person | None:
+        """Return who did a first person's act, as the log said it then: no later event changes that."""
+        return None if first is None else self.person(first.by, until=first.position)
+
     def _origin(self, actor: Actor) -> Origin:
         credential = self.find(cr.credential_stream(str(actor.credential)), cr.project)
         if credential is None:
@@ -394,11 +398,11 @@ class Recorder:
         approved = file.purge.approved
         if approved is None:
             return Grounds(four_eyes, reads=reads)
-        person = self.person(approved.by)
+        requester, person = self.first_person(file.purge.requested), self.person(approved.by)
         key = None
         if approved.by.credential is not None:
             key = self.find(cr.credential_stream(approved.by.credential), cr.project)
-        return Grounds(four_eyes, person, key, reads=(*reads, *person.reads))
+        return Grounds(four_eyes, requester, person, key, reads=(*reads, *person.reads))
 
     def policy_in_force(self, tenant: Workspace, category: str, provider: str) -> Policy | None:
         """Return the disposal policy for a category's files at a provider, with the first moment of a built-in one.
@@ -418,9 +422,9 @@ class Recorder:
         if policy is None or policy.approved is None:
             return Grounds(four_eyes=tenant.four_eyes, policy=policy, reads=reads)
         by = policy.approved.by
-        person = self.person(by, until=policy.approved.position)
+        requester, person = self.first_person(policy.requested), self.person(by, until=policy.approved.position)
         key = None if by.credential is None else self.find(cr.credential_stream(by.credential), cr.project)
-        return Grounds(tenant.four_eyes, person, key, policy, (*reads, *person.reads))
+        return Grounds(tenant.four_eyes, requester, person, key, policy, (*reads, *person.reads))
 
     def _informed(self, caller: Caller, file: File, command: FileCommand) -> FileCommand:
         """Say in a command what the log says beside the file's stream: who asks, or what a purge stands on.
@@ -428,7 +432,8 @@ class Recorder:
         From nowhere else does a decision learn that.
         """
         if isinstance(command, PersonCommand):
-            command = replace(command, person=self.person(caller.actor))
+            first = self.first_person(first_act(file, command))
+            command = replace(command, person=self.person(caller.actor), first=first)
         if isinstance(command, PurgeCommand):
             command = replace(command, grounds=self._grounds(file))
         return command

@@ -1,8 +1,9 @@
 """What a second person is: the one rule of every decision that takes two persons. Pure.
 
-A second person is one whom the first neither made nor changed, and who was there before the request. To make a person
-is to register its actor or to issue a key to it, and to make one of its makers: the chain of issuers counts, however
-long. Who acts on the data directory itself, without a key, is one subject per system user and made by nobody.
+Two persons count as two if neither made or changed the other, and the second was there before the first one's request.
+To make a person is to register its actor or to issue a key to it, and to make one of its makers: the chain of issuers
+counts, however long. Who acts on the data directory itself, without a key, is one subject per system user and made by
+nobody.
 """
 
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who decides, and what the log says of where it comes from."""
+    """Who asks or decides, and what the log says of where it comes from."""
 
     actor: Actor
     known: bool = True
@@ -45,6 +46,8 @@ class Person:
     """Every act that made or changed it or one of its makers."""
     reads: tuple[Guard, ...] = ()
     """The streams that say so."""
+    followed: bool = True
+    """Whether `makers` are all of them; not where the chain of issuers is too long to be followed."""
 
 
 def same_person(one: str, other: str) -> bool:
@@ -65,29 +68,49 @@ def require_person(by: Actor, what: str, *, rule: str) -> None:
 
 
 def require_second_person(
-    first: Act, second: Person | None, *, done: str, first_did: str, rule: str, now: datetime | None = None
+    first: Act,
+    first_person: Person | None,
+    second: Person | None,
+    *,
+    done: str,
+    first_did: str,
+    rule: str,
+    now: datetime | None = None,
 ) -> None:
     """Refuse unless `second` counts as one beside the person of the first act; SecondPersonRequired says why not.
 
     `done` and `first_did` are for the sentence: "a hold is released", "placed it". With `now`, one that came after the
     first act counts once it has been there for `KNOWN_AFTER`.
     """
-    if (because := objection(first, second, now)) is not None:
+    if (because := objection(first, first_person, second, now)) is not None:
         code, reason = because
         said = f"{done} by a person other than the one who {first_did}"
         raise SecondPersonRequired(said if code == "same-person" else f"{said}: {reason}", rule=rule, because=code)
 
 
-def objection(first: Act, second: Person | None, now: datetime | None) -> tuple[str, str] | None:
-    """Return why somebody is no second person, as code and words; None if nothing speaks against it."""
+def objection(
+    first: Act, first_person: Person | None, second: Person | None, now: datetime | None
+) -> tuple[str, str] | None:
+    """Return why somebody is no second person, as code and words; None if nothing speaks against it.
+
+    `first_person` is who did the first act, by what the log said at that position. What the log does not say of it
+    speaks against nobody: else what it asked for could never be decided.
+    """
     if second is None or not second.known:
         return "unknown-person", "where this person comes from is not on record"
+    if first_person is None or first_person.actor != first.by:
+        return "unknown-person", "where that one comes from was not looked up"
     if second.actor.kind != "person":
         return "not-a-person", "a service is no person"
     if same_person(first.by.id, second.actor.id):
         return "same-person", ""
     if any(same_person(first.by.id, made.by.id) for made in second.makers):
         return "made-by-the-first", "this person, or one of its keys, was made or changed by that one"
+    if any(same_person(second.actor.id, made.by.id) for made in first_person.makers):
+        return "made-the-first", "that one, or one of its keys, was made or changed by this person"
+    if not first_person.followed and now is None:
+        # Somebody who builds such a chain to place a hold releases a hold of their own.
+        return "unknown-person", "the chain of issuers behind that one is too long to be followed"
     if second.newest is not None and second.newest.position > first.position:
         if now is None:
             return "newer-than-the-request", "this person, or the key used, is newer than that"

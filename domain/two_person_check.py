@@ -216,8 +216,9 @@ class TwoPersonCheck:
         if policy.approved is None:
             return Grounds(four_eyes=False, policy=policy)
         by = policy.approved.by
+        requester = None if policy.requested is None else self._first(policy.requested)
         person = person_of(by, self._origin, until=policy.approved.position)
-        return Grounds(False, person, self._keys.get(cr.credential_stream(str(by.credential))), policy)
+        return Grounds(False, requester, person, self._keys.get(cr.credential_stream(str(by.credential))), policy)
 
     def _key_of(self, purge: Purge, event: Event) -> Iterator[str]:
         """Say what is wrong with the key of an approval; who the person is has been asked before."""
@@ -226,7 +227,7 @@ class TwoPersonCheck:
             return
         key = self._keys.get(cr.credential_stream(approved.by.credential))
         other = Actor("", "person", "cli")
-        grounds = Grounds(four_eyes=True, approver=Person(approved.by), key=key)
+        grounds = Grounds(True, Person(other), Person(approved.by), key)
         asked = replace(purge, requested=replace(purge.requested, by=other))
         if (because := approval_objection(asked, grounds, event.workspace)) is not None:
             yield f"the purge was approved, and {because}"
@@ -316,9 +317,13 @@ class TwoPersonCheck:
             if event.actor.kind != "person" or event.actor.id == first.by.id:
                 yield f"{what} by no second person"
             return
-        found = objection(first, person_of(event.actor, self._origin), now)
+        found = objection(first, self._first(first), person_of(event.actor, self._origin), now)
         if found is not None:
             yield f"{what} by no second person: {found[1] or 'it was the first one'}"
+
+    def _first(self, first: Act) -> Person:
+        """Return who did a first person's act, as the log said it then."""
+        return person_of(first.by, self._origin, until=first.position)
 
     def _origin(self, actor: Actor) -> Origin:
         key = self._keys.get(cr.credential_stream(str(actor.credential)))

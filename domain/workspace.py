@@ -145,6 +145,16 @@ def decide(state: Workspace | None, command: WorkspaceCommand) -> tuple[Fact, ..
     return tuple(_with_former(state, fact) for fact in _decide(state, command))
 
 
+def first_act(state: Workspace, command: WorkspaceCommand) -> Act | None:
+    """Return the act of a first person to which `command` may be the second one's; None if it waits for nobody."""
+    match command:
+        case SetPurgePolicy():
+            return None if state.policy_change is None else state.policy_change.requested
+        case dp.ApproveDisposalPolicy():
+            return next((one.asked for one in state.disposal.requests.values() if one.id == command.request), None)
+    return None
+
+
 def _with_former(state: Workspace | None, fact: Fact) -> Fact:
     """Return the fact with what it replaces, of the state that was decided by."""
     if state is None:

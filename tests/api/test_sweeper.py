@@ -1,6 +1,7 @@
 """Background work: what is due is done by the next sweep, and nothing is asked in vain."""
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import pytest
 from provenstore.api.flusher import Flusher
 from provenstore.api.sweeper import Sweeper
 from provenstore.domain import file_commands as c
+from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import DatabaseUnavailable, Unavailable
 from tests.api.conftest import ROOT, Tenant
 
@@ -50,8 +52,12 @@ def approved(tenant: Tenant) -> str:
     file_id = tenant.stored(tenant.client("service"))
     records.delete(f"/v1/files/{file_id}")
     records.post(f"/v1/files/{file_id}/purge")
+    second = replace(ROOT, actor=Actor("second", "person", "cli"))
     tenant.api.services.ledger.recorder.change(
-        ROOT, "file.purge_approve", UUID(file_id), lambda _, now: c.ApprovePurge(by=ROOT.actor, now=now, reason=None)
+        second,
+        "file.purge_approve",
+        UUID(file_id),
+        lambda _, now: c.ApprovePurge(by=second.actor, now=now, reason=None),
     )
     return file_id
 

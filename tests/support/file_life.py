@@ -1,5 +1,6 @@
 """A file's life in memory: commands decided, sealed and folded, without a database."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from provenstore.domain import file_events as e
 from provenstore.domain.envelope import Actor
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File, file_stream, project
-from provenstore.domain.file_decisions import decide
+from provenstore.domain.file_decisions import decide, first_act
 from provenstore.domain.purge_approval import Grounds
 from provenstore.domain.second_person import Act, Person
 from sealing import ALICE, BOB, SERVICE, START, SealedLog
@@ -82,8 +83,13 @@ class FileLife:
         if issubclass(command, c.PurgeCommand) and self.state.purge is not None:
             purge = self.state.purge
             approver = None if purge.approved is None else Person(purge.approved.by)
-            fields = {"grounds": Grounds(purge.four_eyes, approver, key_of(purge.approved)), **fields}
-        return decide(self.file, command(by=by, now=self.log.now, **fields))
+            requester = Person(purge.requested.by)
+            fields = {"grounds": Grounds(purge.four_eyes, requester, approver, key_of(purge.approved)), **fields}
+        asked = command(by=by, now=self.log.now, **fields)
+        if isinstance(asked, c.PersonCommand) and asked.first is None:
+            first = first_act(self.state, asked)
+            asked = replace(asked, first=None if first is None else Person(first.by))
+        return decide(self.file, asked)
 
     def do(self, command: type[c.FileCommand], by: Actor = SERVICE, **fields: Any) -> "FileLife":
         """Decide and record one command, a second after the last."""

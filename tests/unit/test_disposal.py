@@ -56,8 +56,12 @@ class Tenant:
         said = dp.RequestDisposalPolicy(by=by, request=named, category=category, after_days=days, reason="law")
         return self._do(said, by)
 
-    def approve(self, by: Actor = BOB, named: str = "r1", **person: Any) -> "Tenant":
-        return self._do(dp.ApproveDisposalPolicy(by=by, request=named, reason=None, person=Person(by, **person)), by)
+    def approve(self, by: Actor = BOB, named: str = "r1", first_makers: Any = (), **person: Any) -> "Tenant":
+        """Approve a request; `first_makers` have made the one who asked."""
+        assert self.state is not None
+        said = dp.ApproveDisposalPolicy(by=by, request=named, reason=None, person=Person(by, **person))
+        first = ws.first_act(self.state, said)
+        return self._do(replace(said, first=None if first is None else Person(first.by, makers=first_makers)), by)
 
     def reject(self, by: Actor, named: str = "r1") -> "Tenant":
         return self._do(dp.RejectDisposalPolicy(by=by, request=named, reason=None), by)
@@ -70,7 +74,8 @@ def policy(days: int | None = 30, approved: Any = START, category: str = "book_c
 
 def grounds(found: dp.Policy | None, **changes: Any) -> Grounds:
     key = None if found is None else key_of(found.approved)
-    return Grounds(**{"four_eyes": True, "approver": Person(BOB), "key": key, "policy": found, **changes})
+    people = {"requester": Person(ALICE), "approver": Person(BOB)}
+    return Grounds(**{"four_eyes": True, **people, "key": key, "policy": found, **changes})
 
 
 def deleted(days: float = 0, **changes: Any) -> FileLife:
@@ -119,15 +124,20 @@ def test_a_policy_takes_two_persons() -> None:
     assert (found.name, found.after_days, tenant.disposal.requests) == ("book_content/1", 30, {})
 
 
-@pytest.mark.parametrize("how", ["the same", "another key", "a service", "made by the first", "newer", "unknown"])
+@pytest.mark.parametrize(
+    "how", ["the same", "another key", "a service", "made by the first", "made the first", "newer", "unknown"]
+)
 def test_the_second_is_a_second_person(how: str) -> None:
     """disposal-policy-by-two: the same rule as everywhere."""
     tenant = Tenant().request(30)
     by = {"the same": ALICE, "another key": ALICE_AGAIN, "a service": SERVICE}.get(how, BOB)
     made, late = (Act(ALICE, START, 0),), Act(SERVICE, tenant.log.now, 10)
     people: dict[str, Any] = {
-        "made by the first": {"makers": made}, "newer": {"newest": late}, "unknown": {"known": False}
-    }  # fmt: skip
+        "made by the first": {"makers": made},
+        "made the first": {"first_makers": (Act(BOB, START, 0),)},
+        "newer": {"newest": late},
+        "unknown": {"known": False},
+    }
     with pytest.raises(SecondPersonRequired):
         tenant.approve(by, **people.get(how, {}))
     assert tenant.disposal.policy("book_content") is None
@@ -296,6 +306,7 @@ def test_the_start_asks_for_the_two_persons_again() -> None:
     life = dispose(deleted(31), policy())
     assert start(life, policy(), approver=Person(ALICE)).by == "policy"
     assert start(life, policy(), approver=Person(BOB, makers=(Act(ALICE, START, 0),))).by == "policy"
+    assert start(life, policy(), requester=Person(ALICE, makers=(Act(BOB, START, 0),))).by == "policy"
 
 
 def test_a_forged_request_starts_nothing() -> None:

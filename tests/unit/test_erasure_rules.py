@@ -35,8 +35,11 @@ def test_nobody_approves_their_own_erasure() -> None:
     now = asked.requested.at
     for nobody in (Person(ANNA), Person(Actor("robot", "service", "api_key", "k")), Person(BOB, known=False), None):
         with pytest.raises(SecondPersonRequired):
-            er.approve(asked, nobody, now, None)
-    (fact,) = er.approve(asked, Person(BOB), now, None)
+            er.approve(asked, Person(ANNA), nobody, now, None)
+    for made in (None, Person(ANNA, makers=(Act(BOB, now, 0),))):
+        with pytest.raises(SecondPersonRequired):
+            er.approve(asked, made, Person(BOB), now, None)
+    (fact,) = er.approve(asked, Person(ANNA), Person(BOB), now, None)
     assert (fact.data, fact.decision) == (ee.ErasureApproved(erasure="e"), "erasure-second-person/1")
 
 
@@ -45,9 +48,9 @@ def test_a_request_is_over_after_seven_days() -> None:
     asked = _request()
     late = asked.requested.at + timedelta(days=7)
     assert er.expire(asked, late - timedelta(seconds=1)) == ()
-    assert er.approve(asked, Person(BOB), late - timedelta(seconds=1), None)
+    assert er.approve(asked, Person(ANNA), Person(BOB), late - timedelta(seconds=1), None)
     with pytest.raises(WrongState):
-        er.approve(asked, Person(BOB), late, None)
+        er.approve(asked, Person(ANNA), Person(BOB), late, None)
     (fact,) = er.expire(asked, late)
     assert fact.data == ee.ErasureRejected(erasure="e", because="expired")
 
@@ -55,11 +58,15 @@ def test_a_request_is_over_after_seven_days() -> None:
 def test_an_approval_by_the_requester_erases_nothing() -> None:
     """erasure-start-checks-approval: whoever put it into the log."""
     asked = _request()
-    assert er.approval_objection(asked, Person(BOB), None) == "nobody has approved it"
+    assert er.approval_objection(asked, Person(ANNA), Person(BOB), None) == "nobody has approved it"
     forged = replace(asked, approved=Act(ANNA, asked.requested.at, 9))
-    assert er.approval_objection(forged, Person(ANNA), None) == "it was approved by the one who asked for it"
+    assert (
+        er.approval_objection(forged, Person(ANNA), Person(ANNA), None) == "it was approved by the one who asked for it"
+    )
     agreed = replace(asked, approved=Act(BOB, asked.requested.at, 9))
-    assert er.approval_objection(agreed, Person(BOB), None) is None
+    made = Person(ANNA, makers=(Act(BOB, asked.requested.at, 0),))
+    assert "made or changed" in str(er.approval_objection(agreed, made, Person(BOB), None))
+    assert er.approval_objection(agreed, Person(ANNA), Person(BOB), None) is None
 
 
 def test_an_approval_with_a_key_that_was_not_good_erases_nothing() -> None:
@@ -69,11 +76,16 @@ def test_an_approval_with_a_key_that_was_not_good_erases_nothing() -> None:
     agreed = replace(asked, approved=Act(by, asked.requested.at, 9))
     issued = Act(ANNA, asked.requested.at, 1)
     good = Credential("k", 1, "bob", "person", ("privacy",), agreed.workspace, "", None, issued)
-    assert er.approval_objection(agreed, Person(by), good) is None
-    assert er.approval_objection(agreed, Person(by), replace(good, revoked=Act(ANNA, asked.requested.at, 10))) is None
+    assert er.approval_objection(agreed, Person(ANNA), Person(by), good) is None
+    assert (
+        er.approval_objection(
+            agreed, Person(ANNA), Person(by), replace(good, revoked=Act(ANNA, asked.requested.at, 10))
+        )
+        is None
+    )
     revoked = replace(good, revoked=Act(ANNA, asked.requested.at, 8))
     for bad in (None, revoked, replace(good, roles=("auditor",)), replace(good, scope="elsewhere")):
-        assert er.approval_objection(agreed, Person(by), bad) is not None
+        assert er.approval_objection(agreed, Person(ANNA), Person(by), bad) is not None
 
 
 def test_the_roles_that_approve_erasures_are_those_of_the_permission_table() -> None:

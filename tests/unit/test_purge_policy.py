@@ -1,5 +1,6 @@
 """Switching four eyes off takes two persons and a day; switching them on takes nobody and no time."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from provenstore.domain import workspace as ws
 from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import InvalidInput, SecondPersonRequired
 from provenstore.domain.second_person import Act, Person
-from sealing import ALICE, BOB, SERVICE, SealedLog
+from sealing import ALICE, BOB, SERVICE, START, SealedLog
 
 DAY = timedelta(hours=24)
 
@@ -28,10 +29,16 @@ class Tenant:
         self.log.pass_time(seconds=1)
         return self
 
-    def policy(self, four_eyes: bool, by: Actor = ALICE, **person: Any) -> "Tenant":
+    def policy(self, four_eyes: bool, by: Actor = ALICE, first_makers: Any = (), **person: Any) -> "Tenant":
         found = Person(by, **person)
         said = ws.SetPurgePolicy(four_eyes=four_eyes, reason="r", by=by, now=self.log.now, person=found)
-        return self.do(said, by)
+        return self.do(replace(said, first=self.first(said, first_makers)), by)
+
+    def first(self, said: Any, makers: Any) -> Person | None:
+        """Return the one who asked, whom `makers` have made."""
+        assert self.state is not None
+        act = ws.first_act(self.state, said)
+        return None if act is None else Person(act.by, makers=makers)
 
     def due(self) -> "Tenant":
         return self.do(ws.CarryOutPolicyChange(now=self.log.now), SERVICE)
@@ -57,16 +64,26 @@ def test_two_persons_and_a_day_switch_four_eyes_off() -> None:
     assert tenant.state.four_eyes_at(asked)
 
 
-@pytest.mark.parametrize("how", ["the same", "made by the first", "newer"])
-def test_the_second_is_a_second_person(how: str) -> None:
-    """four-eyes-off-by-two: nobody whom the first has made, and nobody who came after."""
+_LATE = Act(SERVICE, START + DAY, 10)
+NO_SECOND: list[tuple[Actor, dict[str, Any]]] = [
+    (ALICE, {}),
+    (BOB, {"makers": (Act(ALICE, START, 0),)}),
+    (BOB, {"first_makers": (Act(BOB, START, 0),)}),
+    (BOB, {"newest": _LATE}),
+    (BOB, {"known": False}),
+    (SERVICE, {}),
+]
+no_second = pytest.mark.parametrize(
+    ("by", "person"), NO_SECOND, ids=["same", "made by the first", "made the first", "newer", "unknown", "service"]
+)
+
+
+@no_second
+def test_the_second_is_a_second_person(by: Actor, person: dict[str, Any]) -> None:
+    """four-eyes-off-by-two: neither has made the other, and the second was there before."""
     tenant = Tenant().policy(False)
-    late = Act(SERVICE, tenant.log.now, 10)
-    by = ALICE if how == "the same" else BOB
-    made = (Act(ALICE, late.at, 0),)
-    people: dict[str, Any] = {"the same": {}, "made by the first": {"makers": made}, "newer": {"newest": late}}
     with pytest.raises(SecondPersonRequired):
-        tenant.policy(False, by, **people[how])
+        tenant.policy(False, by, **person)
     assert tenant.four_eyes
 
 

@@ -30,6 +30,15 @@ def test_nobody_approves_their_own_request(by: Any) -> None:
         FileLife().deleted().purge_requested(by=ALICE).decide(c.ApprovePurge, by=by, reason=None)
 
 
+def test_nobody_approves_what_their_own_creature_requested() -> None:
+    """purge-second-person: neither of the two may have made the other."""
+    life = FileLife().deleted().purge_requested(by=ALICE)
+    made = Person(ALICE, makers=(Act(BOB, life.log.now, 0),))
+    with pytest.raises(SecondPersonRequired) as caught:
+        life.decide(c.ApprovePurge, by=BOB, reason=None, first=made)
+    assert (caught.value.details["rule"], caught.value.details["because"]) == ("purge-second-person", "made-the-first")
+
+
 @pytest.mark.parametrize("by", [ALICE, ALICE_AGAIN], ids=["same key", "second key"])
 def test_nobody_rejects_their_own_request(by: Any) -> None:
     """purge-second-person: one's own is withdrawn."""
@@ -69,7 +78,12 @@ def test_an_approval_is_good_for_thirty_days() -> None:
 
 
 def _not_started(life: FileLife, **grounds: Any) -> str:
-    found: dict[str, Any] = {"four_eyes": True, "approver": Person(BOB), "key": key_of(Act(BOB, life.log.now, 0))}
+    found: dict[str, Any] = {
+        "four_eyes": True,
+        "requester": Person(ALICE),
+        "approver": Person(BOB),
+        "key": key_of(Act(BOB, life.log.now, 0)),
+    }
     with pytest.raises(SecondPersonRequired) as caught:
         life.decide(c.StartPurge, sha256=SHA, versions=(VERSION,), grounds=Grounds(**{**found, **grounds}))
     assert caught.value.details["rule"] == "purge-start-checks-approval"
@@ -91,10 +105,12 @@ def test_an_approval_by_the_requester_starts_nothing() -> None:
 
 
 def test_an_approval_by_no_second_person_starts_nothing() -> None:
-    """purge-start-checks-approval: neither one whom the requester made, nor one who came later, nor a service."""
+    """purge-start-checks-approval: neither made the other, and the second is no service and did not come later."""
     life = FileLife().deleted().purge_approved()
     act = Act(ALICE, life.log.now, 0)
     assert "made or changed" in _not_started(life, approver=Person(BOB, makers=(act,)))
+    assert "by this person" in _not_started(life, requester=Person(ALICE, makers=(Act(BOB, life.log.now, 0),)))
+    assert "not looked up" in _not_started(life, requester=None)
     assert "newer" in _not_started(life, approver=Person(BOB, newest=Act(SERVICE, life.log.now, 1_000)))
     assert "not on record" in _not_started(life, approver=Person(BOB, known=False))
     assert "not on record" in _not_started(life, approver=None)
@@ -123,7 +139,7 @@ def test_a_key_that_was_revoked_after_the_approval_has_approved() -> None:
     """What counts is that moment."""
     life = FileLife().deleted().purge_approved()
     key = key_of(life.state.purge.approved, revoked=Act(SERVICE, START, 1_000))  # type: ignore[union-attr]
-    grounds = Grounds(four_eyes=True, approver=Person(BOB), key=key)
+    grounds = Grounds(True, Person(ALICE), Person(BOB), key)
     assert life.decide(c.StartPurge, sha256=SHA, versions=(VERSION,), grounds=grounds)
 
 
@@ -136,7 +152,7 @@ def test_a_request_that_says_it_needs_nobody_starts_nothing_where_the_workspace_
 def test_a_void_approval_does_not_stand_in_the_way_of_a_good_one() -> None:
     """A second person may agree after a forged approval."""
     life = _forged(ALICE)
-    grounds = Grounds(four_eyes=True, approver=Person(ALICE), key=None)
+    grounds = Grounds(True, Person(ALICE), Person(ALICE), None)
     (agreed,) = life.decide(c.ApprovePurge, by=BOB, reason=None, grounds=grounds)
     assert isinstance(agreed.data, e.PurgeApproved)
 

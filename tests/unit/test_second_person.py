@@ -7,6 +7,7 @@ import pytest
 
 from provenstore.domain import actor as ac
 from provenstore.domain import credential as cr
+from provenstore.domain import persons
 from provenstore.domain import workspace_events as we
 from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import SecondPersonRequired
@@ -16,6 +17,7 @@ from provenstore.domain.second_person import Act, Person, require_second_person,
 from sealing import SealedLog
 
 SHELL = Actor("system-user-0", "person", "cli")
+OTHER = Actor("system-user-1", "person", "cli")
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
@@ -56,33 +58,34 @@ class People:
         """Change an actor in some way that is not a key."""
         self._record(ac.actor_stream(name, None), by, we.CredentialRevoked(credential="x"))
 
-    def person(self, actor: Actor) -> Person:
+    def person(self, actor: Actor, *, until: int | None = None) -> Person:
         def find(one: Actor) -> Origin:
             credential = cr.project(None, self._events(cr.credential_stream(str(one.credential))))
             registered = ac.project(None, self._events(ac.actor_stream(one.id, None)))
             return Origin(credential, registered)
 
-        return person_of(actor, find)
+        return person_of(actor, find, until=until)
 
 
-def _refused(first: Act, second: Person | None, **how: Any) -> object:
+def _refused(people: People, first: Act, second: Person | None, **how: Any) -> object:
     with pytest.raises(SecondPersonRequired) as caught:
-        require_second_person(first, second, done="a purge is approved", first_did="asked for it", rule="r", **how)
+        _agreed(people, first, second, **how)
     assert caught.value.details["rule"] == "r"
     return caught.value.details["because"]
 
 
-def _agreed(first: Act, second: Person, **how: Any) -> None:
-    require_second_person(first, second, done="a purge is approved", first_did="asked for it", rule="r", **how)
+def _agreed(people: People, first: Act, second: Person | None, **how: Any) -> None:
+    one = people.person(first.by, until=first.position)
+    require_second_person(first, one, second, done="a purge is approved", first_did="asked for it", rule="r", **how)
 
 
 def test_one_whom_somebody_else_made_before_the_request_counts() -> None:
-    """Keys of both were issued by a third one, who asks for nothing."""
+    """Keys of both were issued by a third one, who asks for nothing and agrees to nothing."""
     people = People()
     alice, bob = people.issue(SHELL, "alice"), people.issue(SHELL, "bob")
     asked = people.act(alice)
-    _agreed(asked, people.person(bob))
-    _agreed(asked, people.person(SHELL))
+    _agreed(people, asked, people.person(bob))
+    _agreed(people, asked, people.person(OTHER))
 
 
 def test_one_whom_the_first_made_does_not_count() -> None:
@@ -90,8 +93,8 @@ def test_one_whom_the_first_made_does_not_count() -> None:
     people = People()
     admin = people.issue(SHELL, "admin")
     bob = people.issue(admin, "bob")
-    assert _refused(people.act(admin), people.person(bob)) == "made-by-the-first"
-    assert _refused(people.act(SHELL), people.person(bob)) == "made-by-the-first"
+    assert _refused(people, people.act(admin), people.person(bob)) == "made-by-the-first"
+    assert _refused(people, people.act(SHELL), people.person(bob)) == "made-by-the-first"
 
 
 def test_the_chain_of_issuers_counts() -> None:
@@ -100,8 +103,8 @@ def test_the_chain_of_issuers_counts() -> None:
     admin = people.issue(SHELL, "admin")
     helper = people.issue(admin, "helper")
     bob = people.issue(people.issue(helper, "go-between"), "bob")
-    assert _refused(people.act(admin), people.person(bob)) == "made-by-the-first"
-    _agreed(people.act(people.issue(SHELL, "alice")), people.person(bob))
+    assert _refused(people, people.act(admin), people.person(bob)) == "made-by-the-first"
+    _agreed(people, people.act(people.issue(SHELL, "alice")), people.person(bob))
 
 
 def test_a_further_key_for_somebody_makes_him_the_issuers() -> None:
@@ -109,8 +112,8 @@ def test_a_further_key_for_somebody_makes_him_the_issuers() -> None:
     people = People()
     admin, bob = people.issue(SHELL, "admin"), people.issue(SHELL, "bob")
     again = people.issue(admin, "bob")
-    assert _refused(people.act(admin), people.person(again)) == "made-by-the-first"
-    assert _refused(people.act(admin), people.person(bob)) == "made-by-the-first"
+    assert _refused(people, people.act(admin), people.person(again)) == "made-by-the-first"
+    assert _refused(people, people.act(admin), people.person(bob)) == "made-by-the-first"
 
 
 def test_one_whom_the_first_changed_does_not_count() -> None:
@@ -118,7 +121,7 @@ def test_one_whom_the_first_changed_does_not_count() -> None:
     people = People()
     admin, bob = people.issue(SHELL, "admin"), people.issue(SHELL, "bob")
     people.change(admin, "bob")
-    assert _refused(people.act(admin), people.person(bob)) == "made-by-the-first"
+    assert _refused(people, people.act(admin), people.person(bob)) == "made-by-the-first"
 
 
 @pytest.mark.parametrize("late", ["registered", "key", "changed"])
@@ -134,7 +137,7 @@ def test_one_who_came_after_the_request_does_not_count(late: str) -> None:
             bob = people.issue(SHELL, "bob")
         case "changed":
             people.change(SHELL, "bob")
-    assert _refused(asked, people.person(bob)) == "newer-than-the-request"
+    assert _refused(people, asked, people.person(bob)) == "newer-than-the-request"
 
 
 def test_a_key_that_was_issued_after_the_request_leaves_the_old_one_good() -> None:
@@ -143,7 +146,7 @@ def test_a_key_that_was_issued_after_the_request_leaves_the_old_one_good() -> No
     alice, bob = people.issue(SHELL, "alice"), people.issue(SHELL, "bob")
     asked = people.act(alice)
     people.issue(SHELL, "bob")
-    _agreed(asked, people.person(bob))
+    _agreed(people, asked, people.person(bob))
 
 
 def test_an_old_hold_is_released_by_one_who_has_been_there_for_thirty_days() -> None:
@@ -151,8 +154,8 @@ def test_an_old_hold_is_released_by_one_who_has_been_there_for_thirty_days() -> 
     people = People()
     asked = people.act(people.issue(SHELL, "alice"))
     bob = people.person(people.issue(SHELL, "bob"))
-    assert _refused(asked, bob, now=people.log.now + timedelta(days=29)) == "newer-than-the-request"
-    _agreed(asked, bob, now=people.log.now + timedelta(days=30))
+    assert _refused(people, asked, bob, now=people.log.now + timedelta(days=29)) == "newer-than-the-request"
+    _agreed(people, asked, bob, now=people.log.now + timedelta(days=30))
 
 
 @pytest.mark.parametrize("name", ["bob", "Bob", "bob.", "BOB-", "bob..", "bob:"])
@@ -160,7 +163,7 @@ def test_case_and_punctuation_tell_nobody_apart(name: str) -> None:
     """The same with a dot is the same."""
     people = People()
     bob, other = people.issue(SHELL, "bob"), people.issue(SHELL, name)
-    assert _refused(people.act(bob), people.person(other)) == "same-person"
+    assert _refused(people, people.act(bob), people.person(other)) == "same-person"
 
 
 def test_different_names_are_different_persons() -> None:
@@ -174,7 +177,7 @@ def test_a_service_is_no_second_person() -> None:
     """A key cannot answer for what it does."""
     people = People()
     robot = people.issue(SHELL, "robot", "service")
-    assert _refused(people.act(people.issue(SHELL, "alice")), people.person(robot)) == "not-a-person"
+    assert _refused(people, people.act(people.issue(SHELL, "alice")), people.person(robot)) == "not-a-person"
 
 
 @pytest.mark.parametrize(
@@ -189,7 +192,7 @@ def test_a_service_is_no_second_person() -> None:
 def test_one_of_whom_the_log_says_nothing_does_not_count(actor: Actor) -> None:
     """Unknown origins are refused, never assumed."""
     people = People()
-    assert _refused(people.act(people.issue(SHELL, "alice")), people.person(actor)) == "unknown-person"
+    assert _refused(people, people.act(people.issue(SHELL, "alice")), people.person(actor)) == "unknown-person"
 
 
 def test_a_key_of_somebody_else_does_not_count() -> None:
@@ -197,12 +200,80 @@ def test_a_key_of_somebody_else_does_not_count() -> None:
     people = People()
     carol = people.issue(SHELL, "carol")
     forged = Actor("bob", "person", "api_key", carol.credential)
-    assert _refused(people.act(people.issue(SHELL, "alice")), people.person(forged)) == "unknown-person"
+    assert _refused(people, people.act(people.issue(SHELL, "alice")), people.person(forged)) == "unknown-person"
 
 
 def test_nobody_is_no_second_person() -> None:
     """A decision that nobody told who asks refuses."""
-    assert _refused(Act(SHELL, NOW, 1), None) == "unknown-person"
+    people = People()
+    assert _refused(people, Act(SHELL, NOW, 1), None) == "unknown-person"
+    with pytest.raises(SecondPersonRequired):
+        require_second_person(Act(SHELL, NOW, 1), None, Person(OTHER), done="d", first_did="f", rule="r")
+
+
+def test_what_is_said_of_another_first_person_does_not_count() -> None:
+    """The first person that was looked up must be the one whose act it is."""
+    with pytest.raises(SecondPersonRequired):
+        require_second_person(Act(SHELL, NOW, 1), Person(OTHER), Person(OTHER), done="d", first_did="f", rule="r")
+
+
+def test_one_who_made_the_first_does_not_count() -> None:
+    """An admin who issues itself a key in another name, asks with it and agrees in its own stays one person."""
+    people = People()
+    admin = people.issue(SHELL, "admin")
+    for kind in ("person", "service"):
+        asked = people.act(people.issue(admin, f"a-{kind}", kind))
+        assert _refused(people, asked, people.person(admin)) == "made-the-first"
+        assert _refused(people, asked, people.person(people.issue(SHELL, "Admin."))) == "made-the-first"
+
+
+def test_the_chain_of_issuers_counts_both_ways() -> None:
+    """Who made one of the first one's makers has made the first."""
+    people = People()
+    admin = people.issue(SHELL, "admin")
+    helper = people.issue(admin, "helper")
+    asked = people.act(people.issue(helper, "bob"))
+    for maker in (helper, admin, SHELL):
+        assert _refused(people, asked, people.person(maker)) == "made-the-first"
+    _agreed(people, asked, people.person(OTHER))
+
+
+@pytest.mark.parametrize("how", ["key", "change"])
+def test_one_who_changed_the_first_before_its_act_does_not_count(how: str) -> None:
+    """A further key could have asked, whichever was used; what came after the act has asked for nothing."""
+    people = People()
+    admin, bob = people.issue(OTHER, "admin"), people.issue(SHELL, "bob")
+
+    before = people.act(bob)
+    if how == "key":
+        people.issue(admin, "bob")
+    else:
+        people.change(admin, "bob")
+    _agreed(people, before, people.person(admin))
+    assert _refused(people, people.act(bob), people.person(admin)) == "made-the-first"
+
+
+@pytest.mark.parametrize("credential", [None, "0199aaaa-0000-7000-8000-000000000b0b"])
+def test_a_first_person_of_whom_the_log_says_nothing_blocks_nobody(credential: str | None) -> None:
+    """Else what it asked for, such as a hold, would stand for ever."""
+    people = People()
+    bob = people.issue(SHELL, "bob")
+    asked = people.act(Actor("old", "person", "api_key", credential))
+    _agreed(people, asked, people.person(bob))
+
+
+def test_a_chain_that_is_too_long_to_be_followed_hides_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request of its end counts as made by everybody; a hold that somebody placed by it is their own to release."""
+    monkeypatch.setattr(persons, "MAX_FOLLOWED", 3)
+    people = People()
+    admin, carol = people.issue(SHELL, "admin"), people.issue(OTHER, "carol")
+    end = admin
+    for number in range(6):
+        end = people.issue(end, f"link-{number}")
+    asked = people.act(end)
+    assert _refused(people, asked, people.person(admin)) == "unknown-person"
+    assert _refused(people, people.act(carol), people.person(end)) == "unknown-person"
+    _agreed(people, asked, people.person(carol), now=people.log.now)
 
 
 def test_makers_in_a_circle_come_to_an_end() -> None:

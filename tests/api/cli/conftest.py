@@ -86,6 +86,7 @@ class Served:
     url: str
     data_dir: Path
     server: Provenstore  # as alice
+    second: Provenstore  # as bea, whose key the same one issued
     direct: Provenstore  # as the system user
 
 
@@ -110,11 +111,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         draining = threading.Thread(target=process.stderr.read)
         draining.start()
         try:
-            arguments = ("keys", "issue", "--role", "admin", "--actor", "alice", "--kind", "person", "--json")
-            issued = direct(*arguments).json
+            url, issue = found[1], ("keys", "issue", "--role", "admin", "--kind", "person", "--json", "--actor")
+            keys = [direct(*issue, name).json["key"] for name in ("alice", "bea")]
             direct("workspace", "create", "default")
-            server = Provenstore({"PROVENSTORE_URL": found[1], "PROVENSTORE_KEY": issued["key"]})
-            yield Served(found[1], data_dir, server, direct)
+            alice, bea = (Provenstore({"PROVENSTORE_URL": url, "PROVENSTORE_KEY": key}) for key in keys)
+            yield Served(url, data_dir, alice, bea, direct)
         finally:
             process.terminate()
             process.wait(timeout=30)

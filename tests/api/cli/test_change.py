@@ -52,7 +52,7 @@ def test_what_is_erased_is_gone_from_the_history_too(both: Provenstore, served: 
     request = asked.text.strip()
     assert "another person approves it" in asked.err
     assert "other than the one who asked" in served.server("erase", "approve", request, code=1).err
-    assert "completed: 2 values were erased" in served.direct("erase", "approve", request).err
+    assert "completed: 2 values were erased" in served.second("erase", "approve", request).err
     assert request in both("erase", "list").text
     history = both("history", file, "--json")
     assert b"author-7" not in history.out
@@ -77,7 +77,7 @@ def test_a_person_is_erased_everywhere(both: Provenstore, served: Served, tmp_pa
         said = ("--workspace", "default", "--reason", "asked to", "--json")
         asked = served.server("erase", "--subject", name, *said)
         assert (asked.json["status"], asked.json["report"]) == ("requested", None)
-        decided = served.direct("erase", decision, asked.json["id"], "--reason", "seen")
+        decided = served.second("erase", decision, asked.json["id"], "--reason", "seen")
         assert told in decided.err
         shown = both("erase", "show", asked.json["id"], "--json")
         assert shown.json["status"] == told

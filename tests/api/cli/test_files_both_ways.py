@@ -142,8 +142,8 @@ def test_the_own_name_is_written_only_where_it_is_harmless(
 
 
 def test_the_life_of_a_file_takes_two_persons(served: Served, tmp_path: Path) -> None:
-    """Held, deleted, restored, purged and certified; each way in is a person of its own."""
-    both, other = served.server, served.direct
+    """Held, deleted, restored, purged and certified; the second one's key is not the first one's to issue."""
+    both, other = served.server, served.second
     file = both("put", _file(tmp_path)).text.strip()
     hold = both("hold", "place", file, "--name", "audit", "--matter", "m-1", "--reason", "asked").text.strip()
     (held,) = both("hold", "list", file, "--json").json["legal_holds"]
@@ -208,6 +208,19 @@ def test_one_whose_key_the_first_person_issued_is_no_second_one(served: Served, 
     served.direct("purge", "request", gone)
     assert made in served.server("purge", "approve", gone, code=1).err
     assert served.direct("show", gone, "--json").json["status"] == "soft_deleted"
+
+
+def test_one_who_issued_the_first_persons_key_is_no_second_one(served: Served, tmp_path: Path) -> None:
+    """Who issues a key on the data directory could have asked with it."""
+    made = "was made or changed by this person"
+    file = served.server("put", _file(tmp_path)).text.strip()
+    hold = served.server("hold", "place", file, "--name", "audit", "--reason", "asked").text.strip()
+    assert made in served.direct("hold", "release", file, hold, code=1).err
+    assert served.second("hold", "release", file, hold, "--json").json["legal_holds"] == []
+    served.server("rm", file, "--reason", "cleanup")
+    served.server("purge", "request", file)
+    assert made in served.direct("purge", "approve", file, code=1).err
+    assert served.direct("show", file, "--json").json["status"] == "soft_deleted"
 
 
 def test_retention_refuses_a_purge(both: Provenstore, tmp_path: Path) -> None:

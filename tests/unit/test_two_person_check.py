@@ -1,0 +1,78 @@
+"""Verification judges who decided, by what the log said at that moment: neither of the two has made the other."""
+
+from provenstore.domain import file_events as fe
+from provenstore.domain import workspace_events as we
+from provenstore.domain.envelope import Actor
+from provenstore.domain.event_types import EventData, Fact
+from provenstore.domain.provider_events import ProviderIdentified
+from provenstore.domain.two_person_check import TwoPersonCheck
+from sealing import SealedLog
+
+SHELL, OTHER = (Actor(name, "person", "cli") for name in ("shell", "other"))
+CREATED = we.WorkspaceCreated(workspace="acme", four_eyes=True, max_bytes=None, max_files=None)
+IDENTIFIED = ProviderIdentified(provider="local", identity="1d" * 32, how="first_use", looked_for=0, found=False)
+
+
+class Story:
+    """A log in which anything can be slipped in."""
+
+    def __init__(self, *, new: bool = True) -> None:
+        self.log = SealedLog()
+        self.add(CREATED, SHELL, "workspace:acme")
+        if new:
+            self.add(IDENTIFIED, SHELL, "provider:local")
+
+    def add(self, data: EventData, by: Actor, stream: str = "file:f", decision: str | None = None) -> "Story":
+        self.log.record([Fact(data, decision=decision)], stream=stream, by=by)
+        return self
+
+    def issue(self, by: Actor, name: str, number: str = "1") -> Actor:
+        issued = we.CredentialIssued(
+            credential=name + number, actor=name, kind="person", roles=("records", "approver"), scope="acme",
+            digest="", expires_at=None,
+        )  # fmt: skip
+        first = not any(event.stream == f"actor:acme/{name}" for event in self.log.events)
+        said: EventData = we.ActorKeyAdded(actor=name, credential=name + number)
+        if first:
+            said = we.ActorRegistered(actor=name, kind="person")
+        self.add(said, by, f"actor:acme/{name}").add(issued, by, f"credential:{name}{number}")
+        return Actor(name, "person", "api_key", name + number)
+
+    def found(self) -> list[str]:
+        check = TwoPersonCheck()
+        return [problem for event in self.log.events for problem in check.take(event)]
+
+
+def _purged(story: Story, first: Actor, second: Actor) -> list[str]:
+    story.add(fe.PurgeRequested(purge="p", four_eyes=True), first)
+    return story.add(fe.PurgeApproved(purge="p"), second).found()
+
+
+def test_an_approval_by_one_who_made_the_requester_is_found() -> None:
+    """purge-second-person: so are releases of holds; two officers of one issuer are in order."""
+    story = Story()
+    ada = story.issue(SHELL, "ada")
+    bob, cat = (story.issue(ada, name) for name in ("bob", "cat"))
+    assert _purged(story, bob, cat) == []
+    (found,) = _purged(story, bob, ada)
+    assert found == (
+        "the purge was approved by no second person: that one, or one of its keys, was made or changed by this person"
+    )
+    story.add(fe.LegalHoldPlaced(hold="h"), bob).add(fe.LegalHoldReleased(hold="h"), ada)
+    assert len(story.found()) == 2
+
+
+def test_what_made_the_first_later_is_not_found() -> None:
+    """What counts of the first person is what the log said at its act."""
+    story = Story()
+    ada, bob = story.issue(SHELL, "ada"), story.issue(OTHER, "bob")
+    story.add(fe.PurgeRequested(purge="p", four_eyes=True), bob)
+    story.issue(ada, "bob", "2")
+    assert story.add(fe.PurgeApproved(purge="p"), ada).found() == []
+
+
+def test_earlier_releases_are_judged_by_their_own_rule() -> None:
+    """Who issued the requester's key did not matter then."""
+    story = Story(new=False)
+    ada = story.issue(SHELL, "ada")
+    assert _purged(story, story.issue(ada, "bob"), ada) == []
