@@ -264,6 +264,7 @@ def workspace_json(
         "four_eyes": workspace.four_eyes,
         "pending": _policy_change(workspace, why, reach),
         "max_retention_years": workspace.max_retention_years,
+        "pending_retention": _bound_request(workspace, why, reach),
         "quota": {"max_bytes": workspace.max_bytes, "max_files": workspace.max_files},
         "used": {"bytes": use.bytes if use else 0, "files": use.files if use else 0},
         "categories": [
@@ -282,6 +283,20 @@ def _policy_change(workspace: Workspace, why: Why, reach: ReachOf) -> Json:
         "four_eyes": False,
         **two_persons(change.requested, change.approved, why, reach),
         "effective_at": format_time(change.effective_at) if change.effective_at else None,
+    }
+
+
+def _bound_request(workspace: Workspace, why: Why, reach: ReachOf) -> Json:
+    """Return the higher bound of retentions that waits for a second person; null where none does."""
+    request = workspace.bound_request
+    if request is None:
+        return None
+    return {
+        "max_retention_years": request.max_years,
+        "requested_by": request.asked.by.id,
+        "requested_by_reach": reach(request.asked.by),
+        "requested_at": format_time(request.asked.at),
+        "reason": why(request.asked),
     }
 
 

@@ -13,10 +13,10 @@ from provenstore.domain.on_record import recording
 def described(services: Services, caller: Caller, workspace: str) -> dict[str, Json]:
     """Return a workspace; that the reasons of what waits are read is recorded before."""
     tenant = services.ledger.describe_workspace(caller, workspace)
-    if tenant.state.policy_change is None:
+    if tenant.state.policy_change is None and tenant.state.bound_request is None:
         return without_reasons(services, tenant)
     found = _json(tenant, Reasons(services, caller, ws.workspace_stream(workspace)))
-    services.ledger.audit_reads.shown(caller, workspace, "workspace", found["pending"])
+    services.ledger.audit_reads.shown(caller, workspace, "workspace", [found["pending"], found["pending_retention"]])
     return found
 
 

@@ -32,7 +32,7 @@ Arriving = Callable[[Caller], Caller]
 """Adds to a caller what its request says about where it comes from."""
 
 _NOT_GOOD = "the key is unknown, expired or revoked"
-_OF_TWO = ApproveDisposalPolicy | ws.SetPurgePolicy
+_OF_TWO = ApproveDisposalPolicy | ws.SetPurgePolicy | ws.SetRetentionPolicy
 """Commands that may take a second person."""
 
 
@@ -169,6 +169,8 @@ class Administration:
             command = replace(command, person=person, first=self._recorder.first_person(ws.first_act(state, command)))
             if isinstance(command, ws.SetPurgePolicy):
                 return replace(command, by=caller.actor, now=now)
+            if isinstance(command, ws.SetRetentionPolicy):
+                return replace(command, by=caller.actor)
             return command
 
         return [informed(one) for one in commands], caller.unguarded(person.reads)

@@ -21,6 +21,8 @@ KEPT: Final[Mapping[str, str]] = MappingProxyType(
         "shortening-awaits-second-person": "governance-shortened-by-two",
         "purge-not-held-nor-retained": "hold-refuses-purge",
         "long-retention-awaits-second-person": "long-retention-by-two",
+        "retention-bound-awaits-second-person": "retention-bound-by-two",
+        "retention-bound-lowered-at-once": "retention-bound-by-two",
         "erasure-awaits-second-person": "erasure-second-person",
         "four-eyes-on-at-once": "four-eyes-off-by-two",
         "four-eyes-off-awaits-second-person": "four-eyes-off-by-two",

@@ -29,6 +29,7 @@ from provenstore.domain.file import Purge, Retention, RetentionWish
 from provenstore.domain.persons import Origin, person_of
 from provenstore.domain.purge_approval import Grounds, approval_objection, disposal_objection, two_persons_objection
 from provenstore.domain.purge_policy import TAKES_EFFECT_AFTER, PolicyChange
+from provenstore.domain.retention_policy import DEFAULT_RETENTION_YEARS, BoundRequest
 from provenstore.domain.second_person import Act, Person, objection
 
 SKEW = timedelta(minutes=5)
@@ -40,6 +41,7 @@ NEW_TYPES = (
     we.ActorKeyAdded,
     we.PurgePolicyChangeRequested,
     we.PurgePolicyChangeApproved,
+    we.RetentionPolicyRequested,
     we.RetentionPolicySet,
     fe.RetentionExtensionRequested,
     de.DisposalPolicyRequested,
@@ -53,6 +55,8 @@ NEW_DECISIONS = frozenset(
         "hold-release-second-person/2",
         "governance-shortened-by-two/2",
         "long-retention-by-two/1",
+        "retention-bound-by-two/1",
+        "retention-bound-lowered-at-once/1",
         "four-eyes-off-after-a-day/1",
         "disposal-by-policy/1",
     }
@@ -86,9 +90,12 @@ class TwoPersonCheck:
     _erasures: dict[str, Act] = field(default_factory=dict)
     _agreed_erasures: set[str] = field(default_factory=set)
     _new: bool = False
+    _new_before: bool = False
+    """Whether something that no earlier release wrote stood before the event at hand."""
 
     def take(self, event: Event) -> tuple[str, ...]:
         """Return what is wrong with the event; nothing for most."""
+        self._new_before = self._new
         self._new = self._new or isinstance(event.data, NEW_TYPES) or event.decision in NEW_DECISIONS
         if isinstance(event.data, ErasedBy):
             return (*self._judge_erased(event), *self._take(event))
@@ -154,7 +161,7 @@ class TwoPersonCheck:
                 yield from self._agreed(event, data, kept.wish, "the retention was shortened")
             return
         tenant = self._workspaces.get(event.workspace)
-        years = ws.DEFAULT_RETENTION_YEARS if tenant is None else tenant.max_retention_years
+        years = DEFAULT_RETENTION_YEARS if tenant is None else tenant.max_retention_years
         beyond = data.mode == "compliance" and data.until > years_after(event.time, years) + SKEW
         if beyond and self._new:
             yield from self._agreed(event, data, kept.wish, f"a retention of more than {years} years was set")
@@ -273,6 +280,8 @@ class TwoPersonCheck:
                         yield "four eyes were switched off without two persons"
                     elif event.time + SKEW < change.effective_at:
                         yield "four eyes were switched off before their day was over"
+                case we.RetentionPolicySet() as data if data.max_years > before.max_retention_years:
+                    yield from self._bound_raised(event, data, before.bound_request)
         after = ws.evolve(before, event)
         if after is not None:
             self._workspaces[after.id] = after
@@ -288,6 +297,14 @@ class TwoPersonCheck:
         yield from self._second(event, change.requested, "switching four eyes off was agreed to")
         if data.effective_at + SKEW < event.time + TAKES_EFFECT_AFTER:
             yield "four eyes are switched off in less than a day"
+
+    def _bound_raised(self, event: Event, data: we.RetentionPolicySet, request: BoundRequest | None) -> Iterator[str]:
+        if not (self._new_before or event.decision in NEW_DECISIONS):
+            return
+        if request is None or request.max_years != data.max_years:
+            yield "the bound of retentions was raised by one person alone"
+        else:
+            yield from self._second(event, request.asked, "the bound of retentions was raised")
 
     def _disposal_approved(
         self, event: Event, data: de.DisposalPolicyApproved, before: ws.Workspace | None, after: ws.Workspace

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from provenstore.domain import disposal as dp
-from provenstore.domain import purge_policy
+from provenstore.domain import purge_policy, retention_policy
 from provenstore.domain import workspace_events as e
 from provenstore.domain.canonical import MAX_INTEGER, Json
 from provenstore.domain.categories import BUILT_IN, DAY, EVERY_TYPE, Category, require_template
@@ -17,6 +17,7 @@ from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event
 from provenstore.domain.errors import AlreadyExists, IntegrityViolated, InvalidInput, NotFound
 from provenstore.domain.event_types import Fact
 from provenstore.domain.purge_policy import PolicyChange, carry_out, set_purge_policy
+from provenstore.domain.retention_policy import DEFAULT_RETENTION_YEARS, BoundRequest, set_retention_policy
 from provenstore.domain.second_person import Act
 from provenstore.domain.text import MAX_ID_BYTES, require_slug, require_text
 
@@ -30,12 +31,6 @@ MAX_LINK_TTL = 7 * DAY
 
 MAX_EXTENSION = 25
 """Characters of a file type, dots among them."""
-
-DEFAULT_RETENTION_YEARS = 10
-"""As long as most laws on the keeping of books ask for; a workspace with longer duties says so once."""
-
-MAX_RETENTION_YEARS = 100
-"""What a workspace may let one person decide alone: compliance mode is never shortened, by nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +49,8 @@ class Workspace:
     policies: tuple[tuple[int, bool], ...] = ()
     """From which position of the log on four eyes were on or off."""
     max_retention_years: int = DEFAULT_RETENTION_YEARS
+    bound_request: BoundRequest | None = None
+    """A higher one is asked for."""
     disposal: dp.Disposal = dp.NONE
     """Its disposal policies, and those that wait for a second person."""
 
@@ -102,13 +99,6 @@ class SetQuota:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetRetentionPolicy:
-    """Say how many years ahead one person alone may set a compliance retention."""
-
-    max_years: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SetLimits:
     """Give a category other limits."""
 
@@ -127,6 +117,7 @@ class RegisterCategory:
 
 SetPurgePolicy = purge_policy.SetPurgePolicy
 CarryOutPolicyChange = purge_policy.CarryOutPolicyChange
+SetRetentionPolicy = retention_policy.SetRetentionPolicy
 
 WorkspaceCommand = (
     CreateWorkspace
@@ -150,6 +141,8 @@ def first_act(state: Workspace, command: WorkspaceCommand) -> Act | None:
     match command:
         case SetPurgePolicy():
             return None if state.policy_change is None else state.policy_change.requested
+        case SetRetentionPolicy():
+            return None if state.bound_request is None else state.bound_request.asked
         case dp.ApproveDisposalPolicy():
             return next((one.asked for one in state.disposal.requests.values() if one.id == command.request), None)
     return None
@@ -165,7 +158,7 @@ def _with_former(state: Workspace | None, fact: Fact) -> Fact:
             was = e.FormerQuota(max_bytes=state.max_bytes, max_files=state.max_files)
         case e.PurgePolicySet():
             was = e.FormerPurgePolicy(four_eyes=state.four_eyes)
-        case e.RetentionPolicySet():
+        case e.RetentionPolicySet() | e.RetentionPolicyRequested():
             was = e.FormerRetentionPolicy(max_years=state.max_retention_years)
         case e.LimitsSet(category=category):
             was = e.FormerLimits(limits=state.limits.get(category, e.Limits()))
@@ -190,7 +183,7 @@ def _decide(state: Workspace | None, command: WorkspaceCommand) -> tuple[Fact, .
         case CarryOutPolicyChange():
             return carry_out(state.policy_change, command)
         case SetRetentionPolicy():
-            return _set_retention_policy(state, command)
+            return set_retention_policy(state.max_retention_years, state.bound_request, command)
         case SetLimits():
             state.category(command.category)
             _require_limits(command.limits)
@@ -216,14 +209,6 @@ def _create(state: Workspace | None, command: CreateWorkspace) -> tuple[Fact, ..
         workspace=command.id, four_eyes=command.four_eyes, max_bytes=command.max_bytes, max_files=command.max_files
     )
     return (Fact(data, private),)
-
-
-def _set_retention_policy(state: Workspace, command: SetRetentionPolicy) -> tuple[Fact, ...]:
-    if not 1 <= command.max_years <= MAX_RETENTION_YEARS:
-        raise InvalidInput("max_retention_years", f"is not 1 to {MAX_RETENTION_YEARS}", limit=MAX_RETENTION_YEARS)
-    if command.max_years == state.max_retention_years:
-        return ()
-    return (Fact(e.RetentionPolicySet(max_years=command.max_years)),)
 
 
 def _register(state: Workspace, command: RegisterCategory) -> tuple[Fact, ...]:
@@ -291,7 +276,9 @@ def evolve(state: Workspace | None, event: Event) -> Workspace | None:
             effective_at = data.effective_at
             changes["policy_change"] = replace(state.policy_change, approved=approved, effective_at=effective_at)
         case e.RetentionPolicySet():
-            changes["max_retention_years"] = data.max_years
+            changes |= {"max_retention_years": data.max_years, "bound_request": None}
+        case e.RetentionPolicyRequested():
+            changes["bound_request"] = BoundRequest(data.max_years, Act(event.actor, event.time, event.position))
         case e.LimitsSet():
             changes["limits"] = MappingProxyType({**state.limits, data.category: data.limits})
         case e.CategoryRegistered():

@@ -94,10 +94,22 @@ class FormerRetentionPolicy(BaseModel):
 
 
 @REGISTRY.register
+class RetentionPolicyRequested(EventData):
+    """Somebody asks to raise how far ahead one person alone may set a compliance retention; a second one must agree."""
+
+    TYPE: ClassVar[str] = "workspace.retention_policy_requested.v1"
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
+
+    max_years: int
+    was: FormerRetentionPolicy | None = None  # in force until it is agreed to
+
+
+@REGISTRY.register
 class RetentionPolicySet(EventData):
     """How far ahead one person alone may set a compliance retention."""
 
     TYPE: ClassVar[str] = "workspace.retention_policy_set.v1"
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
     CHANGES: ClassVar[tuple[str, ...]] = ("max_years",)
 
     max_years: int

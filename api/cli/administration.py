@@ -80,7 +80,8 @@ def _register_workspaces(app: typer.Typer) -> None:
     ) -> None:
         """Change a workspace's quota or policies.
 
-        Changing four eyes requires --reason. Two persons switch them off; this takes effect 24 hours later.
+        Changing four eyes requires --reason. Two persons switch them off; this takes effect 24 hours later. Two persons
+        raise --max-retention-years; lowering it takes effect at once.
         """
         asked = {
             "max_bytes": max_bytes,
@@ -196,7 +197,7 @@ def _show(session: Session, workspace: Document) -> None:
             "workspace": workspace["id"],
             "name": workspace["name"],
             "second person at purges": _four_eyes(workspace),
-            "compliance retention by one person": f"up to {workspace['max_retention_years']} years ahead",
+            "compliance retention by one person": _bound(workspace),
             "bytes": f"{text.size(used['bytes'])} of {_limit(text.size(quota['max_bytes']))}",
             "files": f"{used['files']} of {_limit(text.safe(quota['max_files']))}",
         }
@@ -221,6 +222,16 @@ def _asked(workspace: Document) -> str:
     by = text.named(pending["requested_by"], pending["requested_by_reach"], workspace["id"])
     because = "" if pending["reason"] is None else f" ({text.safe(pending['reason'])})"
     return f"{by} asked at {text.moment(pending['requested_at'])} to switch it off{because}"
+
+
+def _bound(workspace: Document) -> str:
+    years, pending = workspace["max_retention_years"], workspace["pending_retention"]
+    if pending is None:
+        return f"up to {years} years ahead"
+    by = text.named(pending["requested_by"], pending["requested_by_reach"], workspace["id"])
+    because = "" if pending["reason"] is None else f" ({text.safe(pending['reason'])})"
+    asked = f"{by} asked at {text.moment(pending['requested_at'])} for {pending['max_retention_years']}{because}"
+    return f"up to {years} years ahead; {asked}, and a second person must agree"
 
 
 def _limit(shown: str) -> str:

@@ -27,10 +27,10 @@ from provenstore.domain.errors import InvalidInput
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.merkle import MAX_SIZE
 from provenstore.domain.objects import PartRef
+from provenstore.domain.retention_policy import MAX_RETENTION_YEARS
 from provenstore.domain.store_call import Outcome as CallOutcome
 from provenstore.domain.store_call import StoreAct
 from provenstore.domain.upload_sizes import MAX_AT_HAND
-from provenstore.domain.workspace import MAX_RETENTION_YEARS
 from provenstore.projections.jobs import Kind
 
 AccessLevel = Annotated[fe.AccessLevel, WithJsonSchema({"type": "string", "enum": ["private", "workspace"]})]
@@ -336,7 +336,7 @@ class WorkspaceBody(Body):
                 raise InvalidInput("reason", "is missing; changing four_eyes requires a reason")
             commands.append(ws.SetPurgePolicy(four_eyes=self.four_eyes, reason=self.reason))
         if self.max_retention_years is not None:
-            commands.append(ws.SetRetentionPolicy(max_years=self.max_retention_years))
+            commands.append(ws.SetRetentionPolicy(max_years=self.max_retention_years, reason=self.reason))
         return commands
 
 

@@ -68,6 +68,8 @@ WORDS: Final[Mapping[str, str]] = {
     "requested_at": "When it was requested.",
     "effective_at": "When the change takes effect.",
     "pending": "What was requested and waits for a second person, null if nothing does.",
+    "pending_retention": "The higher `max_retention_years` that waits for a second person, null if none does.",
+    "BoundRequest.max_retention_years": "Years that were requested.",
     "max_retention_years": "Years beyond which a compliance retention takes two persons, null for the default.",
     "access": "Who may read the content: `private` is the owner, `records` and `admin`; `workspace` all its readers.",
     "act": "What to do with the read model.",

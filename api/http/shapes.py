@@ -385,6 +385,16 @@ class PolicyChange(Shape):
     effective_at: Moment
 
 
+class BoundRequest(Shape):
+    """A higher bound of retentions that one person has requested: who, when and why."""
+
+    max_retention_years: int
+    requested_by: str
+    requested_by_reach: Text
+    requested_at: datetime
+    reason: Text
+
+
 class Workspace(Shape):
     """A tenant."""
 
@@ -393,6 +403,7 @@ class Workspace(Shape):
     four_eyes: bool
     pending: PolicyChange | None
     max_retention_years: int
+    pending_retention: BoundRequest | None
     quota: Quota
     used: Used
     categories: list[Category]

@@ -44,7 +44,7 @@ def test_quota_and_policy_are_changed(tenant: Tenant) -> None:
     assert admin.patch(at, json={"max_files": 7}).json()["quota"] == {"max_bytes": 5, "max_files": 7}
     unreasoned = admin.patch(at, json={"four_eyes": False, "max_bytes": 1})
     assert (unreasoned.status_code, unreasoned.json()["field"]) == (422, "reason")
-    assert admin.patch(at, json={"max_retention_years": 30}).json()["max_retention_years"] == 30
+    assert admin.patch(at, json={"max_retention_years": 7}).json()["max_retention_years"] == 7
     assert admin.patch(at, json={"max_retention_years": 8_999}).status_code == 422
 
 
@@ -88,6 +88,40 @@ def test_four_eyes_are_switched_off_by_two_persons_and_a_day(tenant: Tenant) -> 
     service.delete(f"/v1/files/{file_id}")
     assert service.post(f"/v1/files/{file_id}/purge").json()["status"] == "purged"
     assert ann.patch(at, json={"four_eyes": True, "reason": "grown"}).json()["four_eyes"]
+
+
+def test_the_bound_of_retention_is_raised_by_two_persons(tenant: Tenant) -> None:
+    """retention-bound-by-two: 202 with what waits, then 200; a lower bound takes nobody, and cancels what waits."""
+    ann, ben = (tenant.api.client(actor=f"{name}-{tenant.id}") for name in ("ann", "ben"))
+    at, more = f"/v1/workspaces/{tenant.id}", {"max_retention_years": 100, "reason": "building plans"}
+    asked = ann.patch(at, json=more)
+    assert (asked.status_code, asked.json()["max_retention_years"], asked.json()["pending"]) == (202, 10, None)
+    waits = asked.json()["pending_retention"]
+    assert (waits["max_retention_years"], waits["requested_by"]) == (100, f"ann-{tenant.id}")
+    assert (waits["requested_by_reach"], waits["reason"]) == ("system", "building plans")
+    assert ann.get(at).json()["pending_retention"] == waits
+    refused = ann.patch(at, json=more)
+    assert (refused.status_code, refused.json()["code"]) == (403, "second-person-required")
+    assert refused.json()["rule"] == "retention-bound-by-two"
+    assert ben.patch(at, json={"max_files": 3}).status_code == 200
+    agreed = ben.patch(at, json=more)
+    assert (agreed.status_code, agreed.json()["max_retention_years"]) == (200, 100)
+    assert agreed.json()["pending_retention"] is None
+    lowered = ann.patch(at, json={"max_retention_years": 20})
+    assert (lowered.status_code, lowered.json()["max_retention_years"]) == (200, 20)
+    assert ben.patch(at, json=more).status_code == 202
+    back = ben.patch(at, json={"max_retention_years": 20})
+    assert (back.status_code, back.json()["pending_retention"]) == (200, None)
+
+
+def test_one_admin_who_raises_the_bound_sets_no_longer_retention(tenant: Tenant) -> None:
+    """retention-bound-by-two: what one person asked for bounds nothing yet."""
+    ann, records = tenant.api.client(), tenant.client("records")
+    ann.patch(f"/v1/workspaces/{tenant.id}", json={"max_retention_years": 100})
+    file_id = tenant.stored(tenant.client("service"))
+    far = {"until": (tenant.api.clock.now() + timedelta(days=20_000)).isoformat(), "mode": "compliance", "reason": "r"}
+    asked = records.put(f"/v1/files/{file_id}/retention", json=far)
+    assert (asked.status_code, asked.json()["retention_until"]) == (202, None)
 
 
 def test_own_category(tenant: Tenant) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from custody import ADMIN, Custody
+from provenstore.domain import retention_policy
 from provenstore.domain import workspace as ws
 from provenstore.domain.caller import Caller
 from provenstore.domain.erasing import Wanted
@@ -66,6 +67,10 @@ def _four_eyes_off(on: Custody, by: Caller, _: Any = None) -> Any:
     return on.ledger.change_workspace(by, "acme", ws.SetPurgePolicy(four_eyes=False, reason="r"))
 
 
+def _raise_bound(on: Custody, by: Caller, _: Any = None) -> Any:
+    return on.ledger.change_workspace(by, "acme", ws.SetRetentionPolicy(max_years=100))
+
+
 def _policy(on: Custody, bob: Caller) -> Any:
     return on.ledger.request_disposal_policy(bob, "acme", "misc", after_days=30, reason="r").id
 
@@ -81,6 +86,7 @@ ACTS: dict[str, tuple[Callable[[Custody, Caller], Any], Callable[[Custody, Calle
     "shorten": (_shorten, lambda on, by, file: _retain(on, by, file, 5, "governance")),
     "keep long": (_keep_long, lambda on, by, file: _retain(on, by, file, 7_000, "compliance")),
     "four eyes off": (_four_eyes_off, _four_eyes_off),
+    "raise the bound": (_raise_bound, _raise_bound),
     "disposal policy": (_policy, lambda on, by, one: on.ledger.approve_disposal_policy(by, "acme", one, None)),
     "erasure": (_erasure, lambda on, by, one: on.ledger.approve_erasure(by, UUID(one))),
 }
@@ -116,3 +122,41 @@ def test_a_key_that_the_second_issued_to_the_first_later_changes_nothing(custody
     _issue(custody, people.ada, "cat")
     assert custody.ledger.approve_purge(people.ada, asked, None, None).status == "purged"
     assert verify_log(custody.log).findings == ()
+
+
+def test_a_request_that_was_replaced_meanwhile_is_not_agreed_to(
+    custody: Custody, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """retention-bound-by-two: a second one agrees to what it decided on, or to nothing."""
+    _raise_bound(custody, people.bob)
+    real = retention_policy.set_retention_policy
+
+    def replaced_meanwhile(*decided: Any) -> Any:
+        facts = real(*decided)
+        monkeypatch.setattr(ws, "set_retention_policy", real)
+        custody.ledger.change_workspace(people.ada, "acme", ws.SetRetentionPolicy(max_years=20))
+        return facts
+
+    monkeypatch.setattr(ws, "set_retention_policy", replaced_meanwhile)
+    state = _raise_bound(custody, people.cat)
+    assert (state.max_retention_years, state.bound_request.max_years) == (10, 100)
+    assert state.bound_request.asked.by == people.cat.actor
+
+
+def test_who_raises_the_bound_is_who_was_decided_on(
+    custody: Custody, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """retention-bound-by-two: a key that the first person issues to the second meanwhile is seen."""
+    _raise_bound(custody, people.ada)
+    real = retention_policy.set_retention_policy
+
+    def made_meanwhile(*decided: Any) -> Any:
+        facts = real(*decided)
+        monkeypatch.setattr(ws, "set_retention_policy", real)
+        _issue(custody, people.ada, "cat")
+        return facts
+
+    monkeypatch.setattr(ws, "set_retention_policy", made_meanwhile)
+    with pytest.raises(SecondPersonRequired):
+        _raise_bound(custody, people.cat)
+    assert custody.ledger.recorder.workspace("acme").max_retention_years == 10

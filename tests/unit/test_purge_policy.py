@@ -1,4 +1,4 @@
-"""Switching four eyes off takes two persons and a day; switching them on takes nobody and no time."""
+"""Switching four eyes off takes two persons and a day, raising the bound of retention two; back takes nobody."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -34,6 +34,10 @@ class Tenant:
         said = ws.SetPurgePolicy(four_eyes=four_eyes, reason="r", by=by, now=self.log.now, person=found)
         return self.do(replace(said, first=self.first(said, first_makers)), by)
 
+    def bound(self, years: int, by: Actor = ALICE, first_makers: Any = (), **person: Any) -> "Tenant":
+        said = ws.SetRetentionPolicy(max_years=years, by=by, person=Person(by, **person))
+        return self.do(replace(said, first=self.first(said, first_makers)), by)
+
     def first(self, said: Any, makers: Any) -> Person | None:
         """Return the one who asked, whom `makers` have made."""
         assert self.state is not None
@@ -42,6 +46,11 @@ class Tenant:
 
     def due(self) -> "Tenant":
         return self.do(ws.CarryOutPolicyChange(now=self.log.now), SERVICE)
+
+    @property
+    def years(self) -> int:
+        assert self.state is not None
+        return self.state.max_retention_years
 
     @property
     def four_eyes(self) -> bool:
@@ -129,5 +138,58 @@ def test_one_who_makes_a_workspace_chooses() -> None:
 def test_the_bound_of_retention_is_bounded(years: int) -> None:
     """long-retention-by-two: no administrator lifts it for one person to do what cannot be undone."""
     with pytest.raises(InvalidInput):
-        Tenant().do(ws.SetRetentionPolicy(max_years=years))
-    assert Tenant().do(ws.SetRetentionPolicy(max_years=30)).state.max_retention_years == 30  # type: ignore[union-attr]
+        Tenant().bound(years)
+
+
+# -- the bound of retentions -------------------------------------------------------------------------------
+
+
+def test_two_persons_raise_the_bound_of_retention() -> None:
+    """retention-bound-by-two: the first asks, and the same of a second one sets it."""
+    tenant = Tenant().bound(30)
+    assert (tenant.years, tenant.state.bound_request.max_years) == (10, 30)  # type: ignore[union-attr]
+    assert tenant.bound(30, BOB).years == 30
+    assert tenant.state.bound_request is None  # type: ignore[union-attr]
+    asked, agreed = (event for event in tenant.log.events if "retention" in event.type)
+    assert (asked.data.to_json(), agreed.data.to_json()) == ({"max_years": 30, "was": {"max_years": 10}},) * 2
+    assert agreed.decision == "retention-bound-by-two/1"
+
+
+@no_second
+def test_who_raises_the_bound_is_a_second_person(by: Actor, person: dict[str, Any]) -> None:
+    """retention-bound-by-two: one admin sets no retention that outlives everybody."""
+    tenant = Tenant().bound(100)
+    with pytest.raises(SecondPersonRequired) as caught:
+        tenant.bound(100, by, **person)
+    assert (tenant.years, caught.value.details["rule"]) == (10, "retention-bound-by-two")
+
+
+def test_who_asks_to_raise_the_bound_is_a_person_who_is_known() -> None:
+    """retention-bound-by-two: no service, and nobody whom the command does not name."""
+    for said in (ws.SetRetentionPolicy(max_years=11), ws.SetRetentionPolicy(max_years=11, by=SERVICE)):
+        with pytest.raises(SecondPersonRequired):
+            Tenant().do(said)
+
+
+def test_another_bound_is_another_request() -> None:
+    """retention-bound-by-two: agreeing to something else agrees to nothing, and takes the place of the request."""
+    tenant = Tenant().bound(100).bound(50, BOB)
+    assert (tenant.years, tenant.state.bound_request.max_years) == (10, 50)  # type: ignore[union-attr]
+    assert tenant.bound(100).years == 10
+    assert tenant.bound(100, BOB).years == 100
+
+
+@pytest.mark.parametrize("years", [9, 10])
+def test_lowering_the_bound_takes_nobody_and_ends_what_was_requested(years: int) -> None:
+    """retention-bound-by-two: so does the bound that holds already; without a request that is no fact."""
+    tenant = Tenant().bound(30).bound(years, SERVICE)
+    assert (tenant.years, tenant.state.bound_request) == (years, None)  # type: ignore[union-attr]
+    assert ws.decide(tenant.state, ws.SetRetentionPolicy(max_years=years)) == ()
+    assert tenant.bound(30, BOB).years == years
+
+
+def test_it_is_raised_from_where_it_stands() -> None:
+    """retention-bound-by-two: also back to what it was, since one person lowered it."""
+    tenant = Tenant().bound(5).bound(10)
+    assert tenant.years == 5
+    assert tenant.bound(10, BOB).years == 10

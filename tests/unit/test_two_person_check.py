@@ -1,5 +1,9 @@
 """Verification judges who decided, by what the log said at that moment: neither of the two has made the other."""
 
+from typing import Any
+
+import pytest
+
 from provenstore.domain import file_events as fe
 from provenstore.domain import workspace_events as we
 from provenstore.domain.envelope import Actor
@@ -10,7 +14,10 @@ from sealing import SealedLog
 
 SHELL, OTHER = (Actor(name, "person", "cli") for name in ("shell", "other"))
 CREATED = we.WorkspaceCreated(workspace="acme", four_eyes=True, max_bytes=None, max_files=None)
+RAISED = we.RetentionPolicySet(max_years=100)
+ASKED = we.RetentionPolicyRequested(max_years=100)
 IDENTIFIED = ProviderIdentified(provider="local", identity="1d" * 32, how="first_use", looked_for=0, found=False)
+ALONE = "the bound of retentions was raised by one person alone"
 
 
 class Story:
@@ -25,6 +32,9 @@ class Story:
     def add(self, data: EventData, by: Actor, stream: str = "file:f", decision: str | None = None) -> "Story":
         self.log.record([Fact(data, decision=decision)], stream=stream, by=by)
         return self
+
+    def bound(self, data: EventData, by: Actor, decision: str | None = None) -> "Story":
+        return self.add(data, by, "workspace:acme", decision)
 
     def issue(self, by: Actor, name: str, number: str = "1") -> Actor:
         issued = we.CredentialIssued(
@@ -76,3 +86,44 @@ def test_earlier_releases_are_judged_by_their_own_rule() -> None:
     story = Story(new=False)
     ada = story.issue(SHELL, "ada")
     assert _purged(story, story.issue(ada, "bob"), ada) == []
+
+
+def test_a_bound_that_two_persons_raised_is_right() -> None:
+    """So is one that was lowered by anybody."""
+    story = Story().bound(ASKED, SHELL).bound(RAISED, OTHER, "retention-bound-by-two/1")
+    assert story.bound(we.RetentionPolicySet(max_years=5), SHELL, "retention-bound-lowered-at-once/1").found() == []
+
+
+@pytest.mark.parametrize(
+    ("story", "said"),
+    [
+        (lambda: Story().bound(RAISED, SHELL), ALONE),
+        (lambda: Story(new=False).bound(RAISED, SHELL, "retention-bound-by-two/1"), ALONE),
+        (lambda: Story().bound(we.RetentionPolicyRequested(max_years=99), OTHER).bound(RAISED, SHELL), ALONE),
+        (lambda: Story().bound(ASKED, SHELL).bound(RAISED, SHELL), "it was the first one"),
+        (
+            lambda: Story().bound(ASKED, SHELL).bound(we.RetentionPolicySet(max_years=9), OTHER).bound(RAISED, OTHER),
+            ALONE,
+        ),
+    ],
+    ids=["unasked", "by its decision", "another value", "the same person", "ended by lowering"],
+)
+def test_a_bound_that_one_person_raised_is_found(story: Any, said: str) -> None:
+    """retention-bound-by-two: whoever put it into the log."""
+    (found,) = story().found()
+    assert said in found
+
+
+def test_who_made_the_one_who_asked_for_the_bound_is_found() -> None:
+    """retention-bound-by-two"""
+    story = Story()
+    ada = story.issue(SHELL, "ada")
+    (found,) = story.bound(ASKED, story.issue(ada, "bob")).bound(RAISED, ada).found()
+    assert "made or changed by this person" in found
+
+
+def test_a_bound_before_anything_of_this_release_is_not_judged() -> None:
+    """It was one person's to set; what follows it is judged by the rules of this release."""
+    story = Story(new=False).bound(RAISED, SHELL)
+    assert story.found() == []
+    assert story.bound(we.RetentionPolicySet(max_years=5), SHELL).bound(RAISED, SHELL).found() == [ALONE]

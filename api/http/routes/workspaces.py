@@ -61,10 +61,14 @@ def change_workspace(workspace: str, body: bodies.WorkspaceBody, services: Servi
 
     Switching four eyes off takes the same request of a second person, and takes effect 24 hours later: 202, and
     `pending` says what waits. Switching them on takes effect at once, and cancels that.
+
+    Raising `max_retention_years` takes the same request of a second person, and takes effect then: 202, and
+    `pending_retention` says what waits. Lowering it takes effect at once and cancels that, as does the value in force.
     """
     found = workspaces.changed(services, caller, workspace, *body.commands())
-    waits = body.four_eyes is False and found["pending"] is not None
-    return JSONResponse(found, 202 if waits else 200)
+    off = body.four_eyes is False and found["pending"] is not None
+    raised = body.max_retention_years is not None and found["pending_retention"] is not None
+    return JSONResponse(found, 202 if off or raised else 200)
 
 
 @router.post("/v1/workspaces/{workspace}/categories", status_code=201, responses=shapes.created(shapes.Workspace))

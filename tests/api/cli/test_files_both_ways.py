@@ -248,7 +248,11 @@ def test_workspaces_are_made_shown_and_changed(both: Provenstore) -> None:
     assert "a second person must agree" in both("workspace", "show", name).text
     both("workspace", "set", name, "--no-four-eyes", "--reason", "small", code=1)
     assert both("workspace", "set", name, "--four-eyes", "--reason", "not so", "--json").json["pending"] is None
-    assert both("workspace", "set", name, "--max-retention-years", "30", "--json").json["max_retention_years"] == 30
+    assert both("workspace", "set", name, "--max-retention-years", "7", "--json").json["max_retention_years"] == 7
+    more = both("workspace", "set", name, "--max-retention-years", "30", "--reason", "law", "--json").json
+    assert (more["max_retention_years"], more["pending_retention"]["max_retention_years"]) == (7, 30)
+    shown = " ".join(both("workspace", "show", name).text.split())
+    assert "for 30 (law), and a second person must agree" in shown
     assert name in {one["id"] for one in both("workspace", "list", "--limit", "1000", "--json").json["workspaces"]}
     assert "Acme" in both("workspace", "show", name).text
 

@@ -1,0 +1,73 @@
+"""How far ahead one person alone may set a compliance retention in a workspace, and how that bound is changed. Pure.
+
+Lowering takes effect at once. Raising takes two persons, since nobody can ever undo what is set under the higher bound:
+one asks, and the same value by a second one sets it. A request waits until then; another value takes its place, and
+setting the bound that holds, or a lower one, ends it.
+"""
+
+from dataclasses import dataclass
+
+from provenstore.domain import workspace_events as e
+from provenstore.domain.canonical import Json
+from provenstore.domain.envelope import Actor
+from provenstore.domain.errors import InvalidInput, SecondPersonRequired
+from provenstore.domain.event_types import Fact
+from provenstore.domain.second_person import Act, Person, require_person, require_second_person
+from provenstore.domain.text import require_reason
+
+DEFAULT_RETENTION_YEARS = 10
+"""As long as most laws on the keeping of books ask for; a workspace with longer duties says so once, by two persons."""
+
+MAX_RETENTION_YEARS = 100
+"""What a workspace may let one person decide alone: compliance mode is never shortened, by nobody."""
+
+RULE = "retention-bound-by-two"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetRetentionPolicy:
+    """Say how many years ahead one person alone may set a compliance retention.
+
+    Who asks is filled in by `Administration.change_workspace`.
+    """
+
+    max_years: int
+    reason: str | None = None
+    by: Actor | None = None
+    person: Person | None = None
+    first: Person | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRequest:
+    """A higher bound that one person has asked for."""
+
+    max_years: int
+    asked: Act
+
+
+def set_retention_policy(max_years: int, request: BoundRequest | None, command: SetRetentionPolicy) -> tuple[Fact, ...]:
+    """Lower at once; raise by two persons, of whom neither made or changed the other."""
+    if not 1 <= command.max_years <= MAX_RETENTION_YEARS:
+        raise InvalidInput("max_retention_years", f"is not 1 to {MAX_RETENTION_YEARS}", limit=MAX_RETENTION_YEARS)
+    reason: dict[str, Json] = {} if command.reason is None else {"reason": require_reason(command.reason)}
+    wanted = e.RetentionPolicySet(max_years=command.max_years)
+    if command.max_years <= max_years:
+        if command.max_years == max_years and request is None:
+            return ()
+        return (Fact(wanted, reason, decision="retention-bound-lowered-at-once/1"),)
+    if command.by is None:
+        raise SecondPersonRequired("who asks to raise the bound of retentions is not known", rule=RULE)
+    require_person(command.by, "raise the bound of retentions", rule=RULE)
+    if request is None or request.max_years != command.max_years:
+        asked = e.RetentionPolicyRequested(max_years=command.max_years)
+        return (Fact(asked, reason, decision="retention-bound-awaits-second-person/1"),)
+    require_second_person(
+        request.asked,
+        command.first,
+        command.person,
+        done="the bound of retentions is raised",
+        first_did="asked for it",
+        rule=RULE,
+    )
+    return (Fact(wanted, reason, decision="retention-bound-by-two/1"),)
