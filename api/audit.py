@@ -4,12 +4,13 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from provenstore.api.existing import require_file, require_named
 from provenstore.api.http.audit_question import AuditQuery
 from provenstore.api.services import Services
 from provenstore.api.workspace_views import shown_audit
 from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json
-from provenstore.domain.errors import InvalidInput, NotFound
+from provenstore.domain.errors import InvalidInput
 from provenstore.domain.event_types import format_time
 from provenstore.projections.audit_query import AuditFilter, AuditPage
 from provenstore.projections.audit_row import audit_json
@@ -23,19 +24,21 @@ CLOCKS_DIFFER: Final = timedelta(days=1)
 def search(services: Services, caller: Caller, asked: AuditQuery) -> dict[str, Json]:
     """Return a page of the audit trail; that it was read is durable before it is returned.
 
-    Forbidden; NotFound for a foreign workspace; InvalidInput for a value that nothing can have, a file that the caller
-    cannot reach, a range that ends before it begins, a foreign cursor; Unavailable when the audit trail does not reach
-    the position that is to be waited for.
+    Forbidden; NotFound for a workspace, file, key, event, link, hold or purge that is not there or not within reach;
+    InvalidInput for a value that nothing can have, a range that ends before it begins, a foreign cursor; Unavailable
+    when the audit trail does not reach the position that is to be waited for.
     """
     within = services.ledger.searchable(caller, asked.filters().get("workspace"))
     wanted = AuditFilter(**asked.filters() | {"workspace": within})
-    _require_sense(services, wanted, within)
+    _require_sense(services, caller, wanted, within)
     services.bring_up(caller, fresh=asked.fresh, min_position=asked.min_position, model=AuditTrail.name)
     page = AuditPage((), None)
     if (narrowed := _within_format(wanted, asked)) is not None:
         oldest_first = asked.order == "oldest"
         cursor = services.marks.read_cursor(caller.scope, asked.cursor)
         page = services.audit.search(narrowed, cursor=cursor, limit=asked.limit, oldest_first=oldest_first)
+    if not page.entries and asked.cursor is None:
+        require_named(services, caller, within, wanted)
     file = wanted.one("file")
     services.ledger.record_search(
         caller,
@@ -50,16 +53,10 @@ def search(services: Services, caller: Caller, asked: AuditQuery) -> dict[str, J
     return shown_audit(services, caller, found)
 
 
-def _require_sense(services: Services, wanted: AuditFilter, within: str | None) -> None:
-    """Refuse a file that is not there, or not within reach, and a time that has not come."""
-    for name in ("file", "not_file"):
-        for file in wanted.asked().get(name, ()):
-            try:
-                known = services.ledger.recorder.file(UUID(file)).workspace
-            except NotFound:
-                known = None
-            if known is None or within not in (None, known):
-                raise InvalidInput(name, "is not the id of a file within reach")
+def _require_sense(services: Services, caller: Caller, wanted: AuditFilter, within: str | None) -> None:
+    """Refuse to leave out a file that is not there, or not within reach, and a time that has not come."""
+    for file in wanted.asked().get("not_file", ()):
+        require_file(services, caller, within, file)
     begin = wanted.one("time_from")
     if begin is not None and begin > (now := services.clock.now()) + CLOCKS_DIFFER:
         raise InvalidInput("time_from", f"is in the future; it is {format_time(now)}")

@@ -186,10 +186,13 @@ def due(
 ) -> dict[str, Json]:
     """Return what the policies of a workspace destroy, and when: sums of each policy, and a page of files.
 
-    With `category` of that one only; with `after_days` as if policies of so many days were approved now. Names of files
-    are shown to those who may list them, and that they are read is recorded as of a list.
+    With `category` of that one only (InvalidInput if the workspace does not have it); with `after_days` as if policies
+    of so many days were approved now. Names of files are shown to those who may list them, and that they are read is
+    recorded as of a list.
     """
     services.ledger.disposing.policies(caller, workspace)
+    if category is not None:
+        services.ledger.recorder.workspace(workspace).category(category)
     now = services.clock.now()
     Completer(services).catch_up()
     if after_days is None:

@@ -11,6 +11,7 @@ from uuid import UUID
 from provenstore.api.completer import Completer
 from provenstore.api.disposal import Disposer
 from provenstore.api.disposal_terms import terms_of
+from provenstore.api.existing import require_workspace
 from provenstore.api.services import Services
 from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json
@@ -89,6 +90,7 @@ def _within(services: Services, caller: Caller, workspace: str | None) -> str | 
     """Return the one workspace that the caller may act in, None for all."""
     wanted = caller.scope if workspace is None else workspace
     services.ledger.recorder.require(caller, _OPERATION, wanted)
+    require_workspace(services, caller, _OPERATION, wanted)
     return wanted
 
 

@@ -3,8 +3,10 @@
 Rows hold private values of all workspaces: whoever may see none of those is told where rows differ, not what they hold.
 """
 
+from collections.abc import Callable
+from functools import wraps
 from itertools import islice, takewhile
-from typing import Any, Literal
+from typing import Any, Concatenate, Literal, ParamSpec
 from uuid import UUID
 
 from provenstore.api import views
@@ -15,6 +17,8 @@ from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.errors import InvalidInput, NotFound, Refused
 from provenstore.domain.event_types import format_time
+from provenstore.domain.recorder import slug_of
+from provenstore.domain.refusals import Asked
 from provenstore.projections.as_of import parse_moment, position_at, rows_at
 from provenstore.projections.builds import Build, Difference
 from provenstore.projections.control import Standing
@@ -30,6 +34,25 @@ _LOOK: Operation = "projection.get"
 _CHANGE: Operation = "projection.change"
 _ROWS: Operation = "projection.rows"
 
+Params = ParamSpec("Params")
+Acting = Callable[Concatenate[Services, Caller, str, Params], dict[str, Json]]
+
+
+def _noted(operation: Operation) -> Callable[[Acting[Params]], Acting[Params]]:
+    """Return what puts the refusals of an act on a read model on record."""
+
+    def noted(act: Acting[Params]) -> Acting[Params]:
+        @wraps(act)
+        def noting(
+            services: Services, caller: Caller, name: str, /, *args: Params.args, **named: Params.kwargs
+        ) -> dict[str, Json]:
+            with services.ledger.recorder.noting(caller, operation, Asked(target=slug_of(name))):
+                return act(services, caller, name, *args, **named)
+
+        return noting
+
+    return noted
+
 
 def list_projections(services: Services, caller: Caller) -> dict[str, Json]:
     """Return where all read models stand, and the log; Forbidden."""
@@ -38,6 +61,7 @@ def list_projections(services: Services, caller: Caller) -> dict[str, Json]:
     return {"projections": [_json(services, one, newest) for one in services.control.all()], "position": newest}
 
 
+@_noted(_LOOK)
 def projection(services: Services, caller: Caller, name: str) -> dict[str, Json]:
     """Return where one stands, with the event that it could not take as it is stored; NotFound."""
     services.ledger.recorder.require(caller, _LOOK, None)
@@ -49,6 +73,7 @@ def projection(services: Services, caller: Caller, name: str) -> dict[str, Json]
     return {**answer, "event": event}
 
 
+@_noted(_CHANGE)
 def rebuild(services: Services, caller: Caller, name: str, *, compare: bool) -> dict[str, Json]:
     """Begin to build one anew, beside the rows that are read meanwhile; BuildUnderWay."""
     services.ledger.recorder.require(caller, _CHANGE, None)
@@ -57,6 +82,7 @@ def rebuild(services: Services, caller: Caller, name: str, *, compare: bool) -> 
     return projection(services, caller, name)
 
 
+@_noted(_CHANGE)
 def cancel(services: Services, caller: Caller, name: str) -> dict[str, Json]:
     """Give up building one anew."""
     services.ledger.recorder.require(caller, _CHANGE, None)
@@ -64,6 +90,7 @@ def cancel(services: Services, caller: Caller, name: str) -> dict[str, Json]:
     return projection(services, caller, name)
 
 
+@_noted(_CHANGE)
 def act(services: Services, caller: Caller, name: str, what: Act) -> dict[str, Json]:
     """Pause, park, resume or retry one."""
     services.ledger.recorder.require(caller, _CHANGE, None)
@@ -81,6 +108,7 @@ def act(services: Services, caller: Caller, name: str, what: Act) -> dict[str, J
     return projection(services, caller, name)
 
 
+@_noted(_CHANGE)
 def skip(services: Services, caller: Caller, name: str, reason: str) -> dict[str, Json]:
     """Record that one goes on without the event that it cannot take, and let it; Refused where it met none."""
     services.ledger.recorder.require(caller, _CHANGE, None)
@@ -92,6 +120,7 @@ def skip(services: Services, caller: Caller, name: str, reason: str) -> dict[str
     return act(services, caller, name, "retry")
 
 
+@_noted(_LOOK)
 def differences(services: Services, caller: Caller, name: str) -> dict[str, Json]:
     """Return what the newest comparison found; values only for whoever may read rows."""
     recorder = services.ledger.recorder
@@ -107,6 +136,7 @@ def differences(services: Services, caller: Caller, name: str) -> dict[str, Json
     }
 
 
+@_noted(_ROWS)
 def rows(
     services: Services, caller: Caller, name: str, *, at: str, keys: tuple[str, ...] = (), limit: int
 ) -> dict[str, Json]:
@@ -142,9 +172,10 @@ def file_at(services: Services, caller: Caller, file_id: UUID, at: str, view: Vi
         events += takewhile(lambda event: event.position <= position, accesses)
     row = fold_file(events, lifecycle.disclosures)
     if row is None:
-        if caller.scope is not None:
-            raise NotFound("there was no such file then")
-        raise NotFound(f"there was no such file at position {position}", position=position)
+        with services.ledger.recorder.noting(caller, "file.get", file_id=file_id):
+            if caller.scope is not None:
+                raise NotFound("there was no such file then")
+            raise NotFound(f"there was no such file at position {position}", position=position)
     as_of: dict[str, Any] = {"position": position} if caller.scope is None else {"asked": conditions_of({"at": at})}
     services.ledger.audit_reads.record(caller, row.workspace, what="as_of", file=str(file_id), **as_of)
     return views.file_json(row, lifecycle.key_reach, view)

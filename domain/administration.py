@@ -197,7 +197,7 @@ class Administration:
             )
         recorder.require(caller, "credential.issue", scope)
         if scope is not None:
-            recorder.workspace(scope)
+            recorder.existing_workspace(caller, "credential.issue", scope)
         home = scope or SYSTEM_WORKSPACE
         actor_stream = ac.actor_stream(require_id("actor", actor), scope)
         for _ in range(MAX_ATTEMPTS):

@@ -65,8 +65,7 @@ class Disposing:
 
     def policies(self, caller: Caller, workspace_id: str) -> dp.Disposal:
         """Return the policies of a workspace and the requested ones."""
-        self._recorder.require(caller, "disposal.get", workspace_id)
-        return self._recorder.workspace(workspace_id).disposal
+        return self._recorder.authorised_workspace(caller, "disposal.get", workspace_id).disposal
 
     def in_force(self, workspace_id: str, category: str) -> dp.Policy | None:
         """Return the policy in force for a category's files in this store; see `Recorder.policy_in_force`."""
@@ -166,8 +165,7 @@ class Disposing:
 
     def runs(self, caller: Caller, workspace_id: str, *, after: int = 0, limit: int = 100) -> Sequence[Event]:
         """Return the reports of runs in a workspace, the oldest first, at positions above `after`."""
-        self._recorder.require(caller, "disposal.get", workspace_id)
-        self._recorder.workspace(workspace_id)
+        self._recorder.authorised_workspace(caller, "disposal.get", workspace_id)
         return self._recorder.log.events([disposal_stream(workspace_id)], after=after, limit=limit)
 
 

@@ -43,11 +43,14 @@ from provenstore.domain.event_types import CLIENT, Fact
 from provenstore.domain.file import File, file_stream
 from provenstore.domain.reading import OF_DESCRIPTIONS, Reading
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
-from provenstore.domain.refusals import Asked
+from provenstore.domain.refusals import ADDRESSES, Asked
 from provenstore.domain.second_person import Person
 
 PAGE = 500
 """Events that are looked at together, and most values that one event erases hold no more names than they have."""
+
+_FROM_WHERE = CLIENT | {ADDRESSES}
+"""Private values that say from where somebody came."""
 
 _OF_FILES = frozenset({"file", "parts", "access"})
 _FIRST, _LAST = UUID(int=0), UUID(int=2**128 - 1)
@@ -155,7 +158,7 @@ class Erasing:
             return file.workspace
         self._recorder.require(caller, "erasure.request", wanted.workspace)
         if wanted.workspace is not None:
-            self._recorder.workspace(wanted.workspace)
+            self._recorder.existing_workspace(caller, "erasure.request", wanted.workspace)
         if wanted.subject is None and wanted.actor is None:
             raise InvalidInput("subject", "is missing; name whom or what to erase: a value, an actor, or a file")
         if wanted.subject is not None:
@@ -481,8 +484,8 @@ def _of_actor(actor: str | None, event: Event, name: str) -> bool:
     if actor is None:
         return False
     if _kind(event) == "actor":
-        return getattr(event.data, "actor", None) == actor and (name not in CLIENT or event.actor.id == actor)
-    return event.actor.id == actor and name in CLIENT
+        return getattr(event.data, "actor", None) == actor and (name not in _FROM_WHERE or event.actor.id == actor)
+    return event.actor.id == actor and name in _FROM_WHERE
 
 
 def _spellings(subject: str | None) -> frozenset[str]:

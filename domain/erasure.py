@@ -17,7 +17,7 @@ OF_FILES = (
 )
 """Private values of a file's events that may be erased."""
 
-OF_PERSONS = ("address", "client_request", "email", "issuer", "name", "reason", "subject", "user_agent")
+OF_PERSONS = ("address", "addresses", "client_request", "email", "issuer", "name", "reason", "subject", "user_agent")
 """Private values of other streams that may be erased: who somebody is, from where they came, and what they wrote."""
 
 

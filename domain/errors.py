@@ -46,6 +46,8 @@ class Refused(ProvenstoreError):
     """The request cannot be carried out as it stands; repeating it unchanged does not help."""
 
     code = "refused"
+    noted: bool = False
+    """Whether an event says already that this was refused."""
 
 
 class Unavailable(ProvenstoreError):

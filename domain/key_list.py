@@ -19,6 +19,7 @@ from provenstore.domain.errors import NotFound
 from provenstore.domain.event_log import disclosed
 from provenstore.domain.reading import Reading
 from provenstore.domain.recorder import Recorder
+from provenstore.domain.refusals import Asked
 
 MAX_PAGE: Final = 1_000
 
@@ -60,7 +61,7 @@ class KeyList:
         within = workspace if workspace is not None else caller.scope
         self._recorder.require(caller, "credential.get", within)
         if within not in (None, SYSTEM_WORKSPACE):
-            self._recorder.workspace(str(within))
+            self._recorder.existing_workspace(caller, "credential.get", str(within))
         self._looked(caller, within, {} if workspace is None else {"workspace": workspace})
         first = UUID(int=0) if after is None else UUID(int=min(after.int + 1, _LAST.int))
         found = self._recorder.log.ids("credential", first, _LAST, workspace=within, limit=limit + 1)
@@ -71,7 +72,8 @@ class KeyList:
         """Return one key; NotFound alike for none and for one that is not within reach."""
         found = self._described([credential])
         if not found or not caller.reaches(found[0].data.scope or SYSTEM_WORKSPACE):
-            raise NotFound("there is no such key")
+            refusal = NotFound("there is no such key")
+            raise self._recorder.refused(caller, "credential.get", refusal, Asked(target=str(credential)))
         self._recorder.require(caller, "credential.get", found[0].data.scope)
         self._looked(caller, found[0].data.scope, {"credential": str(credential)})
         return found[0]

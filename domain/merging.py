@@ -5,16 +5,20 @@ are drained every few seconds. A crash loses at most the counts since the last d
 """
 
 import threading
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from types import MappingProxyType
+from typing import Final, Generic, TypeVar
 
 Payload = TypeVar("Payload")
 
 MAX_OPEN_WINDOWS = 10_000
 """Beyond this nothing is merged any more, so that hostile variety costs events, not memory."""
 
+
+MAX_NOTED = 1_000
+"""Different values of one name that a window keeps between two drains; further ones are not told apart."""
 
 TURNS = 256
 """Locks that keys share: whoever shares one with a first occurrence waits until that is recorded, for milliseconds."""
@@ -25,14 +29,27 @@ class _Window(Generic[Payload]):
     since: datetime
     payload: Payload
     repeated: int = 0
+    noted: dict[str, dict[Hashable, None]] = field(default_factory=dict)
+
+    def count(self, notes: Mapping[str, Hashable]) -> None:
+        """Count one repetition, with what is noted of it."""
+        self.repeated += 1
+        for name, value in notes.items():
+            known = self.noted.setdefault(name, {})
+            if value is not None and len(known) < MAX_NOTED:
+                known[value] = None
 
 
 @dataclass(frozen=True, slots=True)
 class Repeated(Generic[Payload]):
-    """What has come again since the last drain, and how often."""
+    """What has come again since the last drain, how often, and the different values that were noted of it, in order."""
 
     payload: Payload
     count: int
+    noted: Mapping[str, tuple[Hashable, ...]] = field(default_factory=dict)
+
+
+NO_NOTES: Final[Mapping[str, Hashable]] = MappingProxyType({})
 
 
 class Merger(Generic[Payload]):
@@ -45,26 +62,34 @@ class Merger(Generic[Payload]):
         self._lock = threading.Lock()
         self._turns = [threading.Lock() for _ in range(TURNS)]
 
-    def is_first(self, key: Hashable, payload: Payload, now: datetime) -> bool:
-        """Tell whether this occurrence opens a window and must be recorded itself."""
+    def is_first(
+        self, key: Hashable, payload: Payload, now: datetime, notes: Mapping[str, Hashable] = NO_NOTES
+    ) -> bool:
+        """Tell whether this occurrence opens a window and must be recorded itself; `notes` are kept of repetitions."""
         with self._lock:
             known = self._open.get(key)
             if known is not None and now - known.since < self._window:
-                known.repeated += 1
+                known.count(notes)
                 return False
             if known is None and len(self._open) >= MAX_OPEN_WINDOWS:
                 return True
-            repeated = known.repeated if known else 0
-            self._open[key] = _Window(now, payload, repeated)
+            self._open[key] = _Window(now, payload, known.repeated, known.noted) if known else _Window(now, payload)
             return True
 
-    def once(self, key: Hashable, payload: Payload, now: datetime, record: Callable[[], None]) -> None:
+    def once(
+        self,
+        key: Hashable,
+        payload: Payload,
+        now: datetime,
+        record: Callable[[], None],
+        notes: Mapping[str, Hashable] = NO_NOTES,
+    ) -> None:
         """Return when a first occurrence is recorded, by `record` here or by whoever came before.
 
         Nobody passes while it is being recorded: a repetition stands for nothing if that fails.
         """
         with self._turns[hash(key) % TURNS]:
-            if not self.is_first(key, payload, now):
+            if not self.is_first(key, payload, now, notes):
                 return
             try:
                 record()
@@ -80,9 +105,13 @@ class Merger(Generic[Payload]):
     def drain(self, now: datetime) -> list[Repeated[Payload]]:
         """Return what was repeated since the last drain, and begin to count from zero; close windows that are over."""
         with self._lock:
-            found = [Repeated(one.payload, one.repeated) for one in self._open.values() if one.repeated]
+            found = [
+                Repeated(one.payload, one.repeated, {name: tuple(values) for name, values in one.noted.items()})
+                for one in self._open.values()
+                if one.repeated
+            ]
             for key, one in list(self._open.items()):
-                one.repeated = 0
+                one.repeated, one.noted = 0, {}
                 if now - one.since >= self._window:
                     del self._open[key]
         return found

@@ -104,7 +104,7 @@ class Proving:
         """Let a caller have all events of a workspace; that they are read is recorded. Forbidden, NotFound."""
         self._recorder.require(caller, "audit.search", workspace)
         if workspace != SYSTEM_WORKSPACE:
-            self._recorder.workspace(workspace)
+            self._recorder.existing_workspace(caller, "audit.search", workspace)
         self._reading.record_audit_read(caller, workspace, what="proof", file=None)
 
     def open_log(self, caller: Caller, begin: int, end: int) -> None:

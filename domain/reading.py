@@ -136,8 +136,8 @@ class Reading:
         """Return the one workspace whose audit trail may be searched, None for all; Forbidden, NotFound."""
         wanted = workspace if workspace is not None else caller.scope
         self._recorder.require(caller, "audit.search", wanted)
-        if wanted not in (None, SYSTEM_WORKSPACE):
-            self._recorder.workspace(wanted)
+        if wanted is not None and wanted != SYSTEM_WORKSPACE:
+            self._recorder.existing_workspace(caller, "audit.search", wanted)
         return wanted
 
     def record_search(

@@ -7,9 +7,11 @@ else in the caller's own workspace (`domain.refusals`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
 from provenstore.domain import actor as ac
@@ -24,6 +26,7 @@ from provenstore.domain.disposal import Policy
 from provenstore.domain.entropy import Entropy
 from provenstore.domain.envelope import SALT_BYTES, Actor, Draft, Event, draft
 from provenstore.domain.errors import (
+    AlreadyExists,
     Conflict,
     Forbidden,
     Gone,
@@ -59,13 +62,17 @@ from provenstore.domain.workspace import Workspace
 
 State = TypeVar("State")
 Command = TypeVar("Command", bound=FileCommand)
+Params = ParamSpec("Params")
+Answer = TypeVar("Answer")
 
 MAX_ATTEMPTS = 20
 """How often a command is decided anew when others were quicker; then the caller is told."""
 
 DENIALS_MERGED_FOR = timedelta(minutes=1)
 
-_RECORDED_REFUSALS = (Forbidden, Gone, LegalHold, Retained, SecondPersonRequired, WrongState)
+_RECORDED_REFUSALS = (
+    AlreadyExists, Forbidden, Gone, LegalHold, NotFound, Retained, SecondPersonRequired, WrongState,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +150,62 @@ class Recorder:
         if refusal is not None:
             raise self.refused(caller, operation, refusal, Asked(target=slug_of(workspace_id)))
 
+    def authorised_workspace(self, caller: Caller, operation: Operation, workspace_id: str) -> Workspace:
+        """Return a workspace if the caller may do this to it; refusals are recorded, also where it does not exist."""
+        self.require(caller, operation, workspace_id)
+        return self.existing_workspace(caller, operation, workspace_id)
+
+    def existing_workspace(self, caller: Caller, operation: Operation, workspace_id: str) -> Workspace:
+        """Return a workspace within the caller's reach, or record that there is none. NotFound."""
+        try:
+            return self.workspace(workspace_id)
+        except NotFound as refusal:
+            raise self.refused(caller, operation, refusal, Asked(target=slug_of(workspace_id))) from None
+
     def refused(self, caller: Caller, operation: Operation, refusal: Refused, asked: Asked = NOTHING) -> Refused:
         """Record in the caller's own workspace that this was refused, and return the refusal to be raised."""
         rule = refusal.details.get("rule")
         self.refusals.request(caller, operation, refusal.code, asked, rule=None if rule is None else str(rule))
+        refusal.noted = True
         return refusal
+
+    @contextmanager
+    def noting(
+        self, caller: Caller, operation: Operation, asked: Asked = NOTHING, file_id: UUID | None = None
+    ) -> Iterator[None]:
+        """Record what is refused within by right, by state or by rule, unless an event says so already.
+
+        On the file, where it is one within reach; otherwise in the caller's own workspace.
+        """
+        try:
+            yield
+        except Refused as refusal:
+            if caller.actor.kind != "system" and not refusal.noted and is_for_the_record(refusal):
+                self._note(caller, operation, refusal, asked, file_id)
+            raise
+
+    def _note(self, caller: Caller, operation: Operation, refusal: Refused, asked: Asked, file_id: UUID | None) -> None:
+        file = None if file_id is None else self.find(file_stream(file_id), project)
+        if file is not None and caller.reaches(file.workspace):
+            self.deny(caller, file, operation, refusal)
+        else:
+            about = asked if file_id is None else replace(asked, file=str(file_id))
+            self.refused(caller, operation, refusal, about)
+
+    def noted(
+        self, operation: Operation, command: Callable[Concatenate[Caller, Params], Answer]
+    ) -> Callable[Concatenate[Caller, Params], Answer]:
+        """Return a command whose refusals are on record, whatever part of it refuses; see `noting`."""
+
+        @wraps(command)
+        def noting(caller: Caller, /, *args: Params.args, **named: Params.kwargs) -> Answer:
+            first = next(iter(args), None)
+            file_id = first if isinstance(first, UUID) and operation.startswith("file.") else None
+            target = None if file_id is not None else _target_of(first)
+            with self.noting(caller, operation, Asked(target=target), file_id):
+                return command(caller, *args, **named)
+
+        return noting
 
     def permitted(self, caller: Caller, operation: Operation) -> bool:
         """Tell whether the caller may do this at all; the system may, since only this program speaks for it."""
@@ -198,6 +256,7 @@ class Recorder:
         link = None if caller.link is None else caller.link.id
         key = (file.id, caller.actor, caller.scope, link, *origin, operation, refusal.code, refusal.details.get("rule"))
         self._denials.once(key, denial, self.clock.now(), lambda: self._record_denial(denial))
+        refusal.noted = True
 
     def _record_denial(self, denial: _Denial) -> None:
         self.log.append(self._denial(denial, 1))
@@ -482,7 +541,7 @@ class Recorder:
         except Refused as refusal:
             if recent or self.recall(key) is not None:
                 return ()
-            if isinstance(refusal, _RECORDED_REFUSALS):
+            if is_for_the_record(refusal):
                 self.deny(caller, file, operation, refusal)
             raise
 
@@ -508,6 +567,18 @@ def require_store(file: File, store: ObjectStore) -> None:
             f"the file's object is kept in {file.initiated.provider}, and this is {store.name}: "
             "start with the settings of the store that the file was stored in"
         )
+
+
+def is_for_the_record(refusal: Refused) -> bool:
+    """Tell whether an event says that this was refused: by right, by state or by rule, and not for its form."""
+    return isinstance(refusal, _RECORDED_REFUSALS) or type(refusal) is Refused or "rule" in refusal.details
+
+
+def _target_of(asked: object) -> str | None:
+    """Return what a command is about, as it may stand in an event: an id, or the name of a workspace."""
+    if isinstance(asked, UUID):
+        return str(asked)
+    return slug_of(asked if isinstance(asked, str) else getattr(asked, "id", None))
 
 
 def slug_of(name: str | None) -> str | None:

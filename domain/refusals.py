@@ -10,13 +10,15 @@ event: whoever does not know a key's secret must not be able to write into the l
 """
 
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import ClassVar, Literal
 
 from provenstore.domain.backlog import Backlog
 from provenstore.domain.caller import Caller
+from provenstore.domain.canonical import Json
 from provenstore.domain.clock import Clock
 from provenstore.domain.envelope import Draft
 from provenstore.domain.event_log import Append, EventLog
@@ -32,11 +34,21 @@ So nobody fills the log with refusals, however many things they ask for and unde
 """
 
 
+MAX_ADDRESSES = 100
+"""Addresses that an event names which counts different refusals together; it says how many there were in all."""
+
+ADDRESSES = "addresses"
+"""The private value with these addresses."""
+
+_FROM_WHERE = frozenset({ADDRESSES})
+
+
 @REGISTRY.register
 class RequestRefused(EventData):
     """A known caller was refused what concerns no file within its reach; `count` within a minute are one event."""
 
     TYPE: ClassVar[str] = "request.refused.v1"
+    PRIVATE: ClassVar[frozenset[str]] = _FROM_WHERE
 
     operation: str
     code: str
@@ -47,6 +59,8 @@ class RequestRefused(EventData):
     media_type: str | None = None  # likewise
     size: int | None = None  # likewise, as declared
     merged: bool = False  # there were too many different ones: `count` stands for others of this caller
+    from_addresses: int | None = None  # of a merged one: from how many different addresses, 1,000 for more
+    from_agents: int | None = None  # likewise, with how many different programs
 
 
 @REGISTRY.register
@@ -54,12 +68,15 @@ class CredentialRefused(EventData):
     """A key was used, with its secret, after its end; `count` uses within a minute are one event."""
 
     TYPE: ClassVar[str] = "credential.refused.v1"
+    PRIVATE: ClassVar[frozenset[str]] = _FROM_WHERE
 
     credential: str
     code: Literal["revoked", "expired"]
     count: int
     merged: bool = False  # there were too many different ones: `count` stands for uses from elsewhere
     link: str | None = None  # id of the link that was used in the place of the key
+    from_addresses: int | None = None  # of a merged one: from how many different addresses, 1,000 for more
+    from_agents: int | None = None  # likewise, with how many different programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +160,13 @@ class Refusals:
         caller, now = refusal.caller, self._clock.now()
         origin = (caller.on_behalf_of, caller.session, caller.address, caller.user_agent, caller.cause)
         key: Hashable = (caller.actor, caller.scope, refusal.data, refusal.decision, *origin)
-        if not self._told_apart(who, key, now):
-            key, refusal = self._together(refusal)
-        self._merger.once(key, refusal, now, lambda: self._append(refusal))
+        if self._told_apart(who, key, now):
+            self._merger.once(key, refusal, now, lambda: self._append(refusal))
+            return
+        notes = {"address": caller.address, "agent": caller.user_agent}
+        noted = {name: () if value is None else (value,) for name, value in notes.items()}
+        key, together = self._together(refusal)
+        self._merger.once(key, together, now, lambda: self._append(together, noted), notes)
 
     def _told_apart(self, who: str, key: Hashable, now: datetime) -> bool:
         """Tell whether this refusal is one of those of a minute that are recorded as what they are."""
@@ -160,7 +181,10 @@ class Refusals:
 
     @staticmethod
     def _together(refusal: _Refusal) -> tuple[Hashable, _Refusal]:
-        """Return the one refusal that stands for all further ones of a caller: by whom, not of what, nor from where."""
+        """Return the one refusal that stands for all further ones of a caller: by whom, not of what.
+
+        It has no address of its own: those that it stands for may come from many.
+        """
         data: RequestRefused | CredentialRefused
         if isinstance(refusal.data, RequestRefused):
             data = RequestRefused(operation=refusal.data.operation, code=refusal.data.code, count=1, merged=True)
@@ -174,17 +198,24 @@ class Refusals:
     def flush(self) -> None:
         """Record how often refusals have come again since the last time; Unavailable: the counts are kept."""
         moment = self._clock.now()
-        self._backlog.record(lambda: [self._counted(one.payload, one.count) for one in self._merger.drain(moment)])
+        self._backlog.record(
+            lambda: [self._counted(one.payload, one.count, one.noted) for one in self._merger.drain(moment)]
+        )
         with self._lock:
             for who in [who for who, one in self._varieties.items() if moment - one.since >= MERGED_FOR]:
                 del self._varieties[who]
 
-    def _append(self, refusal: _Refusal) -> None:
-        self._log.append(self._counted(refusal, 1))
+    def _append(self, refusal: _Refusal, noted: Mapping[str, Sequence[Hashable]] = MappingProxyType({})) -> None:
+        self._log.append(self._counted(refusal, 1, noted))
 
-    def _counted(self, refusal: _Refusal, count: int) -> Append:
-        data = refusal.data.model_copy(update={"count": count})
+    def _counted(self, refusal: _Refusal, count: int, noted: Mapping[str, Sequence[Hashable]]) -> Append:
+        changes: dict[str, int] = {"count": count}
+        private: dict[str, Json] = {}
+        if refusal.data.merged:
+            addresses, agents = noted.get("address", ()), noted.get("agent", ())
+            changes |= {"from_addresses": len(addresses), "from_agents": len(agents)}
+            private = {ADDRESSES: [str(one) for one in addresses[:MAX_ADDRESSES]]} if addresses else {}
         decision = None if refusal.decision is None else f"{refusal.decision}/1"
-        fact = Fact(data, outcome="denied", decision=decision)
+        fact = Fact(refusal.data.model_copy(update=changes), private, outcome="denied", decision=decision)
         # No guards: a refusal is true whatever has become of the credential meanwhile.
         return Append(drafts=self._drafts(refusal.caller, refusal.stream, refusal.workspace, [fact]))

@@ -103,6 +103,31 @@ class Audit:
         kind = _OLDEST_FIRST if oldest_first else _NEWEST_FIRST
         return AuditPage(page, encode_cursor(kind, page[-1].row.position) if len(found) > limit else None)
 
+    def ids(self, name: str, digits: str, *, workspace: str | None, file: str | None = None) -> list[str]:
+        """Return the ids in a column that begin with these hexadecimal digits; two at most, in whichever spelling.
+
+        Of `workspace` and of `file`, where they are given. ValueError for a column that holds no ids.
+        """
+        if name not in _IDS:
+            raise ValueError(f"{name} holds no ids")
+        values = {"prefixes": sorted({digits, _dashed(digits)}), "workspace": workspace, "file": file}
+        statement = SQL(queries("audit_query")["ids"].format(column=name))
+        with reading(self._pool) as connection:
+            connection.execute(queries("audit_query")["scope"], {"workspace": workspace or ""})
+            return [found for (found,) in connection.execute(statement, values)]
+
+
+_IDS: Final = frozenset({"link", "hold", "purge", "request"})
+"""Columns of ids that the log does not find by themselves."""
+
+_DASHES: Final = (8, 12, 16, 20)
+"""Digits of a UUID before each of its dashes."""
+
+
+def _dashed(digits: str) -> str:
+    """Return the beginning of a UUID as UUIDs are spelled."""
+    return "".join(f"-{one}" if at in _DASHES else one for at, one in enumerate(digits))
+
 
 def _entry(row: DictRow) -> Entry:
     beside = {name: row.pop(name) for name in ("filename", "filename_then", "was", "held")}

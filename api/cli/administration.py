@@ -59,7 +59,7 @@ def _register_workspaces(app: typer.Typer) -> None:
         if session.out.as_json:
             session.out.document(page)
             return
-        session.out.table(("WORKSPACE",), [(one["id"],) for one in page["workspaces"]])
+        session.out.table(("WORKSPACE",), [(one["id"],) for one in page["workspaces"]], none="no workspaces")
         if page["next"] is not None:
             session.out.say(f"there are more: --after {page['next']}")
 
@@ -140,7 +140,7 @@ def _register_keys(app: typer.Typer) -> None:
             session.out.document(page)
             return
         columns = ("ID", "ACTOR", "KIND", "ROLES", "WORKSPACE", "STATUS", "ISSUED", "EXPIRES")
-        session.out.table(columns, [_key_row(one) for one in page["keys"]], spare=("KIND", "EXPIRES"))
+        session.out.table(columns, [_key_row(one) for one in page["keys"]], spare=("KIND", "EXPIRES"), none="no keys")
         if page["next"] is not None:
             session.out.say(f"there are more: --after {page['next']}")
 

@@ -10,7 +10,7 @@ import typer
 
 from provenstore.api.cli import text
 from provenstore.api.cli.custody import Document
-from provenstore.api.cli.options import file_id, instant, key_id, one_of, pair, whole_event_id
+from provenstore.api.cli.options import file_id, instant, key_id, one_of, pair, part_id, whole_event_id
 from provenstore.api.cli.session import Session, command
 from provenstore.projections.audit_filters import FILTERS, Action, Filter, Outcome, filter_of
 
@@ -18,7 +18,7 @@ _PAGE = 1_000
 
 _METAVARS = {
     "file": "ID", "uuid": "ID", "credential": "ID", "time": "TIME", "type": "TYPE", "action": "ACTION",
-    "related_id": "TYPE:ID",
+    "related_id": "TYPE:ID", "request": "ID",
 }  # fmt: skip
 
 
@@ -78,13 +78,19 @@ def _option(one: Filter) -> str:
 
 def _parser(one: Filter) -> Callable[[str], Any] | None:
     """Return what reads an id: of an API key only its id goes on, and the first digits of an id will do."""
-    if one.name == "cause":
-        return whole_event_id
+    match one.name:
+        case "cause":
+            return whole_event_id
+        case "link" | "hold" | "purge":
+            return part_id(one.name)
+        case "request":
+            return part_id(one.name, as_text=True)
     return {"file": file_id, "credential": key_id}.get(one.kind)
 
 
 def _parameter(name: str, one: Filter, info: Any, *, many: bool) -> inspect.Parameter:
-    kind: Any = Outcome if one.kind == "outcome" and not many else str if _parser(one) is None else UUID
+    as_text = _parser(one) is None or one.name == "request"
+    kind: Any = Outcome if one.kind == "outcome" and not many else str if as_text else UUID
     annotation = Annotated[list[kind] | None, info] if many else Annotated[kind | None, info]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
@@ -136,7 +142,8 @@ def _answer(session: Session, page: Document, storage_log: bool) -> None:
         session.out.document(page)
         return
     columns = ("POSITION", "TIME", "EVENT", "BY", "FOR", "FILE", "FROM", "OUTCOME", "DETAILS")
-    session.out.table(columns, [_row(one) for one in page["entries"]], spare=("FOR", "FROM", "FILE"))
+    rows = [_row(one) for one in page["entries"]]
+    session.out.table(columns, rows, spare=("FOR", "FROM", "FILE"), none="no events match")
     if page["next"] is not None:
         session.out.say(f"there are more: --cursor {page['next']}")
 

@@ -13,7 +13,7 @@ Document = dict[str, Any]
 Decision = Literal["withdraw", "approve", "reject"]
 DisposalDecision = Literal["approve", "reject"]
 ErasureDecision = Literal["approve", "reject"]
-IdKind = Literal["file", "key", "event"]
+IdKind = Literal["file", "key", "event", "erasure", "link", "hold", "purge", "disposal", "request"]
 ProjectionAct = Literal["pause", "park", "resume", "retry"]
 
 
@@ -215,8 +215,8 @@ class Custody(Protocol):
     def change_workspace(self, workspace: str, changes: Document) -> Document:
         """Change quota or purge policy; answers the workspace."""
 
-    def find_id(self, kind: IdKind, prefix: str) -> str:
-        """Answer the id of what begins with these digits."""
+    def find_id(self, kind: IdKind, prefix: str, within: str | None = None) -> str:
+        """Answer the id of what begins with these digits, on a file or for a workspace where `within` names one."""
 
     def register_category(self, workspace: str, new: Document) -> Document:
         """Add a category of the workspace's own; answers the workspace."""

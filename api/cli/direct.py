@@ -31,11 +31,13 @@ from provenstore.api import (
     operations,
     projections,
     proofs,
+    short_ids,
     usage,
     views,
     workspaces,
 )
 from provenstore.api.cli.custody import Decision, DisposalDecision, Document, ErasureDecision, IdKind, ProjectionAct
+from provenstore.api.existing import require_workspace
 from provenstore.api.http import bodies
 from provenstore.api.http.audit_question import AuditQuery
 from provenstore.api.http.wording import finding
@@ -175,6 +177,8 @@ class Direct:
         within = None if scope is None else (scope,)
         self._services.bring_up(self._caller, fresh=query.fresh, min_position=query.min_position)
         page = self._services.files.list(FileFilter(workspaces=within, **wanted), cursor=cursor, limit=limit)
+        if not page.rows:
+            require_workspace(self._services, self._caller, "file.list", scope)
         self._ledger.audit_reads.listed(self._caller, scope, wanted)
         return views.files_json(page, self._ledger.recorder.reaches.of_key)
 
@@ -445,9 +449,9 @@ class Direct:
         commands = _parse(bodies.WorkspaceBody, changes).commands()
         return workspaces.changed(self._services, self._caller, workspace, *commands)
 
-    def find_id(self, kind: IdKind, prefix: str) -> str:
+    def find_id(self, kind: IdKind, prefix: str, within: str | None = None) -> str:
         """Answer the id of what begins with these digits."""
-        return str(self._ledger.find_id(self._caller, kind, prefix))
+        return short_ids.find(self._services, self._caller, kind, prefix, within)
 
     def register_category(self, workspace: str, new: Document) -> Document:
         """Add a category of the workspace's own."""

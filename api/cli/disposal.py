@@ -7,13 +7,21 @@ import typer
 from provenstore.api.cli import text
 from provenstore.api.cli.administration import WorkspaceId
 from provenstore.api.cli.custody import DisposalDecision, Document
-from provenstore.api.cli.options import BEGINNING, Reason, RequiredReason, instant
+from provenstore.api.cli.options import Reason, RequiredReason, instant, part_id
 from provenstore.api.cli.session import Session, command
 
 DEFAULT_DAYS = 90  # a test compares it with the domain's, which is too heavy to load for a help text
 
 CategoryName = Annotated[str, typer.Argument(metavar="CATEGORY", show_default=False)]
-RequestId = Annotated[str, typer.Argument(metavar="REQUEST", help="ID of the request.", show_default=False)]
+RequestId = Annotated[
+    str,
+    typer.Argument(
+        metavar="REQUEST",
+        help="ID of the request.",
+        show_default=False,
+        parser=part_id("disposal", within="workspace", as_text=True),
+    ),
+]
 Limit = Annotated[int, typer.Option(min=1, max=1_000, help="Maximum number of results.")]
 
 _DECISIONS: tuple[tuple[DisposalDecision, str], ...] = (
@@ -57,8 +65,7 @@ def _register_policies(app: typer.Typer) -> None:
 
     def add(decision: DisposalDecision, description: str) -> None:
         def decide(session: Session, workspace: WorkspaceId, request: RequestId, reason: Reason = None) -> None:
-            whole = _whole(session, workspace, request)
-            _policies(session, session.custody.decide_disposal_policy(workspace, whole, decision, reason))
+            _policies(session, session.custody.decide_disposal_policy(workspace, request, decision, reason))
 
         decide.__doc__ = description
         command(app, decision)(decide)
@@ -101,7 +108,8 @@ def _register_reports(app: typer.Typer) -> None:
             )
             for one in found["files"]
         ]
-        session.out.table(("FILE", "POLICY", "SIZE", "DAYS SINCE", "DESTROYED", "NAME"), rows, spare=("SIZE",))
+        columns = ("FILE", "POLICY", "SIZE", "DAYS SINCE", "DESTROYED", "NAME")
+        session.out.table(columns, rows, spare=("SIZE",), none="no files are due or will be")
         if found["next"] is not None:
             session.out.say(f"there are more: --cursor {found['next']}")
 
@@ -128,7 +136,7 @@ def _register_reports(app: typer.Typer) -> None:
             )
             for one in found["runs"]
         ]
-        session.out.table(("ENDED", "FILES", "SIZE", "FAILED", "POLICIES"), rows)
+        session.out.table(("ENDED", "FILES", "SIZE", "FAILED", "POLICIES"), rows, none="no runs")
         if found["next"] is not None:
             session.out.say(f"there are more: --after {found['next']}")
 
@@ -167,12 +175,3 @@ def _summary(one: Document) -> str:
         f"{one[f'{what}_files']} ({text.size(one[f'{what}_bytes'])})" for what in ("due", "later", "kept")
     )
     return f"{one['policy']}: {due} due, {later} later, {kept} kept by a hold, a purge request or damage"
-
-
-def _whole(session: Session, workspace: str, request: str) -> str:
-    """Complete the id of a request from its first 8 or more digits; as it is if it is whole or names no single one."""
-    if not BEGINNING.fullmatch(request):
-        return request
-    waiting = [str(one["id"]) for one in session.custody.disposal_policies(workspace)["requests"]]
-    found = [one for one in waiting if one.replace("-", "").startswith(request.replace("-", "").lower())]
-    return found[0] if len(found) == 1 else request

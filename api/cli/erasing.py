@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 
 from provenstore.api.cli import text
 from provenstore.api.cli.custody import Document
-from provenstore.api.cli.options import FileId, Reason, RequiredReason, one_of
+from provenstore.api.cli.options import FileId, Reason, RequiredReason, one_of, part_id
 from provenstore.api.cli.session import Session, command
 
 ERASABLE = (
@@ -16,13 +16,17 @@ ERASABLE = (
     "purpose", "recipient", "user_agent",
 )  # fmt: skip
 
-ErasureId = Annotated[UUID, typer.Argument(metavar="ERASURE", help="The request's id.", show_default=False)]
+ErasureId = Annotated[
+    UUID,
+    typer.Argument(metavar="ERASURE", help="The request's id.", show_default=False, parser=part_id("erasure")),
+]
 Subject = Annotated[
     str | None,
     typer.Option(help="A name, address or other value, exactly as it was given.", show_default=False),
 ]
 ActorId = Annotated[
-    str | None, typer.Option("--actor", help="An actor: its registration, and where it acted from.", show_default=False)
+    str | None,
+    typer.Option("--actor", help="An actor (whole id): registration, and from where it acted.", show_default=False),
 ]
 Fields = Annotated[list[str] | None, typer.Option("--field", help="Only values of this name.", show_default=False)]
 Within = Annotated[
@@ -121,7 +125,7 @@ def register(app: typer.Typer) -> None:
             for one in found
         ]
         columns = ("ERASURE", "STATUS", "BY", "REQUESTED", "VALUES", "REASON")
-        session.out.table(columns, rows, spare=("VALUES", "BY"))
+        session.out.table(columns, rows, spare=("VALUES", "BY"), none="no erasures were requested")
 
     @command(erase, "show")
     def show(session: Session, erasure: ErasureId) -> None:

@@ -160,7 +160,8 @@ def _list(session: Session, page: Document) -> None:
         )
         for one in page["files"]
     ]
-    session.out.table(("ID", "STATUS", "SIZE", "CREATED", "CATEGORY", "NAME"), rows, spare=("CATEGORY", "CREATED"))
+    columns = ("ID", "STATUS", "SIZE", "CREATED", "CATEGORY", "NAME")
+    session.out.table(columns, rows, spare=("CATEGORY", "CREATED"), none="no files match")
     if page["next"] is not None:
         session.out.say(f"there are more: --cursor {page['next']}")
 

@@ -42,6 +42,7 @@ def register(app: typer.Typer) -> None:
             ("FILE", "KIND", "WORKSPACE", "DUE", "FAILED", "NEXT", "LAST"),
             [_row(job) for job in page["jobs"]],
             spare=("WORKSPACE", "DUE"),
+            none="no jobs",
         )
         if page["next"] is not None:
             session.out.say(f"there are more: --cursor {page['next']}")

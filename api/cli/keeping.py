@@ -6,8 +6,18 @@ import typer
 
 from provenstore.api.cli import text
 from provenstore.api.cli.custody import Decision, Document
-from provenstore.api.cli.options import BEGINNING, FileId, Reason, RequiredReason, instant
+from provenstore.api.cli.options import FileId, Reason, RequiredReason, instant, part_id
 from provenstore.api.cli.session import Session, command
+
+HoldId = Annotated[
+    str,
+    typer.Argument(
+        metavar="HOLD",
+        help="The hold's id.",
+        show_default=False,
+        parser=part_id("hold", within="file_id", as_text=True),
+    ),
+]
 
 _DECISIONS: tuple[tuple[Decision, str], ...] = (
     ("withdraw", "Take a purge request back."),
@@ -111,11 +121,11 @@ def _register_holds(app: typer.Typer) -> None:
     def release(
         session: Session,
         file_id: FileId,
-        hold: Annotated[str, typer.Argument(metavar="HOLD", help="The hold's id.", show_default=False)],
+        hold: HoldId,
         reason: Reason = None,
     ) -> None:
         """End a legal hold, as another person than the one who placed it."""
-        file = session.custody.release_hold(str(file_id), _whole(session, str(file_id), hold), reason)
+        file = session.custody.release_hold(str(file_id), hold, reason)
         if session.out.as_json:
             session.out.document(file)
         else:
@@ -139,16 +149,7 @@ def _register_holds(app: typer.Typer) -> None:
             )
             for one in found["legal_holds"]
         ]
-        session.out.table(("ID", "NAME", "MATTER", "BY", "SINCE", "REASON"), rows)
-
-
-def _whole(session: Session, file_id: str, hold: str) -> str:
-    """Complete the id of a hold from its first 8 or more digits; as it is if it is whole or names no single hold."""
-    if not BEGINNING.fullmatch(hold):
-        return hold
-    standing = [str(one["id"]) for one in session.custody.holds(file_id)["legal_holds"]]
-    found = [one for one in standing if one.replace("-", "").startswith(hold.replace("-", "").lower())]
-    return found[0] if len(found) == 1 else hold
+        session.out.table(("ID", "NAME", "MATTER", "BY", "SINCE", "REASON"), rows, none="no legal holds")
 
 
 def _described(purge: Document) -> dict[str, object]:

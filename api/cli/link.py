@@ -8,8 +8,13 @@ import typer
 from typer.core import TyperGroup
 
 from provenstore.api.cli import text
-from provenstore.api.cli.options import FileId, Reason
+from provenstore.api.cli.options import FileId, Reason, part_id
 from provenstore.api.cli.session import Session, command
+
+LinkId = Annotated[
+    UUID,
+    typer.Argument(metavar="LINK", help="The link's id.", show_default=False, parser=part_id("link", within="file_id")),
+]
 
 _DURATION = re.compile(r"([0-9]{1,9})([smhd]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -74,7 +79,7 @@ def register(app: typer.Typer) -> None:
     def revoke(
         session: Session,
         file_id: FileId,
-        link: Annotated[UUID, typer.Argument(metavar="LINK", help="The link's id.", show_default=False)],
+        link: LinkId,
         reason: Reason = None,
     ) -> None:
         """Revoke a link."""

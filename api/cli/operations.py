@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
         kind: OfKind = None,
         calls: Annotated[bool, typer.Option("--calls", help="Single calls, newest first.")] = False,
         outcome: Annotated[Outcome | None, typer.Option(help="With --calls: only those that ended so.")] = None,
-        request: Annotated[str | None, typer.Option(help="With --calls: only those made for this request.")] = None,
+        request: Annotated[str | None, typer.Option(help="With --calls: only for this request (whole id).")] = None,
         limit: Annotated[int, typer.Option(min=1, max=1_000, help="With --calls: how many.")] = 100,
     ) -> None:
         """Show how calls to the object store went: how many, how many failed, how long they took, how many bytes."""
@@ -71,6 +71,7 @@ def _sum_up(session: Session, asked: dict[str, Any]) -> None:
             for one in found["figures"]
         ],
         spare=("REFUSED",),
+        none="no calls match",
     )
     if found["missing"]:
         session.out.say(f"{found['missing']} calls of this time were not kept")
@@ -97,4 +98,5 @@ def _list(session: Session, asked: dict[str, Any]) -> None:
             for one in found["calls"]
         ],
         spare=("STORE REQUEST", "STORE"),
+        none="no calls match",
     )

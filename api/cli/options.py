@@ -1,7 +1,8 @@
 """Options that several commands share, and how they are read."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -14,8 +15,12 @@ import typer
 class ShortId:
     """The first digits of an id, which the ledger completes before the command begins."""
 
-    kind: Literal["file", "key", "event"]
+    kind: Literal["file", "key", "event", "erasure", "link", "hold", "purge", "disposal", "request"]
     digits: str
+    within: str | None = None
+    """The command's argument that names the file or workspace to look in; None for all within reach."""
+    as_text: bool = False
+    """Whether the command takes the id as text."""
 
 
 BEGINNING = re.compile(r"[0-9a-fA-F-]{8,35}")
@@ -67,6 +72,28 @@ def whole_event_id(value: str) -> UUID | ShortId:
         raise typer.BadParameter(
             "is not the id of an event, as `provenstore history --json` shows them, nor 8 or more of its first digits"
         ) from None
+
+
+def part_id(
+    kind: Literal["erasure", "link", "hold", "purge", "disposal", "request"],
+    *,
+    within: str | None = None,
+    as_text: bool = False,
+) -> Callable[[str], UUID | str | ShortId]:
+    """Return what reads an id of a kind, or its first digits, which are completed `within` another argument."""
+
+    def read(value: str) -> UUID | str | ShortId:
+        with suppress(ValueError):
+            found = UUID(value)
+            # A request keeps the spelling that it has in the log.
+            return value if kind == "request" else str(found) if as_text else found
+        if BEGINNING.fullmatch(value):
+            return ShortId(kind, value, within, as_text)
+        named = "requested policy" if kind == "disposal" else kind
+        raise typer.BadParameter(f"{_repeatable(value)} is no id of a {named}, nor 8 or more of its first digits")
+
+    read.__name__ = f"{kind}_id"
+    return read
 
 
 FileId = Annotated[UUID, typer.Argument(metavar="ID", help="The file's id.", show_default=False, parser=file_id)]

@@ -53,12 +53,24 @@ class Output:
         for name, value in fields.items():
             sys.stdout.write(f"{name.ljust(width)}  {safe(value)}\n")
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], *, spare: Sequence[str] = ()) -> None:
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        *,
+        spare: Sequence[str] = (),
+        none: str | None = None,
+    ) -> None:
         """Answer with a table on a terminal; elsewhere with lines of fields separated by tabs, for other programs.
+
+        Where there are no rows, stderr says `none`: no answer would look as if the command had failed.
 
         The last column is free text and takes the room that is left; all others are whole on one line. On a narrow
         terminal the columns `spare` go, one after another, and then the last column has lines of its own.
         """
+        if not rows and none is not None:
+            self.say(none)
+            return
         if not sys.stdout.isatty():
             for row in rows:
                 self.line(*row)

@@ -88,7 +88,7 @@ def register(app: typer.Typer) -> None:
                 metavar="WHEN", help="A position, or a time with a zone: 2026-11-21T08:00:00Z.", show_default=False
             ),
         ],
-        key: Annotated[list[str] | None, typer.Option(help="Only the rows of this key, e.g. a file's id.")] = None,
+        key: Annotated[list[str] | None, typer.Option(help="Only rows of this key, e.g. a file's whole id.")] = None,
         limit: Annotated[int, typer.Option(min=1, max=_MAX_ROWS, help="So many at most.")] = 1_000,
     ) -> None:
         """Show rows as they were at any moment, each on a line; takes as long as folding the log so far."""
@@ -98,6 +98,8 @@ def register(app: typer.Typer) -> None:
             return
         for one in found["rows"]:
             session.out.line(one["view"], json.dumps(one["row"], ensure_ascii=False))
+        if not found["rows"]:
+            session.out.say("no rows")
         if found["more"]:
             session.out.say("there are more: --limit")
 

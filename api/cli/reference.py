@@ -41,8 +41,9 @@ url = "https://ledger.example.com"
 key = "pvs_..."
 ```
 
-An id may be shortened to 8 or more of its first hexadecimal digits, if no other id begins with them. Ids begin with
-the time: ids of the same minute share their first 8 digits.
+An id that the ledger gave may be shortened to 8 or more of its first hexadecimal digits, if no other id of its kind
+begins with them. Ids begin with the time: ids of the same minute share their first 8 digits. Ids that clients chose (of
+actors, persons, sessions, business objects) are given whole, and so is the id of a request in `operations`.
 
 Times are RFC 3339, e.g. `2026-11-20T15:04:05Z`; a date is its first moment in UTC.
 """

@@ -186,12 +186,19 @@ def _with_common(context: typer.Context, given: dict[str, Any]) -> dict[str, Any
 def _completed(session: Session, arguments: dict[str, Any]) -> dict[str, Any]:
     """Complete short ids by asking the ledger."""
 
-    def whole(value: Any) -> Any:
+    def whole(value: Any, known: dict[str, Any]) -> Any:
         if isinstance(value, list | tuple):
-            return [whole(one) for one in value]
-        return UUID(session.custody.find_id(value.kind, value.digits)) if isinstance(value, ShortId) else value
+            return [whole(one, known) for one in value]
+        if not isinstance(value, ShortId):
+            return value
+        within = None if value.within is None else str(known[value.within])
+        found = session.custody.find_id(value.kind, value.digits, within)
+        return found if value.as_text else UUID(found)
 
-    return {name: whole(value) for name, value in arguments.items()}
+    # What others are looked for in is completed before them: it has no `within` itself.
+    inner = {name for name, value in arguments.items() if isinstance(value, ShortId) and value.within is not None}
+    outer = {name: whole(value, {}) for name, value in arguments.items() if name not in inner}
+    return {name: outer[name] if name in outer else whole(value, outer) for name, value in arguments.items()}
 
 
 def _name_kind(annotation: Any) -> None:

@@ -17,6 +17,7 @@ from provenstore.api.client.transport import WORK_TIMEOUT, Document, Transport
 
 Decision = Literal["withdraw", "approve", "reject"]
 ErasureDecision = Literal["approve", "reject"]
+IdKind = Literal["file", "key", "event", "erasure", "link", "hold", "purge", "disposal", "request"]
 ProjectionAct = Literal["pause", "park", "resume", "retry"]
 
 CHECKPOINT_WAIT = 10
@@ -385,9 +386,13 @@ class Client:
         """Change quota or purge policy; answers the workspace."""
         return self._http.send("PATCH", f"/v1/workspaces/{_segment(workspace)}", changes)
 
-    def find_id(self, kind: Literal["file", "key", "event"], prefix: str) -> str:
-        """Answer the id of the file, key or event that begins with these 8 or more hexadecimal digits."""
-        return str(self._http.get(f"/v1/ids/{kind}/{_segment(prefix)}")["id"])
+    def find_id(self, kind: IdKind, prefix: str, within: str | None = None) -> str:
+        """Answer the id of what begins with these 8 or more hexadecimal digits.
+
+        `within` is the file that has the link, hold or purge, or the workspace that a disposal policy is requested for.
+        """
+        said = {} if within is None else {"within": within}
+        return str(self._http.get(f"/v1/ids/{kind}/{_segment(prefix)}", said)["id"])
 
     def register_category(self, workspace: str, new: Document) -> Document:
         """Add a category of the workspace's own; answers the workspace."""

@@ -160,7 +160,8 @@ def purge_answer(
         lifecycle = services.ledger.lifecycle(caller, file_id)
     else:
         _, lifecycle = after(services, caller, file_id, command)
-    found = views.purge_json(lifecycle)
+    with services.ledger.recorder.noting(caller, "file.get", file_id=file_id):
+        found = views.purge_json(lifecycle)
     if command is None:
         services.ledger.audit_reads.shown(caller, lifecycle.workspace, "purge", found, file=str(file_id))
     waits = command is not None and found["status"] in _GOES_ON

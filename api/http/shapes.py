@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from provenstore.domain import file_events as fe
+from provenstore.domain.short_ids import Kind as IdKind
 
 View: TypeAlias = Literal["default", "full"]
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
@@ -433,8 +434,8 @@ class Key(Shape):
 class FoundId(Shape):
     """An id that was completed from its first digits."""
 
-    kind: Literal["file", "key", "event"]
-    id: UUID
+    kind: IdKind
+    id: str
 
 
 class Health(Shape):

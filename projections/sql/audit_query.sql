@@ -161,6 +161,19 @@ AND (a.link = ANY(%(not_link)s::text[]) OR a.cause = ANY(ARRAY(
     SELECT l.id FROM provenstore_read.audit_trail l
     WHERE l.link = ANY(%(not_link)s::text[]) AND l.type = 'file.link_issued.v1'))) IS NOT TRUE
 
+-- name: ids
+-- The lowest and the highest id in a column that begin so: the same one where there is but one. Both ends of an index.
+SELECT DISTINCT found.id FROM unnest(%(prefixes)s::text[]) p (prefix)
+CROSS JOIN LATERAL (
+    SELECT min(a.{column}) AS lowest, max(a.{column}) AS highest FROM provenstore_read.audit_trail a
+    WHERE a.{column} >= p.prefix AND a.{column} < p.prefix || 'g'
+        AND (%(workspace)s::text IS NULL OR a.workspace = %(workspace)s)
+        AND (%(file)s::text IS NULL OR a.file = %(file)s)
+) ends
+CROSS JOIN LATERAL (VALUES (ends.lowest), (ends.highest)) found (id)
+WHERE found.id IS NOT NULL
+ORDER BY found.id LIMIT 2
+
 -- name: time_from
 -- Events recorded at or after a moment: a position, as times never go back.
 AND a.position >= (

@@ -31,7 +31,6 @@ REFUSED_FORM: Final = frozenset({400, 415, 422})
 
 KNOWN_TO_THE_SERVER: Final = (
     # code, field, what the detail says, why no schema can say it
-    ("invalid-input", "(not_)?file", "is not the id of a file within reach", "which files there are"),
     ("invalid-input", "(from|to|through|after)", "is not (at most|from 0 to|below)|is more ", "how long the log is"),
     ("invalid-input", "at", "is not a position between|in the future|before the first event", "what the log holds"),
     ("invalid-input", "cursor", "was not made by this list", "cursors have a checksum"),

@@ -96,10 +96,10 @@ def test_reach_of_an_officer(api: Api, make_tenant: Callable[..., Tenant]) -> No
     here, there = make_tenant(), make_tenant()
     ids = {one.id: one.stored(one.client("service")) for one in (here, there)}
     mine, everywhere = here.client("auditor"), api.client("auditor")
-    for unknown in (ids[there.id], str(uuid4())):  # one answer for what is not there and for what is foreign
-        refused = mine.get("/v1/audit", params={"file": unknown})
-        assert (refused.status_code, refused.json()["field"]) == (422, "file")
-        assert mine.get("/v1/audit", params={"not_file": unknown}).json()["field"] == "not_file"
+    # One answer for what is not there and for what is foreign, and the same event.
+    for name in ("file", "not_file"):
+        answers = [mine.get("/v1/audit", params={name: one}) for one in (ids[there.id], str(uuid4()))]
+        assert [(one.status_code, one.json()["detail"]) for one in answers] == [(404, "there is no such file")] * 2
     assert {one["workspace"] for one in search(mine)} == {here.id}
     assert mine.get("/v1/audit", params={"workspace": there.id}).status_code == 404
     assert everywhere.get("/v1/audit", params={"workspace": "nobody-here"}).status_code == 404
@@ -109,6 +109,28 @@ def test_reach_of_an_officer(api: Api, make_tenant: Callable[..., Tenant]) -> No
         assert here.client(role).get("/v1/audit").status_code == status, role
     foreign = [one for one in search(there.client("records"), type="audit.read.v1") if one["file_id"] == ids[there.id]]
     assert len(foreign) == 1  # of the officer of the ledger alone
+
+
+def test_what_is_foreign_is_as_what_is_nowhere(api: Api, make_tenant: Callable[..., Tenant]) -> None:
+    """foreign-as-nowhere: a key, an event, a link or a hold that a question names; only where nothing is found."""
+    here, there = make_tenant(), make_tenant()
+    owner, records = there.client("service"), there.client("records")
+    file = there.stored(owner)
+    link = owner.post(f"/v1/files/{file}/links").json()["id"]
+    hold = records.post(f"/v1/files/{file}/legal-holds", json={"name": "n", "reason": "r"}).json()["id"]
+    entry = search(api.client("auditor"), file=file)[0]
+    mine = here.client("auditor")
+    named = {"credential": entry["actor"]["credential"], "cause": entry["id"], "link": link, "hold": hold}
+    before = api.services.ledger.log.position()
+    for name, foreign in named.items():
+        answers = [mine.get("/v1/audit", params={name: one}) for one in (foreign, str(uuid4()))]
+        assert [one.status_code for one in answers] == [404, 404], (name, answers[0].text)
+        assert answers[0].json()["detail"] == answers[1].json()["detail"]
+    left = [event for event in api.services.ledger.log.read(before, 100) if event.type == "request.refused.v1"]
+    data = [{**event.to_json()["data"], "target": None} for event in left]
+    assert (len(data), {event.workspace for event in left}) == (8, {here.id})
+    assert all(one == data[0] for one in data)
+    assert search(api.client("auditor"), link=link)[0]["file_id"] == file
 
 
 def test_pages(tenant: Tenant) -> None:

@@ -1,5 +1,6 @@
 """Refusals stay at home: in the caller's own workspace, alike for what is foreign and what is nowhere, and bounded."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +13,7 @@ from custody import ADMIN, AUDITOR, CONTENT, SERVICE, Custody, caller
 from provenstore.domain import workspace as ws
 from provenstore.domain.caller import Caller
 from provenstore.domain.envelope import Event
+from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import (
     ContentTooLarge,
     Forbidden,
@@ -24,7 +26,8 @@ from provenstore.domain.errors import (
 from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
-from provenstore.domain.refusals import MAX_VARIETY, Asked, CredentialRefused, RequestRefused
+from provenstore.domain.merging import MAX_NOTED
+from provenstore.domain.refusals import MAX_ADDRESSES, MAX_VARIETY, Asked, CredentialRefused, RequestRefused
 from provenstore.domain.workspace_events import Limits
 
 FOREIGN = caller("svc-books", "service", "auditor", "admin", kind="service", scope="umbrella")
@@ -153,16 +156,54 @@ def test_what_no_role_allows_is_on_record_at_home(custody: Custody) -> None:
     assert [(one.actor.id, one.workspace) for one in _refused(custody, "system")] == [("carol", "system")]
 
 
-def test_what_stands_for_many_refusals_says_not_from_where(custody: Custody) -> None:
-    """Some came from elsewhere, and would be told of the address of the first one."""
+def _merged(custody: Custody) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return the public data and the private values of the events that count different refusals together."""
+    merged = [one for one in custody.log.events(["refusals:acme"]) if getattr(one.data, "merged", False)]
+    held = custody.log.disclosures([one.id for one in merged])
+    return [
+        (one.to_json()["data"], {name: json.loads(of.value or b"") for name, of in held.get(one.id, {}).items()})
+        for one in merged
+    ]
+
+
+def test_what_stands_for_many_refusals_says_from_where_each_came(custody: Custody) -> None:
+    """refusals-say-from-where: of the first one no address is said of the others, and none is lost."""
     refusals = custody.ledger.recorder.refusals
-    for number in range(MAX_VARIETY + 5):
-        elsewhere = replace(SERVICE, address="198.51.100.7") if number > MAX_VARIETY else SERVICE
+    for number in range(MAX_VARIETY + 6):
+        address = "198.51.100.7" if number % 2 else "198.51.100.8"
+        elsewhere = replace(SERVICE, address=address, user_agent="curl/8") if number > MAX_VARIETY else SERVICE
         refusals.request(elsewhere, "file.get", "not-found", Asked(file=str(number)))
     refusals.flush()
-    merged = [one for one in custody.log.events(["refusals:acme"]) if getattr(one.data, "merged", False)]
-    assert sum(getattr(one.data, "count", 0) for one in merged) == 5
-    assert custody.log.disclosures([one.id for one in merged]) == {}
+    (first, where), (further, others) = _merged(custody)
+    assert (first["count"], first["from_addresses"], where) == (1, 1, {"addresses": [SERVICE.address]})
+    assert (further["count"], further["from_addresses"], further["from_agents"]) == (5, 2, 1)
+    assert others == {"addresses": ["198.51.100.7", "198.51.100.8"]}
+    refusals.flush()
+    assert len(_merged(custody)) == 2
+
+
+def test_a_flood_from_everywhere_is_counted_within_bounds(custody: Custody) -> None:
+    """refusals-bounded: addresses are named up to a number, and counted up to another."""
+    refusals = custody.ledger.recorder.refusals
+    for number in range(MAX_VARIETY + 1 + MAX_NOTED + 50):
+        elsewhere = replace(SERVICE, address=f"2001:db8::{number:x}")
+        refusals.request(elsewhere, "file.get", "not-found", Asked(file=str(number)))
+    refusals.flush()
+    further, where = _merged(custody)[-1]
+    assert (further["count"], further["from_addresses"]) == (MAX_NOTED + 50, MAX_NOTED)
+    assert len(where["addresses"]) == MAX_ADDRESSES
+
+
+def test_addresses_of_merged_refusals_are_erased_with_the_person(custody: Custody) -> None:
+    """By the actor whose they are, and by the address itself."""
+    refusals = custody.ledger.recorder.refusals
+    for number in range(MAX_VARIETY + 3):
+        elsewhere = replace(SERVICE, address="198.51.100.7") if number >= MAX_VARIETY else SERVICE
+        refusals.request(elsewhere, "file.get", "not-found", Asked(file=str(number)))
+    refusals.flush()
+    for wanted in (Wanted(subject="198.51.100.7"), Wanted(actor=SERVICE.actor.id, fields=("addresses",))):
+        found = custody.ledger.preview_erasure(ADMIN, wanted).found
+        assert [(one.field, one.values) for one in found] == [("addresses", 2)]
 
 
 def test_refusals_are_merged_and_bounded(custody: Custody) -> None:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from provenstore.api import erasures, projections, proofs, views
+from provenstore.api.existing import require_workspace
 from provenstore.api.http import bodies, shapes
 from provenstore.api.http.answers import begun_answer, file_answer, file_view
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
@@ -68,6 +69,8 @@ def list_files(services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.L
     wanted = FileFilter(workspaces=None if scope is None else (scope,), **conditions)
     cursor = services.marks.read_cursor(caller.scope, asked.cursor)
     page = services.files.list(wanted, cursor=cursor, limit=asked.limit)
+    if not page.rows:
+        require_workspace(services, caller, "file.list", scope)
     services.ledger.audit_reads.listed(caller, scope, conditions)
     page = replace(page, next=services.marks.cursor(caller.scope, page.next))
     reach = services.ledger.recorder.reaches.of_key

@@ -61,6 +61,62 @@ def test_a_workspace_key_completes_only_its_own(served: Served, tmp_path: Path) 
     assert "no file whose id begins" in stranger("show", file[:30], code=1).err
 
 
+def _link(both: Provenstore, file: str) -> str:
+    found: str = both("link", file, "--json").json["id"]
+    return found
+
+
+def test_a_link_by_its_first_digits(both: Provenstore, tmp_path: Path) -> None:
+    """On its file, and in the audit; two links of one minute are ambiguous, and none at all is told apart."""
+    file = _stored(both, tmp_path)
+    link, other = _link(both, file), _link(both, file)
+    assert "more than one link" in both("link", "revoke", file, link[:8], code=1).err
+    assert "no link whose id begins" in both("link", "revoke", file, "00000000", code=1).err
+    assert "8 or more" in both("link", "revoke", file, "0199abc", code=2).err
+    assert both("link", "revoke", file[:32], link[:30], "--json").json == {"id": link, "revoked": True}
+    events = both("audit", "--link", link.replace("-", "")[:28], "--json").json["entries"]
+    assert {one["details"]["link"] for one in events} == {link}
+    left = both("audit", "--file", file, "--not-link", link[:30], "--action", "link", "--json").json["entries"]
+    assert {one["details"]["link"] for one in left} == {other}
+    assert "more than one link" in both("audit", "--link", link[:8], code=1).err
+    assert "no link whose id begins" in both("audit", "--link", "00000000", code=1).err
+
+
+def test_holds_purges_and_requests_in_the_audit(both: Provenstore, tmp_path: Path) -> None:
+    """What stands inside events is found by its first digits as well."""
+    file = _stored(both, tmp_path)
+    hold = both("hold", "place", file, "--name", "h", "--reason", "r").text.strip()
+    entries = both("audit", "--hold", hold[:30], "--json").json["entries"]
+    assert [one["details"]["hold"] for one in entries] == [hold]
+    assert "no hold whose id begins" in both("audit", "--hold", "00000000", code=1).err
+    assert "no hold whose id begins" in both("hold", "release", file, "00000000", code=1).err
+    second = both("hold", "place", file, "--name", "other", "--reason", "r").text.strip()
+    assert hold[:8] == second[:8]
+    assert "more than one hold" in both("hold", "release", file, hold[:8], code=1).err
+    request = entries[0]["request"]
+    found = both("audit", "--request", request[:20], "--json").json["entries"]
+    assert {one["request"] for one in found} == {request}
+    assert "no request whose id begins" in both("audit", "--request", "00000000", code=1).err
+    deleted = _stored(both, tmp_path)
+    both("rm", deleted, "--reason", "over")
+    purge = both("purge", "request", deleted, "--json").json["id"]
+    entries = both("audit", "--purge", purge[:30], "--json").json["entries"]
+    assert {one["details"]["purge"] for one in entries} == {purge}
+    assert "no purge whose id begins" in both("audit", "--purge", "00000000", code=1).err
+
+
+def test_erasures_and_disposal_requests_by_their_first_digits(both: Provenstore, tmp_path: Path) -> None:
+    """Asked for by one person, and taken back by the first digits of the id."""
+    file = _stored(both, tmp_path)
+    erasure = both("erase", file, "--field", "filename", "--reason", "asked to").text.strip()
+    assert both("erase", "show", erasure[:30], "--json").json["id"] == erasure
+    assert "no erasure whose id begins" in both("erase", "show", "00000000", code=1).err
+    both("erase", "reject", erasure.replace("-", "")[:28])
+    request = both("disposal", "request", "default", "misc", "--reason", "tidy", "--json").json["id"]
+    assert "no requested disposal policy whose id" in both("disposal", "reject", "default", "00000000", code=1).err
+    assert both("disposal", "reject", "default", request[:12], "--json").json["requests"] == []
+
+
 @pytest.mark.parametrize("prefix", ["", "0199abc", "0199abcg", "0" * 33, "x" * 8, "file:0199", "0199%%%%"])
 def test_what_is_no_part_of_an_id(prefix: str) -> None:
     """Nothing else reaches the database."""

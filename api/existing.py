@@ -1,0 +1,68 @@
+"""What a filter names must be there: an answer of nothing would look as if nothing had happened to it.
+
+Asked only where nothing was found, so that a question with an answer costs no more. A thing of another workspace and
+one that is nowhere are refused in the same words, and leave the same event.
+"""
+
+from uuid import UUID
+
+from provenstore.api.services import Services
+from provenstore.api.short_ids import in_trail
+from provenstore.domain import credential as cr
+from provenstore.domain.caller import Caller, Operation
+from provenstore.domain.envelope import SYSTEM_WORKSPACE
+from provenstore.domain.errors import NotFound
+from provenstore.domain.refusals import Asked
+from provenstore.domain.short_ids import Kind, digits_of
+from provenstore.projections.audit_query import AuditFilter
+
+_IN_THE_TRAIL: tuple[Kind, ...] = ("link", "hold", "purge")
+
+
+def require_workspace(services: Services, caller: Caller, operation: Operation, workspace: str | None) -> None:
+    """Refuse a workspace that does not exist; a key's own does."""
+    if workspace is not None and workspace not in {caller.scope, SYSTEM_WORKSPACE}:
+        services.ledger.recorder.existing_workspace(caller, operation, workspace)
+
+
+def require_file(services: Services, caller: Caller, within: str | None, file: str) -> None:
+    """Refuse a file that does not exist in the workspace that is searched. NotFound."""
+    try:
+        found = services.ledger.recorder.file(UUID(file)).workspace
+    except NotFound:
+        found = None
+    if found is None or within not in (None, found):
+        # Not as `file`, or the same question would find this refusal the next time.
+        raise _missing(services, caller, "file", Asked(target=file))
+
+
+def require_named(services: Services, caller: Caller, within: str | None, wanted: AuditFilter) -> None:
+    """Refuse a question about a file, key, event, link, hold or purge that does not exist within reach. NotFound."""
+    if (file := wanted.one("file")) is not None:
+        require_file(services, caller, within, file)
+    if (key := wanted.one("credential")) is not None:
+        known = services.ledger.recorder.find(cr.credential_stream(key), cr.project)
+        if known is None or not caller.reaches(known.scope or SYSTEM_WORKSPACE):
+            raise _missing(services, caller, "key", Asked(target=key))
+    if (cause := wanted.one("cause")) is not None:
+        _require_event(services, caller, cause)
+    for kind in _IN_THE_TRAIL:
+        if (named := wanted.one(kind)) is not None:
+            found = in_trail(services, caller, kind, digits_of(named), workspace=within)
+            if named not in found:
+                raise _missing(services, caller, kind, Asked(target=named))
+
+
+def _require_event(services: Services, caller: Caller, event_id: str) -> None:
+    try:
+        found = services.ledger.log.find(UUID(event_id)).workspace
+    except NotFound:
+        found = None
+    if found is None or not caller.reaches(found):
+        raise _missing(services, caller, "event", Asked(target=event_id))
+
+
+def _missing(services: Services, caller: Caller, what: str, asked: Asked) -> NotFound:
+    refusal = NotFound(f"there is no such {what}")
+    services.ledger.recorder.refused(caller, "audit.search", refusal, asked)
+    return refusal
