@@ -124,8 +124,9 @@ def require_decimal(field: str, value: str, most: int) -> int:
 
 def require_media_type(value: str) -> str:
     """Return a media type without parameters, lower-cased (RFC 6838 §4.2); parameters are dropped."""
-    essence = value.partition(";")[0].strip().lower()
-    if not MEDIA_TYPE.fullmatch(essence):
+    essence = value.partition(";")[0].strip(" \t")
+    # Some letters that are not ASCII become ASCII when they are lower-cased.
+    if not essence.isascii() or not MEDIA_TYPE.fullmatch(essence := essence.lower()):
         raise InvalidInput("media_type", "is not a media type such as application/pdf")
     return essence
 

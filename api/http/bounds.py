@@ -44,15 +44,30 @@ LINE: Final = f"^{_visible(_CONTROLS)}$"
 TEXT: Final = f"^{_visible(_BUT_LINE_ENDS)}$"
 STORABLE: Final = r"^[^\x00]*$"
 BASE64: Final = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$"
+ANY_MEDIA_TYPE: Final = "^[ \\t]*{}[ \\t]*(;[^\\x00]*)?$".format(MEDIA_TYPE.pattern.replace("a-z", "A-Za-z"))
 ASCII_KEY: Final = "^[ -~]*[!-~][ -~]*$"
+
+
+def within_bytes(most: int) -> Schema:
+    """Return the keywords for a text of at most `most` bytes in UTF-8; a schema counts characters, of 1 to 4 bytes.
+
+    The more bytes the longest of the characters takes, the fewer there may be: never looser than the server, and as
+    loose where all characters are alike.
+    """
+    found: Schema = {"maxLength": most // 4}
+    for below, bytes_of_those in ((r"\uffff", 3), (r"\u07ff", 2), (r"\x7f", 1)):
+        beyond = {"pattern": f"[^\\x00-{below}]"}
+        found = {"maxLength": most // bytes_of_those, "if": beyond, "then": found}
+    return found
+
 
 _HEX: Final = "^[0-9a-f]{%d}$"
 _SLUG: Final = f"^{SLUG.pattern}$"
 
 _ID: Final[Schema] = {"pattern": f"^{OPAQUE.pattern}$", "maxLength": MAX_ID_BYTES}
-_NAME: Final[Schema] = {"pattern": LINE, "maxLength": MAX_ID_BYTES}
-_PRIVATE: Final[Schema] = {"pattern": LINE, "maxLength": MAX_PRIVATE_BYTES}
-_REASON: Final[Schema] = {"pattern": TEXT, "maxLength": MAX_REASON_BYTES}
+_NAME: Final[Schema] = {"pattern": LINE, **within_bytes(MAX_ID_BYTES)}
+_PRIVATE: Final[Schema] = {"pattern": LINE, **within_bytes(MAX_PRIVATE_BYTES)}
+_REASON: Final[Schema] = {"pattern": TEXT, **within_bytes(MAX_REASON_BYTES)}
 _NUMBER: Final[Schema] = {"minimum": 1, "maximum": MAX_PARTS}
 _LINK_TTL: Final[Schema] = {"minimum": 1, "maximum": MAX_LINK_TTL}
 
@@ -61,11 +76,11 @@ BOUNDS: Final[Mapping[str, Schema]] = {
     "md5": {"pattern": _HEX % 32},
     "workspace": {"pattern": _SLUG},
     "NewWorkspaceBody.id": {"pattern": _SLUG, "not": {"const": SYSTEM_WORKSPACE}},
-    "NewWorkspaceBody.name": {"pattern": f"^({_visible(_CONTROLS)})?$", "maxLength": MAX_ID_BYTES},
+    "NewWorkspaceBody.name": {"pattern": f"^({_visible(_CONTROLS)})?$", **within_bytes(MAX_ID_BYTES)},
     "category": {"pattern": _SLUG},
     "actor": _ID,
-    "media_type": {"pattern": f"^{MEDIA_TYPE.pattern}$"},
-    "filename": {"minLength": 1, "maxLength": MAX_FILENAME_BYTES, "pattern": STORABLE},
+    "media_type": {"pattern": ANY_MEDIA_TYPE},
+    "filename": {"minLength": 1, "pattern": STORABLE, **within_bytes(MAX_FILENAME_BYTES)},
     "reason": _REASON,
     "subject": _NAME,
     "HoldBody.name": _NAME,
@@ -80,7 +95,7 @@ BOUNDS: Final[Mapping[str, Schema]] = {
     "metadata": {
         "maxProperties": MAX_METADATA_ENTRIES,
         "propertyNames": {"pattern": ASCII_KEY, "maxLength": MAX_METADATA_KEY_BYTES},
-        "additionalProperties": {"maxLength": MAX_METADATA_VALUE_BYTES, "pattern": STORABLE},
+        "additionalProperties": {"pattern": STORABLE, **within_bytes(MAX_METADATA_VALUE_BYTES)},
     },
     "placement": {
         "propertyNames": {"pattern": f"^{PLACE_NAME}$"},
@@ -109,7 +124,7 @@ BOUNDS: Final[Mapping[str, Schema]] = {
         "not": {"pattern": f"^({'|'.join(sorted(roots()))})/"},
     },
 }
-"""Limits of the fields of requests. A length is in characters, the domain's in bytes: of ASCII they are the same."""
+"""Limits of the fields of requests."""
 
 NEVER_NULL: Final = frozenset(f"ChangeBody.{one}" for one in ("filename", "metadata", "related", "subjects", "access"))
 """Fields that may be left out, but not be null."""
@@ -205,7 +220,8 @@ def _forms(described: Schema) -> Iterator[Schema]:
 
 def _add(form: Schema, bounds: Schema) -> None:
     for name, value in bounds.items():
-        if form.get("type") != _OF.get(name, "string"):
+        of = "string" if name in {"if", "then"} and "maxLength" in bounds else _OF.get(name, "string")
+        if form.get("type") != of:
             continue
         inner = name in {"items", "additionalProperties"} and isinstance(form.get(name), dict)
         form[name] = {**form[name], **value} if inner else value

@@ -4,17 +4,25 @@ import base64
 import re
 from collections.abc import Callable
 
+import jsonschema_rs
 import pytest
 from hypothesis import example, given
-from hypothesis.strategies import binary, text
+from hypothesis.strategies import binary, characters, from_regex, integers, text
 from pydantic import ValidationError
 
 from provenstore.api.http.bodies import QuotaBody
-from provenstore.api.http.bounds import ASCII_KEY, BASE64, BOUNDS, LINE, STORABLE, TEXT
+from provenstore.api.http.bounds import ANY_MEDIA_TYPE, ASCII_KEY, BASE64, BOUNDS, LINE, STORABLE, TEXT, within_bytes
 from provenstore.domain.canonical import MAX_INTEGER
 from provenstore.domain.categories import require_template
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.text import require_base64, require_metadata, require_storable, require_text
+from provenstore.domain.text import (
+    MEDIA_TYPE,
+    require_base64,
+    require_media_type,
+    require_metadata,
+    require_storable,
+    require_text,
+)
 
 LONG = 10_000
 
@@ -47,6 +55,36 @@ def test_text(value: str) -> None:
     assert allows(STORABLE, value) == taken(lambda: require_storable("x", value, LONG))
     if len(value) <= 128:
         assert allows(ASCII_KEY, value) == taken(lambda: require_metadata({value: ""}))
+
+
+@given(text(alphabet=characters(codec="utf-8"), max_size=40), integers(4, 40))
+@example("a" * 40, 40)
+@example("\u00fc" * 20, 40)
+@example("\u20ac" * 13, 40)
+@example("\U0001f600" * 10, 40)
+@example("\U0001f600" * 11, 40)
+@example("a" * 31 + "\u20ac", 34)
+def test_lengths_in_bytes(value: str, most: int) -> None:
+    """A schema counts characters and is never looser than bytes; of characters of one length it says the same."""
+    allowed = jsonschema_rs.validator_for({"type": "string", **within_bytes(most)}).is_valid(value)
+    within = len(value.encode()) <= most
+    assert within or not allowed
+    if len({len(one.encode()) for one in value}) <= 1:
+        assert allowed == within
+
+
+@given(from_regex(MEDIA_TYPE, fullmatch=True) | text(max_size=20))
+@example("Application/PDF; charset=utf-8")
+@example(" text/plain\t;")
+@example("text/plain\n")
+@example("text/\u212aml")
+@example("\u00a0text/plain")
+@example("text/plain; a=\u20ac")
+def test_media_types(value: str) -> None:
+    """In either case, with parameters or without."""
+    for one in (value, value.upper(), f"{value}; q=1"):
+        if "\x00" not in one:
+            assert allows(ANY_MEDIA_TYPE, one) == taken(lambda one=one: require_media_type(one)), one  # type: ignore[misc]
 
 
 @given(binary(max_size=20), text(max_size=9))
