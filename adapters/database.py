@@ -15,6 +15,7 @@ from psycopg_pool.base import AttemptWithBackoff
 
 from provenstore.adapters.overdue import Overdue
 from provenstore.adapters.queries import load_queries
+from provenstore.domain.deadline import require_time
 from provenstore.domain.errors import (
     DatabaseUnavailable,
     EventTooLarge,
@@ -97,6 +98,10 @@ class Pool(ConnectionPool[Connection]):
         self._overdue.lent(connection)
         return connection
 
+    def shorten(self, connection: Connection, seconds: float) -> None:
+        """Let a loan end in so many seconds, if that is earlier."""
+        self._overdue.lent(connection, seconds)
+
     def putconn(self, conn: Connection) -> None:
         """Take a connection back."""
         self._overdue.returned(conn)
@@ -136,14 +141,17 @@ class Database:
     def connection(self) -> Iterator[Connection]:
         """Lend a connection.
 
-        DatabaseUnavailable if there is none in time; ConnectionLost if it breaks meanwhile; any other driver error
-        as `translated` says.
+        DatabaseUnavailable if there is none in time, or the command's deadline has passed; ConnectionLost if it breaks
+        meanwhile; any other driver error as `translated` says.
         """
+        left = require_time()
         try:
-            connection = self._pool.getconn()
+            connection = self._pool.getconn(None if left is None else min(left, self._pool.timeout))
         except (PoolTimeout, PoolClosed, TooManyRequests) as exc:
             raise DatabaseUnavailable from exc
         try:
+            if left is not None:
+                self._pool.shorten(connection, left)
             with translated(connection):
                 yield connection
         finally:

@@ -39,10 +39,11 @@ class Overdue:
         if self._thread.ident is not None:
             self._thread.join()
 
-    def lent(self, connection: Connection) -> None:
-        """Begin to count."""
+    def lent(self, connection: Connection, most: float | None = None) -> None:
+        """Begin to count; `most` are the seconds of this loan where it has less than others."""
+        seconds = self._seconds if most is None else min(most, self._seconds)
         with self._lock:
-            self._due[connection] = time.monotonic() + self._seconds
+            self._due[connection] = time.monotonic() + seconds
 
     def returned(self, connection: Connection) -> None:
         """Forget the loan."""

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from provenstore.domain.deadline import require_time, within
 from provenstore.domain.errors import AppendOutcomeUnknown, Busy, DatabaseUnavailable
 from provenstore.domain.event_log import Append, Appended
 
@@ -62,13 +63,15 @@ class Writer:
         """Return once the command is recorded, or raise its refusal.
 
         Busy (nothing was done, and nothing will be) when too many wait already, or it waited too long for its turn;
-        DatabaseUnavailable after `close`.
+        DatabaseUnavailable after `close`, and once the command's deadline has passed.
         """
+        left = require_time()
+        patience = self._patience if left is None else min(left, self._patience)
         one = _Waiting(command)
         try:
             with self._lock:
                 self._enter(one)
-            if not one.leads and not one.alarm.acquire(timeout=self._patience):
+            if not one.leads and not one.alarm.acquire(timeout=patience):
                 self._give_up(one)
             if one.leads:
                 self._lead(one)
@@ -115,7 +118,8 @@ class Writer:
         with self._lock:
             batch = self._take()
         try:
-            answers = self._seal([waiting.command for waiting in batch])
+            with within(None):  # others' commands are in it
+                answers = self._seal([waiting.command for waiting in batch])
             for waiting, answer in zip(batch, answers, strict=True):
                 waiting.answer = answer
         finally:

@@ -23,6 +23,7 @@ from provenstore.api.http.pace import pace_of
 from provenstore.api.http.problems import problem
 from provenstore.api.http.request_body import RequestBody, require_flat
 from provenstore.api.settings import Settings
+from provenstore.domain.deadline import COMMAND_SECONDS, Deadline, within
 from provenstore.domain.errors import ProvenstoreError
 from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.on_record import recording
@@ -44,6 +45,12 @@ LARGE_BODIES: Final = re.compile(r"/v1/files(?:/[^/]+(?:/complete)?)?")
 """Routes whose bodies may hold metadata, content or a list of parts."""
 
 _CONTENT: Final = re.compile(r"/v1/files/[^/]+/(?:content|parts/[^/]+)|/v1/signed/[^/]+")
+
+LONG: Final = re.compile(
+    r"/v1/files/[^/]+/(?:content|parts/[^/]+|complete|verification|receipt|erasure)|/v1/signed/.*|/v1/erasures.*"
+    r"|/v1/(?:events|workspaces)/[^/]+/(?:receipt|proof)|/v1/projections/[^/]+/(?:rows|differences)|/log/.*"
+)
+"""Routes without a deadline: they carry content, read it, walk the log, or prove it."""
 
 
 class Envelope:
@@ -85,7 +92,7 @@ class Envelope:
         try:
             with structlog.contextvars.bound_contextvars(**binding), recording():
                 if not body.present or scope["method"] in _SAFE or _is_content(scope):
-                    await self._app(scope, body.receive, sending)
+                    await self._serve(scope, body.receive, sending)
                 else:
                     await self._serve_bounded(scope, body, sending)
         finally:
@@ -108,7 +115,13 @@ class Envelope:
         async def replay() -> Message:
             return pending.pop() if pending else await body.receive()
 
-        await self._app(scope, replay, send)
+        await self._serve(scope, replay, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Carry out the request; its deadline begins now, when a body has been read."""
+        long = LONG.fullmatch(scope["path"]) is not None
+        with within(None if long else Deadline(COMMAND_SECONDS, time.monotonic)):
+            await self._app(scope, receive, send)
 
 
 def _limit(path: str) -> int:

@@ -20,8 +20,10 @@ from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.migrations import migrate
 from provenstore.adapters.running_postgres import OWNER
 from provenstore.adapters.writer import MAX_SECONDS, Writer
+from provenstore.domain.deadline import Deadline, require_time, within
 from provenstore.domain.errors import AppendOutcomeUnknown, Busy, DatabaseUnavailable, Unavailable
 from provenstore.domain.event_log import Append, Appended, IdempotencyKey
+from provenstore.domain.on_record import recording
 from store_commands import command, happened
 from store_database import WRITER, ScratchDatabase
 
@@ -82,6 +84,49 @@ def test_what_was_handed_over_is_waited_for() -> None:
         time.sleep(0.2)
         gate.set()
         assert isinstance(answer.result(10), Appended)
+
+
+def passed() -> Deadline:
+    return Deadline(0, time.monotonic)
+
+
+def test_after_its_deadline_a_command_does_nothing_more(log: PostgresEventLog) -> None:
+    """command-deadline: it neither reads nor appends, and nothing is recorded later."""
+    with within(passed()):
+        for act in (log.position, lambda: log.append(command(happened("file:1")))):
+            with pytest.raises(DatabaseUnavailable, match="took too long"):
+                act()
+    assert log.position() == 0
+
+
+def test_what_is_on_record_goes_on(log: PostgresEventLog) -> None:
+    """command-deadline: a command that has recorded something is carried on to its end."""
+    with recording() as scope, within(passed()):
+        scope.asked = True
+        log.append(command(happened("file:1")))
+        assert log.position() == 1
+
+
+def test_an_exchange_ends_with_the_deadline(database: ScratchDatabase) -> None:
+    """command-deadline: what the database does not answer in time is waited for no longer."""
+    with Database(database.conninfo(WRITER)) as connections, within(Deadline(1, time.monotonic)):
+        begun = time.monotonic()
+        with pytest.raises(DatabaseUnavailable), connections.connection() as connection:
+            connection.execute("select pg_sleep(9)")
+        assert time.monotonic() - begun < 6
+
+
+def test_a_batch_has_no_deadline() -> None:
+    """command-deadline: one command's deadline does not end the others that are written with it."""
+    found: list[float | None] = []
+
+    def seal(commands: object) -> list[Appended]:
+        found.append(require_time())
+        return [Appended(())] * len(list(commands))  # type: ignore[call-overload]  # a sequence of them
+
+    with within(Deadline(30, time.monotonic)):
+        Writer(seal).append(command(happened("file:1")))
+    assert found == [None]
 
 
 def test_the_limits_add_up() -> None:
