@@ -146,6 +146,15 @@ def test_private_values_are_on_record_before_they_are_shown(
         assert len(reads(tenant.api, f"{tenant.id}/{name}")) == 1, "who may not see them reads none"
 
 
+def test_why_a_higher_bound_of_retentions_was_requested_is_a_reading(tenant: Tenant) -> None:
+    """private-values-on-record: also where nothing else of the workspace waits."""
+    name, at = f"officer-{uuid4()}", f"/v1/workspaces/{tenant.id}"
+    asked = {"max_retention_years": 30, "reason": "building plans"}
+    assert tenant.client("admin").patch(at, json=asked).status_code == 202
+    assert tenant.client("admin", actor=name).get(at).json()["pending_retention"]["reason"] == "building plans"
+    assert [one["what"] for one in reads(tenant.api, f"{tenant.id}/{name}")] == ["workspace"]
+
+
 def test_what_the_caller_has_already_is_no_reading(tenant: Tenant, reasoned: dict[str, str]) -> None:
     """304 shows nothing; nor is the answer to who has just acted a reading of its own."""
     name = f"officer-{uuid4()}"
