@@ -242,6 +242,19 @@ def test_an_older_copy_of_a_store_is_not_adopted(
     copy.require()
 
 
+def test_nothing_is_concluded_before_a_store_is_on_record(
+    log: PostgresEventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """store-identity: an object that a verification does not find may lie in another store, and nothing is recorded."""
+    custody = _without_identity(log, LocalFolder(tmp_path / "objects"), monkeypatch)
+    identity = custody.another_process().identity
+    with pytest.raises(WrongStore, match="has not recorded yet"):
+        identity.require_recorded()
+    assert custody.log.events(PROVIDER) == []
+    identity.require()
+    identity.require_recorded()
+
+
 def test_some_missing_is_not_all_missing(custody: Custody, tmp_path: Path) -> None:
     """store-identity: who accepts that some objects are missing has not accepted an empty store."""
     custody.stored()
