@@ -201,7 +201,7 @@ declare
     -- Newest version, and leaf as JSON (null or "hex"), of each stream; the same by number for each workspace.
     stream_version bigint[]; stream_leaf text[]; workspace_number bigint[]; workspace_leaf text[];
     stream_text text[]; workspace_text text[]; -- as they stand in the bytes
-    draft_shape text[]; -- by draft; null where the type is not known
+    draft_shape text[]; draft_keys bigint[]; -- by draft; null where the type is not known
     used_bytes bigint[]; used_files bigint[]; max_bytes bigint[]; max_files bigint[]; touched boolean[];
     key_fingerprint bytea[]; key_first bigint[]; key_events bigint[]; key_command bigint[];
     -- What a counter was before a change of the command at hand.
@@ -212,7 +212,7 @@ declare
     sealed_leaf bytea[]; sealed_state bytea[]; written bigint;
     recorded bigint[] := '{}'; -- by command: where its first event already stands
     replay_command bigint[] := '{}'; replay_first bigint[] := '{}'; replay_events bigint[] := '{}';
-    n bigint; k bigint; w bigint; p bigint := 1; c bigint := 0; d bigint := 0; first_position bigint; one record;
+    n bigint; k bigint; w bigint; p bigint := 1; keys bigint; c bigint := 0; d bigint := 0; first_position bigint; one record;
     guard_from bigint; change_from bigint; refusal text; -- of command c
 begin
     -- 1. Take the lock. Every later statement sees all that was committed before, also by a transaction waited for.
@@ -240,7 +240,9 @@ begin
         from unnest(workspaces) with ordinality s (workspace, o) left join lateral (
             select number, leaf from event where event.workspace = s.workspace order by number desc limit 1
         ) e on true;
-    select array_agg(t.shape order by s.o) into draft_shape
+    select array_agg(t.shape order by s.o),
+           array_agg((octet_length(t.shape) - octet_length(replace(t.shape, '":', ''))) / 2 order by s.o)
+        into draft_shape, draft_keys
         from unnest(draft_type) with ordinality s (type, o) left join event_type t on t.type = s.type;
     if cardinality(counter_names) > 0 then
         select array_agg(coalesce(q.bytes, 0) order by s.o), array_agg(coalesce(q.files, 0) order by s.o),
@@ -395,13 +397,13 @@ begin
         -- (it has none at all), without escapes, and without empty objects or lists of lists in its data. So each `":` ends
         -- a key, and if the text has as many of them as the pattern, its keys are those of the pattern, each where it is to
         -- be. What is left are numbers: they stand in the data only, behind `":`, `[` or `,`, in no other spelling.
-        names := ''; name := '';
+        names := ''; name := ''; keys := 23 + draft_keys[d];
         while private_draft[p] < d loop p := p + 1; end loop;
         while private_draft[p] = d loop
             -- None but plain names in order; any other makes the pattern null.
             names := names || case when private_field[p] ~ '^[a-z_]+$' and private_field[p] collate "C" > name
                 then concat(case when name <> '' then ',' end, '"', replace(private_field[p], '_', E'\\_'), '":"%"') end;
-            name := private_field[p];
+            name := private_field[p]; keys := keys + 1;
             p := p + 1;
         end loop;
         before := concat(one.f0, one.f1);
@@ -418,12 +420,12 @@ begin
             case when strpos(one.f3, '"session":null') > 0 then 'null' else '"%"' end,
             E',"stream":"%","time":"%","type":"%","version":%,"workspace":"%","workspace\\_prev":%}');
         if (exact_text like shape
-            and octet_length(exact_text) - octet_length(replace(exact_text, '":', ''))
-                = octet_length(shape) - octet_length(replace(shape, '":', ''))
+            and octet_length(exact_text) - octet_length(replace(exact_text, '":', '')) = 2 * keys
             and strpos(exact_text, ' ') + strpos(exact_text, E'\t') + strpos(exact_text, E'\n')
                 + strpos(exact_text, E'\r') + strpos(exact_text, E'\\') = 0
-            and substr(before, strpos(before, ',"data":'))
-                !~ '(?:":|[[,])-?(?:[0-9]+[.eE]|[0-9]{16})|(?:":|[[,])-0|[{][}]|[[,][[]'
+            and strpos(before, '{}') + strpos(before, '":-') = 0
+            and before !~ '":[0-9](?:[0-9]*[^0-9,}]|[0-9]{15})'
+            and (strpos(before, '[') = 0 or before !~ '[[,](?:-|[0-9]+[^0-9,\]]|[0-9]{16}|[[])')
             and exact_text::json is not null) is not true
         then
             value := exact_text::jsonb;
@@ -444,7 +446,7 @@ begin
         sealed_leaf[d] := hash; sealed_state[d] := exact;
     end loop;
 
-    -- 4. Write everything at once.
+    -- 4. Write everything at once, and see that it is there: what a trigger or a rule swallows ends it all.
     insert into event (position, id, stream, version, workspace, number, type, time, leaf, state)
         select s.position, s.id, streams[s.stream], s.version, workspaces[s.workspace], s.number, s.type, moment,
                s.leaf, s.state
@@ -452,6 +454,10 @@ begin
                     sealed_leaf, sealed_state)
             s (position, id, stream, version, workspace, number, type, leaf, state)
         where s.position is not null;
+    get diagnostics written = row_count;
+    if written <> newest - first_position then
+        raise exception 'the log did not keep the events that were sealed' using errcode = 'data_corrupted';
+    end if;
     if cardinality(private_draft) > 0 then
         insert into private_value (event_id, field, workspace, salt, value)
             select draft_id[p.draft], p.field, workspaces[draft_workspace[p.draft]], p.salt, p.value
@@ -521,20 +527,14 @@ begin
         end if;
     end if;
 
-    -- 5. Answer with what is there: what a trigger or a rule has swallowed or altered ends it all.
+    -- 5. Answer.
     return query
         select s.command, 'sealed', s.draft, null::bigint, null::bigint, null::bigint,
-               e.id, e.position, e.stream, e.version, e.number, e.time, e.leaf, e.state
-        from unnest(sealed_command, draft_id, sealed_position, draft_stream, sealed_version, draft_workspace,
-                    sealed_number, draft_type, sealed_leaf, sealed_state)
-            with ordinality s (command, id, position, stream, version, workspace, number, type, leaf, state, draft)
-        join event e on e.position = s.position and e.id = s.id and e.stream = streams[s.stream]
-            and e.version = s.version and e.workspace = workspaces[s.workspace] and e.number = s.number
-            and e.type = s.type and e.time = moment and e.leaf = s.leaf and e.state = s.state;
-    get diagnostics written = row_count;
-    if written <> newest - first_position then
-        raise exception 'the log did not keep the events that were sealed' using errcode = 'data_corrupted';
-    end if;
+               s.id, s.position, streams[s.stream], s.version, s.number, moment, s.leaf, s.state
+        from unnest(sealed_command, draft_id, sealed_position, draft_stream, sealed_version, sealed_number, sealed_leaf,
+                    sealed_state)
+            with ordinality s (command, id, position, stream, version, number, leaf, state, draft)
+        where s.position is not null;
     if cardinality(replay_command) > 0 then
         return query
             select r.command, case when recorded[r.command] is null then 'replayed' else 'sealed' end,

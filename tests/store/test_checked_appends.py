@@ -245,8 +245,6 @@ def test_a_row_that_a_trigger_swallows(log: PostgresEventLog, database: ScratchD
 
 
 ALTERED = {
-    "event": ["state = 'x'", "leaf = sha256('x')", "stream = 'file:2'", "position = 7", "version = 7", "number = 7",
-              "workspace = 'other'", "type = 'test.closed.v1'", "time = '2001-01-01'", "id = gen_random_uuid()"],
     "quota": ["bytes = 7", "files = 7", "max_bytes = 7", "max_files = 7", "workspace = 'other'", "counter = 'other'"],
     "idempotency": ["principal = 'q'", "key = 'l'", "workspace = 'other'", "fingerprint = 'g'", "first_position = 7",
                     "events = 7", "created = '2001-01-01'"],
