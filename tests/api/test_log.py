@@ -357,7 +357,7 @@ def test_a_key_without_its_memory_signs_nothing(tmp_path: Path) -> None:
 def test_a_key_that_is_lost_is_not_replaced(tmp_path: Path) -> None:
     """By one that nobody was given, whoever asks first; the right one signs on without a restart."""
     with fresh(tmp_path) as services:
-        until(lambda: services.proofs.newest() is not None)
+        until(lambda: (newest := services.proofs.newest()) and newest.size == services.ledger.log.position())
         key, kept = tmp_path / "data" / "keys" / "log.key", tmp_path / "log.key"
         known, before = services.log_keys.verifiers(), services.proofs.newest().size
         key.rename(kept)

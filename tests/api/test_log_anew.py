@@ -54,7 +54,11 @@ def restored(tmp_path: Path, **settings: Any) -> tuple[bytes, bytes]:
     """Put an older copy in the place of a ledger, with its keys as they were last; return both newest checkpoints."""
     data, copy = tmp_path / "data", tmp_path / "copy"
     with fresh(tmp_path, **settings) as services:
-        kept = signed(services, "kept")
+        signed(services, "kept")
+    with fresh_commands(tmp_path, **settings) as services:  # what the server has signed to its end
+        newest = services.proofs.newest()
+        assert newest is not None
+        kept = bytes(newest.note)
     subprocess.run(["cp", "-a", data, copy], check=True)
     with fresh(tmp_path, **settings) as services:
         lost = signed(services, "lost")

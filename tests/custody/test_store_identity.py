@@ -399,7 +399,7 @@ def _lost(custody: Custody, tmp_path: Path) -> File:
 def test_an_object_that_is_not_found_stops_the_purge(custody: Custody, tmp_path: Path) -> None:
     """purge-finds-the-object: the finding is recorded, no space is freed, there is no certificate."""
     file = _lost(custody, tmp_path)
-    assert custody.types(file.id)[-2:] == ["object_missing", "purge_withdrawn"]
+    assert custody.types(file.id)[-3:] == ["object_missing", "purge_withdrawn", "access_denied"]
     assert (file.status, file.damage, file.purge) == ("soft_deleted", "missing", None)
     assert _used(custody) == (len(CONTENT), 1)
     with pytest.raises(WrongState):
@@ -428,7 +428,7 @@ def test_what_has_come_back_is_not_given_up(custody: Custody, tmp_path: Path) ->
     (tmp_path / "objects" / file.path).write_bytes(CONTENT)
     with pytest.raises(WrongState, match="something stands"):
         custody.ledger.approve_purge(APPROVER, file.id, None, None)
-    assert custody.types(file.id)[-1] == "purge_withdrawn"
+    assert custody.types(file.id)[-2:] == ["purge_withdrawn", "access_denied"]
     assert custody.store.head(file.path).size == len(CONTENT)
 
 

@@ -122,7 +122,7 @@ def test_what_came_by_a_url_of_an_earlier_release_is_not_taken(custody: Custody,
     custody.store.put(file.arrives_at, [SECRET], media_type="application/pdf", max_size=100)
     with pytest.raises(WrongState, match="permit more than to write"):
         custody.ledger.complete_upload(SERVICE, file.id)
-    assert custody.types(file.id) == ["upload_initiated"]
+    assert custody.types(file.id) == ["upload_initiated", "access_denied"]
 
 
 # -- what is sent along ------------------------------------------------------------------------------------
