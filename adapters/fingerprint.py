@@ -1,4 +1,4 @@
-"""Whether functions, triggers, grants and policies of the database are those that the migrations made.
+"""Whether functions, triggers, grants, policies, constraints and roles of the database are as the migrations made them.
 
 What the log's owner changes there changes what is recorded without changing a byte of the log. The digests on file are
 written by `make fingerprint` from a freshly migrated database, and a test holds the two equal.
