@@ -47,10 +47,11 @@ LARGE_BODIES: Final = re.compile(r"/v1/files(?:/[^/]+(?:/complete)?)?")
 _CONTENT: Final = re.compile(r"/v1/files/[^/]+/(?:content|parts/[^/]+)|/v1/signed/[^/]+")
 
 LONG: Final = re.compile(
-    r"/v1/files/[^/]+/(?:content|parts/[^/]+|complete|verification|receipt|erasure)|/v1/signed/.*|/v1/erasures.*"
+    r"/v1/files/[^/]+/(?:content|parts/[^/]+|complete|verification|receipt|erasure|history)|/v1/signed/.*"
+    r"|/v1/erasures.*|/v1/jobs/.*"
     r"|/v1/(?:events|workspaces)/[^/]+/(?:receipt|proof)|/v1/projections/[^/]+/(?:rows|differences)|/log/.*"
 )
-"""Routes without a deadline: they carry content, read it, walk the log, or prove it."""
+"""Routes without a deadline: they carry content, read it, walk the log, prove it, or do work of the background."""
 
 
 class Envelope:
