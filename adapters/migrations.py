@@ -115,10 +115,13 @@ def check(connection: Connection) -> None:
     with translated(connection):
         if missing := _missing(connection, available()):
             raise Misconfigured(f"the database lacks {len(missing)} migration(s); run: provenstore db migrate")
-        known = {name for (name,) in connection.execute(_QUERIES["known_types"]).fetchall()}
-    for name in _ours():
+        known: dict[str, str] = dict(connection.execute(_QUERIES["known_types"]).fetchall())
+    ours = _ours()
+    for name, pattern in zip(ours, _shapes(ours), strict=True):
         if name not in known:
             raise Misconfigured(f"the database does not know the event type {name}; run: provenstore db migrate")
+        if known[name] != pattern:
+            raise Misconfigured(f"the pattern of the event type {name} was altered, or is another release's")
 
 
 def _require_owner(connection: Connection) -> None:

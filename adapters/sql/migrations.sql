@@ -26,5 +26,5 @@ insert into provenstore.event_type (type, shape) select unnest(%s::text[]), unne
 on conflict (type) do update set shape = excluded.shape;
 
 -- name: known_types
--- The types whose events may be appended.
-select type from provenstore.event_type;
+-- The types whose events may be appended, each with the pattern that tells its data.
+select type, shape from provenstore.event_type;

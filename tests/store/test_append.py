@@ -43,6 +43,15 @@ def test_a_command_without_events_is_refused(log: PostgresEventLog) -> None:
     assert not isinstance(sealed, Exception)
 
 
+def test_an_id_that_is_recorded_elsewhere_is_no_repetition(log: PostgresEventLog) -> None:
+    """The same draft sent again is answered with where it stands; in another workspace its id is taken."""
+    draft = happened("file:1")
+    assert log.append(command(draft)).events == log.append(command(draft)).events
+    with pytest.raises(InvalidInput):
+        log.append(command(happened("file:1", event_id=draft.id, workspace="other")))
+    assert log.position() == 1
+
+
 def test_streams_are_folded_and_merged(log: PostgresEventLog) -> None:
     """A stream is loaded through the repository; several are read in log order, page by page."""
     for stream in ("file:1", "access:1", "file:1", "file:2"):

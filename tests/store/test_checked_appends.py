@@ -80,6 +80,19 @@ FORGED: dict[str, Any] = {
     "a fraction for an occurrence": {"f2": (b'"occurred":null', b'"occurred":1.5')},
     "an envelope in another": {"f1": (b'{"actor":', b'{"a":{"actor":'), "f3": (b',"private":', b'},"private":')},
     "data that goes on": {"f1": (b'"data":{"what":"it"}', b'"data":{"what":{}')},
+    "a number with a digit more": {"f2": (b',"occurred":', b'0,"occurred":')},
+    "a number with a fraction": {"f2": (b',"occurred":', b'.5,"occurred":')},
+    "a number with an exponent": {"f2": (b',"occurred":', b'e5,"occurred":')},
+    "another prev": {"f2": (b'"ok","prev":', b""), "f3": (b',"private":', b',"prev":null,"private":')},
+    "prev in a list": {"f2": (b'"prev":', b'"prev":['), "f3": (b',"private":', b'],"private":')},
+    "prev in another member": {
+        "f2": (b'"occurred":null,', b'"occurred":{"prev":null},'),
+        "f3": (b'"request":null', b'"request":"a b"'),
+    },
+    "prev sealed elsewhere": {
+        "f2": (b'null,"on_behalf_of":null,"outcome":"ok","prev":', b'{"outcome":"ok","prev":'),
+        "f3": (b',"private":{', b',"private":{}},"on_behalf_of":null,"outcome":"ok","prev":null,"private":{'),
+    },
     "another stream": {"f3": (b"file:1", b"file:2")},
     "another type": {"f4": (b"test.happened.v1", b"test.happened.v2")},
     "another workspace": {"f5": (b'"acme"', b'"other"')},
@@ -97,7 +110,7 @@ def test_bytes_that_are_not_what_they_are_recorded_as(log: PostgresEventLog) -> 
 def test_also_beside_private_values_and_a_space(log: PostgresEventLog) -> None:
     """Whichever way an event is checked: with a pattern, or by writing it again."""
     private = {"address": "1.2.3.4", "reason": "because"}
-    for forgery in FORGED.values():
+    for name, forgery in FORGED.items():
         one = happened("file:1", private=private)
         spaced = altered(one, f3=(b'"request":null', b'"request":"a b"'))
         for plain in (one, spaced):
@@ -106,7 +119,7 @@ def test_also_beside_private_values_and_a_space(log: PostgresEventLog) -> None:
             except AssertionError:
                 continue  # what is altered is not in this one
             with pytest.raises(InvalidInput):
-                log.append(command(forged))
+                pytest.fail(f"{name}: {log.append(command(forged))}")
     assert log.position() == 0
     log.append(command(spaced))
 
@@ -212,13 +225,23 @@ def test_another_id_and_an_unknown_type(log: PostgresEventLog) -> None:
 
 
 @pytest.mark.parametrize(
-    "what", ["it", "with space", 'a "quote"', "umlaut ä", "{brace}", "tab\t", "1.5", "back\\slash"]
+    "what",
+    ["it", "with space", 'a "quote"', "umlaut ä", "{brace}", "tab\t", "1.5", "back\\slash", "\0", "\\\0\0", "\\u0000"],
 )
 def test_every_text_is_taken(log: PostgresEventLog, what: str) -> None:
     """Flat and plain or not, canonical bytes are recorded as they come."""
     log.append(command(happened("file:1", what), happened("file:ä b", what)))
     log.append(command(closed("file:1", "file:2")))
     assert [event.version for event in log.events(["file:1"])] == [1, 2]
+
+
+def test_a_pattern_that_was_altered(database: ScratchDatabase) -> None:
+    """Patterns say what is taken for canonical: a server does not start with others than its own."""
+    with database.connect(OWNER) as owner:
+        migrations.check(owner)
+        owner.execute("update provenstore.event_type set shape = '%' where type = 'file.stored.v1'")
+        with pytest.raises(Misconfigured, match=r"pattern of the event type file\.stored\.v1"):
+            migrations.check(owner)
 
 
 SWALLOWED = {

@@ -8,42 +8,31 @@ create table provenstore.event_type (type text primary key, shape text not null)
 -- A value's canonical JSON (RFC 8785 as domain/canonical.py has it), null where it has none.
 create function provenstore.canonical(value jsonb, depth integer) returns text language plpgsql immutable as $$
 begin
-    if depth >= 16 then
+    if depth >= 16 and jsonb_typeof(value) in ('object', 'array') then
         return null;
     end if;
     -- Members that have none make the whole null: bool_and() is false, or null where there are no members.
-    if jsonb_typeof(value) = 'object' then
-        return (
-            select case when bool_and(m.text is not null and octet_length(m.key) = length(m.key)) is not false then
-                concat('{', string_agg(concat(to_json(m.key), ':', m.text), ',' order by m.key collate "C"), '}')
-            end from (
-                select v.key, case jsonb_typeof(v.value)
-                    when 'object' then provenstore.canonical(v.value, depth + 1)
-                    when 'array' then provenstore.canonical(v.value, depth + 1)
-                    when 'number' then case when v.value::text ~ '^-?[0-9]{1,16}$'
-                        and abs(v.value::numeric) < 9007199254740992 then v.value::text end
-                    else v.value::text
-                end as text
-                from jsonb_each(value) v
-            ) m
-        );
-    elsif jsonb_typeof(value) = 'array' then
-        return (
-            select case when bool_and(m.text is not null) is not false then
-                concat('[', string_agg(m.text, ',' order by m.o), ']')
-            end from (
-                select v.o, case jsonb_typeof(v.value)
-                    when 'object' then provenstore.canonical(v.value, depth + 1)
-                    when 'array' then provenstore.canonical(v.value, depth + 1)
-                    when 'number' then case when v.value::text ~ '^-?[0-9]{1,16}$'
-                        and abs(v.value::numeric) < 9007199254740992 then v.value::text end
-                    else v.value::text
-                end as text
-                from jsonb_array_elements(value) with ordinality v (value, o)
-            ) m
-        );
-    end if;
-    return value::text;
+    case jsonb_typeof(value)
+        when 'object' then
+            return (
+                select case when bool_and(m.text is not null and octet_length(m.key) = length(m.key)) is not false then
+                    concat('{', string_agg(concat(to_json(m.key), ':', m.text), ',' order by m.key collate "C"), '}')
+                end from (select v.key, provenstore.canonical(v.value, depth + 1) as text from jsonb_each(value) v) m
+            );
+        when 'array' then
+            return (
+                select case when bool_and(m.text is not null) is not false then
+                    concat('[', string_agg(m.text, ',' order by m.o), ']')
+                end from (
+                    select v.o, provenstore.canonical(v.value, depth + 1) as text
+                    from jsonb_array_elements(value) with ordinality v (value, o)
+                ) m
+            );
+        when 'number' then
+            return case when value::text ~ '^-?[0-9]{1,16}$' and abs(value::numeric) < 9007199254740992 then value::text end;
+        else
+            return value::text;
+    end case;
 end
 $$;
 revoke execute on function provenstore.canonical from public;
@@ -75,7 +64,7 @@ as $$
 #variable_conflict use_column
 declare
     newest bigint; moment timestamptz; moment_text text; exact bytea; hash bytea; hash_text text;
-    exact_text text; head_text text; names text; name text; before text; shape text; value jsonb;
+    exact_text text; plain text; head_text text; names text; name text; before text; shape text; value jsonb;
     envelope constant text[] := array[
         'actor', 'cause', 'data', 'decision', 'id', 'number', 'occurred', 'on_behalf_of', 'outcome', 'prev', 'private',
         'request', 'session', 'stream', 'time', 'type', 'version', 'workspace', 'workspace_prev'
@@ -149,6 +138,7 @@ begin
         if not exists (
             select from generate_series(w, draft_end[n]) d
             left join event e on e.position = first_position + d - w and e.id = draft_id[d]
+                and e.workspace = workspaces[draft_workspace[d]] and e.stream = streams[draft_stream[d]]
                 and strpos(convert_from(e.state, 'UTF8'), before_number[d]) > 0
                 and strpos(convert_from(e.state, 'UTF8'), before_time[d]) > 0
             where e.position is null
@@ -257,9 +247,11 @@ begin
             when stream_version[k] = 0 then 'null'
             else concat('{"leaf":', stream_leaf[k], ',"version":', stream_version[k], '}')
         end;
-        -- Id, type, stream and workspace stand in the bytes as in the columns.
+        -- Id, type, stream and workspace stand in the bytes as in the columns, and each fragment ends and begins where its
+        -- sealed field is: else number or prev would be part of another value.
         if (right(one.f1, 54) = concat(',"id":"', draft_id[d], '","number":')
             and one.f4 = concat('","type":"', draft_type[d], '","version":') and one.f5 = workspace_text[w]
+            and left(one.f2, 12) = ',"occurred":' and right(one.f2, 8) = ',"prev":' and left(one.f3, 12) = ',"private":{'
             and right(one.f3, length(stream_text[n])) = stream_text[n]) is not true
         then
             raise exception 'an event is not what it is to be recorded as' using errcode = 'invalid_json_text';
@@ -310,11 +302,20 @@ begin
             and (strpos(before, '[') = 0 or before !~ '[[,](?:-|[0-9]+[^0-9,\]]|[0-9]{16}|[[])')
             and exact_text::json is not null) is not true
         then
-            value := exact_text::jsonb;
-            if (canonical(value, 0) = exact_text and value ->> 'id' = draft_id[d]::text
+            -- jsonb has no U+0000: what is canonical is so too with U+0001 in its place.
+            plain := case when strpos(exact_text, E'\\u0000') = 0 then exact_text
+                else regexp_replace(exact_text, E'(?<!\\\\)((?:\\\\\\\\)*)\\\\u0000', E'\\1\\\\u0001', 'g') end;
+            value := plain::jsonb;
+            if (canonical(value, 0) = plain and value ->> 'id' = draft_id[d]::text
                 and value ->> 'type' = draft_type[d] and value ->> 'stream' = streams[n]
-                and value ->> 'workspace' = workspaces[w] and value ?& envelope
-                and value - envelope = '{}'::jsonb) is not true
+                and value ->> 'workspace' = workspaces[w] and value -> 'number' = to_jsonb(workspace_number[w])
+                and value -> 'prev' = stream_leaf[n]::jsonb and value ->> 'time' = moment_text
+                and value -> 'version' = to_jsonb(stream_version[n])
+                and value -> 'workspace_prev' = workspace_leaf[w]::jsonb and value ?& envelope
+                and value - envelope = '{}'::jsonb and (
+                    select bool_and(jsonb_typeof(value -> m) in ('string', 'null'))
+                    from unnest(array['cause', 'decision', 'occurred', 'on_behalf_of', 'request', 'session']) m
+                )) is not true
             then
                 raise exception 'an event is no envelope in canonical form' using errcode = 'invalid_json_text';
             end if;
