@@ -182,9 +182,16 @@ class StoreIdentity:
         )
 
     def _evidence(self) -> Evidence:
-        """Look for stored objects of the log in the store, old and new ones."""
+        """Look for stored objects of the log in the store, old and new ones.
+
+        In the whole log where a sample of it names none that should be there: all of it may be purged or damaged.
+        """
+        sampled = self._look_for(self._sample())
+        return sampled if sampled.looked_for else self._look_for(_stored(in_pages(self._recorder.log)))
+
+    def _look_for(self, files: Iterable[UUID]) -> Evidence:
         looked_for = missing = 0
-        for file_id in self._candidates():
+        for file_id in files:
             file = self._recorder.file(file_id)
             if not self._should_hold(file):
                 continue
@@ -194,14 +201,12 @@ class StoreIdentity:
                 break
         return Evidence(looked_for, missing)
 
-    def _candidates(self) -> Iterator[UUID]:
-        """Yield files that were stored at some time: first a sample spread evenly over the log, then the others."""
+    def _sample(self) -> Iterator[UUID]:
+        """Yield files that were stored in stretches of the log, evenly spread ones first."""
         end = self._recorder.log.position()
         pages = min(MAX_PAGES, -(-end // PAGE))
         starts = range(0, end, PAGE) if end <= MAX_PAGES * PAGE else spread(end - PAGE + 1, pages)
         found = _stored(event for start in starts for event in self._recorder.log.read(start, PAGE))
-        if not found:
-            found = _stored(in_pages(self._recorder.log))
         first = spread(len(found), MAX_LOOKED_FOR)
         yield from (found[index] for index in first)
         yield from (one for index, one in enumerate(found) if index not in first)

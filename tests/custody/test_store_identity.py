@@ -279,6 +279,24 @@ def test_damage_on_record_does_not_count_against_a_store(
     assert (identified.looked_for, identified.missing) == (1, 0)
 
 
+def test_the_whole_log_is_looked_through_where_a_sample_names_nothing(
+    log: PostgresEventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """store-identity: all that is sampled may be purged, and a stored object stand between."""
+    monkeypatch.setattr(store_identity, "PAGE", 10)
+    monkeypatch.setattr(store_identity, "MAX_PAGES", 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(StoreIdentity, "require", lambda _: None)
+        custody = Custody(log, LocalFolder(tmp_path / "objects"))
+        for _ in range(8):
+            custody.purged()
+        custody.stored()
+        for _ in range(24):
+            custody.purged()
+    with unmounted(tmp_path), pytest.raises(WrongStore, match="none of the stored objects"):
+        custody.another_process().identity.require()
+
+
 @pytest.mark.parametrize("limits", [(2, 3, 100), (1, 60, 3), (1_000, 60, 2)])
 def test_the_newest_object_is_looked_for_in_a_long_log(
     log: PostgresEventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int, int]
