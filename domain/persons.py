@@ -1,6 +1,6 @@
 """Where a person comes from, read from the log: who issued its key, registered it, changed it, and who made those."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from provenstore.domain import actor as ac
@@ -45,33 +45,44 @@ def person_of(actor: Actor, find: FindOrigin, *, until: int | None = None) -> Pe
     With `until`, as the log said it at that position: what came later makes nobody.
     """
     chain = _Chain(until=until)
-    newest, known = _follow(actor, find, chain)
+    issued, changed, known = _follow(actor, find, chain)
     waiting = [made.by for made in chain.makers]
     while waiting and len(chain.seen) <= MAX_FOLLOWED:
         maker = waiting.pop()
         if maker in chain.seen:
             continue
         before = len(chain.makers)
-        _, known_maker = _follow(maker, find, chain)
+        _, _, known_maker = _follow(maker, find, chain)
         known = known and known_maker
         waiting += [made.by for made in chain.makers[before:]]
     followed = chain.seen.issuperset(waiting)
-    reads = tuple(Guard(stream, version) for stream, version in chain.reads.items())
-    return Person(actor, known and followed, newest, tuple(chain.makers), reads, followed)
+    return Person(
+        actor,
+        known=known and followed,
+        newest=_newest([*issued, *changed]),
+        changed=_newest(changed),
+        makers=tuple(chain.makers),
+        reads=tuple(Guard(stream, version) for stream, version in chain.reads.items()),
+        followed=followed,
+    )
 
 
-def _follow(actor: Actor, find: FindOrigin, chain: _Chain) -> tuple[Act | None, bool]:
-    """Add what made one actor; return the newest act of it, and whether the log knows it."""
+def _newest(acts: Sequence[Act]) -> Act | None:
+    return max(acts, key=lambda act: act.position, default=None)
+
+
+def _follow(actor: Actor, find: FindOrigin, chain: _Chain) -> tuple[list[Act], list[Act], bool]:
+    """Add what made one actor; return the issue of its key, what changed the actor, and whether the log knows it."""
     chain.seen.add(actor)
     if actor.credential is None:
         # Somebody on the data directory itself, or this program: made by nobody.
-        return None, actor.via in {"cli", "system"}
+        return [], [], actor.via in {"cli", "system"}
     origin = find(actor)
     credential, registered = origin.credential, origin.actor
     if credential is None or registered is None or credential.actor != actor.id or credential.kind != actor.kind:
-        return None, False
+        return [], [], False
     chain.reads[cr.credential_stream(credential.id)] = credential.version
     chain.reads[ac.actor_stream(credential.actor, credential.scope)] = registered.version
-    own = chain.by_then([credential.issued, *registered.changes])
-    chain.makers += [*own, *chain.by_then(registered.keys)]
-    return max(own, key=lambda act: act.position, default=None), credential.issued in own
+    issued, changed = chain.by_then([credential.issued]), chain.by_then(registered.changes)
+    chain.makers += [*issued, *changed, *chain.by_then(registered.keys)]
+    return issued, changed, bool(issued)

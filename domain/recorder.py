@@ -457,7 +457,8 @@ class Recorder:
         approved = file.purge.approved
         if approved is None:
             return Grounds(four_eyes, reads=reads)
-        requester, person = self.first_person(file.purge.requested), self.person(approved.by)
+        requester = self.first_person(file.purge.requested)
+        person = self.person(approved.by, until=approved.position)  # keys issued to them since undo no approval
         key = None
         if approved.by.credential is not None:
             key = self.find(cr.credential_stream(approved.by.credential), cr.project)

@@ -41,7 +41,9 @@ class Person:
     known: bool = True
     """Whether the log says so: the key that was used, and the registration of its actor, are on record."""
     newest: Act | None = None
-    """The newest act that made or changed it; None for who was made by nobody."""
+    """The newest act that made or changed it or its key; None for who was made by nobody."""
+    changed: Act | None = None
+    """The newest act that registered or changed it, whatever key it uses; None for who was made by nobody."""
     makers: tuple[Act, ...] = ()
     """Every act that made or changed it or one of its makers."""
     reads: tuple[Guard, ...] = ()
@@ -111,10 +113,12 @@ def objection(
     if not first_person.followed and now is None:
         # Somebody who builds such a chain to place a hold releases a hold of their own.
         return "unknown-person", "the chain of issuers behind that one is too long to be followed"
-    if second.newest is not None and second.newest.position > first.position:
+    # A hold outlives keys: a person who renews theirs every month would never have been there for long enough.
+    newest = second.newest if now is None else second.changed
+    if newest is not None and newest.position > first.position:
         if now is None:
             return "newer-than-the-request", "this person, or the key used, is newer than that"
-        if now - second.newest.at < KNOWN_AFTER:
+        if now - newest.at < KNOWN_AFTER:
             days = KNOWN_AFTER.days
-            return "newer-than-the-request", f"this person, or the key used, is newer than that and than {days} days"
+            return "newer-than-the-request", f"this person was registered or changed after that, and within {days} days"
     return None

@@ -1,5 +1,6 @@
 """Every decision of two persons, on a whole ledger with keys: neither of the two may have made or changed the other."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,11 +10,15 @@ from uuid import UUID
 import pytest
 
 from custody import ADMIN, Custody
+from interposed import raising
+from provenstore.adapters.local_folder import LocalFolder
 from provenstore.domain import retention_policy
 from provenstore.domain import workspace as ws
 from provenstore.domain.caller import Caller
+from provenstore.domain.deadline import Deadline, within
 from provenstore.domain.erasing import Wanted
-from provenstore.domain.errors import SecondPersonRequired
+from provenstore.domain.errors import SecondPersonRequired, StoreUnavailable
+from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.verification import verify_log
 from provenstore.domain.workspace_events import Role
 
@@ -122,6 +127,27 @@ def test_a_key_that_the_second_issued_to_the_first_later_changes_nothing(custody
     _issue(custody, people.ada, "cat")
     assert custody.ledger.approve_purge(people.ada, asked, None, None).status == "purged"
     assert verify_log(custody.log).findings == ()
+
+
+def test_a_key_that_the_first_issued_to_the_second_later_undoes_no_approval(custody: Custody, people: People) -> None:
+    """purge-second-person: the purge starts by what the log said when it was approved."""
+    file = _purge(custody, people.bob)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LocalFolder, "versions", lambda *_: raising(StoreUnavailable)())
+        custody.ledger.approve_purge(people.cat, file, None, None)
+    _issue(custody, people.bob, "cat")
+    assert custody.ledger.settle(file).status == "purged"
+    assert verify_log(custody.log).findings == ()
+
+
+def test_what_has_been_approved_is_carried_out_beyond_a_deadline(custody: Custody, people: People) -> None:
+    """command-deadline: a purge is never cut between its start and its end."""
+    file = _purge(custody, people.bob)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LocalFolder, "versions", lambda *_: raising(StoreUnavailable)())
+        custody.ledger.approve_purge(people.cat, file, None, None)
+    with within(Deadline(-1, time.monotonic)):
+        assert custody.ledger.purging.carry_out(SYSTEM, file).status == "purged"
 
 
 def test_a_request_that_was_replaced_meanwhile_is_not_agreed_to(

@@ -13,7 +13,7 @@ from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import SecondPersonRequired
 from provenstore.domain.event_types import EventData, Fact
 from provenstore.domain.persons import Origin, person_of
-from provenstore.domain.second_person import Act, Person, require_second_person, same_person
+from provenstore.domain.second_person import Act, Person, objection, require_second_person, same_person
 from sealing import SealedLog
 
 SHELL = Actor("system-user-0", "person", "cli")
@@ -215,6 +215,16 @@ def test_what_is_said_of_another_first_person_does_not_count() -> None:
     """The first person that was looked up must be the one whose act it is."""
     with pytest.raises(SecondPersonRequired):
         require_second_person(Act(SHELL, NOW, 1), Person(OTHER), Person(OTHER), done="d", first_did="f", rule="r")
+
+
+@pytest.mark.parametrize(("days", "because"), [(29, "newer-than-the-request"), (31, None)])
+def test_a_new_key_does_not_make_a_person_new_to_a_hold(days: int, because: str | None) -> None:
+    """hold-release-second-person: what counts is how long the person is registered, not how old the key is."""
+    hold, registered = Act(SHELL, NOW, 5), Act(OTHER, NOW, 6)
+    now = NOW + timedelta(days=days)
+    person = Person(Actor("carol", "person", "api_key", "k"), newest=Act(OTHER, now, 9), changed=registered)
+    found = objection(hold, Person(SHELL), person, now)
+    assert (None if found is None else found[0]) == because
 
 
 def test_one_who_made_the_first_does_not_count() -> None:
