@@ -32,10 +32,11 @@ Seal = Callable[[Sequence[Append]], Sequence[Answer]]
 class _Waiting:
     """A command on its way, and its thread's alarm clock."""
 
-    __slots__ = ("alarm", "answer", "command", "leads")
+    __slots__ = ("alarm", "answer", "command", "leads", "size")
 
     def __init__(self, command: Append) -> None:
         self.command = command
+        self.size = sum([len(fragment) for draft in command.drafts for fragment in draft.fragments])
         self.answer: Answer | None = None
         self.leads = False
         self.alarm = threading.Lock()
@@ -134,9 +135,8 @@ class Writer:
         batch: list[_Waiting] = []
         events = size = 0
         while self._queue:
-            drafts = self._queue[0].command.drafts
-            events += len(drafts)
-            size += sum(len(fragment) for draft in drafts for fragment in draft.fragments)
+            events += len(self._queue[0].command.drafts)
+            size += self._queue[0].size
             if batch and (events > MAX_EVENTS or size > MAX_BYTES):
                 break
             batch.append(self._queue.popleft())
