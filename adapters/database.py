@@ -74,13 +74,16 @@ class _Soon(AttemptWithBackoff):
 class Pool(ConnectionPool[Connection]):
     """A pool that has connections again soon after the server is back; the library's waits up to minutes.
 
-    Who borrows one for longer than `limit` seconds loses it.
+    Who borrows one for longer than `limit` seconds, or beyond the command's deadline, loses it.
     """
 
-    def __init__(self, conninfo: str, *, limit: float, kwargs: dict[str, Any], **options: Any) -> None:
-        """Prepare as the library does; `open` it."""
+    def __init__(
+        self, conninfo: str, *, limit: float, kwargs: dict[str, Any], reading: bool = False, **options: Any
+    ) -> None:
+        """Prepare as the library does; `open` it. `reading`: for nothing but reading."""
         super().__init__(conninfo, kwargs={**kwargs, **_CONNECT}, open=False, **options)
         self._overdue = Overdue(limit)
+        self._reading = reading
 
     def open(self, wait: bool = False, timeout: float = 30.0) -> None:
         """Open it, and watch what is borrowed."""
@@ -93,14 +96,12 @@ class Pool(ConnectionPool[Connection]):
         self._overdue.stop()
 
     def getconn(self, timeout: float | None = None) -> Connection:
-        """Lend a connection, and count the seconds."""
-        connection = super().getconn(timeout)
-        self._overdue.lent(connection)
+        """Lend a connection for `limit` seconds, or as many as the command has left; DatabaseUnavailable if none."""
+        left = require_time(reading=self._reading)
+        wait = self.timeout if timeout is None else timeout
+        connection = super().getconn(wait if left is None else min(left, wait))
+        self._overdue.lent(connection, left)
         return connection
-
-    def shorten(self, connection: Connection, seconds: float) -> None:
-        """Let a loan end in so many seconds, if that is earlier."""
-        self._overdue.lent(connection, seconds)
 
     def putconn(self, conn: Connection) -> None:
         """Take a connection back."""
@@ -144,14 +145,11 @@ class Database:
         DatabaseUnavailable if there is none in time, or the command's deadline has passed; ConnectionLost if it breaks
         meanwhile; any other driver error as `translated` says.
         """
-        left = require_time()
         try:
-            connection = self._pool.getconn(None if left is None else min(left, self._pool.timeout))
+            connection = self._pool.getconn()
         except (PoolTimeout, PoolClosed, TooManyRequests) as exc:
             raise DatabaseUnavailable from exc
         try:
-            if left is not None:
-                self._pool.shorten(connection, left)
             with translated(connection):
                 yield connection
         finally:
@@ -170,6 +168,7 @@ def reading_pool(conninfo: str) -> Pool:
     return Pool(
         conninfo,
         limit=READING_SECONDS,
+        reading=True,
         min_size=1,
         max_size=8,
         timeout=10,

@@ -2,8 +2,9 @@
 
 It comes along in a context variable, as `domain.on_record` does, also to other threads. Once it has passed, no further
 exchange begins and the command ends with DatabaseUnavailable: nothing of it is recorded, however often it was decided
-again. Three things have no deadline: a command that has recorded something, which goes on to its end; a batch, which
-one thread writes for many commands; and requests that are long by nature, for which the edge sets none.
+again. Three things have no deadline: a command that has recorded something, which goes on to its end, but for what it
+reads from read models; a batch, which one thread writes for many commands; and requests that are long by nature, for
+which the edge sets none.
 """
 
 from collections.abc import Callable, Iterator
@@ -43,10 +44,13 @@ def within(deadline: Deadline | None) -> Iterator[None]:
         _current.reset(token)
 
 
-def require_time() -> float | None:
-    """Return the seconds that are left, None without a limit; DatabaseUnavailable if there are none left."""
+def require_time(*, reading: bool = False) -> float | None:
+    """Return the seconds that are left, None without a limit; DatabaseUnavailable if there are none left.
+
+    `reading`: also where the command has recorded something, since what is only read need not be completed.
+    """
     deadline, scope = _current.get(), under_way()
-    if deadline is None or (scope is not None and scope.asked):
+    if deadline is None or (scope is not None and scope.asked and not reading):
         return None
     if (left := deadline.left()) <= 0:
         raise DatabaseUnavailable("the command took too long and was given up; nothing was done")

@@ -37,6 +37,7 @@ from provenstore.api import (
     workspaces,
 )
 from provenstore.api.cli.custody import Decision, DisposalDecision, Document, ErasureDecision, IdKind, ProjectionAct
+from provenstore.api.cli.in_time import in_time
 from provenstore.api.existing import require_workspace
 from provenstore.api.http import bodies
 from provenstore.api.http.audit_question import AuditQuery
@@ -81,6 +82,18 @@ def system_user() -> Caller:
     return Caller(actor, frozenset({"admin"}), None, request=str(uuid4()))
 
 
+_LONG = frozenset(
+    {
+        *("upload", "send", "upload_part", "complete", "content", "verify_content"),
+        *("history", "receipt", "history_proof", "workspace_proof", "range_proof", "consistency_proof", "log_resource"),
+        *("erase", "preview_erasure", "request_erasure", "erasures", "erasure", "decide_erasure"),
+        *("jobs", "run_jobs", "retry_job", "rows", "differences", "publish_log", "rotate_log_keys"),
+    }
+)
+"""What has no deadline, as over HTTP (`api.http.envelope.LONG`)."""
+
+
+@in_time(but=_LONG)
 class Direct:
     """A ledger in this process. See `Custody` for what each method answers."""
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
 from provenstore.adapters import database as limits
@@ -105,6 +106,19 @@ def test_what_is_on_record_goes_on(log: PostgresEventLog) -> None:
         scope.asked = True
         log.append(command(happened("file:1")))
         assert log.position() == 1
+
+
+def test_what_is_only_read_has_a_deadline_in_any_case(database: ScratchDatabase) -> None:
+    """command-deadline: a reading that is on record is not completed for whoever waits for it in vain."""
+    with limits.reading_pool(database.conninfo(WRITER)) as pool, recording() as scope:
+        scope.asked = True
+        with within(Deadline(1, time.monotonic)):
+            begun = time.monotonic()
+            with pytest.raises(psycopg.OperationalError), pool.connection() as connection:
+                connection.execute("select pg_sleep(9)")
+            assert time.monotonic() - begun < 6
+            with pytest.raises(DatabaseUnavailable), pool.connection():
+                pass
 
 
 def test_an_exchange_ends_with_the_deadline(database: ScratchDatabase) -> None:
