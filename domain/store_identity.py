@@ -62,7 +62,7 @@ class Evidence:
 
     def require(self, *, although_missing: bool = False, although_empty: bool = False) -> None:
         """Raise WrongStore if an object is missing, unless that is accepted: some are, or all of them."""
-        if self.missing == 0 or although_empty or (although_missing and self.found):
+        if self.missing == 0 or (although_missing if self.found else although_empty):
             return
         if not self.found:
             raise WrongStore(_NONE_FOUND, looked_for=self.looked_for, missing=self.missing)

@@ -19,7 +19,7 @@ from provenstore.domain.file import File
 from provenstore.domain.ledger import Ledger
 from provenstore.domain.object_check import check_object
 from provenstore.domain.provider_events import IdentityDrawn, ProviderIdentified
-from provenstore.domain.store_identity import StoreIdentity
+from provenstore.domain.store_identity import Evidence, StoreIdentity
 from provenstore.domain.verification import verify_log
 
 PROVIDER = ["provider:local"]
@@ -391,6 +391,14 @@ def test_an_empty_store_is_recorded_only_as_such(custody: Custody, tmp_path: Pat
     with pytest.raises(WrongStore, match="not the object store"):
         custody.ledger.identity.require()
     assert _identified(custody)[-1].found is False
+
+
+@pytest.mark.parametrize(("missing", "accepted"), [(2, "although_empty"), (5, "although_missing")])
+def test_what_is_accepted_is_what_was_found(missing: int, accepted: str) -> None:
+    """store-identity: a store that lacks some objects is not taken for an empty one, nor the other way round."""
+    with pytest.raises(WrongStore):
+        Evidence(5, missing).require(**{accepted: True})
+    Evidence(5, missing).require(although_missing=missing == 2, although_empty=missing == 5)
 
 
 def test_a_copy_of_a_store_is_as_good_as_the_original(custody: Custody, log: PostgresEventLog, tmp_path: Path) -> None:
