@@ -3,7 +3,7 @@
 Life of an erasure, and what a crash leaves at each point:
  1. What it would erase is counted and shown; that this was asked is on record first. Crash: nothing has happened.
  2. ErasureRequested, with what is searched for as a private value. Crash: it waits, or is over after seven days.
- 3. ErasureApproved, by a second person. Crash: the background work goes on with 4.
+ 3. ErasureApproved, by a second person, who waits for 4 for some seconds. Crash: the background work goes on with 4.
  4. The log is walked up to where it stood at the request, a page at a time; each stream with such values gets an event
     that erases them, guarded like any other. A legal hold refuses that for its file, on record, and the rest goes on.
     Crash: 4 again; what is erased already is not found any more.
@@ -16,6 +16,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from itertools import groupby
 from typing import cast
@@ -45,6 +46,9 @@ from provenstore.domain.reading import OF_DESCRIPTIONS, Reading
 from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
 from provenstore.domain.refusals import ADDRESSES, Asked
 from provenstore.domain.second_person import Person
+
+AT_ONCE = timedelta(seconds=10)
+"""How long the second person waits for what is approved to be carried out."""
 
 PAGE = 500
 """Events that are looked at together, and most values that one event erases hold no more names than they have."""
@@ -170,7 +174,7 @@ class Erasing:
     def approve(
         self, caller: Caller, erasure: UUID, reason: str | None = None, key: IdempotencyKey | None = None
     ) -> er.ErasureRequest:
-        """Agree as a second person, and carry it out; what cannot be done now is done in the background."""
+        """Agree as a second person, and carry it out; what cannot be done now, or soon, is done in the background."""
         state = self._decided(
             caller,
             "erasure.approve",
@@ -181,7 +185,7 @@ class Erasing:
             key,
         )
         try:
-            return self.carry_out(caller, state)
+            return self.carry_out(caller, state, until=self._recorder.clock.now() + AT_ONCE)
         except Unavailable:
             return state
 
@@ -292,8 +296,13 @@ class Erasing:
                 return self._load(state.stream)
         return self.carry_out(caller, state)
 
-    def carry_out(self, caller: Caller, state: er.ErasureRequest) -> er.ErasureRequest:
-        """Erase what an approved request found, and report it; see the module's numbered life."""
+    def carry_out(
+        self, caller: Caller, state: er.ErasureRequest, *, until: datetime | None = None
+    ) -> er.ErasureRequest:
+        """Erase what an approved request found, and report it; see the module's numbered life.
+
+        What is not done at `until` is left to the background work.
+        """
         if state.approved is None or state.completed is not None:
             return state
         if (because := self._objection(state)) is not None:
@@ -302,6 +311,8 @@ class Erasing:
         system = self._recorder.system(caller)
         held: set[UUID] = set()
         for hits in self._hits(self._wanted(state), state.asked.upto):
+            if until is not None and self._recorder.clock.now() >= until:
+                return state
             self._erase(system, state, hits, held)
         try:
             return self._append(system, state, [Fact(self._report(state, len(held)))])

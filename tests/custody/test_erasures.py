@@ -1,6 +1,7 @@
 """Erasures: of everything that was recorded of a person, wherever it stands, by two persons, and on record."""
 
 import json
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import pytest
 
 from custody import ADMIN, APPROVER, RECORDS, SERVICE, Custody, caller
 from provenstore.adapters.running_postgres import OWNER
+from provenstore.domain import erasing
 from provenstore.domain import erasure_events as ee
 from provenstore.domain import erasure_request as er
 from provenstore.domain.caller import Caller
@@ -143,6 +145,22 @@ def test_a_forged_approval_erases_nothing(custody: Custody) -> None:
     assert caught.value.details["rule"] == "erasure-start-checks-approval"
     assert ANNA in json.dumps(list(_values(custody).values()))
     assert verify_log(custody.log).findings != ()
+
+
+def test_what_takes_long_is_left_to_the_background(custody: Custody, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second person waits for some seconds, however long the log is; nothing is left out."""
+    _recorded(custody)
+    with monkeypatch.context() as patch:
+        patch.setattr(erasing, "PAGE", 3)
+        patch.setattr(erasing, "AT_ONCE", timedelta(0))
+        approved = _erased(custody, _wanted())
+        assert (approved.approved is not None, approved.completed) == (True, None)
+        assert ANNA in json.dumps(list(_values(custody).values()))
+        (due,) = custody.ledger.erasing.due()
+        done = custody.ledger.erasing.settle(SYSTEM, due)
+    assert done.completed is not None
+    assert done.completed.found == done.asked.found
+    assert ANNA not in json.dumps(list(_values(custody).values()))
 
 
 def test_a_request_is_seen_and_decided_within_reach(custody: Custody) -> None:
