@@ -27,7 +27,7 @@ class Usage(UsageFold):
     """The projection `usage`: the fold of files, their sums, and the tables of both."""
 
     name: Final = "usage"
-    version: Final = 2  # counts what was sent, by AccessEnded
+    version: Final = 3  # tells owners apart by the reach of their keys
     tables: Final = ("usage_file", "usage_served", "usage_sum")
 
     def create(self, generation: int) -> Composed:

@@ -42,7 +42,7 @@ class UsageFold:
             return FileUsage(
                 file=key,
                 workspace=event.workspace,
-                owner=data.owner,
+                owner=_owner(data),
                 category=data.category,
                 provider=data.provider,
                 state="open",
@@ -65,6 +65,11 @@ class UsageFold:
             case events.Purged():
                 return replace(row, state="purged")
         return row
+
+
+def _owner(data: events.UploadInitiated) -> str:
+    """Return the owner with the reach of its key: in two workspaces one name means two owners. Old events lack it."""
+    return data.owner if data.owner_reach is None else f"{data.owner}@{data.owner_reach}"
 
 
 def _served(months: tuple[Served, ...], month: str, data: events.Accessed) -> tuple[Served, ...]:

@@ -32,7 +32,7 @@ class Served:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileUsage:
-    """One file. Owner, category and provider never change."""
+    """One file. Owner (`NAME@REACH`), category and provider never change."""
 
     file: str
     workspace: str

@@ -56,13 +56,13 @@ def test_groups_of_a_workspace(tenant: Tenant) -> None:
         by: {one["key"]: one["usage"]["bytes"] for one in usage(ann, path, by=by)["groups"]}
         for by in ("owner", "category", "provider", "month")
     }
-    assert found["owner"] == {f"ann-{tenant.id}": 10, f"bob-{tenant.id}": 5}
+    assert found["owner"] == {f"ann-{tenant.id}@{tenant.id}": 10, f"bob-{tenant.id}@{tenant.id}": 5}
     assert found["category"] == {"misc": 10, "book_content": 5}
     assert (found["provider"], found["month"]) == ({"local": 15}, {MONTH: 15})
     first = usage(ann, path, by="owner", limit=1)
-    assert (first["next"], first["usage"]["files"]) == (f"ann-{tenant.id}", 3)
+    assert (first["next"], first["usage"]["files"]) == (f"ann-{tenant.id}@{tenant.id}", 3)
     last = usage(ann, path, by="owner", limit=1, after=first["next"])
-    assert [one["key"] for one in last["groups"]] == [f"bob-{tenant.id}"]
+    assert [one["key"] for one in last["groups"]] == [f"bob-{tenant.id}@{tenant.id}"]
     assert last["next"] is None
     assert usage(ann, path, month="2020-01")["usage"]["new_files"] == 0
     assert usage(ann, path, month=MONTH)["usage"]["cost"] is None

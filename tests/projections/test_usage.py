@@ -57,7 +57,9 @@ def logs(draw: st.DrawFn) -> MemoryLog:
         if file not in begun and chance:  # now and then something comes before the file does
             begun.add(file)
             owner = draw(st.sampled_from(("ann", "bob")))
-            log.seal(f"file:{file}", initiated(owner=owner, provider=provider), workspace=workspace, when=now)
+            reach = draw(st.sampled_from((None, workspace, "system")))
+            about = initiated(owner=owner, owner_reach=reach, provider=provider)
+            log.seal(f"file:{file}", about, workspace=workspace, when=now)
         stream = "access" if isinstance(step, f.Accessed | f.AccessEnded) else "file"
         log.seal(f"{stream}:{file}", step, workspace=workspace, when=now)
     return log

@@ -19,7 +19,7 @@ def plainly(events: Sequence[Event]) -> dict[Group, dict[str, int]]:
 
     def add(file: str, when: str, workspace: str, **more: int) -> None:
         data = about[file]
-        group = Group(workspace, data.owner, data.category, data.provider, when)
+        group = Group(workspace, _owner(data), data.category, data.provider, when)
         sums = found.setdefault(group, dict.fromkeys(Sums._fields, 0))
         for name, count in more.items():
             sums[name] += count
@@ -52,6 +52,10 @@ def plainly(events: Sequence[Event]) -> dict[Group, dict[str, int]]:
             counted |= {f"{prefix}files": 1, f"{prefix}bytes": size[file]}
         add(file, when, workspaces[file], **counted)
     return found
+
+
+def _owner(data: f.UploadInitiated) -> str:
+    return "@".join(filter(None, (data.owner, data.owner_reach)))
 
 
 def sums(connection: Connection[Any]) -> dict[Group, dict[str, int]]:

@@ -55,7 +55,7 @@ class QuotaUse(shapes.Shape):
 
 
 class Group(shapes.Shape):
-    """One owner, category, provider, month or workspace; workspaces come with their quota."""
+    """One owner (`NAME@REACH`), category, provider, month or workspace; workspaces come with their quota."""
 
     key: str
     usage: Sums
