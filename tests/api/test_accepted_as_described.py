@@ -49,7 +49,7 @@ KNOWN_TO_THE_SERVER: Final = (
     ("invalid-input", "[a-z_]+", "is not between the years 1970 and 9000", "offsets at the turn of the first year"),
     ("invalid-input", "parts", "name a part twice", "entries that are alike in one field"),
     ("invalid-input", "(after|min_position)", "is not a position of the log", "marks are for keys of a workspace"),
-    ("invalid-input", "within", "applies to links, holds", "one parameter beside another"),
+    ("invalid-input", "within", "applies to links, holds|is missing; name the", "one parameter beside another"),
     ("not-supported", None, "", "what the object store can do"),
     ("content-mismatch", None, "", "a checksum of other content"),
 )
