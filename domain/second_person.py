@@ -99,26 +99,26 @@ def objection(
     speaks against nobody: else what it asked for could never be decided.
     """
     if second is None or not second.known:
-        return "unknown-person", "where this person comes from is not on record"
+        return "unknown-person", "the log does not say who registered the second person"
     if first_person is None or first_person.actor != first.by:
-        return "unknown-person", "where that one comes from was not looked up"
+        return "unknown-person", "the first person was not looked up in the log"
     if second.actor.kind != "person":
-        return "not-a-person", "a service is no person"
+        return "not-a-person", "a service cannot be the second person"
     if same_person(first.by.id, second.actor.id):
         return "same-person", ""
     if any(same_person(first.by.id, made.by.id) for made in second.makers):
-        return "made-by-the-first", "this person, or one of its keys, was made or changed by that one"
+        return "made-by-the-first", "the second person, or one of their keys, was made or changed by the first"
     if any(same_person(second.actor.id, made.by.id) for made in first_person.makers):
-        return "made-the-first", "that one, or one of its keys, was made or changed by this person"
+        return "made-the-first", "the first person, or one of their keys, was made or changed by the second"
     if not first_person.followed and now is None:
-        # Somebody who builds such a chain to place a hold releases a hold of their own.
-        return "unknown-person", "the chain of issuers behind that one is too long to be followed"
+        # A caller who builds such a chain to place a hold can only release a hold of their own.
+        return "unknown-person", "the chain of issuers behind the first person is too long to follow"
     # A hold outlives keys: a person who renews theirs every month would never have been there for long enough.
     newest = second.newest if now is None else second.changed
     if newest is not None and newest.position > first.position:
         if now is None:
-            return "newer-than-the-request", "this person, or the key used, is newer than that"
+            return "newer-than-the-request", "the second person, or the key used, is newer than the first act"
         if now - newest.at < KNOWN_AFTER:
             days = KNOWN_AFTER.days
-            return "newer-than-the-request", f"this person was registered or changed after that, and within {days} days"
+            return "newer-than-the-request", f"the second person is newer than the first act, and than {days} days"
     return None

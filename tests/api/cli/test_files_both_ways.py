@@ -199,7 +199,7 @@ def test_people_are_shown_who_decided_when_and_why(both: Provenstore, tmp_path: 
 
 def test_one_whose_key_the_first_person_issued_is_no_second_one(served: Served, tmp_path: Path) -> None:
     """Who issues a key on the data directory cannot have its holder agree."""
-    made = "was made or changed by that one"
+    made = "was made or changed by the first"
     file = served.direct("put", _file(tmp_path)).text.strip()
     hold = served.direct("hold", "place", file, "--name", "audit", "--reason", "asked").text.strip()
     assert made in served.server("hold", "release", file, hold, code=1).err
@@ -212,7 +212,7 @@ def test_one_whose_key_the_first_person_issued_is_no_second_one(served: Served, 
 
 def test_one_who_issued_the_first_persons_key_is_no_second_one(served: Served, tmp_path: Path) -> None:
     """Who issues a key on the data directory could have asked with it."""
-    made = "was made or changed by this person"
+    made = "was made or changed by the second"
     file = served.server("put", _file(tmp_path)).text.strip()
     hold = served.server("hold", "place", file, "--name", "audit", "--reason", "asked").text.strip()
     assert made in served.direct("hold", "release", file, hold, code=1).err
