@@ -129,12 +129,18 @@ def test_a_key_that_the_second_issued_to_the_first_later_changes_nothing(custody
     assert verify_log(custody.log).findings == ()
 
 
-def test_a_key_that_the_first_issued_to_the_second_later_undoes_no_approval(custody: Custody, people: People) -> None:
-    """purge-second-person: the purge starts by what the log said when it was approved."""
+def _approved(custody: Custody, people: People) -> UUID:
+    """Let a purge be approved while the store is away, so that it is not carried out."""
     file = _purge(custody, people.bob)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LocalFolder, "versions", lambda *_: raising(StoreUnavailable)())
         custody.ledger.approve_purge(people.cat, file, None, None)
+    return file
+
+
+def test_a_key_that_the_first_issued_to_the_second_later_undoes_no_approval(custody: Custody, people: People) -> None:
+    """purge-second-person: the purge starts by what the log said when it was approved."""
+    file = _approved(custody, people)
     _issue(custody, people.bob, "cat")
     assert custody.ledger.settle(file).status == "purged"
     assert verify_log(custody.log).findings == ()
@@ -142,10 +148,7 @@ def test_a_key_that_the_first_issued_to_the_second_later_undoes_no_approval(cust
 
 def test_what_has_been_approved_is_carried_out_beyond_a_deadline(custody: Custody, people: People) -> None:
     """command-deadline: a purge is never cut between its start and its end."""
-    file = _purge(custody, people.bob)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LocalFolder, "versions", lambda *_: raising(StoreUnavailable)())
-        custody.ledger.approve_purge(people.cat, file, None, None)
+    file = _approved(custody, people)
     with within(Deadline(-1, time.monotonic)):
         assert custody.ledger.purging.carry_out(SYSTEM, file).status == "purged"
 
