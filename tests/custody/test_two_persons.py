@@ -131,7 +131,7 @@ def test_a_key_that_the_second_issued_to_the_first_later_changes_nothing(custody
 
 def _approved(custody: Custody, people: People) -> UUID:
     """Let a purge be approved while the store is away, so that it is not carried out."""
-    file = _purge(custody, people.bob)
+    file: UUID = _purge(custody, people.bob)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LocalFolder, "versions", lambda *_: raising(StoreUnavailable)())
         custody.ledger.approve_purge(people.cat, file, None, None)

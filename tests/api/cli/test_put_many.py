@@ -1,5 +1,6 @@
 """`put` of folders and of several files, against a server and on its data directory."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -181,9 +182,11 @@ def test_what_was_interrupted_is_gone_on_with(
     folder = _folder(tmp_path, 60)
     command = [*ON_A_TERMINAL, PROVENSTORE, "put", str(folder), "--workspace", workspace, "--jobs", "4"]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=both.whole_env, stdout=pipe, stderr=pipe) as process:
+    with subprocess.Popen(command, env=both.whole_env, stdout=pipe, stderr=pipe, bufsize=0) as process:
         assert process.stdout is not None
         assert process.stderr is not None
+        # It waits for us after some thirty lines: it cannot be through before it is interrupted.
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4_096)
         process.stdout.readline()
         process.send_signal(number)
         process.stdout.read()
