@@ -10,19 +10,20 @@ from provenstore.domain.event_log import Guard
 from provenstore.domain.second_person import Act, Person
 
 MAX_FOLLOWED = 1_000
-"""Keys in a chain of issuers that are looked up; nobody is made by more, and a forged log must not keep us busy."""
+"""Actors in a chain of issuers that are followed; nobody is made by more, and a forged log must not keep us busy."""
+
+MAX_KEYS = 10_000
+"""Keys of all of them that are looked up. Renewing a key every day takes 27 years to reach this."""
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """What the log says of one actor and the key it used: their states, either None where there is none."""
+class Origins:
+    """Looks up what the log says of actors; each lookup answers None where it says nothing."""
 
-    credential: cr.Credential | None
-    actor: ac.Actor | None
-
-
-FindOrigin = Callable[[Actor], Origin]
-"""Looks up the credential that an actor used, and the actor's own registration."""
+    key: Callable[[str], cr.Credential | None]
+    """Looks up a key by its id."""
+    actor: Callable[[cr.Credential], ac.Actor | None]
+    """Looks up the registration of the actor that a key was issued to."""
 
 
 @dataclass(slots=True)
@@ -32,27 +33,33 @@ class _Chain:
     makers: list[Act] = field(default_factory=list)
     reads: dict[str, int] = field(default_factory=dict)
     seen: set[Actor] = field(default_factory=set)
+    followed: dict[str, ac.Actor] = field(default_factory=dict)
+    """Actors by their streams: each is read once, whichever of its keys was used."""
     until: int | None = None
 
     def by_then(self, acts: Iterable[Act]) -> list[Act]:
         """Return those acts that count."""
         return [act for act in acts if self.until is None or act.position <= self.until]
 
+    def within_bounds(self) -> bool:
+        """Tell whether one more may be followed."""
+        return len(self.followed) <= MAX_FOLLOWED and len(self.seen) <= MAX_KEYS
 
-def person_of(actor: Actor, find: FindOrigin, *, until: int | None = None) -> Person:
+
+def person_of(actor: Actor, origins: Origins, *, until: int | None = None) -> Person:
     """Return who acts with all that made it; not `known` where the log does not say, or says too much to be followed.
 
     With `until`, as the log said it at that position: what came later makes nobody.
     """
     chain = _Chain(until=until)
-    issued, changed, known = _follow(actor, find, chain)
+    issued, changed, known = _follow(actor, origins, chain)
     waiting = [made.by for made in chain.makers]
-    while waiting and len(chain.seen) <= MAX_FOLLOWED:
+    while waiting and chain.within_bounds():
         maker = waiting.pop()
         if maker in chain.seen:
             continue
         before = len(chain.makers)
-        _, _, known_maker = _follow(maker, find, chain)
+        _, _, known_maker = _follow(maker, origins, chain)
         known = known and known_maker
         waiting += [made.by for made in chain.makers[before:]]
     followed = chain.seen.issuperset(waiting)
@@ -71,18 +78,28 @@ def _newest(acts: Sequence[Act]) -> Act | None:
     return max(acts, key=lambda act: act.position, default=None)
 
 
-def _follow(actor: Actor, find: FindOrigin, chain: _Chain) -> tuple[list[Act], list[Act], bool]:
-    """Add what made one actor; return the issue of its key, what changed the actor, and whether the log knows it."""
+def _follow(actor: Actor, origins: Origins, chain: _Chain) -> tuple[list[Act], list[Act], bool]:
+    """Add what made one actor; return the issue of its key, what changed the actor, and whether the log knows it.
+
+    Of an actor that was met with another key only the issue of this one is new.
+    """
     chain.seen.add(actor)
     if actor.credential is None:
         # Somebody on the data directory itself, or this program: made by nobody.
         return [], [], actor.via in {"cli", "system"}
-    origin = find(actor)
-    credential, registered = origin.credential, origin.actor
-    if credential is None or registered is None or credential.actor != actor.id or credential.kind != actor.kind:
+    key = origins.key(actor.credential)
+    if key is None or key.actor != actor.id or key.kind != actor.kind:
         return [], [], False
-    chain.reads[cr.credential_stream(credential.id)] = credential.version
-    chain.reads[ac.actor_stream(credential.actor, credential.scope)] = registered.version
-    issued, changed = chain.by_then([credential.issued]), chain.by_then(registered.changes)
-    chain.makers += [*issued, *changed, *chain.by_then(registered.keys)]
+    stream = ac.actor_stream(key.actor, key.scope)
+    registered = chain.followed.get(stream) or origins.actor(key)
+    if registered is None:
+        return [], [], False
+    chain.reads[cr.credential_stream(key.id)] = key.version
+    chain.reads[stream] = registered.version
+    issued, changed = chain.by_then([key.issued]), list[Act]()
+    if stream not in chain.followed:
+        chain.followed[stream] = registered
+        changed = chain.by_then(registered.changes)
+        chain.makers += chain.by_then(registered.keys)
+    chain.makers += [*issued, *changed]
     return issued, changed, bool(issued)

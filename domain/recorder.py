@@ -50,7 +50,7 @@ from provenstore.domain.file_decisions import decide, first_act
 from provenstore.domain.merging import Merger
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.on_record import under_way
-from provenstore.domain.persons import Origin, person_of
+from provenstore.domain.persons import Origins, person_of
 from provenstore.domain.private_files import may_touch, private_refusal
 from provenstore.domain.purge_approval import Grounds, approval_objection
 from provenstore.domain.quota import quota_changes
@@ -435,17 +435,17 @@ class Recorder:
 
         See `domain.second_person`.
         """
-        return person_of(actor, self._origin, until=until)
+        return person_of(actor, Origins(self._key, self._registration), until=until)
 
     def first_person(self, first: Act | None) -> Person | None:
         """Return who did a first person's act, as the log said it then: no later event changes that."""
         return None if first is None else self.person(first.by, until=first.position)
 
-    def _origin(self, actor: Actor) -> Origin:
-        credential = self.find(cr.credential_stream(str(actor.credential)), cr.project)
-        if credential is None:
-            return Origin(None, None)
-        return Origin(credential, self.find(ac.actor_stream(credential.actor, credential.scope), ac.project))
+    def _key(self, credential: str) -> cr.Credential | None:
+        return self.find(cr.credential_stream(credential), cr.project)
+
+    def _registration(self, key: cr.Credential) -> ac.Actor | None:
+        return self.find(ac.actor_stream(key.actor, key.scope), ac.project)
 
     def purge_objection(self, file: File) -> str | None:
         """Return why the approval of the file's purge destroys nothing; None if nothing speaks against it."""

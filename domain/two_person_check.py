@@ -26,7 +26,7 @@ from provenstore.domain.envelope import Actor, Event
 from provenstore.domain.erasure import ErasedBy
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.file import Purge, Retention, RetentionWish
-from provenstore.domain.persons import Origin, person_of
+from provenstore.domain.persons import Origins, person_of
 from provenstore.domain.purge_approval import Grounds, approval_objection, disposal_objection, two_persons_objection
 from provenstore.domain.purge_policy import TAKES_EFFECT_AFTER, PolicyChange
 from provenstore.domain.retention_policy import DEFAULT_RETENTION_YEARS, BoundRequest
@@ -224,7 +224,7 @@ class TwoPersonCheck:
             return Grounds(four_eyes=False, policy=policy)
         by = policy.approved.by
         requester = None if policy.requested is None else self._first(policy.requested)
-        person = person_of(by, self._origin, until=policy.approved.position)
+        person = person_of(by, self._origins, until=policy.approved.position)
         return Grounds(False, requester, person, self._keys.get(cr.credential_stream(str(by.credential))), policy)
 
     def _key_of(self, purge: Purge, event: Event) -> Iterator[str]:
@@ -334,17 +334,20 @@ class TwoPersonCheck:
             if event.actor.kind != "person" or event.actor.id == first.by.id:
                 yield f"{what} by no second person"
             return
-        found = objection(first, self._first(first), person_of(event.actor, self._origin), now)
+        found = objection(first, self._first(first), person_of(event.actor, self._origins), now)
         if found is not None:
             yield f"{what} by no second person: {found[1] or 'it was the first one'}"
 
     def _first(self, first: Act) -> Person:
         """Return who did a first person's act, as the log said it then."""
-        return person_of(first.by, self._origin, until=first.position)
+        return person_of(first.by, self._origins, until=first.position)
 
-    def _origin(self, actor: Actor) -> Origin:
-        key = self._keys.get(cr.credential_stream(str(actor.credential)))
-        return Origin(key, None if key is None else self._actors.get(ac.actor_stream(key.actor, key.scope)))
+    @property
+    def _origins(self) -> Origins:
+        return Origins(
+            lambda key: self._keys.get(cr.credential_stream(key)),
+            lambda key: self._actors.get(ac.actor_stream(key.actor, key.scope)),
+        )
 
 
 def _act(event: Event) -> Act:

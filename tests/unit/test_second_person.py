@@ -12,7 +12,7 @@ from provenstore.domain import workspace_events as we
 from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import SecondPersonRequired
 from provenstore.domain.event_types import EventData, Fact
-from provenstore.domain.persons import Origin, person_of
+from provenstore.domain.persons import Origins, person_of
 from provenstore.domain.second_person import Act, Person, objection, require_second_person, same_person
 from sealing import SealedLog
 
@@ -26,6 +26,8 @@ class People:
 
     def __init__(self) -> None:
         self.log = SealedLog()
+        self.reads: list[str] = []
+        """The streams that were read, in order."""
 
     def _record(self, stream: str, by: Actor, *data: EventData) -> None:
         self.log.record([Fact(one) for one in data], stream=stream, by=by)
@@ -59,12 +61,15 @@ class People:
         self._record(ac.actor_stream(name, None), by, we.CredentialRevoked(credential="x"))
 
     def person(self, actor: Actor, *, until: int | None = None) -> Person:
-        def find(one: Actor) -> Origin:
-            credential = cr.project(None, self._events(cr.credential_stream(str(one.credential))))
-            registered = ac.project(None, self._events(ac.actor_stream(one.id, None)))
-            return Origin(credential, registered)
+        def key(credential: str) -> cr.Credential | None:
+            self.reads.append(stream := cr.credential_stream(credential))
+            return cr.project(None, self._events(stream))
 
-        return person_of(actor, find, until=until)
+        def registration(key: cr.Credential) -> ac.Actor | None:
+            self.reads.append(stream := ac.actor_stream(key.actor, None))
+            return ac.project(None, self._events(stream))
+
+        return person_of(actor, Origins(key, registration), until=until)
 
 
 def _refused(people: People, first: Act, second: Person | None, **how: Any) -> object:
@@ -284,6 +289,48 @@ def test_a_chain_that_is_too_long_to_be_followed_hides_nobody(monkeypatch: pytes
     assert _refused(people, asked, people.person(admin)) == "unknown-person"
     assert _refused(people, people.act(carol), people.person(end)) == "unknown-person"
     _agreed(people, asked, people.person(carol), now=people.log.now)
+
+
+def _renewed(people: People, by: Actor, times: int) -> Actor:
+    """Let somebody issue their next key with the one before, so often; return them with the newest."""
+    for _ in range(times):
+        by = people.issue(by, by.id)
+    return by
+
+
+def test_one_who_renewed_their_own_key_more_often_than_actors_are_followed_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """purge-second-person: it is one actor, whatever the number of its keys; its issuer still made it."""
+    monkeypatch.setattr(persons, "MAX_FOLLOWED", 3)
+    people = People()
+    admin, alice = people.issue(SHELL, "admin"), people.issue(OTHER, "alice")
+    bob = _renewed(people, people.issue(admin, "bob"), 20)
+    found = people.person(bob)
+    assert (found.known, found.followed) == (True, True)
+    assert {made.by.id for made in found.makers} == {"bob", "admin", "system-user-0"}
+    _agreed(people, people.act(alice), found)
+    assert _refused(people, people.act(admin), found) == "made-by-the-first"
+    assert _refused(people, people.act(bob), people.person(admin)) == "made-the-first"
+
+
+@pytest.mark.parametrize("times", [10, 20])
+def test_each_stream_of_a_chain_is_read_once(times: int) -> None:
+    """A key renewed twice as often takes twice as many reads, and twice as many acts."""
+    people = People()
+    bob = _renewed(people, people.issue(SHELL, "bob"), times)
+    found = people.person(bob)
+    assert len(people.reads) == len(set(people.reads)) == times + 2, "each key, and the actor"
+    assert sorted(guard.stream for guard in found.reads) == sorted(people.reads)
+    assert len(found.makers) == 2 * (times + 1), "each key is issued and added; the first is issued and registered"
+
+
+def test_more_keys_than_are_looked_up_hide_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forged log must not keep us busy: who has more keys than that is nobody's second person."""
+    monkeypatch.setattr(persons, "MAX_KEYS", 5)
+    people = People()
+    bob = _renewed(people, people.issue(SHELL, "bob"), 8)
+    assert _refused(people, people.act(people.issue(OTHER, "alice")), people.person(bob)) == "unknown-person"
 
 
 def test_makers_in_a_circle_come_to_an_end() -> None:
