@@ -20,6 +20,7 @@ from provenstore.domain.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.event_log import Append
 from provenstore.domain.event_types import Fact, format_time
 from provenstore.domain.recorder import Recorder
+from provenstore.domain.remembered_reads import RememberedReads
 
 ENTRIES_MERGED_FOR = timedelta(hours=1)
 """A mirror that follows the log would otherwise follow its own traces."""
@@ -27,8 +28,8 @@ ENTRIES_MERGED_FOR = timedelta(hours=1)
 LISTS_MERGED_FOR = timedelta(seconds=60)
 """Turning the pages of one list is one reading of it."""
 
-MAX_REMEMBERED = 10_000
-"""Readings that are remembered; beyond this each is recorded by itself."""
+MAX_SHOWN = 1_024
+"""Characters of one condition's values that stand in the event; longer ones are a private value, in full."""
 
 _TURNS = 256
 """Locks that keys share: who shares one with a reading that is being recorded waits for that, for milliseconds."""
@@ -46,7 +47,7 @@ Of all others, which may name a person, the values are recorded privately, so th
 """
 
 SEARCHED_FOR: Final = "searched_for"
-"""The private value of a reading that holds the conditions that may name a person."""
+"""The private value of a reading that holds the conditions that may name a person, or are long."""
 
 _PRIVATE_MEMBERS: Final = frozenset(
     {"reason", "deletion_reason", "approval_reason", "end_reason", "name", "matter", "purpose", "recipient"}
@@ -79,8 +80,7 @@ class AuditReads:
     def __init__(self, recorder: Recorder) -> None:
         """Record with `recorder`."""
         self._recorder = recorder
-        self._recent: dict[Hashable, tuple[datetime, int]] = {}
-        self._lock = threading.Lock()
+        self._recent = RememberedReads()
         self._turns = [threading.Lock() for _ in range(_TURNS)]
 
     def listed(
@@ -132,18 +132,10 @@ class AuditReads:
         key = (caller.actor, caller.scope, *origin, one.what)
         with self._turns[hash(key) % _TURNS]:
             now = self._recorder.clock.now()
-            since, covered = self._recent.get(key, (None, 0))
+            since, covered = self._recent.find(caller.principal, key)
             if since is None or now - since >= one.lasts or covered > one.first:
                 self.record(caller, workspace, **read)
-                self._remember(key, now, one.first)
-
-    def _remember(self, key: Hashable, now: datetime, first: int) -> None:
-        with self._lock:
-            if len(self._recent) >= MAX_REMEMBERED:
-                for one in [one for one, (at, _) in self._recent.items() if now - at >= ENTRIES_MERGED_FOR]:
-                    del self._recent[one]
-            if len(self._recent) < MAX_REMEMBERED:
-                self._recent[key] = (now, first)
+                self._recent.keep(caller.principal, key, now, one.first, one.lasts)
 
 
 def record_audit_read(
@@ -151,7 +143,7 @@ def record_audit_read(
 ) -> None:
     """Record that the audit of `workspace` is read, before any of it is shown; the fields are AuditRead's.
 
-    Of `conditions` those that may name a person are a private value of the event.
+    Of `conditions` those that may name a person, or are too long for the event, are a private value of it.
     """
     private: dict[str, Json] = {}
     if conditions:
@@ -179,13 +171,13 @@ def private_values_of(answer: Json) -> list[tuple[str, Json]]:
 
 
 def conditions_of(asked: Mapping[str, object]) -> tuple[str, ...]:
-    """Return conditions with their values as they may stand in an event: without those that may name a person."""
+    """Return conditions with their values as they may stand in an event: none that may name a person or is too long."""
     shown = {name: _text(value) for name, value in sorted(asked.items()) if name.removeprefix("not_") in _SHOWN}
     return tuple(f"{name}={value}" for name, value in shown.items() if value is not None)
 
 
 def _naming(asked: Mapping[str, object]) -> dict[str, Json]:
-    """Return the conditions that may name a person, with their values: all that `conditions_of` leaves out."""
+    """Return the other conditions with their values: all that `conditions_of` leaves out, and nothing of it cut."""
     return {
         name: _plain(value)
         for name, value in sorted(asked.items())
@@ -202,9 +194,10 @@ def _plain(value: object) -> Json:
 
 
 def _text(value: object) -> str | None:
-    """Return a value in writing, None for one that is no plain word."""
+    """Return a value in writing, None for one that is no plain word, and for values that are too long together."""
     if isinstance(value, tuple | list):
-        found = [_text(one) for one in value]
-        return None if None in found else ",".join(one for one in found if one is not None)[:1_024]
+        found = [one for one in map(_text, value) if one is not None]
+        text = ",".join(found)
+        return text if len(found) == len(value) and len(text) <= MAX_SHOWN else None
     text = format_time(value) if isinstance(value, datetime) else str(value)
     return text if _PLAIN.fullmatch(text) else None

@@ -214,7 +214,7 @@ class AuditRead(EventData):
 
     TYPE: ClassVar[str] = "audit.read.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"searched_for"})
-    # `searched_for`: the conditions that may name a person, with their values, by name
+    # `searched_for`: conditions that may name a person or have more than 1,024 characters, with their values, by name
 
     what: Literal[
         "history", "certificate", "search", "receipt", "proof", "entries", "list", "rows", "differences", "event",
@@ -222,7 +222,7 @@ class AuditRead(EventData):
     ]  # fmt: skip
     file: str | None  # None: not of one file
     by: tuple[str, ...] = ()  # of a search or a list: which conditions were asked
-    asked: tuple[str, ...] = ()  # those of them that cannot name a person, with their values: `name=value`
+    asked: tuple[str, ...] = ()  # those of them that are not in `searched_for`, with their values: `name=value`
     model: str | None = None  # the read model, of rows, differences and a raw event
     position: int | None = None  # as of which; of an event: where it stands
     from_position: int | None = None  # of entries, and of a range: the first; entries are read up to the newest

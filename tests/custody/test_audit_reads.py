@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from custody import AUDITOR, ERASURE_APPROVER, SERVICE, Custody, caller
+from provenstore.domain import remembered_reads
 from provenstore.domain.audit_reads import conditions_of
 from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json, parse_canonical
@@ -110,6 +111,63 @@ def test_free_text_is_never_kept_for_good() -> None:
     assert conditions_of({"category": "John Smith, Main Street", "owner": "svc-1"}) == ("owner=svc-1",)
     assert conditions_of({"not_purge": "01a2", "subject": "jo", "not_subject": "jo"}) == ("not_purge=01a2",)
     assert conditions_of({"type": ("a.b.v1", "c d"), "action": ("view", "edit")}) == ("action=view,edit",)
+
+
+def test_a_long_question_is_on_record_in_full(custody: Custody) -> None:
+    """asked-in-full: two questions that differ at their ends leave different records, and `by` names the condition."""
+    first = tuple(f"{number:064x}" for number in range(40))
+    for values in (first, (*first[:-1], "f" * 64)):
+        asked = {"not_sha256": values, "action": "view"}
+        custody.ledger.record_search(AUDITOR, "acme", file=None, asked=asked, shown=0)
+    events = custody.log.events([f"audit:{AUDITOR.principal}"])
+    assert [_private(custody, one) for one in events] == [
+        {"not_sha256": [*first]},
+        {"not_sha256": [*first[:-1], "f" * 64]},
+    ]
+    assert [one["asked"] for one in _reads(custody)] == [["action=view"]] * 2
+    assert [one["by"] for one in _reads(custody)] == [["action", "not_sha256"]] * 2
+    assert conditions_of({"sha256": ("a" * 255,) * 4}) == (f"sha256={','.join(['a' * 255] * 4)}",), "1,023 are no more"
+
+
+def test_many_questions_of_one_reader_crowd_out_nobody_else(custody: Custody, monkeypatch: pytest.MonkeyPatch) -> None:
+    """readings-merged-for-all: another one's pages are still one reading; of the many the oldest are forgotten."""
+    monkeypatch.setattr(remembered_reads, "MAX_REMEMBERED", 12)
+    monkeypatch.setattr(remembered_reads, "MAX_OF_ONE", 5)
+    listed, other = custody.ledger.audit_reads.listed, caller("erin", "auditor")
+    for number in range(30):
+        listed(AUDITOR, "acme", {"category": f"c-{number}"})
+    for _ in range(3):
+        listed(other, "acme", {"category": "misc"})
+    assert len(_reads(custody, other)) == 1
+    listed(AUDITOR, "acme", {"category": "c-29"})
+    assert len(_reads(custody)) == 30, "the newest are remembered"
+    listed(AUDITOR, "acme", {"category": "c-0"})
+    assert len(_reads(custody)) == 31, "and the oldest are recorded again"
+
+
+def test_a_full_memory_takes_from_who_has_most(custody: Custody, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One who asks little keeps their place, however many others ask."""
+    monkeypatch.setattr(remembered_reads, "MAX_REMEMBERED", 6)
+    listed, little = custody.ledger.audit_reads.listed, caller("erin", "auditor")
+    listed(little, "acme", {"category": "misc"})
+    for number in range(9):
+        listed(AUDITOR, "acme", {"category": f"c-{number}"})
+    listed(little, "acme", {"category": "misc"})
+    assert len(_reads(custody, little)) == 1
+    assert len(_reads(custody)) == 9
+
+
+def test_each_reading_is_forgotten_after_its_own_time(custody: Custody, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists of a minute ago make room first: a mirror of the same reader goes on under its one event for an hour."""
+    monkeypatch.setattr(remembered_reads, "MAX_OF_ONE", 3)
+    read, listed = custody.ledger.proving.open_entries, custody.ledger.audit_reads.listed
+    read(LEDGER_AUDITOR, 1)
+    for minute in range(4):
+        listed(LEDGER_AUDITOR, None, {"category": f"a-{minute}"})
+        listed(LEDGER_AUDITOR, None, {"category": f"b-{minute}"})
+        custody.clock.pass_time(seconds=60)
+    read(LEDGER_AUDITOR, 257)
+    assert [one["what"] for one in _reads(custody, LEDGER_AUDITOR)].count("entries") == 1
 
 
 def test_the_pages_of_a_list_are_one_reading(custody: Custody) -> None:
