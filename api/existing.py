@@ -1,7 +1,8 @@
 """What a filter names must be there: an answer of nothing would look as if nothing had happened to it.
 
 Asked only where nothing was found, so that a question with an answer costs no more. A thing of another workspace and
-one that is nowhere are refused in the same words, and leave the same event.
+one that is nowhere are refused in the same words, and leave the same event. A key or an event from outside, such as a
+key of the whole ledger, is there for a workspace if an entry of its own trail names it: nothing outside decides that.
 """
 
 from uuid import UUID
@@ -15,6 +16,7 @@ from provenstore.domain.errors import NotFound
 from provenstore.domain.refusals import Asked
 from provenstore.domain.short_ids import Kind, digits_of
 from provenstore.projections.audit_query import AuditFilter
+from provenstore.projections.audit_trail import AuditTrail
 
 _IN_THE_TRAIL: tuple[Kind, ...] = ("link", "hold", "purge")
 
@@ -42,10 +44,11 @@ def require_named(services: Services, caller: Caller, within: str | None, wanted
         require_file(services, caller, within, file)
     if (key := wanted.one("credential")) is not None:
         known = services.ledger.recorder.find(cr.credential_stream(key), cr.project)
-        if known is None or not caller.reaches(known.scope or SYSTEM_WORKSPACE):
+        inside = known is not None and caller.reaches(known.scope or SYSTEM_WORKSPACE)
+        if not inside and not _in_entries(services, caller, AuditFilter(workspace=within, credential=key)):
             raise _missing(services, caller, "key", Asked(target=key))
     if (cause := wanted.one("cause")) is not None:
-        _require_event(services, caller, cause)
+        _require_event(services, caller, within, cause)
     for kind in _IN_THE_TRAIL:
         if (named := wanted.one(kind)) is not None:
             found = in_trail(services, caller, kind, digits_of(named), workspace=within)
@@ -53,12 +56,21 @@ def require_named(services: Services, caller: Caller, within: str | None, wanted
                 raise _missing(services, caller, kind, Asked(target=named))
 
 
-def _require_event(services: Services, caller: Caller, event_id: str) -> None:
+def _in_entries(services: Services, caller: Caller, wanted: AuditFilter) -> bool:
+    """Tell whether an entry of the caller's own workspace names something; nobody else needs to ask."""
+    if caller.scope is None:
+        return False
+    services.bring_up(caller, fresh=True, min_position=None, model=AuditTrail.name)
+    return bool(services.audit.search(wanted, limit=1).entries)
+
+
+def _require_event(services: Services, caller: Caller, within: str | None, event_id: str) -> None:
     try:
         found = services.ledger.log.find(UUID(event_id)).workspace
     except NotFound:
         found = None
-    if found is None or not caller.reaches(found):
+    inside = found is not None and caller.reaches(found)
+    if not inside and not _in_entries(services, caller, AuditFilter(workspace=within, cause=event_id)):
         raise _missing(services, caller, "event", Asked(target=event_id))
 
 

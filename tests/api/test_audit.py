@@ -133,6 +133,21 @@ def test_what_is_foreign_is_as_what_is_nowhere(api: Api, make_tenant: Callable[.
     assert search(api.client("auditor"), link=link)[0]["file_id"] == file
 
 
+def test_what_stands_outside_decides_no_answer(api: Api, make_tenant: Callable[..., Tenant]) -> None:
+    """named-must-exist: a key of the whole ledger is there for a workspace in whose trail it acted, for no other."""
+    here, there = make_tenant(), make_tenant()
+    file = here.stored(here.client("service"))
+    assert api.client("records").delete(f"/v1/files/{file}").status_code == 200
+    key = search(api.client("auditor"), file=file)[-1]["actor"]["credential"]
+    asked = {"action": "purge", "fresh": True}
+    answer = here.client("auditor").get("/v1/audit", params={**asked, "credential": key})
+    assert (answer.status_code, answer.json().get("entries")) == (200, [])
+    stranger = there.client("auditor")
+    foreign, nowhere = (stranger.get("/v1/audit", params={**asked, "credential": one}) for one in (key, str(uuid4())))
+    assert foreign.status_code == nowhere.status_code == 404
+    assert foreign.json()["detail"] == nowhere.json()["detail"]
+
+
 def test_pages(tenant: Tenant) -> None:
     """Each event comes once, while each reading adds one."""
     auditor = tenant.client("auditor")
