@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 import structlog
@@ -52,6 +53,8 @@ LONG: Final = re.compile(
     r"|/v1/(?:events|workspaces)/[^/]+/(?:receipt|proof)|/v1/projections/[^/]+/(?:rows|differences)|/log/.*"
 )
 """Routes without a deadline: they carry content, read it, walk the log, prove it, or do work of the background."""
+
+_FILE: Final = re.compile(r"/v1/files/[^/]+")
 
 
 class Envelope:
@@ -120,9 +123,16 @@ class Envelope:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Carry out the request; its deadline begins now, when a body has been read."""
-        long = LONG.fullmatch(scope["path"]) is not None
-        with within(None if long else Deadline(COMMAND_SECONDS, time.monotonic)):
+        with within(None if _is_long(scope) else Deadline(COMMAND_SECONDS, time.monotonic)):
             await self._app(scope, receive, send)
+
+
+def _is_long(scope: Scope) -> bool:
+    """Tell whether a request has no deadline: its route has none, or it counts every access of a file (`view=full`)."""
+    if LONG.fullmatch(scope["path"]):
+        return True
+    counts = scope["method"] in _SAFE and _FILE.fullmatch(scope["path"]) is not None
+    return counts and ("view", "full") in parse_qsl(scope["query_string"].decode("latin-1"))
 
 
 def _limit(path: str) -> int:

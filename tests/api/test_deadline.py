@@ -18,3 +18,15 @@ def test_a_request_that_takes_too_long_has_done_nothing(tenant: Tenant, monkeypa
             assert answer.json()["code"] == "database-unavailable"
         assert admin.get(f"/v1/files/{file_id}/content").content == b"content"
     assert [one for one in tenant.types(file_id) if one != "accessed"] == before
+
+
+def test_counting_every_access_of_a_file_takes_its_time(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its history and its full view, now or as of a moment; its plain view is as quick as ever."""
+    admin = tenant.client("admin")
+    at = f"/v1/files/{tenant.stored(admin)}"
+    monkeypatch.setattr(envelope, "COMMAND_SECONDS", -1.0)
+    for path in (f"{at}/history", f"{at}?view=full", f"{at}?view=full&at=2100-01-01T00:00:00Z"):
+        assert admin.get(path).status_code in {200, 422}, path
+    for path in (at, f"{at}?view=default"):
+        assert admin.get(path).status_code == 503, path
+    assert admin.patch(f"{at}?view=full", json={"filename": "x.pdf"}).status_code in {422, 503}
