@@ -255,12 +255,21 @@ class Recorder:
         return file
 
     def deny(self, caller: Caller, file: File, operation: Operation, refusal: Refused) -> None:
-        """Record a refusal at once; identical ones within a minute are counted, and recorded by the next flush."""
+        """Record a refusal at once; identical ones within a minute are counted, and recorded by the next flush.
+
+        Beyond `refusals.MAX_VARIETY` different ones of a caller they are counted together, beside no file.
+        """
         denial = _Denial(caller, file.id, file.workspace, operation, refusal)
         origin = (caller.on_behalf_of, caller.session, caller.address, caller.user_agent, caller.cause)
         link = None if caller.link is None else caller.link.id
         key = (file.id, caller.actor, caller.scope, link, *origin, operation, refusal.code, refusal.details.get("rule"))
-        self._denials.once(key, denial, self.clock.now(), lambda: self._record_denial(denial))
+        now = self.clock.now()
+        # Strangers who use a link do not use up what is told apart of its issuer, nor of another link.
+        apart = caller.actor.kind == "system" or self.refusals.told_apart(("file", caller.principal, link), key, now)
+        if apart:
+            self._denials.once(key, denial, now, lambda: self._record_denial(denial))
+        else:
+            self.refusals.count(caller, file.workspace, operation, refusal.code, link)
         refusal.noted = True
 
     def _record_denial(self, denial: _Denial) -> None:

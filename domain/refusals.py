@@ -1,6 +1,7 @@
 """Refusals that are recorded at home: in the workspace of the caller, never in that of what it asked for.
 
-What a known caller is refused on a file within its reach stands beside that file, in `access:`. All else stands here:
+What a known caller is refused on a file within its reach stands beside that file, in `access:`; beyond `MAX_VARIETY`
+different ones of a minute it is counted here, in the workspace of the files. All else stands here:
 an upload that may not begin, an operation that no role allows, and whatever does not exist for the caller. A thing of
 a foreign workspace and a thing that is nowhere leave the same event in the same stream, so that nothing which the
 caller can read afterwards tells one from the other, and no stranger writes into another tenant's chain.
@@ -45,7 +46,11 @@ _FROM_WHERE = frozenset({ADDRESSES})
 
 @REGISTRY.register
 class RequestRefused(EventData):
-    """A known caller was refused what concerns no file within its reach; `count` within a minute are one event."""
+    """A known caller was refused something; `count` within a minute are one event.
+
+    What concerned no file within its reach; or, if `merged`, different files and operations, beyond the number of which
+    each has an event of its own.
+    """
 
     TYPE: ClassVar[str] = "request.refused.v1"
     PRIVATE: ClassVar[frozenset[str]] = _FROM_WHERE
@@ -61,6 +66,7 @@ class RequestRefused(EventData):
     merged: bool = False  # there were too many different ones: `count` stands for others of this caller
     from_addresses: int | None = None  # of a merged one: from how many different addresses, 1,000 for more
     from_agents: int | None = None  # likewise, with how many different programs
+    link: str | None = None  # of a merged one: id of the link that was used
 
 
 @REGISTRY.register
@@ -127,7 +133,7 @@ class Refusals:
         self._drafts = drafts
         self._merger: Merger[_Refusal] = Merger(MERGED_FOR)
         self._backlog = Backlog(log)
-        self._varieties: dict[str, _Variety] = {}
+        self._varieties: dict[Hashable, _Variety] = {}
         self._lock = threading.Lock()
 
     def request(
@@ -160,15 +166,24 @@ class Refusals:
         caller, now = refusal.caller, self._clock.now()
         origin = (caller.on_behalf_of, caller.session, caller.address, caller.user_agent, caller.cause)
         key: Hashable = (caller.actor, caller.scope, refusal.data, refusal.decision, *origin)
-        if self._told_apart(who, key, now):
+        if self.told_apart(who, key, now):
             self._merger.once(key, refusal, now, lambda: self._append(refusal))
-            return
+        else:
+            self._count(refusal, now)
+
+    def count(self, caller: Caller, workspace: str, operation: str, code: str, link: str | None) -> None:
+        """Count a refusal on a file of `workspace` together with others of this caller; durable on return."""
+        data = RequestRefused(operation=operation, code=code, count=1, link=link)
+        self._count(_Refusal(caller, f"refusals:{workspace}", workspace, data), self._clock.now())
+
+    def _count(self, refusal: _Refusal, now: datetime) -> None:
+        caller = refusal.caller
         notes = {"address": caller.address, "agent": caller.user_agent}
         noted = {name: () if value is None else (value,) for name, value in notes.items()}
         key, together = self._together(refusal)
         self._merger.once(key, together, now, lambda: self._append(together, noted), notes)
 
-    def _told_apart(self, who: str, key: Hashable, now: datetime) -> bool:
+    def told_apart(self, who: Hashable, key: Hashable, now: datetime) -> bool:
         """Tell whether this refusal is one of those of a minute that are recorded as what they are."""
         with self._lock:
             variety = self._varieties.get(who)
@@ -187,10 +202,11 @@ class Refusals:
         """
         data: RequestRefused | CredentialRefused
         if isinstance(refusal.data, RequestRefused):
-            data = RequestRefused(operation=refusal.data.operation, code=refusal.data.code, count=1, merged=True)
+            said = refusal.data
+            data = RequestRefused(operation=said.operation, code=said.code, count=1, merged=True, link=said.link)
         else:
             data = refusal.data.model_copy(update={"merged": True})
-        key = (refusal.caller.actor, refusal.caller.scope, data)
+        key = (refusal.caller.actor, refusal.caller.scope, refusal.stream, data)
         caller = replace(refusal.caller, on_behalf_of=None, session=None)
         anywhere = replace(caller, address=None, user_agent=None, client_request=None)
         return key, _Refusal(anywhere, refusal.stream, refusal.workspace, data)

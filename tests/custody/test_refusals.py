@@ -10,13 +10,15 @@ from uuid import UUID, uuid4
 import pytest
 
 from custody import ADMIN, AUDITOR, CONTENT, SERVICE, Custody, caller
+from provenstore.domain import file_events as fe
 from provenstore.domain import workspace as ws
-from provenstore.domain.caller import Caller
+from provenstore.domain.caller import Caller, LinkUse
 from provenstore.domain.envelope import Event
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import (
     ContentTooLarge,
     Forbidden,
+    Gone,
     InvalidInput,
     NotFound,
     QuotaExceeded,
@@ -221,6 +223,39 @@ def test_refusals_are_merged_and_bounded(custody: Custody) -> None:
     assert (sum(counts), len(counts)) == (150, MAX_VARIETY + 3)
     assert [one.count for one in found if isinstance(one, RequestRefused) and one.file == str(wanted)] == [1, 49]
     assert sum(one.count for one in found if isinstance(one, RequestRefused) and one.merged) == 101 - MAX_VARIETY
+
+
+@pytest.mark.parametrize("scope", ["acme", None])
+def test_refusals_on_files_are_bounded_too(custody: Custody, scope: str | None) -> None:
+    """refusals-bounded: the first ones stand beside the file, and all further ones are counted in its workspace."""
+    file, by = custody.stored(), replace(AUDITOR, scope=scope)
+
+    def attempts(count: int) -> int:
+        for number in range(count):
+            with pytest.raises(Forbidden):
+                custody.ledger.soft_delete(replace(by, address=f"2001:db8::{number:x}"), file.id)
+        return custody.types(file.id).count("access_denied")
+
+    assert attempts(MAX_VARIETY + 6) == MAX_VARIETY
+    custody.ledger.flush(everything=True)
+    (first, _), (further, where) = _merged(custody)
+    assert (first["operation"], first["code"], first["file"]) == ("file.soft_delete", "forbidden", None)
+    assert (first["count"], further["count"], further["from_addresses"], len(where["addresses"])) == (1, 5, 5, 5)
+    custody.clock.pass_time(minutes=1)
+    assert attempts(1) == MAX_VARIETY + 1
+
+
+def test_refused_uses_of_a_link_are_counted_as_its_own(custody: Custody) -> None:
+    """refusals-bounded: strangers who try a link do not take its issuer's refusals out of the file's history."""
+    file, gone = custody.stored(), Gone("the link was revoked", rule="link-revoked")
+    for number in range(MAX_VARIETY + 4):
+        stranger = replace(SERVICE, link=LinkUse("link-1", 1), address=f"2001:db8::{number:x}")
+        custody.ledger.recorder.deny(stranger, file, "file.content", gone)
+    custody.ledger.recorder.deny(SERVICE, file, "file.content", gone)
+    denied = [one.data for one in custody.events(file.id) if isinstance(one.data, fe.AccessDenied)]
+    assert [one.link for one in denied] == ["link-1"] * MAX_VARIETY + [None]
+    custody.ledger.flush(everything=True)
+    assert [(said["link"], said["count"]) for said, _ in _merged(custody)] == [("link-1", 1), ("link-1", 3)]
 
 
 def _issued(custody: Custody, **about: Any) -> tuple[str, str]:
