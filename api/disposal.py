@@ -17,7 +17,7 @@ from provenstore.api.reasons import Reasons
 from provenstore.api.services import Services
 from provenstore.api.views import two_persons
 from provenstore.api.workspace_views import shown_runs
-from provenstore.domain.caller import Caller
+from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json
 from provenstore.domain.disposal import BUILT_IN, Disposal, Policy, PolicyRequest
 from provenstore.domain.disposal_events import DisposalRunEnded
@@ -145,6 +145,7 @@ def request(
     key: IdempotencyKey | None = None,
 ) -> dict[str, Json]:
     """Ask for a policy and return the request; of a repetition that was decided meanwhile, what was asked."""
+    services.ledger.recorder.authorised_workspace(caller, "disposal.request", workspace)  # before any of it is read
     reasons = Reasons(services, caller, workspace_stream(workspace))
     ask = services.ledger.request_disposal_policy
     with recording() as scope:
@@ -166,6 +167,8 @@ def decide(
     """Approve or reject a requested policy and return the policies as they are then."""
     ledger = services.ledger
     act = ledger.approve_disposal_policy if decision == "approve" else ledger.reject_disposal_policy
+    operation: Operation = "disposal.approve" if decision == "approve" else "disposal.reject"
+    ledger.recorder.authorised_workspace(caller, operation, workspace)  # before any of it is read
     reasons = Reasons(services, caller, workspace_stream(workspace))
     with recording() as scope:
         state = act(caller, workspace, policy_request, reason, key)

@@ -15,7 +15,7 @@ from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.erasure_events import ErasureCompleted, ErasureRejected
-from provenstore.domain.erasure_request import ErasureRequest, erasure_stream, project
+from provenstore.domain.erasure_request import ErasureRequest
 from provenstore.domain.event_log import Disclosures, IdempotencyKey, disclosed
 from provenstore.domain.event_types import format_time
 from provenstore.domain.file import file_stream
@@ -49,7 +49,10 @@ def request(
     services: Services, caller: Caller, wanted: Wanted, reason: str, key: IdempotencyKey | None = None
 ) -> dict[str, Json]:
     """Ask for an erasure and return the request."""
-    streams = [] if wanted.file is None else [file_stream(wanted.file)]
+    streams = []
+    if wanted.file is not None:
+        services.ledger.recorder.authorised_file(caller, "file.erase", wanted.file)  # before any of it is read
+        streams = [file_stream(wanted.file)]
     return _after(services, caller, streams, lambda: services.ledger.request_erasure(caller, wanted, reason, key))
 
 
@@ -64,8 +67,8 @@ def decide(
 ) -> dict[str, Json]:
     """Approve or reject a request and return it."""
     act = services.ledger.approve_erasure if decision == "approve" else services.ledger.reject_erasure
-    known = services.ledger.recorder.find(stream := erasure_stream(str(erasure)), project)
-    streams = [stream] if known is None or known.asked.file is None else [stream, f"file:{known.asked.file}"]
+    known = services.ledger.erasing.reached(caller, "erasure.approve", erasure)  # before any of it is read
+    streams = [known.stream] if known.asked.file is None else [known.stream, f"file:{known.asked.file}"]
     return _after(services, caller, streams, lambda: act(caller, erasure, reason, key))
 
 

@@ -24,12 +24,11 @@ def changed(services: Services, caller: Caller, workspace: str, *commands: ws.Wo
     """Carry out commands and return the workspace after them: once they are on record, nothing more is read."""
     if not commands:
         return described(services, caller, workspace)
+    services.ledger.recorder.authorised_workspace(caller, "workspace.change", workspace)  # before any of it is read
     before = services.ledger.administration.before_change(workspace)
     reasons = Reasons(services, caller, ws.workspace_stream(workspace))
     with recording() as scope:
         state = services.ledger.change_workspace(caller, workspace, *commands)
-    if before is None:
-        return described(services, caller, workspace)
     reasons.after(scope)
     return _json(before.after(state, services.clock.now()), reasons)
 

@@ -90,12 +90,9 @@ class Administration:
         self._recorder.require(caller, "workspace.get", workspace_id)
         return self._tenant(workspace_id)
 
-    def before_change(self, workspace_id: str) -> Tenant | None:
-        """Return a workspace as it is before a command on it, None if there is none; only for the command's answer."""
-        try:
-            return self._tenant(workspace_id)
-        except NotFound:
-            return None
+    def before_change(self, workspace_id: str) -> Tenant:
+        """Return a workspace as it is before a command on it; only for the answer of a caller who may change it."""
+        return self._tenant(workspace_id)
 
     def _tenant(self, workspace_id: str) -> Tenant:
         recorder = self._recorder
@@ -232,12 +229,12 @@ class Administration:
         """Revoke a key; it opens nothing from the moment this returns."""
         recorder = self._recorder
         stream = cr.credential_stream(str(credential))
+        recorder.require(caller, "credential.revoke", caller.scope)  # before it is told whether there is such a key
         for _ in range(MAX_ATTEMPTS):
             state = recorder.find(stream, cr.project)
             if state is None or not caller.reaches(state.scope or SYSTEM_WORKSPACE):
                 refusal = NotFound("there is no such key")
                 raise recorder.refused(caller, "credential.revoke", refusal, Asked(target=str(credential)))
-            recorder.require(caller, "credential.revoke", state.scope)
             facts = cr.decide(state, cr.RevokeCredential(reason=reason))
             if not facts:
                 return

@@ -211,7 +211,7 @@ class Erasing:
     ) -> er.ErasureRequest:
         recorder = self._recorder
         for _ in range(MAX_ATTEMPTS):
-            state = self._reached(caller, operation, erasure)
+            state = self.reached(caller, operation, erasure)
             if recorder.recall(key) is not None:
                 return state
             person = recorder.person(caller.actor)
@@ -253,18 +253,21 @@ class Erasing:
         except NotFound:
             raise NotFound("there is no such erasure") from None
 
-    def _reached(self, caller: Caller, operation: Operation, erasure: UUID) -> er.ErasureRequest:
-        """Return a request that the caller may see; refusals are recorded."""
+    def reached(self, caller: Caller, operation: Operation, erasure: UUID) -> er.ErasureRequest:
+        """Return a request on which the caller may do this; refusals are recorded.
+
+        Roles first: who has none of them is not told whether there is such a request.
+        """
+        self._recorder.require(caller, operation, caller.scope)
         state = self._recorder.find(er.erasure_stream(str(erasure)), er.project)
         if state is None or not caller.reaches(state.workspace):
             refusal = NotFound("there is no such erasure")
             raise self._recorder.refused(caller, operation, refusal, Asked(target=str(erasure)))
-        self._recorder.require(caller, operation, caller.scope)
         return state
 
     def find(self, caller: Caller, erasure: UUID) -> er.ErasureRequest:
         """Return a request."""
-        return self._reached(caller, "erasure.get", erasure)
+        return self.reached(caller, "erasure.get", erasure)
 
     def requests(self, caller: Caller, *, after: UUID | None = None, limit: int = 100) -> Sequence[er.ErasureRequest]:
         """Return up to `limit` requests within reach, oldest first, after the one of id `after`."""

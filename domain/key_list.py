@@ -70,11 +70,11 @@ class KeyList:
 
     def one(self, caller: Caller, credential: UUID) -> KeyDescription:
         """Return one key; NotFound alike for none and for one that is not within reach."""
+        self._recorder.require(caller, "credential.get", caller.scope)  # before it is told whether there is such a key
         found = self._described([credential])
         if not found or not caller.reaches(found[0].data.scope or SYSTEM_WORKSPACE):
             refusal = NotFound("there is no such key")
             raise self._recorder.refused(caller, "credential.get", refusal, Asked(target=str(credential)))
-        self._recorder.require(caller, "credential.get", found[0].data.scope)
         self._looked(caller, found[0].data.scope, {"credential": str(credential)})
         return found[0]
 

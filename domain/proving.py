@@ -6,10 +6,11 @@ description of the file leaves no trace; whatever else is handed out is audit, a
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from provenstore.domain.audit_reads import AuditReads
-from provenstore.domain.caller import Caller
+from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event, PrivateValue
 from provenstore.domain.errors import NotFound
 from provenstore.domain.event_log import Disclosures
@@ -17,6 +18,9 @@ from provenstore.domain.history_proof import STREAMS
 from provenstore.domain.reading import OF_DESCRIPTIONS, Reading, visible
 from provenstore.domain.recorder import Recorder
 from provenstore.domain.refusals import Asked
+
+_OF_EVENTS: Final[tuple[Operation, ...]] = ("file.history", "audit.search")
+"""Operations of which one lets a caller see an event."""
 
 PAGE = 1_000
 """Events read at a time, so that a proof of a long history takes no more memory than a short one."""
@@ -56,6 +60,8 @@ class Proving:
         Forbidden; NotFound, in the same words for one that the caller does not reach.
         """
         recorder = self._recorder
+        if not any(recorder.permitted(caller, operation) for operation in _OF_EVENTS):
+            recorder.require(caller, "audit.search", caller.scope)  # refuses, whether there is such an event or not
         event = self._found(caller, event_id)
         kind, _, name = event.stream.partition(":")
         file_id = UUID(name) if kind in STREAMS else None

@@ -117,7 +117,7 @@ class Reading:
         refusal: Refused | None = None
         if not self._recorder.permitted(caller, "file.list"):
             refusal = Forbidden("none of your roles allows file.list", operation="file.list")
-        elif wanted is not None and not caller.reaches(wanted):
+        elif wanted is not None and (not caller.reaches(wanted) or slug_of(wanted) is None):
             refusal = NotFound("there is no such workspace")
         if refusal is not None:
             raise self._recorder.refused(caller, "file.list", refusal, Asked(target=slug_of(wanted)))

@@ -270,6 +270,21 @@ def test_workspace_has_a_limit_above_its_keys() -> None:
     ]
 
 
+def test_a_key_of_one_workspace_takes_no_places_of_another() -> None:
+    """Whatever workspace its request names: that it may not is said later, and the other one's uploads go on."""
+
+    def caller(number: int, scope: str) -> Caller:
+        return Caller(Actor("a", "service", "api_key", str(UUID(int=number))), frozenset({"service"}), scope)
+
+    async def fill() -> None:
+        places = Places(Capacity(total=5, per_workspace=1, per_key=5), patience=0.05)
+        async with places.of(caller(1, "x"), "y"), places.of(caller(2, "y"), "y"):
+            with pytest.raises(Busy, match="of this workspace"):
+                await places.of(caller(3, "x"), "z").__aenter__()
+
+    asyncio.run(fill())
+
+
 def test_steady_body_is_not_too_slow(pair: tuple[Tenant, Tenant]) -> None:
     """Only the average over the window counts, so a body may come in small pieces."""
     tenant, _ = pair
