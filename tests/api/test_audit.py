@@ -139,7 +139,7 @@ def test_what_stands_outside_decides_no_answer(api: Api, make_tenant: Callable[.
     file = here.stored(here.client("service"))
     assert api.client("records").delete(f"/v1/files/{file}").status_code == 200
     key = search(api.client("auditor"), file=file)[-1]["actor"]["credential"]
-    asked = {"action": "purge", "fresh": True}
+    asked: dict[str, Any] = {"action": "purge", "fresh": True}
     answer = here.client("auditor").get("/v1/audit", params={**asked, "credential": key})
     assert (answer.status_code, answer.json().get("entries")) == (200, [])
     stranger = there.client("auditor")
