@@ -188,8 +188,10 @@ def test_who_has_no_role_is_not_told_what_there_is(api: Api, tenant: Tenant) -> 
     wanted = {"workspace": tenant.id, "subject": "report.pdf", "reason": "asked to"}
     erasure = tenant.client("privacy").post("/v1/erasures", json=wanted).json()["id"]
     key = tenant.client("auditor").get("/v1/keys").json()["keys"][0]["id"]
+    event = tenant.client("auditor").get("/v1/audit", params={"fresh": True}).json()["entries"][0]["id"]
     operator = tenant.client("operator")
     for method, path, there in (
+        ("GET", "/v1/events/{}/receipt", event),
         ("GET", "/v1/keys/{}", key),
         ("DELETE", "/v1/keys/{}", key),
         ("GET", "/v1/erasures/{}", erasure),
