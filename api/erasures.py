@@ -102,7 +102,8 @@ def _shown(services: Services, caller: Caller, states: Sequence[ErasureRequest])
     found = [_json(services, caller, state, told) for state in states]
     places = {state.workspace for state in states}
     place = places.pop() if len(places) == 1 else caller.scope or SYSTEM_WORKSPACE
-    services.ledger.audit_reads.shown(caller, place, "erasure", [*found])
+    one = states[0].id if len(states) == 1 else None
+    services.ledger.audit_reads.shown(caller, place, "erasure", [*found], erasure=one)
     return found
 
 

@@ -36,8 +36,8 @@ _TURNS = 256
 
 _SHOWN = frozenset(
     {"action", "actor", "at", "category", "cause", "code", "created_before", "created_from", "credential", "decision",
-     "deleted_before", "deleted_from", "expires_before", "expires_from", "file", "held", "hold", "key", "link",
-     "max_size", "media_type", "min_size", "outcome", "owner", "path_prefix", "purge", "request", "retained_until",
+     "deleted_before", "deleted_from", "erasure", "expires_before", "expires_from", "file", "held", "hold", "key",
+     "link", "max_size", "media_type", "min_size", "outcome", "owner", "path_prefix", "purge", "request", "retained_until",
      "retention_mode", "sha256", "status", "stored_before", "stored_from", "time_before", "time_from", "type",
      "unretained_at", "variant", "workspace"}
 )  # fmt: skip
@@ -104,15 +104,25 @@ class AuditReads:
         place = workspace or SYSTEM_WORKSPACE
         self._once(caller, place, _Reading((what, workspace, question), 0, LISTS_MERGED_FOR), read)
 
-    def shown(self, caller: Caller, workspace: str, what: Shown, answer: Json, *, file: str | None = None) -> None:
+    def shown(
+        self,
+        caller: Caller,
+        workspace: str,
+        what: Shown,
+        answer: Json,
+        *,
+        file: str | None = None,
+        erasure: str | None = None,
+    ) -> None:
         """Record that an answer shows private values beyond descriptions of files; nothing for one that shows none.
 
         What the caller may not see, and what was erased, is null in the answer, and so is not shown.
         """
         if values := private_values_of(answer):
             digest = hashlib.sha256(repr(values).encode()).digest()
-            one = _Reading((what, workspace, file, digest), 0, LISTS_MERGED_FOR)
-            self._once(caller, workspace, one, {"what": what, "file": file})
+            one = _Reading((what, workspace, file, erasure, digest), 0, LISTS_MERGED_FOR)
+            conditions = {} if erasure is None else {"erasure": erasure}
+            self._once(caller, workspace, one, {"what": what, "file": file, "conditions": conditions})
 
     def entries(self, caller: Caller, first: int) -> None:
         """Record that entries of the whole ledger are read as they are, from position `first` on."""

@@ -142,6 +142,8 @@ def test_private_values_are_on_record_before_they_are_shown(
     (read,) = reads(tenant.api, f"{tenant.id}/{name}")
     assert read["what"] == what
     assert read.get("file") == (reasoned["file"] if "{file}" in path else None)
+    if "{erasure}" in path:
+        assert read["asked"] == [f"erasure={reasoned['erasure']}"]
     if service.get(path.format(**reasoned)).status_code == 200:
         assert len(reads(tenant.api, f"{tenant.id}/{name}")) == 1, "who may not see them reads none"
 
