@@ -121,7 +121,9 @@ def check(connection: Connection) -> None:
         if name not in known:
             raise Misconfigured(f"the database does not know the event type {name}; run: provenstore db migrate")
         if known[name] != pattern:
-            raise Misconfigured(f"the pattern of the event type {name} is not this release's; run: provenstore db migrate")
+            raise Misconfigured(
+                f"the pattern of the event type {name} is not this release's; run: provenstore db migrate"
+            )
 
 
 def _require_owner(connection: Connection) -> None:

@@ -35,11 +35,11 @@ _TURNS = 256
 """Locks that keys share: who shares one with a reading that is being recorded waits for that, for milliseconds."""
 
 _SHOWN = frozenset(
-    {"action", "actor", "at", "category", "cause", "code", "created_before", "created_from", "credential", "decision",
-     "deleted_before", "deleted_from", "erasure", "expires_before", "expires_from", "file", "held", "hold", "key",
-     "link", "max_size", "media_type", "min_size", "outcome", "owner", "path_prefix", "purge", "request", "retained_until",
-     "retention_mode", "sha256", "status", "stored_before", "stored_from", "time_before", "time_from", "type",
-     "unretained_at", "variant", "workspace"}
+    {"action", "actor", "at", "category", "cause", "code", "created_before", "created_from", "credential",
+     "decision", "deleted_before", "deleted_from", "erasure", "expires_before", "expires_from", "file", "held",
+     "hold", "key", "link", "max_size", "media_type", "min_size", "outcome", "owner", "path_prefix", "purge",
+     "request", "retained_until", "retention_mode", "sha256", "status", "stored_before", "stored_from",
+     "time_before", "time_from", "type", "unretained_at", "variant", "workspace"}
 )  # fmt: skip
 """Conditions that are recorded with their values, and so are their negations.
 

@@ -55,7 +55,7 @@ from provenstore.domain.private_files import may_touch, private_refusal
 from provenstore.domain.purge_approval import Grounds, approval_objection
 from provenstore.domain.quota import quota_changes
 from provenstore.domain.reach import Reaches
-from provenstore.domain.refusals import NOTHING, Asked, Refusals
+from provenstore.domain.refusals import MAX_FILES, NOTHING, Asked, Refusals
 from provenstore.domain.sealed import sealed_event
 from provenstore.domain.second_person import Act, Person
 from provenstore.domain.workspace import Workspace
@@ -257,7 +257,8 @@ class Recorder:
     def deny(self, caller: Caller, file: File, operation: Operation, refusal: Refused) -> None:
         """Record a refusal at once; identical ones within a minute are counted, and recorded by the next flush.
 
-        Beyond `refusals.MAX_VARIETY` different ones of a caller they are counted together, beside no file.
+        Beyond `refusals.MAX_VARIETY` different ones of a caller on a file, and `MAX_FILES` files, they are counted
+        together, beside no file.
         """
         denial = _Denial(caller, file.id, file.workspace, operation, refusal)
         origin = (caller.on_behalf_of, caller.session, caller.address, caller.user_agent, caller.cause)
@@ -265,8 +266,11 @@ class Recorder:
         key = (file.id, caller.actor, caller.scope, link, *origin, operation, refusal.code, refusal.details.get("rule"))
         now = self.clock.now()
         # Strangers who use a link do not use up what is told apart of its issuer, nor of another link.
-        apart = caller.actor.kind == "system" or self.refusals.told_apart(("file", caller.principal, link), key, now)
-        if apart:
+        who = ("file", caller.principal, link)
+        if caller.actor.kind == "system" or (
+            self.refusals.told_apart(who, file.id, now, most=MAX_FILES)
+            and self.refusals.told_apart((*who, file.id), key, now)
+        ):
             self._denials.once(key, denial, now, lambda: self._record_denial(denial))
         else:
             self.refusals.count(caller, file.workspace, operation, refusal.code, link)

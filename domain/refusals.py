@@ -34,6 +34,11 @@ MAX_VARIETY = 20
 So nobody fills the log with refusals, however many things they ask for and under however many names.
 """
 
+MAX_FILES = 500
+"""Files on which refusals of one caller within a minute are told apart, each with `MAX_VARIETY` different ones.
+
+Far more than 20: which files somebody tried to read is what an investigation asks.
+"""
 
 MAX_ADDRESSES = 100
 """Addresses that an event names which counts different refusals together; it says how many there were in all."""
@@ -183,13 +188,13 @@ class Refusals:
         key, together = self._together(refusal)
         self._merger.once(key, together, now, lambda: self._append(together, noted), notes)
 
-    def told_apart(self, who: Hashable, key: Hashable, now: datetime) -> bool:
+    def told_apart(self, who: Hashable, key: Hashable, now: datetime, *, most: int = MAX_VARIETY) -> bool:
         """Tell whether this refusal is one of those of a minute that are recorded as what they are."""
         with self._lock:
             variety = self._varieties.get(who)
             if variety is None or now - variety.since >= MERGED_FOR:
                 variety = self._varieties[who] = _Variety(now)
-            if key not in variety.seen and len(variety.seen) >= MAX_VARIETY:
+            if key not in variety.seen and len(variety.seen) >= most:
                 return False
             variety.seen.add(key)
             return True

@@ -11,6 +11,7 @@ import pytest
 
 from custody import ADMIN, AUDITOR, CONTENT, SERVICE, Custody, caller
 from provenstore.domain import file_events as fe
+from provenstore.domain import recorder
 from provenstore.domain import workspace as ws
 from provenstore.domain.caller import Caller, LinkUse
 from provenstore.domain.envelope import Event
@@ -243,6 +244,17 @@ def test_refusals_on_files_are_bounded_too(custody: Custody, scope: str | None) 
     assert (first["count"], further["count"], further["from_addresses"], len(where["addresses"])) == (1, 5, 5, 5)
     custody.clock.pass_time(minutes=1)
     assert attempts(1) == MAX_VARIETY + 1
+
+
+def test_which_files_were_tried_is_told_of_many(custody: Custody, monkeypatch: pytest.MonkeyPatch) -> None:
+    """refusals-bounded: a caller that tries file after file leaves an event beside each, up to a far higher bound."""
+    files = [custody.stored() for _ in range(MAX_VARIETY + 3)]
+    monkeypatch.setattr(recorder, "MAX_FILES", len(files) - 1)
+    for file in files:
+        with pytest.raises(Forbidden):
+            custody.ledger.soft_delete(AUDITOR, file.id)
+    denied = [custody.types(file.id).count("access_denied") for file in files]
+    assert denied == [1] * (len(files) - 1) + [0]
 
 
 def test_refused_uses_of_a_link_are_counted_as_its_own(custody: Custody) -> None:
