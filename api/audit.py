@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from provenstore.api.existing import require_file, require_named
+from provenstore.api.existing import require_left_out, require_named
 from provenstore.api.http.audit_question import AuditQuery
 from provenstore.api.services import Services
 from provenstore.api.workspace_views import shown_audit
@@ -12,6 +12,7 @@ from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.event_types import format_time
+from provenstore.domain.reach import shown_actors
 from provenstore.projections.audit_query import AuditFilter, AuditPage
 from provenstore.projections.audit_row import audit_json
 from provenstore.projections.audit_storage_log import STORAGE_TYPES, storage_json
@@ -32,6 +33,7 @@ def search(services: Services, caller: Caller, asked: AuditQuery) -> dict[str, J
     wanted = AuditFilter(**asked.filters() | {"workspace": within})
     _require_sense(services, caller, wanted, within)
     services.bring_up(caller, fresh=asked.fresh, min_position=asked.min_position, model=AuditTrail.name)
+    wanted = _as_shown(services, wanted, within)
     page = AuditPage((), None)
     if (narrowed := _within_format(wanted, asked)) is not None:
         oldest_first = asked.order == "oldest"
@@ -53,10 +55,22 @@ def search(services: Services, caller: Caller, asked: AuditQuery) -> dict[str, J
     return shown_audit(services, caller, found)
 
 
+def _as_shown(services: Services, wanted: AuditFilter, within: str | None) -> AuditFilter:
+    """Return the question with its actors understood as every answer shows them, such as `bob@system`."""
+
+    def keys_of(actor: str) -> list[str | None]:
+        return services.audit.keys_of(actor, workspace=within)
+
+    for name in ("actor", "not_actor"):
+        given = [one for one in wanted.asked().get(name, ()) if "@" in one]
+        if given:
+            wanted = wanted.meaning(name, shown_actors(given, keys_of, services.ledger.recorder.reaches.of_key))
+    return wanted
+
+
 def _require_sense(services: Services, caller: Caller, wanted: AuditFilter, within: str | None) -> None:
-    """Refuse to leave out a file that is not there, or not within reach, and a time that has not come."""
-    for file in wanted.asked().get("not_file", ()):
-        require_file(services, caller, within, file)
+    """Refuse to leave out what is not there, or not within reach, and a time that has not come."""
+    require_left_out(services, caller, within, wanted)
     begin = wanted.one("time_from")
     if begin is not None and begin > (now := services.clock.now()) + CLOCKS_DIFFER:
         raise InvalidInput("time_from", f"is in the future; it is {format_time(now)}")
@@ -67,4 +81,4 @@ def _within_format(wanted: AuditFilter, asked: AuditQuery) -> AuditFilter | None
     if asked.format != "storage-log":
         return wanted
     types = tuple(name for name in STORAGE_TYPES if name in wanted.asked().get("type", STORAGE_TYPES))
-    return AuditFilter(**{**wanted.asked(), "type": types}) if types else None
+    return wanted.of_types(types) if types else None

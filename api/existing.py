@@ -40,17 +40,30 @@ def require_file(services: Services, caller: Caller, within: str | None, file: s
 
 def require_named(services: Services, caller: Caller, within: str | None, wanted: AuditFilter) -> None:
     """Refuse a question about a file, key, event, link, hold or purge that does not exist within reach. NotFound."""
-    if (file := wanted.one("file")) is not None:
+    _require_things(services, caller, within, wanted, "")
+
+
+def require_left_out(services: Services, caller: Caller, within: str | None, wanted: AuditFilter) -> None:
+    """Refuse to leave out a workspace or anything else that does not exist within reach. NotFound."""
+    for workspace in wanted.asked().get("not_workspace", ()):
+        if workspace not in {caller.scope, SYSTEM_WORKSPACE}:
+            services.ledger.recorder.authorised_workspace(caller, "audit.search", workspace)
+    _require_things(services, caller, within, wanted, "not_")
+
+
+def _require_things(services: Services, caller: Caller, within: str | None, wanted: AuditFilter, sign: str) -> None:
+    asked = wanted.asked()
+    for file in asked.get(f"{sign}file", ()):
         require_file(services, caller, within, file)
-    if (key := wanted.one("credential")) is not None:
+    for key in asked.get(f"{sign}credential", ()):
         known = services.ledger.recorder.find(cr.credential_stream(key), cr.project)
         inside = known is not None and caller.reaches(known.scope or SYSTEM_WORKSPACE)
         if not inside and not _in_entries(services, caller, AuditFilter(workspace=within, credential=key)):
             raise _missing(services, caller, "key", Asked(target=key))
-    if (cause := wanted.one("cause")) is not None:
+    for cause in asked.get(f"{sign}cause", ()):
         _require_event(services, caller, within, cause)
     for kind in _IN_THE_TRAIL:
-        if (named := wanted.one(kind)) is not None:
+        for named in asked.get(f"{sign}{kind}", ()):
             found = in_trail(services, caller, kind, digits_of(named), workspace=within)
             if named not in found:
                 raise _missing(services, caller, kind, Asked(target=named))

@@ -30,6 +30,7 @@ PERMISSIONS: Mapping[Operation, tuple[Role, ...]] = {
     "file.retention": ("records",),
     "file.hold": ("records",),
     "file.release": ("records", "approver"),
+    "file.purge_get": _READ,
     "file.purge_request": ("service", "records"),
     "file.purge_withdraw": ("service", "records"),
     "file.purge_approve": ("approver",),

@@ -27,6 +27,7 @@ from provenstore.domain.linking import Link
 from provenstore.domain.part_uploading import PartList, PartUrl
 from provenstore.domain.parts import Chunk
 from provenstore.domain.reading import History
+from provenstore.domain.retention_policy import BoundRequest
 from provenstore.domain.second_person import Act
 from provenstore.domain.workspace import Workspace
 from provenstore.projections.file_fold import fold_file, without_reasons
@@ -67,6 +68,40 @@ def row_of(lifecycle: History) -> FileRow:
 def file_json(row: FileRow, reach: KeyReach, view: View = "default") -> dict[str, Json]:
     """Return `File`; `reach` says how far the keys of the actors reach that it names."""
     return to_json(row, view, reach=reach)
+
+
+def changed_file_json(lifecycle: History) -> dict[str, Json]:
+    """Return `File` to who has just changed it: also which request the one for a retention that waits has replaced."""
+    file = file_json(row_of(lifecycle), lifecycle.key_reach)
+    retention = file["retention"]
+    pending = retention["pending"] if isinstance(retention, dict) else None
+    if isinstance(pending, dict):
+        pending["replaced"] = _replaced_wish(lifecycle)
+    return file
+
+
+def _replaced_wish(lifecycle: History) -> Json:
+    """Return the request for another retention that waited until the newest one took its place."""
+    before: tuple[Event, datetime, fe.RetentionMode] | None = None
+    newest: tuple[Event, datetime, fe.RetentionMode] | None = None
+    for event in lifecycle.events:
+        match event.data:
+            case fe.RetentionReductionRequested() as data:
+                before, newest = newest, (event, data.until, "governance")
+            case fe.RetentionExtensionRequested() as data:
+                before, newest = newest, (event, data.until, data.mode)
+            case fe.RetentionSet():
+                before = newest = None
+    if before is None:
+        return None
+    event, until, mode = before
+    return {
+        "until": format_time(until),
+        "mode": mode,
+        "requested_by": event.actor.id,
+        "requested_by_reach": lifecycle.reach(event.actor),
+        "requested_at": format_time(event.time),
+    }
 
 
 def files_json(page: Page, reach: KeyReach, *, name_holds: bool = True) -> dict[str, Json]:
@@ -297,6 +332,18 @@ def _bound_request(workspace: Workspace, why: Why, reach: ReachOf) -> Json:
         "requested_by_reach": reach(request.asked.by),
         "requested_at": format_time(request.asked.at),
         "reason": why(request.asked),
+        "replaced": _replaced_bound(request.replaced, reach),
+    }
+
+
+def _replaced_bound(request: BoundRequest | None, reach: ReachOf) -> Json:
+    if request is None:
+        return None
+    return {
+        "max_retention_years": request.max_years,
+        "requested_by": request.asked.by.id,
+        "requested_by_reach": reach(request.asked.by),
+        "requested_at": format_time(request.asked.at),
     }
 
 

@@ -28,6 +28,7 @@ Operation = Literal[
     "file.retention",
     "file.hold",
     "file.release",
+    "file.purge_get",
     "file.purge_request",
     "file.purge_withdraw",
     "file.purge_approve",

@@ -4,15 +4,52 @@ An event names the key. For which workspace that was issued stands in the log, a
 and never changes.
 """
 
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from provenstore.domain import credential as cr
 from provenstore.domain.envelope import SYSTEM_WORKSPACE, Actor
 from provenstore.domain.errors import NotFound
 from provenstore.domain.event_log import EventLog
+from provenstore.domain.text import SLUG
 
 MAX_REMEMBERED: Final = 10_000
 """Keys whose reach is remembered; it never changes, so all of them are forgotten at once beyond this."""
+
+UNKNOWN: Final = "?"
+"""What is shown for the reach of a key that the log does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownActors:
+    """Which acts are meant by actors as they are shown: `bob@system` is `bob` with a key for the whole ledger."""
+
+    keys: tuple[str, ...] = ()
+    """API keys whose acts are meant."""
+    without_key: tuple[str, ...] = ()
+    """Actors who are meant where they acted without a key."""
+
+
+def shown_actors(
+    given: Iterable[str], keys_of: Callable[[str], Sequence[str | None]], reach_of: Callable[[str | None], str | None]
+) -> ShownActors:
+    """Return what the actors of the form `id@reach` among `given` mean, besides an actor of the whole text as its id.
+
+    `keys_of` returns the API keys that an actor has acted with, None for none; `reach_of` says how far each reaches.
+    """
+    keys, without_key = list[str](), list[str]()
+    for actor, at, reach in (one.rpartition("@") for one in given):
+        if not at or not actor or not (reach == UNKNOWN or SLUG.fullmatch(reach)):
+            continue
+        for key in keys_of(actor):
+            if (reach_of(key) or UNKNOWN) != reach:
+                continue
+            if key is None:
+                without_key.append(actor)
+            else:
+                keys.append(key)
+    return ShownActors(tuple(keys), tuple(without_key))
 
 
 class Reaches:

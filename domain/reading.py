@@ -85,9 +85,9 @@ class Reading:
         told_by = told(lifecycle, events, disclosures)
         return History(events, disclosures, following, told_by, self._recorder.reach_of)
 
-    def lifecycle(self, caller: Caller, file_id: UUID) -> History:
+    def lifecycle(self, caller: Caller, file_id: UUID, operation: Operation = "file.get") -> History:
         """Return the lifecycle events of a file with its private values: what the present state is folded from."""
-        events, disclosures = self._recorder.told_file(caller, "file.get", file_id)
+        events, disclosures = self._recorder.told_file(caller, operation, file_id)
         reaches = self._recorder.reaches
         return History(events, visible(caller, disclosures), None, reach=reaches.of, key_reach=reaches.of_key)
 

@@ -44,6 +44,8 @@ class BoundRequest:
 
     max_years: int
     asked: Act
+    replaced: "BoundRequest | None" = None
+    """The request that waited until this one took its place; what that one had replaced is not kept."""
 
 
 def set_retention_policy(max_years: int, request: BoundRequest | None, command: SetRetentionPolicy) -> tuple[Fact, ...]:

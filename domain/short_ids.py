@@ -34,8 +34,11 @@ _OPERATIONS: Final[Mapping[Kind, Operation]] = {
     "disposal": "disposal.get",
     "request": "audit.search",
 }
-_OF_A_FILE: Final[Mapping[Kind, Operation]] = {"link": "file.history", "hold": "file.get", "purge": "file.get"}
+_OF_A_FILE: Final[Mapping[Kind, Operation]] = {"link": "file.history", "hold": "file.get", "purge": "file.purge_get"}
 """Kinds that may be looked for on one file, by those who may read about it."""
+
+_FOR: Final[Mapping[Kind, Operation]] = {"link": "file.link_revoke", "hold": "file.release"}
+"""What is done to a thing of a file that is named by the beginning of its id: what is not found is refused to that."""
 
 _STREAMS: Final[Mapping[Kind, str | None]] = {
     "file": "file",
@@ -108,8 +111,11 @@ class ShortIds:
             file_id = UUID(within)
         except ValueError:
             raise InvalidInput("within", "is not the id of a file") from None
-        file = recorder.authorised_file(caller, _OF_A_FILE[kind], file_id)
-        return _Search(kind, prefix, _OF_A_FILE[kind], file.workspace, file)
+        # Who may do what the id is for is refused that, in the log as in the answer; others may still look.
+        meant = _FOR.get(kind, _OF_A_FILE[kind])
+        operation = meant if recorder.permitted(caller, meant) else _OF_A_FILE[kind]
+        file = recorder.authorised_file(caller, operation, file_id)
+        return _Search(kind, prefix, operation, file.workspace, file)
 
     def _found(self, search: _Search, first: UUID, last: UUID, trail: Trail) -> Sequence[str]:
         recorder, kind, file = self._recorder, search.kind, search.file

@@ -278,7 +278,9 @@ def evolve(state: Workspace | None, event: Event) -> Workspace | None:
         case e.RetentionPolicySet():
             changes |= {"max_retention_years": data.max_years, "bound_request": None}
         case e.RetentionPolicyRequested():
-            changes["bound_request"] = BoundRequest(data.max_years, Act(event.actor, event.time, event.position))
+            act, before = Act(event.actor, event.time, event.position), state.bound_request
+            replaced = None if before is None else replace(before, replaced=None)
+            changes["bound_request"] = BoundRequest(data.max_years, act, replaced)
         case e.LimitsSet():
             changes["limits"] = MappingProxyType({**state.limits, data.category: data.limits})
         case e.CategoryRegistered():

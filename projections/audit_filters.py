@@ -48,7 +48,7 @@ class Filter:
 FILTERS: Final[tuple[Filter, ...]] = (
     Filter("workspace", "workspace", "Only this workspace", column="workspace", indexed=False),
     Filter("file", "file", "Only this file, all its streams", column="file"),
-    Filter("actor", "text", "Only what this actor did (whole id)", column="actor"),
+    Filter("actor", "text", "Only what this actor did (whole id, or as shown: bob@system)", column="actor"),
     Filter("on_behalf_of", "text", "Only what was done for this person (whole id)", column="on_behalf_of"),
     Filter("credential", "credential", "Only what was done with this API key", column="credential"),
     Filter("session", "text", "Only this session (whole id)", column="session"),

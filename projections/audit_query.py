@@ -13,6 +13,7 @@ from psycopg.sql import SQL, Composed
 
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.event_types import REGISTRY
+from provenstore.domain.reach import ShownActors
 from provenstore.projections.audit_filters import FILTERS, NAMES, Filter, filter_of
 from provenstore.projections.audit_row import REPLACING, Entry, action_of
 from provenstore.projections.audit_trail import audit_row
@@ -45,6 +46,7 @@ class AuditFilter:
         InvalidInput, by the name of the filter, for a value that nothing can have, or a range that ends before it
         begins; TypeError for a name that no filter has.
         """
+        self._shown: Mapping[str, ShownActors] = {}
         if unknown := asked.keys() - set(NAMES):
             raise TypeError(f"there is no filter {min(unknown)!r}")
         given = {name: value for name, value in asked.items() if value is not None and value != ()}
@@ -58,6 +60,22 @@ class AuditFilter:
     def asked(self) -> Mapping[str, tuple[Any, ...]]:
         """Return what is asked, by name, in the spelling of the trail."""
         return self._asked
+
+    def meaning(self, name: str, shown: ShownActors) -> "AuditFilter":
+        """Return the question whose actors of `name` mean these acts too, besides those of an actor called just so."""
+        found = AuditFilter(**self._asked)
+        found._shown = {**self._shown, name: shown}
+        return found
+
+    def of_types(self, types: Sequence[str]) -> "AuditFilter":
+        """Return the question about events of these types."""
+        found = AuditFilter(**{**self._asked, "type": tuple(types)})
+        found._shown = self._shown
+        return found
+
+    def shown(self, name: str) -> ShownActors | None:
+        """Return which acts the actors of `name` mean too; None where they are plain ids."""
+        return self._shown.get(name)
 
     def one(self, name: str) -> Any:
         """Return the value of a filter that takes one, None where it is not asked."""
@@ -103,6 +121,13 @@ class Audit:
         kind = _OLDEST_FIRST if oldest_first else _NEWEST_FIRST
         return AuditPage(page, encode_cursor(kind, page[-1].row.position) if len(found) > limit else None)
 
+    def keys_of(self, actor: str, *, workspace: str | None) -> list[str | None]:
+        """Return the API keys that an actor has acted with, None for none; of `workspace`, where it is given."""
+        with reading(self._pool) as connection:
+            connection.execute(queries("audit_query")["scope"], {"workspace": workspace or ""})
+            values = {"actor": actor, "workspace": workspace}
+            return [found for (found,) in connection.execute(queries("audit_query")["keys_of"], values)]
+
     def ids(self, name: str, digits: str, *, workspace: str | None, file: str | None = None) -> list[str]:
         """Return the ids in a column that begin with these hexadecimal digits; two at most, in whichever spelling.
 
@@ -141,7 +166,7 @@ def question(
     if not 1 <= limit <= MAX_PAGE:
         raise InvalidInput("limit", f"is not between 1 and {MAX_PAGE:,}", limit=MAX_PAGE)
     texts, values = queries("audit_query"), _values(asked)
-    conditions = [_condition(name) for name in asked.asked() if name not in _IN_THE_SOURCE]
+    conditions = [_condition(name, asked.shown(name)) for name in asked.asked() if name not in _IN_THE_SOURCE]
     if (modes := _modes(asked.asked().get("action", ()))) is not None:
         values["modes"] = modes
         conditions.append(texts["modes"])
@@ -184,9 +209,11 @@ _IN_THE_SOURCE: Final = frozenset(
 )
 
 
-def _condition(name: str) -> str:
-    """Return the condition of one filter."""
+def _condition(name: str, shown: ShownActors | None) -> str:
+    """Return the condition of one filter; `shown` is what its actors mean besides their ids."""
     texts, (asked, negated) = queries("audit_query"), filter_of(name)
+    if shown is not None:
+        return texts["differs_from_actors" if negated else "of_actors"].format(name=name)
     if asked.column is not None:
         template = texts["differs" if negated else "equals"]
         return template.format(column=asked.column, name=name, kind=_CASTS.get(asked.column, "text"))
@@ -216,6 +243,10 @@ def _values(asked: AuditFilter) -> dict[str, Any]:
         values[name] = [*given] if negated and found.finds is None else given[0]
         if name.endswith("_prefix"):
             values[f"{name}_end"] = after_prefix(given[0])
+    for name in ("actor", "not_actor"):
+        if (shown := asked.shown(name)) is not None:
+            values[name] = [*asked.asked()[name]]
+            values |= {f"{name}_keys": [*shown.keys], f"{name}_without_key": [*shown.without_key]}
     for name in ("decision", "not_decision"):
         given = asked.asked().get(name, ())
         whole, rules = [one for one in given if "/" in one], [one for one in given if "/" not in one]

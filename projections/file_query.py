@@ -4,7 +4,7 @@ Answers lag behind the log by as much as the read model does; whoever must see t
 first (`Positions.wait_for`). On a connection of the reader's role row-level security leaves exactly one workspace.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
@@ -41,6 +41,8 @@ class FileFilter:
     min_size: int | None = None  # bytes
     max_size: int | None = None  # bytes
     owner: str | None = None
+    owner_keys: tuple[str, ...] | None = None  # API keys whose files `owner` means too
+    owner_without_key: tuple[str, ...] | None = None  # owners whom it means too where they acted without a key
     related_type: str | None = None
     related_id: str | None = None
     subject: str | None = None
@@ -103,9 +105,13 @@ class Files:
         values = asked.asked()
         if asked.workspaces is not None:
             values["workspaces"] = [*asked.workspaces]  # psycopg sends a list as an array, a tuple as a record
+        for name in ("owner_keys", "owner_without_key"):
+            values[name] = [*values.get(name, ())]
         if cursor is not None:
             values["older"] = decode_cursor(_KIND, cursor)
-        names = [*values]
+        names = [name for name in values if not name.startswith("owner_")]
+        if asked.owner_keys or asked.owner_without_key:
+            names[names.index("owner")] = "owner_as_shown"
         if (end := after_prefix(asked.filename_prefix or "")) is not None:
             values["filename_prefix_end"] = end
             names.append("filename_prefix_end")
@@ -119,6 +125,14 @@ class Files:
         rows = self._select((*names, "page"), values, scope=scope)
         more = encode_cursor(_KIND, rows[limit - 1].created_position) if len(rows) > limit else None
         return Page(rows[:limit], more)
+
+    def keys_of(self, owner: str, *, workspace: str | None) -> Sequence[str | None]:
+        """Return the API keys that an owner began files with, None for none; of `workspace`, where it is given."""
+        parts = queries("file_query")
+        with reading(self._pool) as connection:
+            connection.execute(parts["scope"], {"workspace": workspace or ""})
+            found = connection.execute(parts["keys_of"], {"owner": owner, "workspace": workspace})
+            return tuple(key for (key,) in found)
 
     def _select(self, names: tuple[str, ...], values: Mapping[str, Any], scope: str = "") -> tuple[FileRow, ...]:
         parts = queries("file_query")

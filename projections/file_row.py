@@ -175,6 +175,7 @@ def retention_json(row: FileRow, reach: KeyReach) -> Json:
             "requested_by_reach": _reach(row.retention_wish_by, row.retention_wish_by_credential, reach),
             "requested_at": _time(row.retention_wish_at),
             "reason": row.retention_wish_reason,
+            "replaced": None,  # said in answers to changes alone
         }
     if row.retention_until is None and pending is None:
         return None

@@ -99,7 +99,10 @@ def _register_workspaces(app: typer.Typer) -> None:
                 changes[name] = None
         if reason is not None:
             changes["reason"] = reason
-        _show(session, session.custody.change_workspace(workspace, changes))
+        changed = session.custody.change_workspace(workspace, changes)
+        _show(session, changed)
+        if not session.out.as_json and "max_retention_years" in changes:
+            _say_replaced(session, changed)
 
 
 def _register_keys(app: typer.Typer) -> None:
@@ -204,6 +207,17 @@ def _show(session: Session, workspace: Document) -> None:
     )
 
 
+def _say_replaced(session: Session, workspace: Document) -> None:
+    """Say whose request for another bound this one took the place of."""
+    replaced = (workspace["pending_retention"] or {}).get("replaced")
+    if replaced is None:
+        return
+    by = text.named(replaced["requested_by"], replaced["requested_by_reach"], workspace["id"])
+    years = text.counted(replaced["max_retention_years"], "year")
+    asked = f"{by} asked at {text.moment(replaced['requested_at'])} for {years}"
+    session.out.say(f"the waiting request replaces another one: {asked}")
+
+
 def _four_eyes(workspace: Document) -> str:
     if not workspace["four_eyes"]:
         return "no"
@@ -226,12 +240,13 @@ def _asked(workspace: Document) -> str:
 
 def _bound(workspace: Document) -> str:
     years, pending = workspace["max_retention_years"], workspace["pending_retention"]
+    ahead = f"up to {text.counted(years, 'year')} ahead"
     if pending is None:
-        return f"up to {years} years ahead"
+        return ahead
     by = text.named(pending["requested_by"], pending["requested_by_reach"], workspace["id"])
     because = "" if pending["reason"] is None else f" ({text.safe(pending['reason'])})"
     asked = f"{by} asked at {text.moment(pending['requested_at'])} for {pending['max_retention_years']}{because}"
-    return f"up to {years} years ahead; {asked}, and a second person must agree"
+    return f"{ahead}; {asked}, and a second person must agree"
 
 
 def _limit(shown: str) -> str:

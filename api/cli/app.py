@@ -31,8 +31,10 @@ from provenstore.api.cli import (
     verify_content,
 )
 from provenstore.api.cli.session import DataDir, Json, ProfileName, Url
+from provenstore.api.cli.usage_errors import Commands
 
 app = typer.Typer(
+    cls=Commands,
     name="provenstore",
     help=(
         "A provable chain of custody for every file. Begin with `provenstore put FILE`. Commands work on a server "

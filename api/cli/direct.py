@@ -9,10 +9,11 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid4
 
@@ -39,6 +40,7 @@ from provenstore.api import (
 from provenstore.api.cli.custody import Decision, DisposalDecision, Document, ErasureDecision, IdKind, ProjectionAct
 from provenstore.api.cli.in_time import in_time
 from provenstore.api.existing import require_workspace
+from provenstore.api.file_lists import file_filter
 from provenstore.api.http import bodies
 from provenstore.api.http.audit_question import AuditQuery
 from provenstore.api.http.wording import finding
@@ -49,12 +51,11 @@ from provenstore.domain import workspace as ws
 from provenstore.domain.caller import Caller
 from provenstore.domain.envelope import Actor
 from provenstore.domain.erasing import Wanted
-from provenstore.domain.errors import InvalidInput, PreconditionFailed, Unsigned
+from provenstore.domain.errors import AlreadyExists, InvalidInput, PreconditionFailed, Unsigned
 from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.file import File
 from provenstore.domain.linking import LinkWish
 from provenstore.projections.file_fold import fold_file
-from provenstore.projections.file_query import FileFilter
 from provenstore.projections.file_row import View
 
 Parsed = TypeVar("Parsed", bound=bodies.Body)
@@ -102,6 +103,7 @@ class Direct:
         self._services = services
         self._ledger = services.ledger
         self._caller = caller
+        self._making = Lock()
 
     # -- content -------------------------------------------------------------------------------------------
 
@@ -187,9 +189,8 @@ class Direct:
         query = _parse(bodies.ListQuery, {**asked, "limit": limit})
         wanted = query.model_dump(exclude={"workspace", "cursor", "limit", "min_position", "fresh"}, exclude_none=True)
         scope = self._ledger.listable(self._caller, query.workspace)
-        within = None if scope is None else (scope,)
         self._services.bring_up(self._caller, fresh=query.fresh, min_position=query.min_position)
-        page = self._services.files.list(FileFilter(workspaces=within, **wanted), cursor=cursor, limit=limit)
+        page = self._services.files.list(file_filter(self._services, scope, wanted), cursor=cursor, limit=limit)
         if not page.rows:
             require_workspace(self._services, self._caller, "file.list", scope)
         self._ledger.audit_reads.listed(self._caller, scope, wanted)
@@ -326,8 +327,10 @@ class Direct:
 
     def purge(self, file_id: str) -> Document:
         """Read the newest purge."""
-        lifecycle = self._ledger.lifecycle(self._caller, UUID(file_id))
-        found = views.purge_json(lifecycle)
+        file = UUID(file_id)
+        lifecycle = self._ledger.lifecycle(self._caller, file, "file.purge_get")
+        with self._ledger.recorder.noting(self._caller, "file.purge_get", file_id=file):
+            found = views.purge_json(lifecycle)
         self._ledger.audit_reads.shown(self._caller, lifecycle.workspace, "purge", found, file=file_id)
         return found
 
@@ -448,6 +451,13 @@ class Direct:
         self._ledger.create_workspace(self._caller, ws.CreateWorkspace(**body.model_dump()))
         return self.workspace(body.id)
 
+    def make_workspace(self, workspace: str) -> None:
+        """Make a workspace unless it is there. Asked first: a refusal that is then mended belongs on no record."""
+        with self._making:
+            if self._ledger.recorder.find(ws.workspace_stream(workspace), ws.project) is None:
+                with suppress(AlreadyExists):  # another process was quicker
+                    self.create_workspace({"id": workspace})
+
     def workspace(self, workspace: str) -> Document:
         """Describe a workspace."""
         return workspaces.described(self._services, self._caller, workspace)
@@ -547,8 +557,7 @@ class Direct:
 
     def _file(self, file: File) -> Document:
         """Describe a file to who has just acted on it: that is no reading of its own."""
-        lifecycle = self._ledger.lifecycle(self._caller, file.id)
-        return views.file_json(views.row_of(lifecycle), lifecycle.key_reach)
+        return views.changed_file_json(self._ledger.lifecycle(self._caller, file.id))
 
     def _purge(self, file_id: str) -> Document:
         return views.purge_json(self._ledger.lifecycle(self._caller, UUID(file_id)))

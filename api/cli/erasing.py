@@ -158,7 +158,8 @@ def _asked(session: Session, found: Document) -> None:
         session.out.document(found)
         return
     session.out.line(found["id"])
-    session.out.say(f"asked for {_values(found)} values; another person approves it: provenstore erase approve ID")
+    asked = text.counted(_values(found), "value")
+    session.out.say(f"asked for {asked}; another person approves it: provenstore erase approve {found['id']}")
 
 
 def _told(session: Session, found: Document) -> None:
@@ -172,9 +173,16 @@ def _told(session: Session, found: Document) -> None:
 def _sentence(found: Document) -> str:
     report = found["report"]
     if report is None:
-        return f"{found['status']}: {_values(found)} values were found at the request"
-    kept = f"; {report['files_held']} files are under a legal hold and keep theirs" if report["files_held"] else ""
-    return f"{found['status']}: {report['values']} values were erased{kept}"
+        count = _values(found)
+        return f"{found['status']}: {text.counted(count, 'value')} {_was(count)} found at the request"
+    held, count = report["files_held"], report["values"]
+    keeps = "is under a legal hold and keeps its own" if held == 1 else "are under a legal hold and keep theirs"
+    kept = f"; {text.counted(held, 'file')} {keeps}" if held else ""
+    return f"{found['status']}: {text.counted(count, 'value')} {_was(count)} erased{kept}"
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _persons(found: Document) -> list[str]:
@@ -203,4 +211,4 @@ def _counts(session: Session, found: Document) -> None:
         return
     rows = [(one["kind"], one["field"], str(one["values"])) for one in found["found"]]
     session.out.table(("STREAM", "FIELD", "VALUES"), rows, spare=())
-    session.out.say(f"{_values(found)} values, of {found['files']} files")
+    session.out.say(f"{text.counted(_values(found), 'value')}, of {text.counted(found['files'], 'file')}")

@@ -170,7 +170,43 @@ def _show(session: Session, file: Document) -> None:
     if session.out.as_json:
         session.out.document(file)
         return
-    session.out.fields({name: _plain(value) for name, value in file.items()})
+    session.out.fields({name: _as_text(name, value, file["workspace"]) for name, value in file.items()})
+
+
+def _as_text(name: str, value: Any, workspace: str) -> object:
+    """Return what is said of a file as one line for people."""
+    if isinstance(value, dict) and value.keys() == {"erased_by"}:
+        return "(erased)"
+    if name == "retention" and value is not None:
+        return _retention(value, workspace)
+    if isinstance(value, dict):
+        return " ".join(f"{key}={text.safe(_as_text('', one, workspace))}" for key, one in value.items()) or None
+    if isinstance(value, list):
+        return ", ".join(text.safe(_as_text("", one, workspace)) for one in value) or None
+    return value
+
+
+def _retention(retention: Document, workspace: str) -> str:
+    """Return until when a file is kept, by whom and why, and what waits for a second person."""
+    parts = []
+    if retention["until"] is not None:
+        by = text.named(retention["set_by"], retention["set_by_reach"], workspace)
+        what = f"{retention['mode']} until {text.moment(retention['until'])}"
+        parts.append(f"{what}, set by {by} at {text.moment(retention['set_at'])}{_because(retention)}")
+    if (pending := retention["pending"]) is not None:
+        parts.append(f"{wish(pending, workspace)}; a second person must agree")
+    return "; ".join(parts)
+
+
+def wish(pending: Document, workspace: str) -> str:
+    """Return who asked for which retention, when and why."""
+    by = text.named(pending["requested_by"], pending["requested_by_reach"], workspace)
+    what = f"{pending['mode']} until {text.moment(pending['until'])}"
+    return f"{by} asked at {text.moment(pending['requested_at'])} for {what}{_because(pending)}"
+
+
+def _because(said: Document) -> str:
+    return "" if said.get("reason") is None else f" ({said['reason']})"
 
 
 def done(session: Session, file: Document, what: str) -> None:

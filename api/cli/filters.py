@@ -11,7 +11,9 @@ InCategory = Annotated[str | None, typer.Option("--category", help="Only this ca
 OfVariant = Annotated[Variant | None, typer.Option("--variant", help="Only this variant.")]
 Named = Annotated[str | None, typer.Option("--name", help="Only names that contain this.")]
 OfType = Annotated[str | None, typer.Option("--media-type", help="Only this media type.")]
-OfOwner = Annotated[str | None, typer.Option("--owner", help="Only files of this actor (whole id).")]
+OfOwner = Annotated[
+    str | None, typer.Option("--owner", help="Only files of this actor (whole id, or as shown: bob@system).")
+]
 AboutPerson = Annotated[str | None, typer.Option("--subject", help="Only files about this person (whole id).")]
 RelatedTo = Annotated[
     str | None, typer.Option("--related", metavar="TYPE:ID", help="Only of this business object (whole id).")

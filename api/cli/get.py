@@ -18,10 +18,11 @@ from provenstore.api.cli.custody import Document
 from provenstore.api.cli.destination import Destination
 from provenstore.api.cli.fetching import Fetched, Fetcher
 from provenstore.api.cli.local_files import whole_file
+from provenstore.api.cli.naming import own_name
 from provenstore.api.cli.options import FileIds, Jobs, Quiet
 from provenstore.api.cli.session import Session, command
 from provenstore.api.cli.tally import Tally
-from provenstore.domain.errors import IntegrityViolated, InvalidInput, ProvenstoreError
+from provenstore.domain.errors import IntegrityViolated, ProvenstoreError
 
 STDOUT = Path("-")
 
@@ -113,9 +114,9 @@ def _get_one(session: Session, file_id: str, output: Path | None, *, force: bool
     if output == STDOUT:
         _copy(session, file, sys.stdout.buffer.write)
         return
-    target = output or _own_name(file)
+    target = output or Path(own_name(file))
     if target.is_dir():
-        target = target / _own_name(file)
+        target = target / own_name(file)
     with whole_file(target, force=force) as opened:
         _copy(session, file, opened.write)
     if session.out.as_json:
@@ -141,14 +142,6 @@ def _copy(session: Session, file: Document, write: Callable[[bytes], object]) ->
         session.out.say("the ledger holds no SHA-256 of this file; only its size was compared")
     elif digest.hexdigest() != file["sha256"]:
         raise IntegrityViolated(f"file {file['id']} is not what was recorded: its SHA-256 is {digest.hexdigest()}")
-
-
-def _own_name(file: Document) -> Path:
-    """Return the recorded name if it is safe to write to: a plain name that is not hidden."""
-    name = str(file["filename"] or "")
-    if not name or name.startswith((".", "-")) or "/" in name or "\0" in name:
-        raise InvalidInput("output", "is missing, and the file's own name is not one to write to; give one with -o")
-    return Path(name)
 
 
 def _listed(session: Session, asked: dict[str, Any]) -> Iterator[Document]:

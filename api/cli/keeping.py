@@ -6,6 +6,7 @@ import typer
 
 from provenstore.api.cli import text
 from provenstore.api.cli.custody import Decision, Document
+from provenstore.api.cli.files import wish
 from provenstore.api.cli.options import FileId, Reason, RequiredReason, instant, part_id
 from provenstore.api.cli.session import Session, command
 
@@ -56,6 +57,8 @@ def register(app: typer.Typer) -> None:
             pending = (file["retention"] or {}).get("pending")
             if pending is not None:
                 session.out.say(f"{text.moment(pending['until'])} waits for a second person, who asks for the same")
+                if pending["replaced"] is not None:
+                    session.out.say(f"it replaces a request: {wish(pending['replaced'], file['workspace'])}")
 
 
 def _register_purge(app: typer.Typer) -> None:

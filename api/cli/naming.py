@@ -19,7 +19,7 @@ MAX_NAME_BYTES = 255
 MAX_DEPTH = 64
 """Folders within folders; a place that is deeper is not one that a person made."""
 
-_REFUSED = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069<>:"/\\|?*]')
+_REFUSED = re.compile(r'[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069<>:"/\\|?*]')
 """Also line separators, and what turns text round: `report\u202efdp.exe` reads as `reportexe.pdf` (UTR 36, 2.4)."""
 
 _DEVICES = re.compile(r"(?i)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)")
@@ -32,6 +32,11 @@ def place_of(file: Mapping[str, Any]) -> Place:
     if not names or len(names) > MAX_DEPTH:
         names = [str(file["filename"] or file["id"])]
     return tuple(harmless(name) for name in names)
+
+
+def own_name(file: Mapping[str, Any]) -> str:
+    """Return a file's own name, harmless, wherever `put` found it; of an erased one the name it is stored under."""
+    return harmless(str(file["filename"] or str(file["path"]).rpartition("/")[2]))
 
 
 def beside(place: Place, file_id: str) -> Place:

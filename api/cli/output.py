@@ -7,7 +7,7 @@ done to many files answers one document for each, a line each.
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,8 @@ class Output:
     def __init__(self, *, as_json: bool) -> None:
         """Answer as JSON or as text for people."""
         self.as_json = as_json
+        self.options: Mapping[str, str] = {}
+        """Options of the command by the fields of the API that they fill."""
 
     def document(self, document: object) -> None:
         """Answer with one JSON document."""
@@ -100,11 +102,18 @@ class Output:
     def problem(self, error: ProvenstoreError, further: dict[str, Any] | None = None) -> None:
         """Say what went wrong: one sentence, or with `json` the problem of the contract."""
         if not self.as_json:
-            sys.stderr.write(f"provenstore: {safe(error.message)}\n")
+            sys.stderr.write(f"provenstore: {safe(self.sentence(error))}\n")
             return
         from provenstore.api.views import error_json
 
         sys.stderr.write(json.dumps({**error_json(error), **(further or {})}) + "\n")
+
+    def sentence(self, error: ProvenstoreError) -> str:
+        """Return what went wrong, for people: a field of the API that an option fills goes by the option's name."""
+        field = str(error.details.get("field") or "")
+        option = self.options.get(field)
+        named = option is not None and error.message.startswith(f"{field}: ")
+        return f"{option}{error.message.removeprefix(field)}" if named else error.message
 
     @contextmanager
     def progress(self, label: str, total: int | None, *, unit: str = "bytes") -> Iterator[Advance]:

@@ -149,7 +149,7 @@ def _say_differences(session: Session, name: str, build: Document) -> None:
             for one in found["differences"]
         ],
     )
-    session.out.say(f"{found['count']} differences at position {build['position']}")
+    session.out.say(f"{text.counted(found['count'], 'difference')} at position {build['position']}")
 
 
 def _list(session: Session, found: Document) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Event
@@ -70,8 +70,8 @@ def register(app: typer.Typer) -> None:
 
         The same again stores nothing twice: what is stored is unchanged, what was interrupted is gone on with. Of a
         folder hidden files, symbolic links and what is no file are left out and counted. One file answers its id;
-        several answer id and path, as they are finished, and --json one document a line. One that fails does not stop
-        the others; the exit code is that of the gravest: 7, 1, 3.
+        several answer id and path, as they are finished, and --json one document a line. One that fails, or
+        cannot be read, does not stop the others; the exit code is that of the gravest: 7, 1, 3.
         """
         _check(paths, name, metadata)
         common: Document = {
@@ -94,7 +94,7 @@ def register(app: typer.Typer) -> None:
             again=again,
             verify=verify,
             direct=direct,
-            makes_workspace=not session.remote,
+            make_default=_maker(session),
         )
         if len(paths) == 1 and not _is_folder(paths[0]):
             _put_one(session, paths[0], wishes, quiet=quiet)
@@ -111,9 +111,18 @@ def _check(paths: list[Path], name: str | None, metadata: list[str] | None) -> N
         raise typer.BadParameter("is needed for stdin", param_hint="--name")
     if folders and any(one.startswith(f"{PATH}=") for one in metadata or ()):
         raise typer.BadParameter(f"{PATH} says where in its folder a file was", param_hint="--metadata")
-    for path in paths:
-        if path != STDIN and not os.access(path, os.R_OK):
-            raise typer.BadParameter(f"{safe(path)} is not a file that can be read", param_hint="PATH")
+    # One of several fails by itself, when its turn comes.
+    if len(paths) == 1 and paths[0] != STDIN and not os.access(paths[0], os.R_OK):
+        raise typer.BadParameter(f"{safe(paths[0])} is not a file that can be read", param_hint="PATH")
+
+
+def _maker(session: Session) -> Callable[[str], None] | None:
+    """Return what makes the default workspace on a data directory; a server's operators make theirs themselves."""
+    if session.remote:
+        return None
+    from provenstore.api.cli.direct import Direct
+
+    return session.custody.make_workspace if isinstance(session.custody, Direct) else None
 
 
 def _is_folder(path: Path) -> bool:

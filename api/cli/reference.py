@@ -14,11 +14,14 @@ _HEAD = """\
 
 stdout carries the answer: text for people, on a pipe fields separated by tabs, with `--json` exactly one JSON document.
 stderr carries messages, and progress bars on a terminal only. After an error stdout is empty, and stderr has one
-sentence, or with `--json` a problem as the HTTP API answers it. Text from outside never reaches a terminal raw.
+sentence, or with `--json` a problem as the HTTP API answers it; also where the command line is wrong
+(`invalid-usage`, exit code 2). A sentence names options, a problem the fields of the API. Text from outside
+never reaches a terminal raw.
 
 `put` and `get` of many files answer one line for each as it is finished, with `--json` one document: `{"path",
 "result", "file"}` where result is `stored`, `written` or `unchanged`, `{"path", "result": "failed", "problem"}`,
-`{"path", "result": "left_out", "reason"}`. A file that fails does not stop the others, unless all would fail.
+`{"path", "result": "left_out", "reason"}`. A file that fails, or a path of several that cannot be read
+(exit code 1), does not stop the others, unless all would fail.
 
 | exit code | meaning |
 |---|---|
@@ -43,7 +46,8 @@ key = "pvs_..."
 
 An id that the ledger gave may be shortened to 8 or more of its first hexadecimal digits, if no other id of its kind
 begins with them. Ids begin with the time: ids of the same minute share their first 8 digits. Ids that clients chose (of
-actors, persons, sessions, business objects) are given whole, and so is the id of a request in `operations`.
+actors, persons, sessions, business objects) are given whole, actors also as answers show them
+(`bob@system`), and so is the id of a request in `operations`.
 
 Times are RFC 3339, e.g. `2026-11-20T15:04:05Z`; a date is its first moment in UTC.
 """

@@ -15,7 +15,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Event
 from typing import BinaryIO, Final
@@ -29,7 +29,6 @@ from provenstore.api.cli.part_sending import blocks, send_parts
 from provenstore.api.cli.sources import Source
 from provenstore.api.cli.text import safe
 from provenstore.domain.errors import (
-    AlreadyExists,
     Conflict,
     ContentMismatch,
     ContentTooLarge,
@@ -76,7 +75,8 @@ class Wishes:
     verify: bool = False
     direct: bool = False
     """Whether the bytes go past the server, where the object store takes them so."""
-    makes_workspace: bool = False
+    make_default: Callable[[str], None] | None = None
+    """Makes the default workspace where it is not there yet; None where that is for others to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,21 +199,20 @@ class Sender:
         raise Unavailable  # unreachable: the last attempt returns or raises
 
     def _initiate(self, new: Document, name: str | None) -> Document:
-        """Begin the file; on a data directory the default workspace is made if it is not there yet.
+        """Begin the file; on a data directory the default workspace is made first, if it is not there yet.
 
         No other is: a mistyped name would be a tenant for ever.
         """
+        is_default, make = new["workspace"] == DEFAULT_WORKSPACE, self.wishes.make_default
+        if is_default and make is not None:
+            make(DEFAULT_WORKSPACE)
         try:
             return self.custody.initiate(new, name)
         except NotFound as error:
-            if new["workspace"] != DEFAULT_WORKSPACE:
+            if not is_default:
                 raise
-            if not self.wishes.makes_workspace:
-                made = f"`provenstore workspace create {DEFAULT_WORKSPACE}` makes it"
-                raise NotFound(f"{error.message}: {DEFAULT_WORKSPACE}; {made}") from error
-            with contextlib.suppress(AlreadyExists):
-                self.custody.create_workspace({"id": new["workspace"]})
-            return self.custody.initiate(new, name)
+            made = f"`provenstore workspace create {DEFAULT_WORKSPACE}` makes it"
+            raise NotFound(f"{error.message}: {DEFAULT_WORKSPACE}; {made}") from error
 
     # -- 3: sending ----------------------------------------------------------------------------------------
 

@@ -152,8 +152,10 @@ def _register(
         ]
 
         def run(**arguments: Any) -> None:
-            given = _with_common(arguments.pop("context"), {one: arguments.pop(one) for one in added})
+            context = arguments.pop("context")
+            given = _with_common(context, {one: arguments.pop(one) for one in added})
             session = Session(Output(as_json=given.pop("as_json")), makes=makes, **given)
+            session.out.options = _options_of(context)
             _run(session, lambda: cast(Any, body)(session, **_completed(session, arguments)))
 
         context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
@@ -181,6 +183,19 @@ def _with_common(context: typer.Context, given: dict[str, Any]) -> dict[str, Any
     if any(given.get(one) is not None for one in PLACES):
         common = {name: value for name, value in common.items() if name not in PLACES}
     return {**given, **common}
+
+
+_BY_FIELD = {"filename_contains": "name", "related_id": "related", "metadata_key": "metadata", "fields": "field"}
+"""Fields of the API that an option of another name fills, with the parameter of the command."""
+
+
+def _options_of(context: typer.Context) -> dict[str, str]:
+    """Return the command's options by the fields of the API that they fill."""
+    options = {
+        one.name: next((name for name in one.opts if name.startswith("--")), None) for one in context.command.params
+    }
+    found = {str(name): option for name, option in options.items() if option is not None}
+    return {**{field: found[name] for field, name in _BY_FIELD.items() if name in found}, **found}
 
 
 def _completed(session: Session, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class Tally:
 
             self._out.record({"path": _text(path), "result": "failed", "problem": error_json(known)})
         else:
-            self._out.say(f"not {self._done}: {path}: {known.message}")
+            self._out.say(f"not {self._done}: {path}: {self._out.sentence(known)}")
 
     def leave_out(self, path: Path, why: str) -> None:
         """Tell of something that is left out on purpose."""

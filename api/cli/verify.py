@@ -57,7 +57,8 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Verify the integrity of the log, proofs or a published log.
 
-        Exit code 7 if it is violated, with the first bad place; 2 if that could not be found out. A proof of
+        Exit code 7 if it is violated, with the first bad place; 2 if that could not be found out; 0 if what was checked
+        is right. Steps that were not checked are named, and `complete` of --json is then false. A proof of
         consistency is checked with the two checkpoints that it is for (--checkpoint). Without a WHAT the database
         itself is read, so that the command runs where the data directory is, or with PROVENSTORE_DATABASE_URL.
         """
@@ -239,6 +240,12 @@ def _in_a_sentence(found: "Checked") -> str:
     return f"checked {text.counted(found.checked, 'event')}: no violation found in {steps} steps{later}{ask}"
 
 
+def _complete(found: "Checked") -> bool:
+    """Tell whether every step was checked, on all events: `ok` says only that what was checked is right."""
+    nothing = not found.checked and found.checkpoint is not None and found.checkpoint.size
+    return not found.unchecked and not nothing
+
+
 def _as_json(found: "Checked") -> dict[str, Any]:
     from provenstore.domain.tree_check import ALL_STEPS
 
@@ -255,6 +262,7 @@ def _as_json(found: "Checked") -> dict[str, Any]:
     ]
     return {
         "ok": not found.findings,
+        "complete": _complete(found),
         "checked": found.checked,
         "unsigned": found.unsigned,
         "steps": list(ALL_STEPS),

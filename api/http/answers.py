@@ -100,8 +100,8 @@ def file_answer(
 
 def described(services: Services, caller: Caller, lifecycle: History, status: int = 200) -> Response:
     """Return a file as its lifecycle says, to who has just acted on it: that is no reading of its own."""
-    row = views.row_of(lifecycle)
-    return JSONResponse(views.file_json(row, lifecycle.key_reach), status, _headers(services, caller, row, lifecycle))
+    headers = _headers(services, caller, views.row_of(lifecycle), lifecycle)
+    return JSONResponse(views.changed_file_json(lifecycle), status, headers)
 
 
 def file_view(services: Services, caller: Caller, file_id: UUID, view: View, if_none_match: str | None) -> Response:
@@ -170,10 +170,10 @@ def purge_answer(
     Without a command, that its reasons and the file's holds are read is recorded first.
     """
     if command is None:
-        lifecycle = services.ledger.lifecycle(caller, file_id)
+        lifecycle = services.ledger.lifecycle(caller, file_id, "file.purge_get")
     else:
         _, lifecycle = after(services, caller, file_id, command)
-    with services.ledger.recorder.noting(caller, "file.get", file_id=file_id):
+    with services.ledger.recorder.noting(caller, "file.purge_get", file_id=file_id):
         found = views.purge_json(lifecycle)
     if command is None:
         services.ledger.audit_reads.shown(caller, lifecycle.workspace, "purge", found, file=str(file_id))

@@ -56,6 +56,16 @@ class StandingHold(Shape):
     reason: Text
 
 
+class ReplacedRetention(Shape):
+    """A request for a retention whose place another one took, before a second person had agreed to it."""
+
+    until: datetime
+    mode: fe.RetentionMode
+    requested_by: str
+    requested_by_reach: Text
+    requested_at: datetime
+
+
 class PendingRetention(Shape):
     """A retention that one person asked for, and that takes a second person."""
 
@@ -65,6 +75,7 @@ class PendingRetention(Shape):
     requested_by_reach: Text
     requested_at: datetime
     reason: Text
+    replaced: ReplacedRetention | None
 
 
 class Retention(Shape):
@@ -386,6 +397,15 @@ class PolicyChange(Shape):
     effective_at: Moment
 
 
+class ReplacedBound(Shape):
+    """A request for a higher bound of retentions whose place another one took."""
+
+    max_retention_years: int
+    requested_by: str
+    requested_by_reach: Text
+    requested_at: datetime
+
+
 class BoundRequest(Shape):
     """A higher bound of retentions that one person has requested: who, when and why."""
 
@@ -394,6 +414,7 @@ class BoundRequest(Shape):
     requested_by_reach: Text
     requested_at: datetime
     reason: Text
+    replaced: ReplacedBound | None
 
 
 class Workspace(Shape):

@@ -105,6 +105,21 @@ AND a.{column} = (SELECT %({name})s::{kind})
 -- Events without any of these in a column.
 AND (a.{column} = ANY(%({name})s::{kind}[])) IS NOT TRUE
 
+-- name: keys_of
+-- The API keys that an actor has acted with; NULL is without one.
+SELECT DISTINCT t.credential FROM provenstore_read.audit_trail t
+WHERE t.actor = %(actor)s AND (%(workspace)s::text IS NULL OR t.workspace = %(workspace)s);
+
+-- name: of_actors
+-- Events of actors by their ids, by their keys, or by their ids where they acted without a key.
+AND (a.actor = ANY(%({name})s::text[]) OR a.credential = ANY(%({name}_keys)s::text[])
+     OR (a.actor = ANY(%({name}_without_key)s::text[]) AND a.credential IS NULL))
+
+-- name: differs_from_actors
+-- Events of none of these.
+AND (a.actor = ANY(%({name})s::text[]) OR a.credential = ANY(%({name}_keys)s::text[])
+     OR (a.actor = ANY(%({name}_without_key)s::text[]) AND a.credential IS NULL)) IS NOT TRUE
+
 -- name: not_of_files
 -- Events of no file that {finder} finds.
 AND (a.file = ANY(ARRAY({finder}))) IS NOT TRUE

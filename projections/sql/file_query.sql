@@ -49,6 +49,16 @@ AND f.size >= %(min_size)s
 -- Files of at most so many bytes.
 AND f.size <= %(max_size)s
 
+-- name: keys_of
+-- The API keys that an owner began files with; NULL is without one.
+SELECT DISTINCT f.owner_credential FROM provenstore_read.file_index f
+WHERE f.owner = %(owner)s AND (%(workspace)s::text IS NULL OR f.workspace = %(workspace)s);
+
+-- name: owner_as_shown
+-- Files of an owner by its id, by its keys, or by its id where it acted without a key.
+AND (f.owner = %(owner)s OR f.owner_credential = ANY(%(owner_keys)s::text[])
+     OR (f.owner = ANY(%(owner_without_key)s::text[]) AND f.owner_credential IS NULL))
+
 -- name: owner
 -- Files of an owner.
 AND f.owner = %(owner)s

@@ -30,6 +30,7 @@ FILE_REQUESTS: dict[Operation, tuple[str, str, Any]] = {
     "file.hold": ("POST", "/legal-holds", {"name": "n", "reason": "r"}),
     "file.release": ("DELETE", "/legal-holds/none", None),
     "file.link_revoke": ("DELETE", "/links/01990000-0000-7000-8000-000000000001", None),
+    "file.purge_get": ("GET", "/purge", None),
     "file.purge_request": ("POST", "/purge", {}),
     "file.purge_withdraw": ("POST", "/purge/withdraw", {}),
     "file.purge_approve": ("POST", "/purge/approve", {}),

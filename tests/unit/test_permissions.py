@@ -30,7 +30,7 @@ def test_no_role_no_permission() -> None:
 def test_auditors_read_and_nothing_else() -> None:
     """The history, not the content."""
     allowed = {operation for operation in PERMISSIONS if permits(_caller("auditor"), operation)}
-    files = {"file.get", "file.list", "file.history", "file.certificate"}
+    files = {"file.get", "file.list", "file.history", "file.certificate", "file.purge_get"}
     assert allowed == {
         *files,
         "workspace.get",

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from provenstore.api import erasures, projections, proofs, views
 from provenstore.api.existing import require_workspace
+from provenstore.api.file_lists import file_filter
 from provenstore.api.http import bodies, shapes
 from provenstore.api.http.answers import begun_answer, file_answer, file_view
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
@@ -19,7 +20,6 @@ from provenstore.api.workspace_views import shown_history
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.reading import sees_all
 from provenstore.domain.storing import Begun
-from provenstore.projections.file_query import FileFilter
 
 router = APIRouter(tags=["files"])
 
@@ -66,7 +66,7 @@ def list_files(services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.L
         for name, value in asked.sent().items()
         if name not in {"workspace", "cursor", "limit", "min_position", "fresh"}
     }
-    wanted = FileFilter(workspaces=None if scope is None else (scope,), **conditions)
+    wanted = file_filter(services, scope, conditions)
     cursor = services.marks.read_cursor(caller.scope, asked.cursor)
     page = services.files.list(wanted, cursor=cursor, limit=asked.limit)
     if not page.rows:
