@@ -97,11 +97,19 @@ class Pool(ConnectionPool[Connection]):
 
     def getconn(self, timeout: float | None = None) -> Connection:
         """Lend a connection for `limit` seconds, or as many as the command has left; DatabaseUnavailable if none."""
-        left = require_time(reading=self._reading)
+        left = self._left()
         wait = self.timeout if timeout is None else timeout
         connection = super().getconn(wait if left is None else min(left, wait))
+        try:
+            left = self._left()  # it may have been waited for
+        except DatabaseUnavailable:
+            super().putconn(connection)
+            raise
         self._overdue.lent(connection, left)
         return connection
+
+    def _left(self) -> float | None:
+        return require_time(reading=self._reading)
 
     def putconn(self, conn: Connection) -> None:
         """Take a connection back."""

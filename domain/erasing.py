@@ -92,6 +92,10 @@ class _Hit:
     field: str
 
 
+class _Late(Exception):
+    """What is left to erase is left to the background work."""
+
+
 class Erasing:
     """Shows, asks for, decides and carries out erasures. Holds ports only; safe to share between threads."""
 
@@ -313,10 +317,11 @@ class Erasing:
             raise SecondPersonRequired(said, rule="erasure-start-checks-approval")
         system = self._recorder.system(caller)
         held: set[UUID] = set()
-        for hits in self._hits(self._wanted(state), state.asked.upto):
-            if until is not None and self._recorder.clock.now() >= until:
-                return state
-            self._erase(system, state, hits, held)
+        try:
+            for hits in self._hits(self._wanted(state), state.asked.upto, until):
+                self._erase(system, state, hits, held, until)
+        except _Late:
+            return state
         try:
             return self._append(system, state, [Fact(self._report(state, len(held)))])
         except Conflict:
@@ -343,9 +348,21 @@ class Erasing:
             fields=asked.fields,
         )
 
-    def _erase(self, system: Caller, state: er.ErasureRequest, hits: Sequence[_Hit], held: set[UUID]) -> None:
+    def _require_early(self, until: datetime | None) -> None:
+        if until is not None and self._recorder.clock.now() >= until:
+            raise _Late
+
+    def _erase(
+        self,
+        system: Caller,
+        state: er.ErasureRequest,
+        hits: Sequence[_Hit],
+        held: set[UUID],
+        until: datetime | None,
+    ) -> None:
         """Erase the values of one page, stream by stream."""
         for stream, found in groupby(sorted(hits, key=_home), key=_home):
+            self._require_early(until)
             one = list(found)
             if stream.startswith("file:"):
                 file_id = UUID(stream.partition(":")[2])
@@ -403,14 +420,19 @@ class Erasing:
             files |= {_home(hit) for hit in hits if _kind(hit.event) in _OF_FILES}
         return Preview(upto, _found(counts), len(files))
 
-    def _hits(self, wanted: Wanted, upto: int) -> Iterator[Sequence[_Hit]]:
-        """Yield what is to be erased, page by page of the log; values that are erased already are none."""
+    def _hits(self, wanted: Wanted, upto: int, until: datetime | None = None) -> Iterator[Sequence[_Hit]]:
+        """Yield what is to be erased, page by page of the log; values that are erased already are none.
+
+        _Late once it is `until`.
+        """
         events = in_pages(self._recorder.log, page=PAGE) if wanted.file is None else self._of_file(wanted.file)
         spellings = _spellings(wanted.subject)
         page: list[Event] = []
-        for event in events:
+        for number, event in enumerate(events):
             if event.position > upto:
                 break
+            if number % PAGE == 0:
+                self._require_early(until)
             if event.private and _kind(event) != "erasure" and wanted.workspace in (None, event.workspace):
                 page.append(event)
             if len(page) == PAGE:

@@ -184,14 +184,10 @@ class StoreIdentity:
     def _evidence(self) -> Evidence:
         """Look for stored objects of the log in the store, old and new ones.
 
-        In the whole log where a sample of it names none that should be there: all of it may be purged or damaged.
+        In the whole log where a sample of it names too few that should be there: most of it may be purged or damaged.
         """
-        sampled = self._look_for(self._sample())
-        return sampled if sampled.looked_for else self._look_for(_stored(in_pages(self._recorder.log)))
-
-    def _look_for(self, files: Iterable[UUID]) -> Evidence:
         looked_for = missing = 0
-        for file_id in files:
+        for file_id in self._candidates():
             file = self._recorder.file(file_id)
             if not self._should_hold(file):
                 continue
@@ -200,6 +196,15 @@ class StoreIdentity:
             if looked_for == MAX_LOOKED_FOR:
                 break
         return Evidence(looked_for, missing)
+
+    def _candidates(self) -> Iterator[UUID]:
+        """Yield each file that was stored at some time, those of a sample first."""
+        seen = set[UUID]()
+        for files in (self._sample, lambda: iter(_stored(in_pages(self._recorder.log)))):
+            for one in files():
+                if one not in seen:
+                    seen.add(one)
+                    yield one
 
     def _sample(self) -> Iterator[UUID]:
         """Yield files that were stored in stretches of the log, evenly spread ones first."""

@@ -110,7 +110,8 @@ alter table provenstore.private_value enable always trigger erasure_only;
 -- of an event of this type as a LIKE pattern, its keys in order: what matches need not be parsed.
 create table provenstore.event_type (type text primary key, shape text not null);
 
--- A value's canonical JSON (RFC 8785 as domain/canonical.py has it), null where it has none.
+-- A value's canonical JSON (RFC 8785 as domain/canonical.py has it), null where it has none, or a key with more than
+-- printable ASCII.
 create function provenstore.canonical(value jsonb, depth integer) returns text language plpgsql immutable as $$
 begin
     if depth >= 16 and jsonb_typeof(value) in ('object', 'array') then
@@ -120,7 +121,7 @@ begin
     case jsonb_typeof(value)
         when 'object' then
             return (
-                select case when bool_and(m.text is not null and octet_length(m.key) = length(m.key)) is not false then
+                select case when bool_and(m.text is not null and m.key ~ '^[ -~]*$') is not false then
                     concat('{', string_agg(concat(to_json(m.key), ':', m.text), ',' order by m.key collate "C"), '}')
                 end from (select v.key, provenstore.canonical(v.value, depth + 1) as text from jsonb_each(value) v) m
             );
@@ -187,6 +188,7 @@ declare
         'actor', 'cause', 'data', 'decision', 'id', 'number', 'occurred', 'on_behalf_of', 'outcome', 'prev', 'private',
         'request', 'session', 'stream', 'time', 'type', 'version', 'workspace', 'workspace_prev'
     ];
+    actor constant text[] := array['credential', 'id', 'kind', 'via'];
     -- Newest version, and leaf as JSON (null or "hex"), of each stream; the same by number for each workspace.
     stream_version bigint[]; stream_leaf text[]; workspace_number bigint[]; workspace_leaf text[];
     stream_text text[]; workspace_text text[]; -- as they stand in the bytes
@@ -433,7 +435,12 @@ begin
                 and value - envelope = '{}'::jsonb and (
                     select bool_and(jsonb_typeof(value -> m) in ('string', 'null'))
                     from unnest(array['cause', 'decision', 'occurred', 'on_behalf_of', 'request', 'session']) m
-                )) is not true
+                ) and jsonb_typeof(value -> 'data') = 'object' and jsonb_typeof(value -> 'outcome') = 'string'
+                and jsonb_typeof(value -> 'actor') = 'object' and value -> 'actor' ?& actor
+                and (value -> 'actor') - actor = '{}'::jsonb and (
+                    select bool_and(jsonb_typeof(m.value) = 'string' or m.key = 'credential' and m.value = 'null'::jsonb)
+                    from jsonb_each(value -> 'actor') m
+                ) and jsonb_typeof(value -> 'private') = 'object') is not true
             then
                 raise exception 'an event is no envelope in canonical form' using errcode = 'invalid_json_text';
             end if;

@@ -89,6 +89,7 @@ _LONG = frozenset(
         *("history", "receipt", "history_proof", "workspace_proof", "range_proof", "consistency_proof", "log_resource"),
         *("erase", "preview_erasure", "request_erasure", "erasures", "erasure", "decide_erasure"),
         *("jobs", "run_jobs", "retry_job", "rows", "differences", "publish_log", "rotate_log_keys"),
+        *("begin_log_anew", "clear_log_alarm"),
     }
 )
 """What has no deadline, as over HTTP (`api.http.envelope.LONG`)."""

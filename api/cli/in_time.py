@@ -7,6 +7,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from provenstore.domain.deadline import COMMAND_SECONDS, Deadline, within
+from provenstore.domain.on_record import answered
 
 Class = TypeVar("Class", bound=type)
 Params = ParamSpec("Params")
@@ -28,9 +29,13 @@ def in_time(*, but: frozenset[str]) -> Callable[[Class], Class]:
 
 
 def _limited(method: Callable[Params, Answer]) -> Callable[Params, Answer]:
+    # One scope for what is recorded and for what describes it, as of a request: what comes too late after that is not
+    # answered as though nothing was done.
+    answering = answered(method)
+
     @wraps(method)
     def limited(*args: Params.args, **named: Params.kwargs) -> Answer:
         with within(Deadline(COMMAND_SECONDS, time.monotonic)):
-            return method(*args, **named)
+            return answering(*args, **named)
 
     return limited

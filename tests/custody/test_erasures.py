@@ -1,7 +1,6 @@
 """Erasures: of everything that was recorded of a person, wherever it stands, by two persons, and on record."""
 
 import json
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -147,17 +146,35 @@ def test_a_forged_approval_erases_nothing(custody: Custody) -> None:
     assert verify_log(custody.log).findings != ()
 
 
-def test_what_takes_long_is_left_to_the_background(custody: Custody, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second person waits for some seconds, however long the log is; nothing is left out."""
+@pytest.mark.parametrize("slow", ["reading", "erasing"])
+def test_what_takes_long_is_left_to_the_background(
+    custody: Custody, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    """The second person waits for some seconds, however long it takes to read or to erase; nothing is left out."""
     _recorded(custody)
+    asked = custody.ledger.request_erasure(PRIVACY, _wanted(), "she asked us to")
+    pages, home = in_pages, erasing._home
+
+    def slow_pages(log: Any) -> Any:
+        for event in pages(log, page=3):
+            custody.clock.pass_time(seconds=4)
+            yield event
+
+    def slow_home(hit: Any) -> str:
+        custody.clock.pass_time(seconds=4)
+        return home(hit)
+
     with monkeypatch.context() as patch:
         patch.setattr(erasing, "PAGE", 3)
-        patch.setattr(erasing, "AT_ONCE", timedelta(0))
-        approved = _erased(custody, _wanted())
-        assert (approved.approved is not None, approved.completed) == (True, None)
-        assert ANNA in json.dumps(list(_values(custody).values()))
-        (due,) = custody.ledger.erasing.due()
-        done = custody.ledger.erasing.settle(SYSTEM, due)
+        if slow == "reading":
+            patch.setattr(erasing, "in_pages", lambda log, **_: slow_pages(log))
+        else:
+            patch.setattr(erasing, "_home", slow_home)
+        approved = custody.ledger.approve_erasure(APPROVER, UUID(asked.id), "agreed")
+    assert (approved.approved is not None, approved.completed) == (True, None)
+    assert ANNA in json.dumps(list(_values(custody).values()))
+    (due,) = custody.ledger.erasing.due()
+    done = custody.ledger.erasing.settle(SYSTEM, due)
     assert done.completed is not None
     assert done.completed.found == done.asked.found
     assert ANNA not in json.dumps(list(_values(custody).values()))

@@ -279,22 +279,28 @@ def test_damage_on_record_does_not_count_against_a_store(
     assert (identified.looked_for, identified.missing) == (1, 0)
 
 
-def test_the_whole_log_is_looked_through_where_a_sample_names_nothing(
-    log: PostgresEventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("found", [0, 1])
+def test_the_whole_log_is_looked_through_where_a_sample_names_too_few(
+    log: PostgresEventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: int
 ) -> None:
-    """store-identity: all that is sampled may be purged, and a stored object stand between."""
+    """store-identity: all else that is sampled may be purged, and stored objects stand between."""
     monkeypatch.setattr(store_identity, "PAGE", 10)
     monkeypatch.setattr(store_identity, "MAX_PAGES", 3)
     with monkeypatch.context() as patch:
         patch.setattr(StoreIdentity, "require", lambda _: None)
         custody = Custody(log, LocalFolder(tmp_path / "objects"))
+        for _ in range(found):
+            custody.stored()
         for _ in range(8):
             custody.purged()
-        custody.stored()
+        lost = [custody.stored() for _ in range(2)]
         for _ in range(24):
             custody.purged()
-    with unmounted(tmp_path), pytest.raises(WrongStore, match="none of the stored objects"):
+    for one in lost:
+        (tmp_path / "objects" / one.path).unlink()
+    with pytest.raises(WrongStore) as refused:
         custody.another_process().identity.require()
+    assert refused.value.details == {"looked_for": found + 2, "missing": 2}
 
 
 @pytest.mark.parametrize("limits", [(2, 3, 100), (1, 60, 3), (1_000, 60, 2)])

@@ -93,6 +93,11 @@ FORGED: dict[str, Any] = {
         "f2": (b'null,"on_behalf_of":null,"outcome":"ok","prev":', b'{"outcome":"ok","prev":'),
         "f3": (b',"private":{', b',"private":{}},"on_behalf_of":null,"outcome":"ok","prev":null,"private":{'),
     },
+    "a key with U+0000": {"f1": (b'"it"', b'{"a\\u0001b":1,"a\\u0000z":2}')},
+    "an actor with a member more": {"f1": (b'"via":"api_key"', b'"via":"api_key","zzz":"a b"')},
+    "an actor of another type": {"f1": (b'"kind":"service"', b'"kind":["a b"]')},
+    "an outcome that is no text": {"f2": (b'"outcome":"ok"', b'"outcome":{"a":"b c"}')},
+    "data that are a list": {"f1": (b'"data":{"what":"it"}', b'"data":["a b"]')},
     "another stream": {"f3": (b"file:1", b"file:2")},
     "another type": {"f4": (b"test.happened.v1", b"test.happened.v2")},
     "another workspace": {"f5": (b'"acme"', b'"other"')},
@@ -105,6 +110,36 @@ def test_bytes_that_are_not_what_they_are_recorded_as(log: PostgresEventLog) -> 
         with pytest.raises(InvalidInput):
             pytest.fail(f"{name}: {log.append(command(altered(happened('file:1'), **forgery)))}")
     assert log.position() == 0
+
+
+def test_a_number_that_stands_in_the_data(log: PostgresEventLog) -> None:
+    """The sealed one goes into the data; where the envelope's is to be stands another."""
+    one = happened("file:1")
+    forged = altered(
+        one,
+        f1=(b'"data":{"what":"it"},"decision":null,', b'"data":{"a":"b c",'),
+        f2=(b',"occurred":null', b',"occurred":null},"decision":null,"id":"%b","number":99,"occurred":null' % _id(one)),
+    )
+    with pytest.raises(InvalidInput):
+        pytest.fail(f"{log.append(command(forged))}")
+
+
+def test_a_prev_that_stands_in_the_data(log: PostgresEventLog) -> None:
+    """Likewise, beside a number that was guessed."""
+    one = happened("file:1")
+    after = b'"id":"%b","number":1,"occurred":null,"on_behalf_of":null,"outcome":"ok"' % _id(one)
+    forged = altered(
+        one,
+        f1=(b'"data":{"what":"it"},"decision":null,', b'"data":{"a":"b c",'),
+        f2=(b',"on_behalf_of":null,"outcome":"ok"', b""),
+        f3=(b',"private":{}', b',"private":{}},"decision":null,%b,"prev":"%b","private":{}' % (after, b"0" * 64)),
+    )
+    with pytest.raises(InvalidInput):
+        pytest.fail(f"{log.append(command(forged))}")
+
+
+def _id(one: Draft) -> bytes:
+    return str(one.id).encode()
 
 
 def test_also_beside_private_values_and_a_space(log: PostgresEventLog) -> None:
