@@ -113,7 +113,8 @@ def test_why_it_was_refused(tenant: Tenant, log: Log) -> None:
         (client.put("/v1/files"), "method-not-allowed"),
         (client.post("/v1/files", json={}), "invalid-input"),
         (client.post("/v1/files", content=b"x" * 1_100_000), "content-too-large"),
-        (client.delete(f"/v1/keys/{uuid4()}"), "not-found"),
+        (client.delete(f"/v1/keys/{uuid4()}"), "forbidden"),
+        (client.delete(f"/v1/files/{uuid4()}"), "not-found"),
     ):
         line = log(answer)
         assert (line["code"], line["log_level"]) == (code, "info")

@@ -109,12 +109,12 @@ def test_an_approval_by_no_second_person_starts_nothing() -> None:
     life = FileLife().deleted().purge_approved()
     act = Act(ALICE, life.log.now, 0)
     assert "made or changed" in _not_started(life, approver=Person(BOB, makers=(act,)))
-    assert "by this person" in _not_started(life, requester=Person(ALICE, makers=(Act(BOB, life.log.now, 0),)))
+    assert "by the second" in _not_started(life, requester=Person(ALICE, makers=(Act(BOB, life.log.now, 0),)))
     assert "not looked up" in _not_started(life, requester=None)
     assert "newer" in _not_started(life, approver=Person(BOB, newest=Act(SERVICE, life.log.now, 1_000)))
-    assert "not on record" in _not_started(life, approver=Person(BOB, known=False))
-    assert "not on record" in _not_started(life, approver=None)
-    assert "no person" in _not_started(_forged(SERVICE), approver=Person(SERVICE))
+    assert "does not say who registered" in _not_started(life, approver=Person(BOB, known=False))
+    assert "does not say who registered" in _not_started(life, approver=None)
+    assert "a service cannot be" in _not_started(_forged(SERVICE), approver=Person(SERVICE))
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,8 @@ def test_an_approval_by_one_who_made_the_requester_is_found() -> None:
     assert _purged(story, bob, cat) == []
     (found,) = _purged(story, bob, ada)
     assert found == (
-        "the purge was approved by no second person: that one, or one of its keys, was made or changed by this person"
+        "the purge was approved by no second person: "
+        "the first person, or one of their keys, was made or changed by the second"
     )
     story.add(fe.LegalHoldPlaced(hold="h"), bob).add(fe.LegalHoldReleased(hold="h"), ada)
     assert len(story.found()) == 2
@@ -119,7 +120,7 @@ def test_who_made_the_one_who_asked_for_the_bound_is_found() -> None:
     story = Story()
     ada = story.issue(SHELL, "ada")
     (found,) = story.bound(ASKED, story.issue(ada, "bob")).bound(RAISED, ada).found()
-    assert "made or changed by this person" in found
+    assert "made or changed by the second" in found
 
 
 def test_a_bound_before_anything_of_this_release_is_not_judged() -> None:
