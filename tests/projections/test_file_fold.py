@@ -241,7 +241,7 @@ def test_whatever_was_decided_says_who_when_and_why() -> None:
         **kept,
         "set_at": format_time(at(3)),
         "reason": "law",
-        "pending": {**wish, "reason": "too long"},
+        "pending": {**wish, "reason": "too long", "replaced": None},
     }
     assert [(one["placed_by_reach"], one["reason"]) for one in file["legal_holds"]] == [("acme", "sued")]
     assert file["purge"] == {

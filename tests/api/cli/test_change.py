@@ -72,7 +72,7 @@ def test_a_person_is_erased_everywhere(both: Provenstore, served: Served, tmp_pa
     file = both("put", path, "--subject", name).text.strip()
     shown = both("erase", "preview", "--subject", name, "--workspace", "default")
     assert shown.text.split()[-3:] == ["file", "subjects", "1"]
-    assert "1 values, of 1 files" in shown.err
+    assert "1 value, of 1 file" in shown.err
     for decision, told in (("reject", "rejected"), ("approve", "completed")):
         said = ("--workspace", "default", "--reason", "asked to", "--json")
         asked = served.server("erase", "--subject", name, *said)
