@@ -43,7 +43,7 @@ class Person:
     newest: Act | None = None
     """The newest act that made or changed it or its key; None for who was made by nobody."""
     changed: Act | None = None
-    """The newest act that registered or changed it, whatever key it uses; None for who was made by nobody."""
+    """The newest act that registered or changed the person; their keys do not count. None if nobody made them."""
     makers: tuple[Act, ...] = ()
     """Every act that made or changed it or one of its makers."""
     reads: tuple[Guard, ...] = ()

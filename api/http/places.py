@@ -62,7 +62,7 @@ class Places:
         """Return on whose account a place goes: a key's, or an actor's that has none; and its workspace's."""
         credential = caller.actor.credential
         key = ("key", f"actor {caller.actor.id}" if credential is None else str(credential))
-        tenant = caller.scope or workspace  # a key of one workspace takes no places of another, whatever it names
+        tenant = caller.scope or workspace  # a key of one workspace takes no places of another
         return [key] if tenant is None else [key, ("workspace", tenant)]
 
     def _full(self, holders: list[tuple[str, str]]) -> tuple[str, int] | None:

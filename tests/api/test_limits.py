@@ -271,7 +271,7 @@ def test_workspace_has_a_limit_above_its_keys() -> None:
 
 
 def test_a_key_of_one_workspace_takes_no_places_of_another() -> None:
-    """Whatever workspace its request names: that it may not is said later, and the other one's uploads go on."""
+    """A request that names another workspace is refused later, and takes no place of that workspace meanwhile."""
 
     def caller(number: int, scope: str) -> Caller:
         return Caller(Actor("a", "service", "api_key", str(UUID(int=number))), frozenset({"service"}), scope)

@@ -109,7 +109,7 @@ def test_what_is_on_record_goes_on(log: PostgresEventLog) -> None:
 
 
 def test_what_is_only_read_has_a_deadline_in_any_case(database: ScratchDatabase) -> None:
-    """command-deadline: a reading that is on record is not completed for whoever waits for it in vain."""
+    """command-deadline: a reading that is on record ends with the deadline, too: it changes nothing."""
     with limits.reading_pool(database.conninfo(WRITER)) as pool, recording() as scope:
         scope.asked = True
         with within(Deadline(1, time.monotonic)):
