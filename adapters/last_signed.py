@@ -1,4 +1,4 @@
-"""What the signing key last signed, in a file beside the key; see `domain.signing` for what it is there for.
+"""What the signing key last signed, in a file beside the key; `domain.signing` says why.
 
 Written beside itself, flushed, then renamed over: a crash leaves the old content or the new. A file that is damaged is
 an error and never taken for a fresh one; only where there is none at all does a log begin.

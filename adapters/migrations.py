@@ -15,11 +15,11 @@ from typing import Any, get_args, get_origin
 import psycopg
 from pydantic import BaseModel
 
-import provenstore.domain.every_event  # noqa: F401  # it fills the registry
 from provenstore.adapters.database import Connection, translated
 from provenstore.adapters.queries import load_queries
 from provenstore.domain.errors import DatabaseUnavailable, Misconfigured
-from provenstore.domain.event_types import REGISTRY, Registry
+from provenstore.domain.event_catalog import REGISTRY, TYPE_NAMES
+from provenstore.domain.event_types import Registry
 
 _QUERIES = load_queries("migrations.sql")
 _KNOWS_TYPES = 7
@@ -68,8 +68,7 @@ def _shapes(types: Sequence[str]) -> list[str]:
 
 def _ours() -> Sequence[str]:
     """Return the types without those that others, such as tests, have added."""
-    found = ((name, REGISTRY.require_writable(name)) for name in event_types())
-    return [name for name, data in found if data.__module__.startswith("provenstore.")]
+    return TYPE_NAMES
 
 
 def available() -> Sequence[Migration]:

@@ -25,6 +25,7 @@ from provenstore.adapters.database import Database
 from provenstore.adapters.queries import load_queries
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import IntegrityViolated
+from provenstore.domain.event_catalog import REGISTRY
 
 QUERIES = load_queries("event_store.sql")
 
@@ -76,7 +77,7 @@ class EnvelopeMapper(Mapper[str]):
 def to_event(row: EventRow) -> Event:
     """Return the event in `row`; IntegrityViolated (details: position, column) where columns and bytes differ."""
     again = len(row.state) <= REMEMBERED_SIZE
-    event = _remembered(row.id, row.state) if again else Event.parse(row.id, row.state)
+    event = _remembered(row.id, row.state) if again else Event.parse(row.id, row.state, registry=REGISTRY)
     return _checked(event, _stored(row))
 
 
@@ -85,7 +86,7 @@ def walked(row: tuple[Any, ...]) -> Event:
 
     It is not remembered: nobody asks for it again soon.
     """
-    return _checked(Event.parse(row[0], row[9]), _columns(row))
+    return _checked(Event.parse(row[0], row[9], registry=REGISTRY), _columns(row))
 
 
 def _checked(event: Event, stored: tuple[Any, ...]) -> Event:
@@ -105,7 +106,7 @@ _columns = itemgetter(8, 1, 2, 3, 4, 5, 6, 7)  # the same of a row, in the order
 @lru_cache(maxsize=REMEMBERED)
 def _remembered(position: int, state: bytes) -> Event:
     """Return the event that these exact bytes are: always the same one, and nobody can change it."""
-    return Event.parse(position, state)
+    return Event.parse(position, state, registry=REGISTRY)
 
 
 class EnvelopeRecorder(ApplicationRecorder):

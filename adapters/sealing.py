@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from provenstore.adapters.arrays import Bigints, Bytes, Column, Texts, Uuids
 from provenstore.domain.envelope import Draft
 from provenstore.domain.errors import Conflict, IntegrityViolated, KeyReused, QuotaExceeded
-from provenstore.domain.event_log import Append, Appended, QuotaChange, Sealed
+from provenstore.domain.event_log import Append, Appended, Sealed
+from provenstore.domain.quota import QuotaChange
 
 Name = TypeVar("Name", bound=Hashable)
 Row = tuple[Any, ...]

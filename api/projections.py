@@ -17,7 +17,7 @@ from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.errors import InvalidInput, NotFound, Refused
 from provenstore.domain.event_types import format_time
-from provenstore.domain.recorder import slug_of
+from provenstore.domain.recording import slug_of
 from provenstore.domain.refusals import Asked
 from provenstore.projections.as_of import parse_moment, position_at, rows_at
 from provenstore.projections.builds import Build, Difference

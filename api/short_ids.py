@@ -10,7 +10,7 @@ from provenstore.projections.audit_trail import AuditTrail
 
 
 def find(services: Services, caller: Caller, kind: Kind, prefix: str, within: str | None = None) -> str:
-    """Return the id of what begins with `prefix`; see `domain.short_ids`. Unavailable where the trail lags."""
+    """Return the id of what begins with `prefix`; Unavailable where the trail lags."""
     return services.ledger.find_id(caller, kind, prefix, within, trail=partial(in_trail, services, caller))
 
 

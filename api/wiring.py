@@ -63,9 +63,9 @@ from provenstore.projections.disposal import Disposals
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import Files
 from provenstore.projections.fold import Projection
-from provenstore.projections.jobs import Jobs
+from provenstore.projections.jobs import Jobs, prepare_attempts
 from provenstore.projections.listener import Listener
-from provenstore.projections.operations import Operations
+from provenstore.projections.operations import Operations, prepare_calls
 from provenstore.projections.positions import Positions, prepare
 from provenstore.projections.proofs import Proofs
 from provenstore.projections.runner import Runner
@@ -75,6 +75,7 @@ from provenstore.projections.usage import Usage
 from provenstore.projections.usage_query import Usages
 
 PROJECTIONS: Sequence[Projection[Any]] = (FileIndex(), AuditTrail(), Usage())
+BESIDE = (prepare_attempts, prepare_calls)
 """The read models of this release; the file index first, as answers from the others show names of files."""
 
 WRITER = "provenstore_writer"
@@ -278,7 +279,7 @@ def _assemble(
     with _connect(runner)() as connection:
         connection.autocommit = True
         _require_role(connection, RUNNER, "PROVENSTORE_DATABASE_RUNNER_URL")
-        prepare(connection, PROJECTIONS)
+        prepare(connection, PROJECTIONS, beside=BESIDE)
     objects, answers = _objects(settings, directory, signer, Providers(recorder), identified, at_once=store)
     pool = reading_pool(runner)
     positions = Positions(stack.enter_context(pool))

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import provenstore.domain.every_event  # noqa: F401  # it fills the registry
-from provenstore.domain.event_types import CLIENT, REGISTRY
+from provenstore.domain.event_catalog import REGISTRY, TYPE_NAMES
+from provenstore.domain.event_types import CLIENT
 
 TARGET = Path(__file__).parent / "reference" / "events.md"
 
@@ -40,7 +40,7 @@ program that sent it. Events of commands on a data directory and of background w
 def render() -> str:
     """Return the page."""
     rows = []
-    for name in sorted(REGISTRY.names):
+    for name in TYPE_NAMES:
         data = REGISTRY.require_writable(name)
         if not data.__module__.startswith("provenstore."):
             continue  # registered by somebody else in this process

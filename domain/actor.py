@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from provenstore.domain import workspace_events as e
 from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Event
-from provenstore.domain.erasure import StreamDataErased
 from provenstore.domain.errors import AlreadyExists, IntegrityViolated
 from provenstore.domain.event_types import Fact
 from provenstore.domain.second_person import Act
@@ -77,7 +76,7 @@ def evolve(state: Actor | None, event: Event) -> Actor:
         return Actor(event.data.actor, event.version, event.data.kind, event.workspace, (act,))
     if isinstance(event.data, e.ActorKeyAdded):
         return replace(state, version=event.version, keys=(*state.keys, act))
-    if isinstance(event.data, StreamDataErased):
+    if event.data.ERASES:
         return replace(state, version=event.version)  # nobody becomes another by being forgotten
     # Of whatever type: what else happens to an actor changes it.
     return replace(state, version=event.version, changes=(*state.changes, act))

@@ -1,37 +1,31 @@
 """Workspaces, actors and keys: who there is, and what rules hold for them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from provenstore.domain import actor as ac
 from provenstore.domain import credential as cr
-from provenstore.domain import file_events as fe
 from provenstore.domain import workspace as ws
 from provenstore.domain import workspace_events as we
-from provenstore.domain.caller import Caller, LinkUse, Operation
+from provenstore.domain.caller import Caller, Operation, Role
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.disposal import ApproveDisposalPolicy
-from provenstore.domain.envelope import SYSTEM_WORKSPACE, Actor, Event
+from provenstore.domain.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.errors import (
     AlreadyExists,
     Conflict,
     Forbidden,
     NotFound,
     SecondPersonRequired,
-    Unauthenticated,
 )
 from provenstore.domain.event_log import Guard, IdempotencyKey, QuotaUse, disclosed
-from provenstore.domain.file import file_stream, parts_stream
-from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
+from provenstore.domain.recorder import Recorder
+from provenstore.domain.recording import MAX_ATTEMPTS
 from provenstore.domain.refusals import Asked
 from provenstore.domain.text import require_id
 
-Arriving = Callable[[Caller], Caller]
-"""Adds to a caller what its request says about where it comes from."""
-
-_NOT_GOOD = "the key is unknown, expired or revoked"
 _OF_TWO = ApproveDisposalPolicy | ws.SetPurgePolicy | ws.SetRetentionPolicy
 """Commands that may take a second person."""
 
@@ -51,7 +45,7 @@ class Tenant:
 
 
 class Administration:
-    """Creates and changes workspaces, registers actors, issues, proves and revokes keys."""
+    """Creates and changes workspaces, registers actors, issues and revokes keys."""
 
     def __init__(self, recorder: Recorder) -> None:
         """Record with `recorder`."""
@@ -180,7 +174,7 @@ class Administration:
         *,
         actor: str,
         kind: we.ActorKind,
-        roles: tuple[we.Role, ...],
+        roles: tuple[Role, ...],
         scope: str | None,
         expires_at: datetime | None = None,
         about: Mapping[str, Json] | None = None,
@@ -247,68 +241,6 @@ class Administration:
             return
         raise Conflict("the key keeps changing; try again")
 
-    def authenticate(self, key: str, arriving: Arriving | None = None) -> Caller:
-        """Return who a key stands for, guarded by the state of its credential; Unauthenticated otherwise.
-
-        `arriving` adds to a caller from where the request came. A use of a key after its end is recorded; of a key that
-        is not known, or that comes with another secret, nothing is: it may be anybody's.
-        """
-        credential_id, digest = cr.parse_key(key)
-        stream = cr.credential_stream(credential_id)
-        state = self._recorder.find(stream, cr.project)
-        if state is None:
-            raise Unauthenticated(_NOT_GOOD)
-        cr.prove(state, digest)
-        caller = _bearer(state) if arriving is None else arriving(_bearer(state))
-        self._require_usable(state, caller, _NOT_GOOD)
-        return caller
-
-    def _require_usable(self, state: cr.Credential, caller: Caller, message: str) -> None:
-        """Refuse a key that was revoked or has expired, and record its use. Unauthenticated."""
-        if not cr.usable(state, self._recorder.clock.now()):
-            self._recorder.refusals.credential(caller, "revoked" if state.revoked else "expired")
-            raise Unauthenticated(message)
-
-    def authenticate_upload(
-        self, file_id: UUID, grant: UUID, part: int | None = None, arriving: Arriving | None = None
-    ) -> Caller:
-        """Return for whom a signed URL writes: whoever asked for it, while their credential is good.
-
-        `grant` is the id of the event that grants it (the initiation, or PartUrlsIssued for a `part`), from a URL that
-        is known to be ours. Unauthenticated otherwise.
-        """
-        recorder = self._recorder
-        try:
-            event = recorder.log.find(grant)
-        except NotFound:
-            raise Unauthenticated("nothing grants what the signed URL permits") from None
-        if part is None:
-            granted = event.stream == file_stream(file_id) and isinstance(event.data, fe.UploadInitiated)
-        else:
-            issued = event.data if isinstance(event.data, fe.PartUrlsIssued) else None
-            granted = event.stream == parts_stream(file_id) and issued is not None and part in issued.numbers
-        if not granted:
-            raise Unauthenticated("nothing grants what the signed URL permits")
-        # Who asked for it without a key was admin of the data directory, and so may fill private files.
-        return self.grantor(event, "service", "records", arriving=arriving)
-
-    def grantor(self, event: Event, *roles: we.Role, arriving: Arriving | None = None) -> Caller:
-        """Return who stands behind a signed URL: the actor of the event that grants it, while its key is good.
-
-        Who acted without a key, on the data directory itself, has `roles`: the URL permits one thing and no more.
-        """
-        arriving = arriving or _unchanged
-        if event.actor.credential is None:
-            return arriving(Caller(event.actor, frozenset(roles), event.workspace))
-        state = self._recorder.find(cr.credential_stream(event.actor.credential), cr.project)
-        message = "the key that asked for the signed URL is expired or revoked"
-        if state is None:
-            raise Unauthenticated(message)
-        caller = arriving(_bearer(state))
-        link = LinkUse(event.data.link, event.position) if isinstance(event.data, fe.LinkIssued) else None
-        self._require_usable(state, replace(caller, cause=event.id, link=link), message)
-        return caller
-
 
 def current_workspace(recorder: Recorder, caller: Caller, workspace_id: str) -> ws.Workspace:
     """Return a workspace with whatever change of its policy is due by now; that is recorded first, as the system."""
@@ -326,16 +258,3 @@ def current_workspace(recorder: Recorder, caller: Caller, workspace_id: str) -> 
             continue
         return recorder.folded(ws.project, state, drafts, appended)
     raise Conflict("the workspace keeps changing; try again")
-
-
-def _unchanged(caller: Caller) -> Caller:
-    return caller
-
-
-def _bearer(state: cr.Credential) -> Caller:
-    return Caller(
-        actor=Actor(state.actor, state.kind, "api_key", state.id),
-        roles=frozenset(state.roles),
-        scope=state.scope,
-        guards=(Guard(cr.credential_stream(state.id), state.version),),
-    )

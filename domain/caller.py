@@ -8,7 +8,9 @@ from uuid import UUID
 from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import SYSTEM_WORKSPACE, Actor, Origin
 from provenstore.domain.event_log import Guard
-from provenstore.domain.workspace_events import Role
+
+Role = Literal["service", "auditor", "operator", "records", "approver", "privacy", "admin"]
+"""What a credential may do; which operations each allows stands in the permission table."""
 
 Operation = Literal[
     "file.initiate",

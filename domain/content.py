@@ -27,7 +27,8 @@ from provenstore.domain.object_store import ObjectReader, ObjectStore
 from provenstore.domain.objects import NoObject, ObjectNotFound, SignedUrl
 from provenstore.domain.open_accesses import OpenAccess, OpenAccesses
 from provenstore.domain.reading import Reading
-from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder, require_store
+from provenstore.domain.recorder import Recorder, require_store
+from provenstore.domain.recording import MAX_ATTEMPTS
 from provenstore.domain.sent_reader import SentReader
 from provenstore.domain.verifying import Verifying
 

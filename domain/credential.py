@@ -14,6 +14,7 @@ from datetime import datetime
 from uuid import UUID
 
 from provenstore.domain import workspace_events as e
+from provenstore.domain.caller import Role
 from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import AlreadyExists, IntegrityViolated, InvalidInput, NotFound, Unauthenticated
@@ -33,7 +34,7 @@ class Credential:
     version: int
     actor: str
     kind: e.ActorKind
-    roles: tuple[e.Role, ...]
+    roles: tuple[Role, ...]
     scope: str | None
     digest: str
     expires_at: datetime | None
@@ -48,7 +49,7 @@ class IssueCredential:
     id: str
     actor: str
     kind: e.ActorKind
-    roles: tuple[e.Role, ...]
+    roles: tuple[Role, ...]
     scope: str | None
     digest: str
     expires_at: datetime | None

@@ -1,6 +1,6 @@
 """The deadline of a command: set once where the command comes in, and asked before every exchange with the database.
 
-It comes along in a context variable, as `domain.on_record` does, also to other threads. Once it has passed, no further
+It comes along in a context variable, as `on_record` does, also to other threads. Once it has passed, no further
 exchange begins and the command ends with DatabaseUnavailable: nothing of it is recorded, however often it was decided
 again. Three things have no deadline: a command that has recorded something, which goes on to its end, but for what it
 reads from read models; a batch, which one thread writes for many commands; and requests that are long by nature, for

@@ -1,15 +1,44 @@
-"""What a certificate of destruction says beside what was destroyed: who, when and why, as far as its reader may see."""
+"""The certificate of destruction: what was destroyed, who asked, when and why, as far as its reader may see. Pure."""
 
 from collections.abc import Callable, Iterable
 
 from provenstore.domain import file_events as fe
 from provenstore.domain.canonical import Json, parse_canonical
+from provenstore.domain.destroyed import destroyed, list_digest
 from provenstore.domain.envelope import Actor, Event
+from provenstore.domain.errors import WrongState
 from provenstore.domain.event_log import Disclosures, Values, disclosed
 from provenstore.domain.event_types import format_time
+from provenstore.domain.file import File
 
 ReachOf = Callable[[Actor], str | None]
 """Looks up how far an actor reaches: the workspace of its key, or `system`."""
+
+
+def certificate(file: File, events: Iterable[Event], disclosures: Disclosures, reach: ReachOf) -> dict[str, Json]:
+    """Return what can be said about a file's destruction: who asked, who agreed, what is gone, and where it stands.
+
+    `disclosures` are the private values that the reader may see; `reach` says how far each actor reached.
+    """
+    if file.purged is None:
+        raise WrongState("the file has not been purged, so there is no certificate of its destruction")
+    events = list(events)
+    listed = destroyed(file.purged, events)
+    return {
+        "file_id": str(file.id),
+        "workspace": file.workspace,
+        "provider": file.purged.provider,
+        "path": file.purged.path,
+        "size": file.purged.size,
+        "sha256": file.purged.sha256,
+        "found": file.purged.found,
+        "versions": [one.model_dump() for one in listed],
+        "count": len(listed),
+        "list_sha256": list_digest(listed),
+        "policy": file.purged.policy,
+        "purge": file.purged.purge,
+        **circumstances(events, disclosures, file.purged.purge, reach),
+    }
 
 
 def circumstances(events: Iterable[Event], disclosures: Disclosures, purge: str, reach: ReachOf) -> dict[str, Json]:

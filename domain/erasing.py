@@ -43,7 +43,8 @@ from provenstore.domain.event_log import Erasure, Guard, IdempotencyKey, in_page
 from provenstore.domain.event_types import CLIENT, Fact
 from provenstore.domain.file import File, file_stream
 from provenstore.domain.reading import OF_DESCRIPTIONS, Reading
-from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
+from provenstore.domain.recorder import Recorder
+from provenstore.domain.recording import MAX_ATTEMPTS
 from provenstore.domain.refusals import ADDRESSES, Asked
 from provenstore.domain.second_person import Person
 

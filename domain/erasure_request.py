@@ -10,6 +10,7 @@ from typing import Literal
 from uuid import UUID
 
 from provenstore.domain import erasure_events as e
+from provenstore.domain.caller import Role
 from provenstore.domain.canonical import Json
 from provenstore.domain.credential import Credential
 from provenstore.domain.envelope import Actor, Event
@@ -18,7 +19,6 @@ from provenstore.domain.event_types import Fact
 from provenstore.domain.purge_approval import key_objection
 from provenstore.domain.second_person import Act, Person, objection, require_second_person
 from provenstore.domain.text import require_reason
-from provenstore.domain.workspace_events import Role
 
 GOOD_FOR = timedelta(days=7)
 """How long a request waits for its second person: what it found is counted anew by a later one."""

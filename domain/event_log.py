@@ -12,6 +12,7 @@ from uuid import UUID
 
 from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Draft, Event
+from provenstore.domain.quota import QuotaChange
 
 State = TypeVar("State")
 
@@ -22,22 +23,6 @@ class Guard:
 
     stream: str
     version: int
-
-
-@dataclass(frozen=True, slots=True)
-class QuotaChange:
-    """Signed changes to one counter of a workspace, or new limits for it.
-
-    A positive change is refused when it would exceed a limit; a negative one is always taken. `max_*` set the limits
-    (which may be below what is used) before the change; None leaves them alone, -1 takes the limit away.
-    """
-
-    workspace: str
-    counter: str = "workspace"
-    bytes: int = 0
-    files: int = 0
-    max_bytes: int | None = None
-    max_files: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

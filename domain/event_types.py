@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer, Vali
 
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, UnknownEventType
+from provenstore.domain.quota import QuotaChange
 
 
 def format_time(moment: datetime) -> str:
@@ -56,6 +57,10 @@ class EventData(BaseModel):
         """Let events of every type say from where the request came."""
         super().__pydantic_init_subclass__(**kwargs)
         cls.PRIVATE = cls.PRIVATE | CLIENT
+
+    def quota_change(self, workspace: str) -> QuotaChange | None:  # noqa: ARG002  # of those types that move it
+        """Return what an event of this type does to the counter of its workspace; nothing, unless the type says so."""
+        return None
 
     def to_json(self) -> dict[str, Json]:
         """Return the data as JSON values (times RFC 3339, ids as text)."""

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from provenstore.domain.event_types import REGISTRY, EventData, Moment, StreamHead
+from provenstore.domain.quota import QuotaChange
 
 AccessLevel = Literal["private", "workspace", "public"]
 Variant = Literal["original", "processed", "chunk", "thumbnail"]
@@ -52,6 +53,10 @@ class UploadInitiated(EventData):
     part_size: int | None = None  # bytes of every part but the last
     owner_reach: str | None = None  # workspace of the owner's key, `system` for the whole ledger
 
+    def quota_change(self, workspace: str) -> QuotaChange | None:
+        """Take what is reserved, and one file."""
+        return QuotaChange(workspace, bytes=self.reserved, files=1)
+
 
 @REGISTRY.register
 class CompletionRequested(EventData):
@@ -65,6 +70,10 @@ class CompletionRequested(EventData):
     parts: int | None
     quota_bytes: int  # signed: reserved in addition where more arrived than was reserved
     etag: str | None = None  # that the object will have, where it was at hand before us
+
+    def quota_change(self, workspace: str) -> QuotaChange | None:
+        """Take or give back the difference to what was reserved."""
+        return QuotaChange(workspace, bytes=self.quota_bytes) if self.quota_bytes else None
 
 
 @REGISTRY.register
@@ -84,6 +93,10 @@ class Stored(EventData):
     quota_bytes: int  # signed: size less what was reserved
     look_after: Moment | None = None  # unfinished uploads lay beside it, and are looked after then
     parts_head: StreamHead | None = None
+
+    def quota_change(self, workspace: str) -> QuotaChange | None:
+        """Take or give back the difference to what was reserved."""
+        return QuotaChange(workspace, bytes=self.quota_bytes) if self.quota_bytes else None
 
 
 @REGISTRY.register
@@ -192,6 +205,10 @@ class UploadCleared(EventData):
     quota_bytes: int  # signed
     quota_files: int  # signed
     write_until: Moment | None = None  # since when no URL of the upload can write
+
+    def quota_change(self, workspace: str) -> QuotaChange | None:
+        """Give back what the file took."""
+        return QuotaChange(workspace, bytes=self.quota_bytes, files=self.quota_files)
 
 
 @REGISTRY.register
@@ -458,6 +475,10 @@ class Purged(EventData):
     count: int | None = None  # of all that was destroyed; None in events of before: that of `versions`
     list_sha256: str | None = None  # hex, of the whole list, as domain.destroyed has it
     policy: str | None = None  # the disposal policy that approved it, with its version
+
+    def quota_change(self, workspace: str) -> QuotaChange | None:
+        """Give back what the file took."""
+        return QuotaChange(workspace, bytes=self.quota_bytes, files=self.quota_files)
 
 
 @REGISTRY.register

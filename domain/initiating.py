@@ -29,7 +29,8 @@ from provenstore.domain.media_types import extension_of
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import Capabilities, Digests, SignedUrl
 from provenstore.domain.part_uploading import WRITE_URL_TTL
-from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder, slug_of
+from provenstore.domain.recorder import Recorder
+from provenstore.domain.recording import MAX_ATTEMPTS, slug_of
 from provenstore.domain.refusals import Asked
 from provenstore.domain.upload_sizes import MULTIPART_ABOVE, part_size_for
 from provenstore.domain.workspace import workspace_stream

@@ -14,6 +14,7 @@ from provenstore.domain import file_events as fe
 from provenstore.domain import text
 from provenstore.domain.administration import Administration
 from provenstore.domain.audit_reads import AuditReads
+from provenstore.domain.authentication import Authentication
 from provenstore.domain.caller import Caller, Operation, Permits
 from provenstore.domain.canonical import Json
 from provenstore.domain.clearing import Clearing
@@ -36,7 +37,8 @@ from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.proving import Proving
 from provenstore.domain.purging import Purging
 from provenstore.domain.reading import Reading
-from provenstore.domain.recorder import Recorder, first_event
+from provenstore.domain.recorder import Recorder
+from provenstore.domain.recording import first_event
 from provenstore.domain.short_ids import ShortIds
 from provenstore.domain.skipping import Skipping
 from provenstore.domain.store_identity import StoreIdentity
@@ -70,6 +72,7 @@ class Ledger:
         self.recorder = Recorder(log, clock, entropy, permits)
         self.identity = StoreIdentity(self.recorder, store)
         self.administration = Administration(self.recorder)
+        self.authentication = Authentication(self.recorder)
         self.initiating = Initiating(self.recorder, store)
         self.part_uploading = PartUploading(self.recorder, store)
         self.completing = Completing(self.recorder, store, self.part_uploading, self.identity)
@@ -82,7 +85,7 @@ class Ledger:
         self.contents = ContentReader(self.recorder, store, self.reading, self.verifying)
         self.proving = Proving(self.recorder, self.reading)
         self.key_list = KeyList(self.recorder, self.reading)
-        self.linking = Linking(self.recorder, store, self.reading, self.administration, links or LinkWays())
+        self.linking = Linking(self.recorder, store, self.reading, self.authentication, links or LinkWays())
         # One method per command, each in the room where its way is described; what it refuses is on record.
         noted = self.recorder.noted
         self.create_workspace = answered(noted("workspace.create", self.administration.create_workspace))
@@ -91,8 +94,8 @@ class Ledger:
         self.list_workspaces = self.administration.list_workspaces
         self.issue_key = answered(noted("credential.issue", self.administration.issue_key))
         self.revoke_key = answered(noted("credential.revoke", self.administration.revoke_key))
-        self.authenticate = self.administration.authenticate
-        self.authenticate_upload = self.administration.authenticate_upload
+        self.authenticate = self.authentication.authenticate
+        self.authenticate_upload = self.authentication.authenticate_upload
         self.initiate = answered(noted("file.initiate", self.initiating.initiate))
         self.write_url = self.initiating.write_url
         self.upload_content = answered(noted("file.upload", self.uploading.upload_content))

@@ -18,7 +18,7 @@ from uuid import UUID
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as fe
 from provenstore.domain import text
-from provenstore.domain.administration import Administration, Arriving
+from provenstore.domain.authentication import Arriving, Authentication
 from provenstore.domain.caller import Caller, LinkUse
 from provenstore.domain.canonical import Json
 from provenstore.domain.categories import Category
@@ -31,7 +31,8 @@ from provenstore.domain.file import File, access_stream
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import NotSupported, SignedUrl, UrlExpired
 from provenstore.domain.reading import Reading, link_ended
-from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder, first_event
+from provenstore.domain.recorder import Recorder
+from provenstore.domain.recording import MAX_ATTEMPTS, first_event
 from provenstore.domain.url_signer import UrlSigner
 from provenstore.domain.workspace import workspace_stream
 
@@ -83,14 +84,14 @@ class Linking:
         recorder: Recorder,
         store: ObjectStore,
         reading: Reading,
-        administration: Administration,
+        authentication: Authentication,
         ways: LinkWays,
     ) -> None:
-        """Record with `recorder`; `reading` says who may read, `administration` whose keys are good."""
+        """Record with `recorder`; `reading` says who may read, `authentication` whose keys are good."""
         self._recorder = recorder
         self._store = store
         self._reading = reading
-        self._administration = administration
+        self._authentication = authentication
         self._ways = ways
 
     def issue(
@@ -247,7 +248,7 @@ class Linking:
         if self._recorder.clock.now() >= data.expires_at:
             raise UrlExpired
         # The issuer of a link without a key was admin of the data directory, and so saw private files.
-        issuer = self._administration.grantor(event, "records", arriving=arriving)
+        issuer = self._authentication.grantor(event, "records", arriving=arriving)
         return replace(issuer, cause=event.id, link=LinkUse(data.link, event.position)), data
 
     def redirects(self, link: fe.LinkIssued) -> bool:

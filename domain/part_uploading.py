@@ -22,7 +22,8 @@ from provenstore.domain.file import File, parts_stream
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import MultipartNotFound, PartInfo, PartRef, SignedUrl
 from provenstore.domain.parts import Chunk, Parts, project
-from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder, require_store
+from provenstore.domain.recorder import Recorder, require_store
+from provenstore.domain.recording import MAX_ATTEMPTS
 from provenstore.domain.upload_decisions import require_taking
 from provenstore.domain.upload_sizes import expected_size
 

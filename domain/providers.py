@@ -8,7 +8,8 @@ from provenstore.domain.caller import Caller
 from provenstore.domain.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.errors import Conflict
 from provenstore.domain.event_log import Guard
-from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
+from provenstore.domain.recorder import Recorder
+from provenstore.domain.recording import MAX_ATTEMPTS
 
 
 class Providers:

@@ -11,7 +11,7 @@ Life of a purge, and what a crash leaves at each point:
     Crash: 4 again, with what is left: what is on record as listed is what was destroyed.
  6. Purged says what was destroyed. A store that kept something gives PurgeFailed, and `settle` tries again.
 
-A purge under a disposal policy (`domain.disposing`) begins with a PurgeRequested that names the policy; 3 asks again
+A purge under a disposal policy (`disposing`) begins with a PurgeRequested that names the policy; 3 asks again
 whether that is in force, and otherwise calls the purge off.
 """
 
@@ -25,13 +25,10 @@ from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as fe
 from provenstore.domain.administration import current_workspace
 from provenstore.domain.caller import Caller
-from provenstore.domain.canonical import Json
 from provenstore.domain.deadline import within
-from provenstore.domain.destroyed import destroyed, destroyed_versions, list_digest
-from provenstore.domain.destruction import ReachOf, circumstances
-from provenstore.domain.envelope import Event
+from provenstore.domain.destroyed import destroyed_versions
 from provenstore.domain.errors import IntegrityViolated, ObjectMissing, StoreUnavailable, Unavailable, WrongState
-from provenstore.domain.event_log import Disclosures, Guard, IdempotencyKey
+from provenstore.domain.event_log import Guard, IdempotencyKey
 from provenstore.domain.file import File
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import ObjectNotFound, ObjectVersion
@@ -333,29 +330,3 @@ def _unlisted(
 ) -> tuple[fe.DestroyedVersion, ...]:
     known = frozenset(listed)
     return tuple(islice((one for one in versions if one not in known), LISTED_AT_ONCE))
-
-
-def certificate(file: File, events: Iterable[Event], disclosures: Disclosures, reach: ReachOf) -> dict[str, Json]:
-    """Return what can be said about a file's destruction: who asked, who agreed, what is gone, and where it stands.
-
-    `disclosures` are the private values that the reader may see; `reach` says how far each actor reached.
-    """
-    if file.purged is None:
-        raise WrongState("the file has not been purged, so there is no certificate of its destruction")
-    events = list(events)
-    listed = destroyed(file.purged, events)
-    return {
-        "file_id": str(file.id),
-        "workspace": file.workspace,
-        "provider": file.purged.provider,
-        "path": file.purged.path,
-        "size": file.purged.size,
-        "sha256": file.purged.sha256,
-        "found": file.purged.found,
-        "versions": [one.model_dump() for one in listed],
-        "count": len(listed),
-        "list_sha256": list_digest(listed),
-        "policy": file.purged.policy,
-        "purge": file.purged.purge,
-        **circumstances(events, disclosures, file.purged.purge, reach),
-    }

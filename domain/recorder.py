@@ -6,7 +6,7 @@ durable. What is refused to a known caller on a file within its reach is recorde
 else in the caller's own workspace (`domain.refusals`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,23 +24,16 @@ from provenstore.domain.caller import Caller, Operation, Permits
 from provenstore.domain.clock import Clock
 from provenstore.domain.disposal import Policy
 from provenstore.domain.entropy import Entropy
-from provenstore.domain.envelope import SALT_BYTES, Actor, Draft, Event, draft
+from provenstore.domain.envelope import Actor, Draft, Event
 from provenstore.domain.errors import (
-    AlreadyExists,
     Conflict,
     Forbidden,
-    Gone,
-    IntegrityViolated,
     InvalidInput,
-    LegalHold,
     Misconfigured,
     NotFound,
     PreconditionFailed,
     QuotaExceeded,
     Refused,
-    Retained,
-    SecondPersonRequired,
-    WrongState,
 )
 from provenstore.domain.event_log import Append, Appended, Disclosures, Erasure, EventLog, Guard, IdempotencyKey
 from provenstore.domain.event_types import Fact
@@ -49,14 +42,12 @@ from provenstore.domain.file_commands import FileCommand, PersonCommand, PurgeCo
 from provenstore.domain.file_decisions import decide, first_act
 from provenstore.domain.merging import Merger
 from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.on_record import under_way
 from provenstore.domain.persons import Origins, person_of
 from provenstore.domain.private_files import may_touch, private_refusal
 from provenstore.domain.purge_approval import Grounds, approval_objection
-from provenstore.domain.quota import quota_changes
 from provenstore.domain.reach import Reaches
-from provenstore.domain.refusals import MAX_FILES, NOTHING, Asked, Refusals
-from provenstore.domain.sealed import sealed_event
+from provenstore.domain.recording import MAX_ATTEMPTS, Recording, is_for_the_record, slug_of
+from provenstore.domain.refusals import MAX_FILES, NOTHING, Asked
 from provenstore.domain.second_person import Act, Person
 from provenstore.domain.workspace import Workspace
 
@@ -65,14 +56,7 @@ Command = TypeVar("Command", bound=FileCommand)
 Params = ParamSpec("Params")
 Answer = TypeVar("Answer")
 
-MAX_ATTEMPTS = 20
-"""How often a command is decided anew when others were quicker; then the caller is told."""
-
 DENIALS_MERGED_FOR = timedelta(minutes=1)
-
-_RECORDED_REFUSALS = (
-    AlreadyExists, Forbidden, Gone, LegalHold, NotFound, Retained, SecondPersonRequired, WrongState,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +74,13 @@ _NO_SUCH_FILE = "there is no such file"
 """The very words for a file that is not there and for a foreign one."""
 
 
-class Recorder:
-    """Turns decisions into recorded events. Holds ports only; safe to share between threads."""
+class Recorder(Recording):
+    """Records what happens to files, workspaces and actors. Holds ports only; safe to share between threads."""
 
     def __init__(self, log: EventLog, clock: Clock, entropy: Entropy, permits: Permits) -> None:
         """Work on `log`; `permits` is the permission table."""
-        self.log = log
-        self.clock = clock
-        self.entropy = entropy
-        self._permits = permits
+        super().__init__(log, clock, entropy, permits)
         self._denials: Merger[_Denial] = Merger(DENIALS_MERGED_FOR)
-        self.refusals = Refusals(log, clock, self.drafts)
         self.reaches = Reaches(log)
         self.reach_of = self.reaches.of
         self._backlog = Backlog(log)
@@ -126,29 +106,7 @@ class Recorder:
         except (InvalidInput, NotFound):
             raise NotFound("there is no such workspace") from None
 
-    def find(self, stream: str, project_with: Callable[[State | None, Iterable[Event]], State | None]) -> State | None:
-        """Return a stream's state, or None if it has no events."""
-        try:
-            return self.log.load(stream, project_with)
-        except NotFound:
-            return None
-
     # -- authorising ---------------------------------------------------------------------------------------
-
-    def require(self, caller: Caller, operation: Operation, workspace_id: str | None) -> None:
-        """Refuse what the caller's roles or reach do not allow; a foreign workspace does not exist.
-
-        Roles before reach: no key of any reach would help who has none of the roles. The refusal is recorded.
-        """
-        refusal: Refused | None = None
-        if workspace_id is not None and not caller.reaches(workspace_id):
-            refusal = NotFound("there is no such workspace")
-        elif not self.permitted(caller, operation):
-            refusal = Forbidden(f"none of your roles allows {operation}", operation=operation)
-        elif workspace_id is None and caller.scope is not None:
-            refusal = Forbidden("this takes a key for the whole ledger", operation=operation)
-        if refusal is not None:
-            raise self.refused(caller, operation, refusal, Asked(target=slug_of(workspace_id)))
 
     def authorised_workspace(self, caller: Caller, operation: Operation, workspace_id: str) -> Workspace:
         """Return a workspace if the caller may do this to it; refusals are recorded, also where it does not exist."""
@@ -161,13 +119,6 @@ class Recorder:
             return self.workspace(workspace_id)
         except NotFound as refusal:
             raise self.refused(caller, operation, refusal, Asked(target=slug_of(workspace_id))) from None
-
-    def refused(self, caller: Caller, operation: Operation, refusal: Refused, asked: Asked = NOTHING) -> Refused:
-        """Record in the caller's own workspace that this was refused, and return the refusal to be raised."""
-        rule = refusal.details.get("rule")
-        self.refusals.request(caller, operation, refusal.code, asked, rule=None if rule is None else str(rule))
-        refusal.noted = True
-        return refusal
 
     @contextmanager
     def noting(
@@ -211,10 +162,6 @@ class Recorder:
                 raise
 
         return noting
-
-    def permitted(self, caller: Caller, operation: Operation) -> bool:
-        """Tell whether the caller may do this at all; the system may, since only this program speaks for it."""
-        return caller.actor.kind == "system" or self._permits(caller, operation)
 
     def authorised_file(self, caller: Caller, operation: Operation, file_id: UUID, *, recent: bool = False) -> File:
         """Return the file if the caller may do this to files; refusals are recorded.
@@ -294,98 +241,7 @@ class Recorder:
         # No guards: a refusal is true whatever has become of the file or the credential meanwhile.
         return Append(self.drafts(denial.caller, access_stream(denial.file_id), denial.workspace, [fact]))
 
-    @staticmethod
-    def system(caller: Caller) -> Caller:
-        """Return the system as a caller, acting in the course of this caller's request."""
-        return Caller(
-            Actor("provenstore", "system", "system"),
-            frozenset(),
-            None,
-            request=caller.request,
-            address=caller.address,
-            user_agent=caller.user_agent,
-            client_request=caller.client_request,
-        )
-
     # -- recording -----------------------------------------------------------------------------------------
-
-    def drafts(
-        self, caller: Caller, stream: str, workspace_id: str, facts: Sequence[Fact], *, first_id: UUID | None = None
-    ) -> list[Draft]:
-        """Return drafts of `facts` with fresh ids and salts; each says privately from where the request came.
-
-        `first_id` is the id of the first one, where its data name it.
-        """
-        if client := caller.client:
-            facts = [Fact(one.data, {**one.private, **client}, one.outcome, one.decision) for one in facts]
-        origin, salts = caller.origin, self._salts(facts)
-        return [
-            draft(
-                fact,
-                event_id=first_id if first_id is not None and number == 0 else self.entropy.event_id(),
-                stream=stream,
-                workspace=workspace_id,
-                origin=origin,
-                salts={name: salts.pop() for name in fact.private},
-                head_of=_head_of(fact, stream),
-            )
-            for number, fact in enumerate(facts)
-        ]
-
-    def _salts(self, facts: Sequence[Fact]) -> list[bytes]:
-        """Return a salt for each private value, from one reading of the random source: readings are what they cost."""
-        size = SALT_BYTES * sum([len(fact.private) for fact in facts])
-        random = self.entropy.secret(size) if size else b""
-        return [random[at : at + SALT_BYTES] for at in range(0, size, SALT_BYTES)]
-
-    def append(
-        self,
-        caller: Caller,
-        drafts: Sequence[Draft],
-        *,
-        expected: Sequence[Guard] = (),
-        reads: Sequence[Guard] = (),
-        erase: Sequence[Erasure] = (),
-        key: IdempotencyKey | None = None,
-    ) -> Appended:
-        """Append one command's drafts; the caller's credential and the quota follow from them."""
-        quota = quota_changes(drafts[0].workspace, [one.fact.data for one in drafts]) if drafts else ()
-        appended = self.log.append(
-            Append(
-                drafts=drafts,
-                expected=expected,
-                reads=(*caller.guards, *reads),
-                quota=quota,
-                erase=erase,
-                key=key,
-            )
-        )
-        if (scope := under_way()) is not None:
-            scope.note(drafts, appended, erase)
-        if key is not None and appended.replayed:
-            key.replay.seen = True
-        return appended
-
-    def recall(self, key: IdempotencyKey | None) -> Appended | None:
-        """Return what an earlier request under this key recorded, and note on it that it was one; None without."""
-        known = None if key is None else self.log.recall(key)
-        if key is not None and known is not None:
-            key.replay.seen = True
-            if (scope := under_way()) is not None:
-                scope.asked = True
-        return known
-
-    def require_unmoved(self, caller: Caller, reads: Sequence[Guard]) -> None:
-        """Raise Conflict unless the caller's credential and these streams are where they were, by the log of now.
-
-        For what is done on an earlier event: what records an event of its own has its guards checked by the append.
-        """
-        guards = (*caller.guards, *reads)
-        versions = self.log.versions([guard.stream for guard in guards])
-        for guard in guards:
-            if (actual := versions.get(guard.stream, 0)) != guard.version:
-                message = "somebody else changed it first"
-                raise Conflict(message, stream=guard.stream, expected=guard.version, actual=actual)
 
     def change(
         self,
@@ -520,27 +376,6 @@ class Recorder:
         """Return the file after what was just recorded of it, and remember it; `before` is None for a new one."""
         return self.folded(project, before, drafts, appended)
 
-    def folded(
-        self,
-        project_with: Callable[[State | None, Iterable[Event]], State | None],
-        before: State | None,
-        drafts: Sequence[Draft],
-        appended: Appended,
-    ) -> State:
-        """Return the state of the one stream of `drafts` after they were sealed, and remember it.
-
-        The log is not asked: what is on record can be answered whatever has become of the database.
-        """
-        events = [
-            sealed_event(one, sealed.position, sealed.state)
-            for one, sealed in zip(drafts, appended.events, strict=True)
-        ]
-        state = project_with(before, events)
-        if state is None:
-            raise IntegrityViolated("nothing was recorded")
-        self.log.keep(project_with, state, events[-1])
-        return state
-
     def _decide(
         self,
         caller: Caller,
@@ -564,17 +399,6 @@ class Recorder:
                 self.deny(caller, file, operation, refusal)
             raise
 
-    @staticmethod
-    def retry_or_raise(conflict: Conflict, *streams: str) -> None:
-        """Return if the conflict is one that deciding anew can settle; a moved credential is not."""
-        if conflict.details.get("stream") not in streams:
-            raise conflict
-
-
-def first_event(appended: Appended) -> Event:
-    """Return the first event that a command has recorded, as it was sealed."""
-    return Event.parse(appended.events[0].position, appended.events[0].state)
-
 
 def require_store(file: File, store: ObjectStore) -> None:
     """Refuse to look for a file's object where it is not kept: what is not found there is neither gone nor destroyed.
@@ -588,28 +412,8 @@ def require_store(file: File, store: ObjectStore) -> None:
         )
 
 
-def is_for_the_record(refusal: Refused) -> bool:
-    """Tell whether an event says that this was refused: by right, by state or by rule, and not for its form."""
-    return isinstance(refusal, _RECORDED_REFUSALS) or type(refusal) is Refused or "rule" in refusal.details
-
-
 def _target_of(asked: object) -> str | None:
     """Return what a command is about, as it may stand in an event: an id, or the name of a workspace."""
     if isinstance(asked, UUID):
         return str(asked)
     return slug_of(asked if isinstance(asked, str) else getattr(asked, "id", None))
-
-
-def slug_of(name: str | None) -> str | None:
-    """Return the name of a workspace or category as it may stand in an event, None for what can be no such name."""
-    try:
-        return None if name is None else text.require_slug("name", name)
-    except InvalidInput:
-        return None
-
-
-def _head_of(fact: Fact, stream: str) -> str | None:
-    """Return the stream whose head the event seals: `access_head` of `file:x` is that of `access:x`."""
-    if fact.data.HEAD is None:
-        return None
-    return f"{fact.data.HEAD.removesuffix('_head')}:{stream.partition(':')[2]}"

@@ -29,7 +29,8 @@ from provenstore.domain.file_events import Stored
 from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.objects import ObjectNotFound
 from provenstore.domain.provider_events import IdentityDrawn, ProviderIdentified
-from provenstore.domain.recorder import MAX_ATTEMPTS, Recorder
+from provenstore.domain.recorder import Recorder
+from provenstore.domain.recording import MAX_ATTEMPTS
 from provenstore.domain.store_marker import IDENTITY_BYTES
 
 MAX_LOOKED_FOR: Final = 100

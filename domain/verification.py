@@ -17,7 +17,7 @@ from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.event_log import Disclosures, EventLog, QuotaUse, StoredRow
 from provenstore.domain.merkle import leaf_hash
 from provenstore.domain.purge_check import PurgeCheck
-from provenstore.domain.quota import UNLIMITED, quota_change
+from provenstore.domain.quota import UNLIMITED
 from provenstore.domain.two_person_check import TwoPersonCheck
 
 STEPS = (
@@ -194,7 +194,7 @@ class Verifier:
                 self._find(7, erased.row, f"private value {erased.field} is erased by an event that does not say so")
 
     def _count_quota(self, event: Event) -> None:
-        change = quota_change(event.workspace, event.data)
+        change = event.data.quota_change(event.workspace)
         if change is None:
             return
         key = (change.workspace, change.counter)

@@ -4,10 +4,11 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from provenstore.domain.caller import Role
 from provenstore.domain.event_types import REGISTRY, EventData, Moment
+from provenstore.domain.quota import QuotaChange, new_limits
 
 ActorKind = Literal["service", "person", "system"]
-Role = Literal["service", "auditor", "operator", "records", "approver", "privacy", "admin"]
 
 
 @REGISTRY.register
@@ -21,6 +22,10 @@ class WorkspaceCreated(EventData):
     four_eyes: bool
     max_bytes: int | None  # quota; None is no limit
     max_files: int | None
+
+    def quota_change(self, workspace: str) -> QuotaChange | None:
+        """Set the limits of the workspace."""
+        return new_limits(workspace, self.max_bytes, self.max_files)
 
 
 class FormerQuota(BaseModel):
@@ -42,6 +47,10 @@ class QuotaSet(EventData):
     max_bytes: int | None
     max_files: int | None
     was: FormerQuota | None = None  # before this event
+
+    def quota_change(self, workspace: str) -> QuotaChange | None:
+        """Set the limits of the workspace."""
+        return new_limits(workspace, self.max_bytes, self.max_files)
 
 
 class FormerPurgePolicy(BaseModel):

@@ -12,7 +12,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Composed
 
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.event_types import REGISTRY
+from provenstore.domain.event_catalog import TYPE_NAMES
 from provenstore.domain.reach import ShownActors
 from provenstore.projections.audit_filters import FILTERS, NAMES, Filter, filter_of
 from provenstore.projections.audit_row import REPLACING, Entry, action_of
@@ -255,7 +255,7 @@ def _values(asked: AuditFilter) -> dict[str, Any]:
         elif given:
             values |= {"not_rules": rules, "not_versions": whole}
     if actions := asked.asked().get("not_action"):
-        values["not_action"] = [one for one in sorted(REGISTRY.names) if action_of(one) in _wanted(actions)]
+        values["not_action"] = [one for one in TYPE_NAMES if action_of(one) in _wanted(actions)]
         values["not_modes"] = _modes(actions) or [mode for modes in _MODES.values() for mode in modes]
     return values
 
@@ -269,7 +269,7 @@ def _types(asked: AuditFilter) -> list[str] | None:
     types, actions = asked.asked().get("type", ()), asked.asked().get("action", ())
     if not types and not actions:
         return None
-    within = types or sorted(REGISTRY.names)
+    within = types or TYPE_NAMES
     return [name for name in within if not actions or action_of(name) in _wanted(actions)]
 
 

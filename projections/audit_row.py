@@ -10,10 +10,10 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, Literal, cast
 
-import provenstore.domain.every_event  # noqa: F401  # it fills the registry
 from provenstore.domain.canonical import Json
 from provenstore.domain.envelope import Actor, ActorKind, Via
-from provenstore.domain.event_types import REGISTRY, format_time
+from provenstore.domain.event_catalog import EVENT_TYPES
+from provenstore.domain.event_types import format_time
 from provenstore.projections import audit_filters
 from provenstore.projections.private_values import Related
 
@@ -37,7 +37,7 @@ _FILE: Final[Mapping[Action, str]] = MappingProxyType(
         "download": "accessed access_ended",
     }
 )
-REPLACING: Final = frozenset(name for name in REGISTRY.names if REGISTRY.require_writable(name).REPLACES)
+REPLACING: Final = frozenset(one.TYPE for one in EVENT_TYPES if one.REPLACES)
 """Types whose private values replace earlier ones."""
 
 _BY_NAME: Final[Mapping[str, Action]] = MappingProxyType(

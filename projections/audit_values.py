@@ -7,10 +7,9 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any, Final, get_args
 from uuid import UUID
 
-import provenstore.domain.every_event  # noqa: F401  # it fills the registry
 from provenstore.domain.credential import credential_id
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.event_types import REGISTRY
+from provenstore.domain.event_catalog import TYPE_NAMES
 from provenstore.projections.audit_filters import Action, Filter, Kind, Outcome
 from provenstore.projections.database import storable
 
@@ -55,7 +54,7 @@ def _credential(value: Any) -> str:
 
 
 def _type(value: Any) -> str:
-    if value not in REGISTRY.names:
+    if value not in TYPE_NAMES:
         raise ValueError(f"{str(value)[:64]!r} is not in the registry of this release")
     return str(value)
 

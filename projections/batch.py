@@ -9,7 +9,6 @@ from uuid import UUID
 
 from psycopg import Connection, Cursor
 
-import provenstore.domain.every_event  # noqa: F401  # a type that was merely not loaded is not unknown
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import IntegrityViolated, UnknownEventType

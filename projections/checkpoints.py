@@ -1,4 +1,4 @@
-"""Heads of the tree on record, over the one connection of whoever signs: the port `TreeHeads` of `domain.signing`."""
+"""Heads of the tree on record, over the one connection of the process that signs (`signing.TreeHeads`)."""
 
 from collections.abc import Callable
 from functools import partial

@@ -168,5 +168,5 @@ class Jobs:
 
 
 def prepare_attempts(connection: Connection[Any]) -> None:
-    """Make the table of attempts if it is missing, under the lock of whoever prepares the read models."""
+    """Make the table of attempts if it is missing."""
     connection.execute(queries("jobs")["create"])

@@ -108,7 +108,7 @@ def _values(asked: Calls) -> dict[str, object]:
 
 
 def prepare_calls(connection: Connection[Any]) -> None:
-    """Make the tables if they are missing, under the lock of whoever prepares the read models."""
+    """Make the tables if they are missing."""
     connection.execute(queries("operations")["create"])
 
 

@@ -1,7 +1,7 @@
 """How a reader waits until a read model has come far enough, and how the tables come to be there."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from psycopg import Connection
@@ -10,8 +10,6 @@ from provenstore.domain.errors import Misconfigured, Unavailable
 from provenstore.projections import builds, generations
 from provenstore.projections.database import NotMade, Pool, glancing
 from provenstore.projections.fold import Projection
-from provenstore.projections.jobs import prepare_attempts
-from provenstore.projections.operations import prepare_calls
 from provenstore.projections.places import Place, places
 from provenstore.projections.queries import queries
 
@@ -55,11 +53,18 @@ class Positions:
             time.sleep(_LOOK_EVERY)
 
 
-def prepare(connection: Connection[Any], projections: Sequence[Projection[Any]], *, strict: bool = True) -> None:
+def prepare(
+    connection: Connection[Any],
+    projections: Sequence[Projection[Any]],
+    *,
+    beside: Sequence[Callable[[Connection[Any]], None]] = (),
+    strict: bool = True,
+) -> None:
     """Make what is missing of the tables of `projections`, in one transaction; any number of processes may try.
 
     Rows of an older version stay as they are, and readers with them: the new version is built beside them (`builds`)
-    and takes their place when it has caught up. `connection` is of the role that owns the read models. Misconfigured
+    and takes their place when it has caught up. `beside` make what is kept beside them and is folded from nothing, in
+    the same transaction. `connection` is of the role that owns the read models. Misconfigured
     when rows of a newer version are there, unless not `strict`: then those read models are left alone.
     """
     texts = queries("projection")
@@ -67,8 +72,8 @@ def prepare(connection: Connection[Any], projections: Sequence[Projection[Any]],
         generations.lock(connection)
         for name in ("forget_old", "create", "create_build", "create_difference", "grant"):
             connection.execute(texts[name])
-        prepare_attempts(connection)
-        prepare_calls(connection)
+        for make in beside:
+            make(connection)
         found = {place.name: place for place in places(connection)}
         for projection in projections:
             place = found.get(projection.name)

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema, create_model
 
 from provenstore.api.http.bodies import Body, Position, Time
 from provenstore.domain.credential import KEY
-from provenstore.domain.event_types import REGISTRY
+from provenstore.domain.event_catalog import TYPE_NAMES
 from provenstore.projections.audit_filters import FILTERS, NAMES, Action, Filter, Kind, Outcome
 from provenstore.projections.audit_values import CODE, DECISION, READ
 
@@ -43,7 +43,7 @@ _TYPES: Final[Mapping[Kind, Any]] = {
     "file": Annotated[UUID, AfterValidator(str)],
     "uuid": Annotated[UUID, AfterValidator(str)],
     "credential": _text("credential", pattern=f"^({_UUID}|{KEY.pattern})$"),
-    "type": _text("type", enum=sorted(REGISTRY.names)),
+    "type": _text("type", enum=[*TYPE_NAMES]),
     "action": Action,
     "outcome": Outcome,
     "address": _text("address", anyOf=[{"format": "ipv4"}, {"format": "ipv6"}]),

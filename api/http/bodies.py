@@ -20,6 +20,7 @@ from pydantic import (
 from provenstore.domain import file_events as fe
 from provenstore.domain import workspace as ws
 from provenstore.domain import workspace_events as we
+from provenstore.domain.caller import Role
 from provenstore.domain.canonical import MAX_INTEGER
 from provenstore.domain.disposal import DEFAULT_DAYS, MAX_DAYS
 from provenstore.domain.erasing import Wanted
@@ -369,7 +370,7 @@ class NewKeyBody(Body):
 
     actor: Text
     kind: Literal["service", "person"]
-    roles: tuple[we.Role, ...]
+    roles: tuple[Role, ...]
     workspace: Text | None = None
     expires_at: Time | None = None
     name: Text | None = None

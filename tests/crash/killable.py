@@ -20,10 +20,9 @@ import httpx
 
 from provenstore.api.settings import Settings
 from provenstore.api.wiring import open_services
-from provenstore.domain.caller import Caller
+from provenstore.domain.caller import Caller, Role
 from provenstore.domain.envelope import Actor
 from provenstore.domain.workspace import CreateWorkspace
-from provenstore.domain.workspace_events import Role
 from tests.crash.serve_step_by_step import AHEAD, CONTROL
 
 READY = re.compile(r"Provenstore on (http://127\.0\.0\.1:\d+), data directory ")

@@ -14,13 +14,12 @@ from interposed import raising
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.domain import retention_policy
 from provenstore.domain import workspace as ws
-from provenstore.domain.caller import Caller
+from provenstore.domain.caller import Caller, Role
 from provenstore.domain.deadline import Deadline, within
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import SecondPersonRequired, StoreUnavailable
 from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.verification import verify_log
-from provenstore.domain.workspace_events import Role
 
 ROLES: tuple[Role, ...] = ("admin", "records", "approver", "privacy")
 

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import provenstore.domain.every_event  # noqa: F401  # it fills the registry
 from provenstore.adapters.postgres_installation import Installation
 from provenstore.adapters.running_postgres import SUPERUSER
 from provenstore.api import log
@@ -35,8 +34,8 @@ from provenstore.domain.caller import Caller
 from provenstore.domain.credential import parse_key
 from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import Forbidden, Refused
+from provenstore.domain.event_catalog import REGISTRY
 from provenstore.domain.event_log import IdempotencyKey
-from provenstore.domain.event_types import REGISTRY
 from provenstore.domain.file import File
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import SYSTEM

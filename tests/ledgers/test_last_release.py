@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import provenstore.domain.every_event  # noqa: F401  # it fills the registry
 from provenstore.api import log
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings

@@ -16,6 +16,7 @@ from provenstore.domain.errors import DatabaseUnavailable
 from provenstore.domain.store_call import StoreCall
 from provenstore.projections import call_writer
 from provenstore.projections.call_writer import CallWriter
+from provenstore.projections.operations import prepare_calls
 from provenstore.projections.positions import prepare
 
 Connection = psycopg.Connection[Any]
@@ -28,7 +29,7 @@ NEVER = 60.0
 @pytest.fixture
 def made(connection: Connection) -> Connection:
     """A connection to a database with the tables."""
-    prepare(connection, [])
+    prepare(connection, [], beside=[prepare_calls])
     return connection
 
 

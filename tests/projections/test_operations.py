@@ -11,7 +11,7 @@ from psycopg_pool import ConnectionPool
 from memory_log import START
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.store_call import StoreCall
-from provenstore.projections.operations import Calls, Figure, Operations, keep
+from provenstore.projections.operations import Calls, Figure, Operations, keep, prepare_calls
 from provenstore.projections.positions import prepare
 from provenstore.projections.queries import queries
 
@@ -25,7 +25,7 @@ ALL = Calls(since=START, before=START + HOUR)
 
 @pytest.fixture
 def operations(connection: Connection, runner_pool: Pool) -> Operations:
-    prepare(connection, [])
+    prepare(connection, [], beside=[prepare_calls])
     return Operations(runner_pool)
 
 

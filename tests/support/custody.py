@@ -10,7 +10,7 @@ from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.api.permissions import permits
 from provenstore.domain import workspace as ws
-from provenstore.domain.caller import Caller
+from provenstore.domain.caller import Caller, Role
 from provenstore.domain.envelope import Actor, Event
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import InvalidInput
@@ -19,7 +19,6 @@ from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
 from provenstore.domain.linking import LinkWays
 from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.workspace_events import Role
 
 CONTENT = b"%PDF-1.7 a chapter"
 

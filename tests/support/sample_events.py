@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import AwareDatetime, BaseModel
 
-from provenstore.domain.event_types import REGISTRY, EventData
+from provenstore.domain.event_catalog import REGISTRY
+from provenstore.domain.event_types import EventData
 
 
 def our_types() -> list[str]:
     """Return the names of all types of this release, without those that tests have added."""
-    import provenstore.domain.every_event  # noqa: F401  # it fills the registry
 
     named = {name: REGISTRY.require_writable(name) for name in REGISTRY.names}
     return sorted(name for name, found in named.items() if found.__module__.startswith("provenstore."))

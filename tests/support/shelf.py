@@ -14,6 +14,7 @@ from provenstore.projections.file_fold import FileFold
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import FileFilter, Files
 from provenstore.projections.file_row import FileRow
+from provenstore.projections.jobs import prepare_attempts
 from provenstore.projections.positions import places, prepare
 
 LONG = "x" * 5_000  # more than a B-tree entry may hold
@@ -45,7 +46,7 @@ def two_files() -> MemoryLog:
 
 def index(connection: psycopg.Connection[Any], log: MemoryLog) -> None:
     """Bring the file index to the end of `log`."""
-    prepare(connection, [FileIndex()])
+    prepare(connection, [FileIndex()], beside=[prepare_attempts])
     while advance(connection, log, FileIndex(), places(connection)[0]):
         pass
 

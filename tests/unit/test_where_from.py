@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import pytest
 from pydantic import AwareDatetime, BaseModel
 
-import provenstore.domain.every_event  # noqa: F401  # it fills the registry
 from provenstore.adapters.clock import SystemClock
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.domain.caller import Caller

@@ -1,0 +1,102 @@
+"""Who stands behind what a request brings along: an API key, or a signed URL of ours and the event that grants it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from uuid import UUID
+
+from provenstore.domain import credential as cr
+from provenstore.domain import file_events as fe
+from provenstore.domain.caller import Caller, LinkUse, Role
+from provenstore.domain.envelope import Actor, Event
+from provenstore.domain.errors import NotFound, Unauthenticated
+from provenstore.domain.event_log import Guard
+from provenstore.domain.file import file_stream, parts_stream
+from provenstore.domain.recorder import Recorder
+
+Arriving = Callable[[Caller], Caller]
+"""Adds to a caller what its request says about where it comes from."""
+
+_NOT_GOOD = "the key is unknown, expired or revoked"
+
+
+class Authentication:
+    """Proves API keys and signed URLs. Changes nothing; the use of a key after its end is recorded."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        """Record with `recorder`."""
+        self._recorder = recorder
+
+    def authenticate(self, key: str, arriving: Arriving | None = None) -> Caller:
+        """Return who a key stands for, guarded by the state of its credential; Unauthenticated otherwise.
+
+        `arriving` adds to a caller from where the request came. A use of a key after its end is recorded; of a key that
+        is not known, or that comes with another secret, nothing is: it may be anybody's.
+        """
+        credential_id, digest = cr.parse_key(key)
+        stream = cr.credential_stream(credential_id)
+        state = self._recorder.find(stream, cr.project)
+        if state is None:
+            raise Unauthenticated(_NOT_GOOD)
+        cr.prove(state, digest)
+        caller = _bearer(state) if arriving is None else arriving(_bearer(state))
+        self._require_usable(state, caller, _NOT_GOOD)
+        return caller
+
+    def _require_usable(self, state: cr.Credential, caller: Caller, message: str) -> None:
+        """Refuse a key that was revoked or has expired, and record its use. Unauthenticated."""
+        if not cr.usable(state, self._recorder.clock.now()):
+            self._recorder.refusals.credential(caller, "revoked" if state.revoked else "expired")
+            raise Unauthenticated(message)
+
+    def authenticate_upload(
+        self, file_id: UUID, grant: UUID, part: int | None = None, arriving: Arriving | None = None
+    ) -> Caller:
+        """Return for whom a signed URL writes: whoever asked for it, while their credential is good.
+
+        `grant` is the id of the event that grants it (the initiation, or PartUrlsIssued for a `part`), from a URL that
+        is known to be ours. Unauthenticated otherwise.
+        """
+        recorder = self._recorder
+        try:
+            event = recorder.log.find(grant)
+        except NotFound:
+            raise Unauthenticated("nothing grants what the signed URL permits") from None
+        if part is None:
+            granted = event.stream == file_stream(file_id) and isinstance(event.data, fe.UploadInitiated)
+        else:
+            issued = event.data if isinstance(event.data, fe.PartUrlsIssued) else None
+            granted = event.stream == parts_stream(file_id) and issued is not None and part in issued.numbers
+        if not granted:
+            raise Unauthenticated("nothing grants what the signed URL permits")
+        # Who asked for it without a key was admin of the data directory, and so may fill private files.
+        return self.grantor(event, "service", "records", arriving=arriving)
+
+    def grantor(self, event: Event, *roles: Role, arriving: Arriving | None = None) -> Caller:
+        """Return who stands behind a signed URL: the actor of the event that grants it, while its key is good.
+
+        Who acted without a key, on the data directory itself, has `roles`: the URL permits one thing and no more.
+        """
+        arriving = arriving or _unchanged
+        if event.actor.credential is None:
+            return arriving(Caller(event.actor, frozenset(roles), event.workspace))
+        state = self._recorder.find(cr.credential_stream(event.actor.credential), cr.project)
+        message = "the key that asked for the signed URL is expired or revoked"
+        if state is None:
+            raise Unauthenticated(message)
+        caller = arriving(_bearer(state))
+        link = LinkUse(event.data.link, event.position) if isinstance(event.data, fe.LinkIssued) else None
+        self._require_usable(state, replace(caller, cause=event.id, link=link), message)
+        return caller
+
+
+def _unchanged(caller: Caller) -> Caller:
+    return caller
+
+
+def _bearer(state: cr.Credential) -> Caller:
+    return Caller(
+        actor=Actor(state.actor, state.kind, "api_key", state.id),
+        roles=frozenset(state.roles),
+        scope=state.scope,
+        guards=(Guard(cr.credential_stream(state.id), state.version),),
+    )
