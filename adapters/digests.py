@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from provenstore.domain.errors import ContentMismatch, ContentTooLarge, InvalidInput
-from provenstore.domain.objects import Digests
+from provenstore.domain.storage.objects import Digests
 
 BLOCK = 1024 * 1024  # bytes; below it a thread costs more than it saves
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from provenstore.domain.errors import Conflict, InvalidInput, ProvenstoreError, StorageFull, StoreUnavailable
-from provenstore.domain.objects import NoObject
+from provenstore.domain.storage.objects import NoObject
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

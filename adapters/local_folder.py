@@ -20,7 +20,8 @@ from provenstore.adapters.local_records import moment
 from provenstore.adapters.local_shelf import PRIVATE, Shelf
 from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.domain.errors import AlreadyExists, ContentMismatch, IntegrityViolated, InvalidInput, WrongStore
-from provenstore.domain.objects import (
+from provenstore.domain.parts import PartsEtag
+from provenstore.domain.storage.objects import (
     MAX_PAGE,
     Capabilities,
     Digests,
@@ -38,8 +39,7 @@ from provenstore.domain.objects import (
     SourceChanged,
     check_key,
 )
-from provenstore.domain.parts import PartsEtag
-from provenstore.domain.store_marker import marker_bytes, parse_marker
+from provenstore.domain.storage.store_marker import marker_bytes, parse_marker
 
 MAX_PUT_SIZE = 2**63 - 1  # bytes; the file system's limit comes first
 _CHECKSUMS: frozenset[Literal["sha256", "md5"]] = frozenset(("sha256", "md5"))

@@ -17,8 +17,15 @@ from provenstore.adapters.local_reader import LocalReader
 from provenstore.adapters.local_records import Record, moment
 from provenstore.adapters.local_shelf import PRIVATE, Shelf
 from provenstore.domain.errors import AlreadyExists, ContentMismatch, InvalidInput
-from provenstore.domain.objects import MultipartInfo, MultipartNotFound, ObjectInfo, ObjectNotFound, PartInfo, PartRef
 from provenstore.domain.parts import combined_etag
+from provenstore.domain.storage.objects import (
+    MultipartInfo,
+    MultipartNotFound,
+    ObjectInfo,
+    ObjectNotFound,
+    PartInfo,
+    PartRef,
+)
 
 MAX_PARTS = 10_000  # as S3, and the width of a part's name
 MAX_PART_SIZE = 5 * 1024**3  # bytes, as S3

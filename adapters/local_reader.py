@@ -7,7 +7,7 @@ from typing import Self
 
 from provenstore.adapters.local_files import translated
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, RangeNotSatisfiable
-from provenstore.domain.objects import ObjectInfo
+from provenstore.domain.storage.objects import ObjectInfo
 
 CHUNK = 1024 * 1024  # bytes
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from pydantic import TypeAdapter, ValidationError
 
-from provenstore.domain.objects import Digests, ObjectInfo
+from provenstore.domain.storage.objects import Digests, ObjectInfo
 
 UNKNOWN_TYPE = "application/octet-stream"
 _MAX_BYTES = 16 * 1024  # two records of at most a few hundred bytes, with room

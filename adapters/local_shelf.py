@@ -18,8 +18,8 @@ from provenstore.adapters.local_files import Files, Tree, entry, open_file, stat
 from provenstore.adapters.local_records import UNKNOWN_TYPE, Record, decode, encode, record_name, record_of
 from provenstore.adapters.local_staging import StagingArea, StagingFile
 from provenstore.domain.errors import AlreadyExists, StorageFull, StoreUnavailable
-from provenstore.domain.objects import Digests, NoObject, ObjectNotFound
-from provenstore.domain.store_marker import MAX_MARKER_BYTES
+from provenstore.domain.storage.objects import Digests, NoObject, ObjectNotFound
+from provenstore.domain.storage.store_marker import MAX_MARKER_BYTES
 
 PRIVATE = ".store"
 _STAGING = (PRIVATE, "staging")

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 from provenstore.adapters.local_files import Files, Tree, names, open_file, translated
 from provenstore.adapters.local_records import Record, record_of
-from provenstore.domain.objects import Digests
+from provenstore.domain.storage.objects import Digests
 
 
 class StagingFile:

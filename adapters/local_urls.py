@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, ConfigDict, TypeAdapter, ValidationError
 
 from provenstore.adapters.key_file import KEY_BYTES
 from provenstore.domain.errors import Misconfigured
-from provenstore.domain.objects import SignedUrl, UrlExpired, UrlInvalid
+from provenstore.domain.storage.objects import SignedUrl, UrlExpired, UrlInvalid
 
 PREFIX = "/v1/signed/"
 MAX_TOKEN = 2048  # characters; ours have about 600, and nothing longer is looked at

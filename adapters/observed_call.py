@@ -11,9 +11,9 @@ from typing import Self
 from provenstore.adapters.request_ids import answered_by, current_request, forget_answer
 from provenstore.domain.clock import Clock
 from provenstore.domain.errors import Refused, error_code
-from provenstore.domain.object_store import ObjectReader
-from provenstore.domain.objects import Digests
-from provenstore.domain.store_call import Outcome, StoreAct, StoreCall
+from provenstore.domain.storage.object_store import ObjectReader
+from provenstore.domain.storage.objects import Digests
+from provenstore.domain.storage.store_call import Outcome, StoreAct, StoreCall
 
 OK, ABANDONED = "ok", "abandoned"
 

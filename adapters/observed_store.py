@@ -8,8 +8,8 @@ from datetime import datetime
 
 from provenstore.adapters.observed_call import Listener, ObservedCall, ObservedReader
 from provenstore.domain.clock import Clock
-from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import (
+from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.storage.objects import (
     MAX_PAGE,
     Capabilities,
     Digests,
@@ -21,7 +21,7 @@ from provenstore.domain.objects import (
     PartRef,
     SignedUrl,
 )
-from provenstore.domain.store_call import StoreAct
+from provenstore.domain.storage.store_call import StoreAct
 
 
 class ObservedStore:

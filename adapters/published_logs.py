@@ -23,8 +23,8 @@ from provenstore.adapters.publishing import CHECKPOINT, check_prefix
 from provenstore.domain.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from provenstore.domain.merkle import HASH_BYTES
 from provenstore.domain.note import MAX_NOTE_BYTES
-from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import ObjectNotFound
+from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.storage.objects import ObjectNotFound
 from provenstore.domain.tile import FULL, MAX_ENTRY_BYTES, EntryBundle, Tile, first_entries
 
 CONNECT_TIMEOUT: Final = 10.0

@@ -10,8 +10,8 @@ from typing import Final, Protocol
 from provenstore.domain.checkpoint import Checkpoint, parse_checkpoint
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, LogRewound, Refused
 from provenstore.domain.note import MAX_NOTE_BYTES, parse_note
-from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import ObjectNotFound, check_key
+from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.storage.objects import ObjectNotFound, check_key
 from provenstore.domain.tile import EntryBundle, Tile, bundles_between, encode_entries, tiles_between
 from provenstore.domain.tiled_tree import edge
 

@@ -29,7 +29,7 @@ from provenstore.adapters.spaces_reader import SpacesReader, require_range
 from provenstore.adapters.spaces_upload import StreamedUpload
 from provenstore.adapters.spaces_urls import SpacesUrls
 from provenstore.domain.errors import AlreadyExists, InvalidInput, RangeNotSatisfiable, StoreUnavailable
-from provenstore.domain.objects import (
+from provenstore.domain.storage.objects import (
     MAX_PAGE,
     Capabilities,
     Digests,
@@ -46,7 +46,7 @@ from provenstore.domain.objects import (
     SourceChanged,
     check_key,
 )
-from provenstore.domain.store_marker import MARKER_KEY, marker_bytes, parse_marker
+from provenstore.domain.storage.store_marker import MARKER_KEY, marker_bytes, parse_marker
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from provenstore.adapters.spaces_errors import is_absent, meaning, status, translated
 from provenstore.domain.errors import ProvenstoreError
-from provenstore.domain.objects import Capabilities, ObjectInfo, ObjectNotFound, ObjectVersion
+from provenstore.domain.storage.objects import Capabilities, ObjectInfo, ObjectNotFound, ObjectVersion
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

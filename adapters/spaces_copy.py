@@ -17,7 +17,7 @@ from provenstore.adapters.spaces_bucket import SpacesBucket, unquoted
 from provenstore.adapters.spaces_errors import is_absent, is_taken, meaning, status
 from provenstore.adapters.spaces_multipart import SpacesMultipart
 from provenstore.domain.errors import AlreadyExists, ProvenstoreError, StoreUnavailable, Unavailable
-from provenstore.domain.objects import ObjectInfo, ObjectNotFound, PartRef, SourceChanged
+from provenstore.domain.storage.objects import ObjectInfo, ObjectNotFound, PartRef, SourceChanged
 
 MAX_COPY_SIZE = 5 * 1024**3  # bytes in one CopyObject, of S3
 LARGE_PART_SIZE = 1024**3  # bytes of a part of what is larger, where the caller wants no size

@@ -16,7 +16,7 @@ from provenstore.adapters.spaces_bucket import unquoted
 from provenstore.adapters.spaces_errors import at_start, is_taken, meaning, status, translated
 from provenstore.adapters.spaces_unsigned_probe import AT_ONCE, UnsignedProbe
 from provenstore.adapters.spaces_url_probe import UrlProbe
-from provenstore.domain.objects import Capabilities
+from provenstore.domain.storage.objects import Capabilities
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

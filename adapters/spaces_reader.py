@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from provenstore.adapters.spaces_errors import translated
 from provenstore.domain.errors import IntegrityViolated, StoreUnavailable
-from provenstore.domain.objects import ObjectInfo
+from provenstore.domain.storage.objects import ObjectInfo
 
 CHUNK = 1024 * 1024  # bytes; each costs a change of threads where it is streamed on
 

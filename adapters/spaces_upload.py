@@ -11,7 +11,7 @@ from typing import Self
 from provenstore.adapters.digests import Bytes
 from provenstore.adapters.spaces_multipart import SpacesMultipart
 from provenstore.domain.errors import Unavailable
-from provenstore.domain.objects import ObjectInfo, PartInfo, PartRef
+from provenstore.domain.storage.objects import ObjectInfo, PartInfo, PartRef
 
 AT_ONCE = 3  # parts; one connection alone does not fill the line, and more cost memory
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from provenstore.adapters.spaces_bucket import SpacesBucket
 from provenstore.adapters.spaces_multipart import SpacesMultipart, content_md5
-from provenstore.domain.objects import SignedUrl, UrlExpired
+from provenstore.domain.storage.objects import SignedUrl, UrlExpired
 
 LONGEST = timedelta(days=7)  # signature version 4 allows no more
 _CACHE = "no-store"  # a copy in a cache would outlive what permits reading it

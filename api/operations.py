@@ -10,7 +10,7 @@ from provenstore.api.services import Services
 from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json
 from provenstore.domain.event_types import format_time
-from provenstore.domain.store_call import Outcome, StoreAct, StoreCall
+from provenstore.domain.storage.store_call import Outcome, StoreAct, StoreCall
 from provenstore.projections.operations import Calls, Figure
 
 SPAN: Final = timedelta(days=1)

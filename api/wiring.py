@@ -50,9 +50,9 @@ from provenstore.domain.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE
 from provenstore.domain.ledger import SYSTEM, Ledger
 from provenstore.domain.linking import LinkWays
 from provenstore.domain.log_keeping import LogKeeping
-from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.providers import Providers
 from provenstore.domain.recorder import Recorder
+from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.store_identity import StoreIdentity
 from provenstore.projections.audit_query import Audit
 from provenstore.projections.audit_trail import AuditTrail

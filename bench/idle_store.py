@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, cast
 
-from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import Capabilities, Digests, ObjectInfo, PartInfo
-from provenstore.domain.store_marker import IDENTITY_BYTES
+from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.storage.objects import Capabilities, Digests, ObjectInfo, PartInfo
+from provenstore.domain.storage.store_marker import IDENTITY_BYTES
 
 _MD5 = hashlib.md5(b"", usedforsecurity=False).hexdigest()
 _INFO = ObjectInfo(

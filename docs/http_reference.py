@@ -15,12 +15,13 @@ from provenstore.api.http.limits import HEAD_TIMEOUT, MAX_BODY, MAX_HEAD, MAX_HE
 from provenstore.api.permissions import PERMISSIONS
 from provenstore.api.settings import Settings
 from provenstore.domain import errors as e
-from provenstore.domain import objects, text
+from provenstore.domain import text
 from provenstore.domain.caller import Operation, Role
 from provenstore.domain.categories import MIB, UPLOAD_TTL
 from provenstore.domain.linking import DEFAULT_TTL
 from provenstore.domain.part_uploading import MAX_URLS, WRITE_URL_TTL
-from provenstore.domain.upload_sizes import MAX_AT_HAND, MAX_PARTS, PART_SIZE
+from provenstore.domain.storage import objects
+from provenstore.domain.storage.upload_sizes import MAX_AT_HAND, MAX_PARTS, PART_SIZE
 from provenstore.domain.workspace import MAX_LINK_TTL, MAX_OWN_CATEGORIES
 
 TARGET = Path(__file__).parent / "reference" / "http.md"

@@ -11,7 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.media_types import ANY_TYPE, MEDIA_TYPES
+from provenstore.domain.storage.media_types import ANY_TYPE, MEDIA_TYPES
 from provenstore.domain.text import require_slug
 from provenstore.domain.workspace_events import Limits
 

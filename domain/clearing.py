@@ -21,11 +21,11 @@ from provenstore.domain import file_events as fe
 from provenstore.domain.caller import Caller
 from provenstore.domain.errors import StoreUnavailable, Unavailable
 from provenstore.domain.file import File, later
-from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import MultipartInfo, MultipartNotFound, ObjectVersion
 from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.parts import combined_etag
 from provenstore.domain.recorder import Recorder, require_store
+from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.storage.objects import MultipartInfo, MultipartNotFound, ObjectVersion
 from provenstore.domain.store_identity import StoreIdentity
 from provenstore.domain.verifying import Verifying
 

@@ -18,18 +18,18 @@ from uuid import UUID
 from provenstore.domain import file_events as fe
 from provenstore.domain.backlog import Backlog
 from provenstore.domain.caller import Caller
-from provenstore.domain.disposition import served
 from provenstore.domain.errors import Conflict, IntegrityViolated, Unavailable
 from provenstore.domain.event_log import Append, Appended, Guard
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File, access_stream
-from provenstore.domain.object_store import ObjectReader, ObjectStore
-from provenstore.domain.objects import NoObject, ObjectNotFound, SignedUrl
 from provenstore.domain.open_accesses import OpenAccess, OpenAccesses
 from provenstore.domain.reading import Reading
 from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.recording import MAX_ATTEMPTS
-from provenstore.domain.sent_reader import SentReader
+from provenstore.domain.storage.disposition import served
+from provenstore.domain.storage.object_store import ObjectReader, ObjectStore
+from provenstore.domain.storage.objects import NoObject, ObjectNotFound, SignedUrl
+from provenstore.domain.storage.sent_reader import SentReader
 from provenstore.domain.verifying import Verifying
 
 RANGES_MERGED_FOR = timedelta(seconds=60)

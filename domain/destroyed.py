@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from provenstore.domain.canonical import canonical
 from provenstore.domain.envelope import Event
 from provenstore.domain.file_events import DestroyedVersion, Purged, PurgeListed, PurgeStarted
-from provenstore.domain.objects import ObjectVersion
+from provenstore.domain.storage.objects import ObjectVersion
 
 Versions = tuple[DestroyedVersion, ...]
 

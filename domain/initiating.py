@@ -25,14 +25,14 @@ from provenstore.domain.errors import (
 from provenstore.domain.event_log import Appended, Guard, IdempotencyKey
 from provenstore.domain.file import File, file_stream
 from provenstore.domain.file_decisions import decide
-from provenstore.domain.media_types import extension_of
-from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import Capabilities, Digests, SignedUrl
 from provenstore.domain.part_uploading import WRITE_URL_TTL
 from provenstore.domain.recorder import Recorder
 from provenstore.domain.recording import MAX_ATTEMPTS, slug_of
 from provenstore.domain.refusals import Asked
-from provenstore.domain.upload_sizes import MULTIPART_ABOVE, part_size_for
+from provenstore.domain.storage.media_types import extension_of
+from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.storage.objects import Capabilities, Digests, SignedUrl
+from provenstore.domain.storage.upload_sizes import MULTIPART_ABOVE, part_size_for
 from provenstore.domain.workspace import workspace_stream
 
 _BY_ONE_URL = frozenset({"presigned", "form"})

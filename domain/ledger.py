@@ -31,7 +31,6 @@ from provenstore.domain.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE, File
 from provenstore.domain.initiating import Initiating
 from provenstore.domain.key_list import KeyList
 from provenstore.domain.linking import Linking, LinkWays
-from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.on_record import answered
 from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.proving import Proving
@@ -41,6 +40,7 @@ from provenstore.domain.recorder import Recorder
 from provenstore.domain.recording import first_event
 from provenstore.domain.short_ids import ShortIds
 from provenstore.domain.skipping import Skipping
+from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.store_identity import StoreIdentity
 from provenstore.domain.storing import Storing
 from provenstore.domain.uploading import Uploading

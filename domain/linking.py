@@ -22,18 +22,18 @@ from provenstore.domain.authentication import Arriving, Authentication
 from provenstore.domain.caller import Caller, LinkUse
 from provenstore.domain.canonical import Json
 from provenstore.domain.categories import Category
-from provenstore.domain.disposition import served
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import Conflict, Forbidden, IntegrityViolated, InvalidInput, NotFound, Unauthenticated
 from provenstore.domain.event_log import Guard, IdempotencyKey
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File, access_stream
-from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import NotSupported, SignedUrl, UrlExpired
 from provenstore.domain.reading import Reading, link_ended
 from provenstore.domain.recorder import Recorder
 from provenstore.domain.recording import MAX_ATTEMPTS, first_event
-from provenstore.domain.url_signer import UrlSigner
+from provenstore.domain.storage.disposition import served
+from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.storage.objects import NotSupported, SignedUrl, UrlExpired
+from provenstore.domain.storage.url_signer import UrlSigner
 from provenstore.domain.workspace import workspace_stream
 
 DEFAULT_TTL = 600

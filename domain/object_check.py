@@ -11,9 +11,9 @@ from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.event_log import EventLog
 from provenstore.domain.file import File, file_stream, project
 from provenstore.domain.file_events import Purged, Stored, UploadCleared
-from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import NoObject, ObjectNotFound
 from provenstore.domain.recorder import require_store
+from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.storage.objects import NoObject, ObjectNotFound
 from provenstore.domain.tree_check import OBJECTS
 from provenstore.domain.verification import Finding
 from provenstore.domain.verifying import has_content, read_whole

@@ -19,13 +19,13 @@ from provenstore.domain.errors import Conflict, ContentMismatch, ContentTooLarge
 from provenstore.domain.event_log import Guard
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File, parts_stream
-from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import MultipartNotFound, PartInfo, PartRef, SignedUrl
 from provenstore.domain.parts import Chunk, Parts, project
 from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.recording import MAX_ATTEMPTS
+from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.storage.objects import MultipartNotFound, PartInfo, PartRef, SignedUrl
+from provenstore.domain.storage.upload_sizes import expected_size
 from provenstore.domain.upload_decisions import require_taking
-from provenstore.domain.upload_sizes import expected_size
 
 WRITE_URL_TTL = timedelta(minutes=15)
 """How long a URL for writing works: long enough to begin sending, short enough to be of little use once leaked."""

@@ -13,7 +13,7 @@ from provenstore.domain import file_events as e
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import ContentMismatch, InvalidInput
 from provenstore.domain.file import later
-from provenstore.domain.objects import PartRef
+from provenstore.domain.storage.objects import PartRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 from provenstore.domain.envelope import Event
 from provenstore.domain.event_types import Fact
-from provenstore.domain.objects import Capabilities
 from provenstore.domain.provider_events import IdentityDrawn, ProviderIdentified, ProviderProbed
+from provenstore.domain.storage.objects import Capabilities
 from provenstore.domain.text import require_slug
 
 

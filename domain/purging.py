@@ -30,9 +30,9 @@ from provenstore.domain.destroyed import destroyed_versions
 from provenstore.domain.errors import IntegrityViolated, ObjectMissing, StoreUnavailable, Unavailable, WrongState
 from provenstore.domain.event_log import Guard, IdempotencyKey
 from provenstore.domain.file import File
-from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import ObjectNotFound, ObjectVersion
 from provenstore.domain.recorder import Recorder, require_store
+from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.storage.objects import ObjectNotFound, ObjectVersion
 from provenstore.domain.store_identity import StoreIdentity
 from provenstore.domain.workspace import workspace_stream
 

@@ -41,7 +41,6 @@ from provenstore.domain.file import File, access_stream, file_stream, project
 from provenstore.domain.file_commands import FileCommand, PersonCommand, PurgeCommand
 from provenstore.domain.file_decisions import decide, first_act
 from provenstore.domain.merging import Merger
-from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.persons import Origins, person_of
 from provenstore.domain.private_files import may_touch, private_refusal
 from provenstore.domain.purge_approval import Grounds, approval_objection
@@ -49,6 +48,7 @@ from provenstore.domain.reach import Reaches
 from provenstore.domain.recording import MAX_ATTEMPTS, Recording, is_for_the_record, slug_of
 from provenstore.domain.refusals import MAX_FILES, NOTHING, Asked
 from provenstore.domain.second_person import Act, Person
+from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.workspace import Workspace
 
 State = TypeVar("State")

@@ -26,12 +26,12 @@ from provenstore.domain.event_log import Guard, in_pages
 from provenstore.domain.event_types import EventData, Fact
 from provenstore.domain.file import File
 from provenstore.domain.file_events import Stored
-from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import ObjectNotFound
 from provenstore.domain.provider_events import IdentityDrawn, ProviderIdentified
 from provenstore.domain.recorder import Recorder
 from provenstore.domain.recording import MAX_ATTEMPTS
-from provenstore.domain.store_marker import IDENTITY_BYTES
+from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.storage.objects import ObjectNotFound
+from provenstore.domain.storage.store_marker import IDENTITY_BYTES
 
 MAX_LOOKED_FOR: Final = 100
 """Stored objects that are looked for at most."""

@@ -15,10 +15,10 @@ from provenstore.domain.errors import AlreadyExists, ContentTooLarge, InvalidInp
 from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.file import File
 from provenstore.domain.initiating import Initiating, NewFile, asked_of
-from provenstore.domain.object_store import ObjectStore
 from provenstore.domain.recorder import Recorder, require_store
+from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.storage.upload_sizes import MAX_AT_HAND
 from provenstore.domain.store_identity import StoreIdentity
-from provenstore.domain.upload_sizes import MAX_AT_HAND
 from provenstore.domain.uploading import Uploading, digests_of
 
 

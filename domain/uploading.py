@@ -24,9 +24,9 @@ from provenstore.domain.errors import (
     WrongState,
 )
 from provenstore.domain.file import File
-from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import Digests, ObjectInfo
 from provenstore.domain.recorder import Recorder, require_store
+from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.storage.objects import Digests, ObjectInfo
 from provenstore.domain.store_identity import StoreIdentity
 from provenstore.domain.upload_decisions import require_open
 

@@ -15,10 +15,10 @@ from provenstore.domain.caller import Caller
 from provenstore.domain.errors import ContentDamaged, IntegrityViolated, PreconditionFailed, WrongState
 from provenstore.domain.extras import check_of, extras_of
 from provenstore.domain.file import File
-from provenstore.domain.object_store import ObjectReader, ObjectStore
-from provenstore.domain.objects import NoObject, ObjectInfo, ObjectNotFound
 from provenstore.domain.parts import PartsEtag
 from provenstore.domain.recorder import Recorder, require_store
+from provenstore.domain.storage.object_store import ObjectReader, ObjectStore
+from provenstore.domain.storage.objects import NoObject, ObjectInfo, ObjectNotFound
 from provenstore.domain.store_identity import StoreIdentity
 
 

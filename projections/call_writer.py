@@ -16,7 +16,7 @@ import structlog
 
 from provenstore.domain.clock import Clock
 from provenstore.domain.errors import Unavailable
-from provenstore.domain.store_call import StoreCall
+from provenstore.domain.storage.store_call import StoreCall
 from provenstore.projections.operations import keep
 
 EVERY: Final = 1.0

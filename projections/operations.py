@@ -13,7 +13,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.store_call import Outcome, StoreAct, StoreCall
+from provenstore.domain.storage.store_call import Outcome, StoreAct, StoreCall
 from provenstore.projections.database import Pool, reading
 from provenstore.projections.queries import queries
 

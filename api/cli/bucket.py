@@ -10,7 +10,7 @@ from provenstore.api.cli.session import Session, local_command, plain_command
 
 if TYPE_CHECKING:
     from provenstore.adapters.spaces_client import Bucket
-    from provenstore.domain.objects import Capabilities
+    from provenstore.domain.storage.objects import Capabilities
 
 _LOOK = "an upload looks first and writes then; keys that one upload alone ever writes keep files apart"
 FOLLOWS: Mapping[str, tuple[str, str]] = {

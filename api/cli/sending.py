@@ -89,7 +89,7 @@ class Sender:
 
     def described(self, source: Source) -> Document:
         """Return what is said about a file; InvalidInput for what cannot be said, before anything is sent."""
-        from provenstore.domain.media_types import media_type_of
+        from provenstore.domain.storage.media_types import media_type_of
 
         wishes = self.wishes
         filename = _storable(source, wishes.name)
@@ -109,7 +109,7 @@ class Sender:
 
         FileChanged if it changes meanwhile; IntegrityViolated if the ledger recorded other bytes than were read.
         """
-        from provenstore.domain.upload_sizes import MULTIPART_ABOVE
+        from provenstore.domain.storage.upload_sizes import MULTIPART_ABOVE
 
         size, sha256, content = self._read(file)
         way = "auto" if self.wishes.direct else "multipart" if size > MULTIPART_ABOVE else "api"

@@ -6,8 +6,8 @@ An answer that is not a problem, or has a code of a newer server, still becomes 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from provenstore.domain import objects
 from provenstore.domain.errors import InvalidInput, ProvenstoreError, Refused, Stopped, Unavailable
+from provenstore.domain.storage import objects
 
 TYPE_PREFIX = "urn:provenstore:problem:"
 

@@ -13,6 +13,7 @@ from provenstore.domain.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.erasure import OF_FILES
 from provenstore.domain.part_uploading import MAX_URLS
 from provenstore.domain.short_ids import LEAST
+from provenstore.domain.storage.upload_sizes import MAX_PARTS
 from provenstore.domain.text import (
     MAX_FILENAME_BYTES,
     MAX_ID_BYTES,
@@ -26,7 +27,6 @@ from provenstore.domain.text import (
     OPAQUE,
     SLUG,
 )
-from provenstore.domain.upload_sizes import MAX_PARTS
 from provenstore.domain.workspace import MAX_EXPIRES_AFTER, MAX_EXTENSION, MAX_LINK_TTL
 
 Schema = dict[str, Any]

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from provenstore.api.http.pace import Pace
 from provenstore.domain.errors import IncompleteBody
-from provenstore.domain.object_store import ObjectReader
+from provenstore.domain.storage.object_store import ObjectReader
 
 BLOCK = 1024 * 1024
 """Bytes handed over at a time: fewer, and the change of threads costs more than the bytes."""

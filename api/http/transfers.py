@@ -26,10 +26,10 @@ from provenstore.api.http.streaming import ContentResponse, Upload
 from provenstore.api.services import Services
 from provenstore.domain import file_events as fe
 from provenstore.domain.caller import Caller
-from provenstore.domain.disposition import Served, served
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.file import File
 from provenstore.domain.parts import Chunk
+from provenstore.domain.storage.disposition import Served, served
 
 _INERT = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; media-src 'self'"
 """What a browser lets stored content do when it is shown: nothing."""

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import structlog
 
-from provenstore.domain.objects import UrlExpired
+from provenstore.domain.storage.objects import UrlExpired
 from tests.api.conftest import Tenant
 
 CONTENT = b"0123456789"

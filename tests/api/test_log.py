@@ -36,8 +36,8 @@ from provenstore.domain.event_types import Fact
 from provenstore.domain.log_events import LOG, LogAlarmCleared, LogKeysChanged
 from provenstore.domain.merkle import HASH_BYTES, verify_consistency
 from provenstore.domain.note import parse_note
-from provenstore.domain.objects import ObjectNotFound
 from provenstore.domain.signing import TreeHead
+from provenstore.domain.storage.objects import ObjectNotFound
 from provenstore.domain.tile import bundles_between, parse_entries, tiles_between
 from provenstore.domain.workspace import CreateWorkspace
 from provenstore.domain.workspace_events import AuditRead

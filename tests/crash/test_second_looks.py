@@ -10,7 +10,7 @@ from functools import partial
 import httpx
 
 from provenstore.api.wiring import open_services
-from provenstore.domain.object_store import ObjectStore
+from provenstore.domain.storage.object_store import ObjectStore
 from tests.crash import acts, ways_up
 from tests.crash.acts import APPEND, IN_TIME, done
 from tests.crash.killable import Ground, Killable

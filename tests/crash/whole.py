@@ -11,7 +11,7 @@ from provenstore.domain.canonical import parse_canonical
 from provenstore.domain.event_log import EventLog, disclosed, in_pages
 from provenstore.domain.file import File, file_stream, parts_stream
 from provenstore.domain.file_events import UploadInitiated
-from provenstore.domain.object_store import ObjectStore
+from provenstore.domain.storage.object_store import ObjectStore
 from tests.crash.killable import WORKSPACE
 
 

@@ -13,7 +13,7 @@ from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.domain import file_events as fe
 from provenstore.domain.errors import Gone
-from provenstore.domain.objects import ObjectInfo, ObjectNotFound
+from provenstore.domain.storage.objects import ObjectInfo, ObjectNotFound
 
 
 def test_a_deletion_between_decision_and_record_refuses_the_access(log: PostgresEventLog, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from provenstore.adapters.local_folder import LocalFolder
 from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.domain.errors import ContentMismatch, IntegrityViolated, InvalidInput, Misconfigured, WrongState
 from provenstore.domain.file import File
-from provenstore.domain.objects import PartRef
+from provenstore.domain.storage.objects import PartRef
 
 
 class Elsewhere(LocalFolder):

@@ -19,7 +19,7 @@ from provenstore.domain.errors import (
     WrongState,
 )
 from provenstore.domain.file import File, project
-from provenstore.domain.objects import ObjectNotFound
+from provenstore.domain.storage.objects import ObjectNotFound
 from provenstore.domain.verification import verify_log
 from provenstore.domain.workspace import SetLimits, SetPurgePolicy
 from provenstore.domain.workspace_events import Limits

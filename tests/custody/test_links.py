@@ -28,7 +28,7 @@ from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file import File, evolve
 from provenstore.domain.linking import LinkWays, LinkWish
-from provenstore.domain.objects import NotSupported, UrlExpired
+from provenstore.domain.storage.objects import NotSupported, UrlExpired
 from provenstore.domain.verification import verify_log
 from provenstore.domain.workspace_events import Limits
 

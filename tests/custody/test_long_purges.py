@@ -9,8 +9,8 @@ from interposed import Crash
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.domain import file_events as e
 from provenstore.domain.file import File
-from provenstore.domain.objects import ObjectVersion
 from provenstore.domain.purging import Purging
+from provenstore.domain.storage.objects import ObjectVersion
 from provenstore.domain.verification import verify_log
 
 MANY = 3_000

@@ -28,8 +28,8 @@ from provenstore.domain.errors import (
 from provenstore.domain.event_log import IdempotencyKey
 from provenstore.domain.file import File
 from provenstore.domain.initiating import NewFile
+from provenstore.domain.storage.upload_sizes import MAX_AT_HAND
 from provenstore.domain.storing import Begun
-from provenstore.domain.upload_sizes import MAX_AT_HAND
 from provenstore.domain.verification import verify_log
 from provenstore.domain.workspace import SetQuota
 

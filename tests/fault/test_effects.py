@@ -29,7 +29,7 @@ from provenstore.domain.errors import (
     WrongState,
 )
 from provenstore.domain.ledger import SYSTEM
-from provenstore.domain.objects import Capabilities
+from provenstore.domain.storage.objects import Capabilities
 from whole_custody import check_whole
 
 __all__ = ["log"]

@@ -24,7 +24,7 @@ from provenstore.domain.errors import (
     StorageFull,
     StoreUnavailable,
 )
-from provenstore.domain.objects import Digests, MultipartNotFound, NoObject, ObjectNotFound, ObjectVersion
+from provenstore.domain.storage.objects import Digests, MultipartNotFound, NoObject, ObjectNotFound, ObjectVersion
 
 OLD, NEW = b"old content", b"new"
 FINISHED = 77  # exit status of a child that never came to the call at which it should die

@@ -13,7 +13,7 @@ import pytest
 from memory_log import START
 from provenstore.adapters.clock import SystemClock
 from provenstore.domain.errors import DatabaseUnavailable
-from provenstore.domain.store_call import StoreCall
+from provenstore.domain.storage.store_call import StoreCall
 from provenstore.projections import call_writer
 from provenstore.projections.call_writer import CallWriter
 from provenstore.projections.operations import prepare_calls

@@ -10,7 +10,7 @@ from psycopg_pool import ConnectionPool
 
 from memory_log import START
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.store_call import StoreCall
+from provenstore.domain.storage.store_call import StoreCall
 from provenstore.projections.operations import Calls, Figure, Operations, keep, prepare_calls
 from provenstore.projections.positions import prepare
 from provenstore.projections.queries import queries

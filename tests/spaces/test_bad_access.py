@@ -21,7 +21,7 @@ from provenstore.adapters.spaces_client import Bucket, connect
 from provenstore.adapters.spaces_probe import keeps_versions, probe
 from provenstore.api.cli.app import app
 from provenstore.domain.errors import Misconfigured, StoreUnavailable
-from provenstore.domain.objects import ObjectNotFound
+from provenstore.domain.storage.objects import ObjectNotFound
 from store_servers import address
 
 NewBucket = Callable[[str], Bucket]

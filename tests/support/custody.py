@@ -18,7 +18,7 @@ from provenstore.domain.file import File, access_stream, file_stream, parts_stre
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
 from provenstore.domain.linking import LinkWays
-from provenstore.domain.object_store import ObjectStore
+from provenstore.domain.storage.object_store import ObjectStore
 
 CONTENT = b"%PDF-1.7 a chapter"
 

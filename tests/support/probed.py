@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from adapters_digest import adapters_digest
 from provenstore.adapters.file_lock import FileLock
 from provenstore.adapters.spaces_probe import PART_SIZE, keeps_versions, probe
-from provenstore.domain.objects import Capabilities
+from provenstore.domain.storage.objects import Capabilities
 from store_servers import FINDINGS
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from provenstore.adapters.observed_store import ObservedStore
 from provenstore.adapters.spaces import Spaces
 from provenstore.adapters.spaces_client import Bucket, connect
 from provenstore.adapters.spaces_probe import MIN_PART_SIZE
-from provenstore.domain.object_store import ObjectStore
+from provenstore.domain.storage.object_store import ObjectStore
 from store_servers import PROPERTY, address, chosen
 
 Maker = Callable[[], ObjectStore]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from provenstore.domain.disposition import content_disposition, served
+from provenstore.domain.storage.disposition import content_disposition, served
 
 
 @pytest.mark.parametrize(

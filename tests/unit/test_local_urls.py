@@ -13,7 +13,7 @@ from provenstore.adapters.key_file import load_or_create_key
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.adapters.local_urls import LocalUrlSigner, SignedGrant
 from provenstore.domain.errors import Misconfigured
-from provenstore.domain.objects import NotSupported, UrlExpired, UrlInvalid
+from provenstore.domain.storage.objects import NotSupported, UrlExpired, UrlInvalid
 
 UNTIL = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 BEFORE = UNTIL - timedelta(seconds=1)

@@ -23,9 +23,9 @@ from provenstore.domain.errors import (
     IntegrityViolated,
     StoreUnavailable,
 )
-from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import ObjectNotFound, PartRef
-from provenstore.domain.store_call import STORE_ACTS, StoreCall
+from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.storage.objects import ObjectNotFound, PartRef
+from provenstore.domain.storage.store_call import STORE_ACTS, StoreCall
 
 KEY = "misc/2026/11/x.pdf"
 PUT: dict[str, Any] = {"media_type": "application/pdf", "max_size": 100}

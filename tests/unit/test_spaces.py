@@ -13,7 +13,7 @@ from provenstore.adapters.spaces import Spaces
 from provenstore.adapters.spaces_client import Bucket, connect
 from provenstore.adapters.spaces_probe import probe
 from provenstore.domain.errors import AlreadyExists, Misconfigured, ProvenstoreError, StorageFull, StoreUnavailable
-from provenstore.domain.objects import Capabilities, ObjectInfo, ObjectNotFound
+from provenstore.domain.storage.objects import Capabilities, ObjectInfo, ObjectNotFound
 
 SECRET = "the-secret-key-itself"
 CAPABILITIES = Capabilities(

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from provenstore.api import operations
 from provenstore.api.http import bodies, shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
-from provenstore.domain.store_call import Outcome, StoreAct
+from provenstore.domain.storage.store_call import Outcome, StoreAct
 
 router = APIRouter(tags=["operations"])
 

@@ -28,7 +28,7 @@ from provenstore.api.services import Services
 from provenstore.domain import file_events as fe
 from provenstore.domain.caller import Caller
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.objects import UrlInvalid
+from provenstore.domain.storage.objects import UrlInvalid
 from provenstore.domain.text import require_media_type
 
 router = APIRouter(tags=["content"])

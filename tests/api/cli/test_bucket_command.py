@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from provenstore.adapters.spaces_client import Bucket, connect
 from provenstore.api.cli.app import app
 from provenstore.api.cli.bucket import FOLLOWS
-from provenstore.domain.objects import Capabilities
+from provenstore.domain.storage.objects import Capabilities
 from store_servers import address
 
 

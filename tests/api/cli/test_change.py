@@ -8,7 +8,7 @@ from uuid import uuid4
 from provenstore.api.cli import erasing, options
 from provenstore.domain import file_events as fe
 from provenstore.domain.erasure import OF_FILES
-from provenstore.domain.store_call import OUTCOMES, STORE_ACTS
+from provenstore.domain.storage.store_call import OUTCOMES, STORE_ACTS
 from provenstore.projections.jobs import KINDS
 
 from .conftest import Provenstore, Served

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from provenstore.api.client import Client, Connection
 from provenstore.api.client.problems import error_of
 from provenstore.domain import errors
-from provenstore.domain.objects import NotSupported
+from provenstore.domain.storage.objects import NotSupported
 
 KEY = "pvs_0199f4a600007000800000000000000a_secret"
 Answer = httpx.Response | httpx.TransportError

@@ -5,8 +5,8 @@ import hashlib
 import pytest
 
 from provenstore.domain.errors import AlreadyExists, InvalidInput
-from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import ObjectInfo, ObjectNotFound, SourceChanged
+from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.storage.objects import ObjectInfo, ObjectNotFound, SourceChanged
 
 
 def _part_size(store: ObjectStore) -> int:

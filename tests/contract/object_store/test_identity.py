@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from provenstore.domain.errors import WrongStore
-from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.store_marker import marker_bytes, parse_marker
+from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.storage.store_marker import marker_bytes, parse_marker
 
 ONE, OTHER = "1" * 32, "2" * 32
 

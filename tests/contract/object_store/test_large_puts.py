@@ -8,8 +8,8 @@ from botocore.awsrequest import AWSPreparedRequest
 
 from provenstore.adapters.spaces import Spaces
 from provenstore.domain.errors import AlreadyExists, ContentMismatch, StoreUnavailable
-from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import Digests, ObjectInfo, ObjectNotFound
+from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.storage.objects import Digests, ObjectInfo, ObjectNotFound
 
 MIB = 1024 * 1024
 KEY = "a/large.bin"

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from provenstore.domain.errors import AlreadyExists, ContentMismatch, InvalidInput
-from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import MultipartNotFound, ObjectNotFound, PartInfo, PartRef
+from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.storage.objects import MultipartNotFound, ObjectNotFound, PartInfo, PartRef
 
 KEY = "a/joined.bin"
 

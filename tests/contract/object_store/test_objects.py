@@ -16,8 +16,8 @@ from provenstore.domain.errors import (
     NotFound,
     RangeNotSatisfiable,
 )
-from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import Digests, ObjectInfo, ObjectNotFound, SourceChanged
+from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.storage.objects import Digests, ObjectInfo, ObjectNotFound, SourceChanged
 
 MIB = 1024 * 1024
 CONTENT = bytes(range(256)) * 5

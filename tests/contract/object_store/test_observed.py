@@ -2,8 +2,8 @@
 
 from provenstore.adapters.clock import SystemClock
 from provenstore.adapters.observed_store import ObservedStore
-from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.store_call import StoreCall
+from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.storage.store_call import StoreCall
 
 
 def test_a_server_names_its_requests(store: ObjectStore) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from provenstore.domain.object_store import ObjectStore
+from provenstore.domain.storage.object_store import ObjectStore
 
 _BUCKET = {"presign", "direct"}
 _RGW = {"sound_part_urls", "sound_forms"}  # and a presigned PUT copies, opens and labels

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from provenstore.domain.object_store import ObjectStore
-from provenstore.domain.objects import PartRef, SignedUrl
+from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.storage.objects import PartRef, SignedUrl
 
 IMITATION = "moto"  # takes whatever comes under a signed URL
 

@@ -13,7 +13,7 @@ from provenstore.domain.caller import Caller
 from provenstore.domain.errors import ContentDamaged, Gone
 from provenstore.domain.file import File
 from provenstore.domain.linking import LinkWish
-from provenstore.domain.objects import SignedUrl
+from provenstore.domain.storage.objects import SignedUrl
 from provenstore.domain.workspace_events import Limits
 
 

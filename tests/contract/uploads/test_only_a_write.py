@@ -22,8 +22,8 @@ from provenstore.domain import workspace as ws
 from provenstore.domain.errors import ContentMismatch, InvalidInput, WrongState
 from provenstore.domain.file import File
 from provenstore.domain.initiating import NewFile
-from provenstore.domain.objects import SignedUrl
-from provenstore.domain.upload_sizes import PART_SIZE
+from provenstore.domain.storage.objects import SignedUrl
+from provenstore.domain.storage.upload_sizes import PART_SIZE
 
 CONTENT = b"%PDF-1.7 of the caller"
 SECRET = b"%PDF-1.7 somebody else"

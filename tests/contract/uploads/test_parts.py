@@ -11,9 +11,9 @@ from custody import APPROVER, RECORDS, SERVICE, Custody
 from provenstore.domain import file_events as e
 from provenstore.domain.errors import ContentMismatch, ContentTooLarge, IntegrityViolated, InvalidInput, WrongState
 from provenstore.domain.file import File
-from provenstore.domain.objects import PartRef
 from provenstore.domain.parts import Chunk, combined_etag
-from provenstore.domain.upload_sizes import PART_SIZE
+from provenstore.domain.storage.objects import PartRef
+from provenstore.domain.storage.upload_sizes import PART_SIZE
 from whole_custody import check_whole
 
 FULL = bytes(range(256)) * (PART_SIZE // 256)

@@ -11,7 +11,7 @@ from provenstore.domain import file_events as e
 from provenstore.domain.clearing import STRAYS_AT_ONCE
 from provenstore.domain.errors import StoreUnavailable
 from provenstore.domain.file import File
-from provenstore.domain.objects import ObjectVersion
+from provenstore.domain.storage.objects import ObjectVersion
 
 STRAY = b"%PDF-1.7 what came late"
 

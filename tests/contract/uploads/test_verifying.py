@@ -9,8 +9,8 @@ import pytest
 from custody import RECORDS, SERVICE, Custody
 from provenstore.domain.errors import ContentMismatch, IntegrityViolated, WrongState
 from provenstore.domain.file import File
-from provenstore.domain.objects import PartRef
-from provenstore.domain.upload_sizes import PART_SIZE
+from provenstore.domain.storage.objects import PartRef
+from provenstore.domain.storage.upload_sizes import PART_SIZE
 from whole_custody import check_whole
 
 CONTENT = bytes(PART_SIZE) + b"the end"

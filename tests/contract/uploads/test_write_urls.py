@@ -13,8 +13,8 @@ from provenstore.adapters.spaces_unsigned_probe import encoded_form
 from provenstore.domain import file_events as e
 from provenstore.domain.errors import InvalidInput, NotFound, Refused, WrongState
 from provenstore.domain.file import File
-from provenstore.domain.objects import SignedUrl
-from provenstore.domain.upload_sizes import PART_SIZE
+from provenstore.domain.storage.objects import SignedUrl
+from provenstore.domain.storage.upload_sizes import PART_SIZE
 from whole_custody import check_whole
 
 CONTENT = b"%PDF-1.7 what was meant"
@@ -313,7 +313,7 @@ def test_what_a_dead_attempt_left_beside_a_stored_file_goes(custody: Custody) ->
 
 def _announcing(then: Callable[..., None]) -> Callable[..., None]:
     """Return a `put` that announces its bytes and then does something else."""
-    from provenstore.domain.objects import Digests
+    from provenstore.domain.storage.objects import Digests
 
     def put(_: object, __: str, body: Iterator[bytes], *, confirm: Callable[[Digests], None], **___: Any) -> None:
         content = b"".join(body)

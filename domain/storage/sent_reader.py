@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import Self
 
 from provenstore.domain.errors import ContentDamaged, IntegrityViolated
-from provenstore.domain.object_store import ObjectReader
-from provenstore.domain.objects import ObjectInfo
+from provenstore.domain.storage.object_store import ObjectReader
+from provenstore.domain.storage.objects import ObjectInfo
 
 
 class SentReader:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
-from provenstore.domain.media_types import ANY_TYPE
+from provenstore.domain.storage.media_types import ANY_TYPE
 
 _SHOWN = frozenset(
     {

@@ -8,7 +8,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
 
-from provenstore.domain.objects import (
+from provenstore.domain.storage.objects import (
     MAX_PAGE,
     Capabilities,
     Digests,

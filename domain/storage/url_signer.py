@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from provenstore.domain.objects import SignedUrl
+from provenstore.domain.storage.objects import SignedUrl
 
 
 class UrlSigner(Protocol):
