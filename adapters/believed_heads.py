@@ -8,9 +8,9 @@ from functools import lru_cache
 
 from provenstore.adapters.log_keys import LogKeys
 from provenstore.adapters.signing_key import Ed25519Verifier
-from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.errors import InvalidInput, InvalidProof
-from provenstore.domain.signing import RecordedHead
+from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
+from provenstore.domain.transparency.signing import RecordedHead
 
 _REMEMBERED = 64
 """Notes that were opened; a key that is retired was a key of the log nevertheless."""

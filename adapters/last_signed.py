@@ -1,4 +1,4 @@
-"""What the signing key last signed, in a file beside the key; `domain.signing` says why.
+"""What the signing key last signed, in a file beside the key; `domain.transparency.signing` says why.
 
 Written beside itself, flushed, then renamed over: a crash leaves the old content or the new. A file that is damaged is
 an error and never taken for a fresh one; only where there is none at all does a log begin.
@@ -15,9 +15,9 @@ from provenstore.adapters.file_lock import FileLock
 from provenstore.adapters.whole_file import write_whole
 from provenstore.domain.canonical import Json, canonical, parse_canonical
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, Misconfigured, StorageFull, Unavailable
-from provenstore.domain.merkle import HASH_BYTES, MAX_SIZE
-from provenstore.domain.note import require_key_name
-from provenstore.domain.signing import Signed, TreeHead
+from provenstore.domain.transparency.merkle import HASH_BYTES, MAX_SIZE
+from provenstore.domain.transparency.note import require_key_name
+from provenstore.domain.transparency.signing import Signed, TreeHead
 
 MAX_BYTES: Final = 16 * 1024
 """Far beyond what it holds."""

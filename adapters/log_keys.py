@@ -24,10 +24,10 @@ from provenstore.adapters.signing_key import (
     load_signing_key,
 )
 from provenstore.adapters.whole_file import sync_folder, write_whole
-from provenstore.domain.checkpoint import open_checkpoint
 from provenstore.domain.errors import InvalidInput, Misconfigured, Refused
-from provenstore.domain.note import require_key_name
-from provenstore.domain.signing import Signed, TreeHead
+from provenstore.domain.transparency.checkpoint import open_checkpoint
+from provenstore.domain.transparency.note import require_key_name
+from provenstore.domain.transparency.signing import Signed, TreeHead
 
 KEY: Final = "log.key"
 NEXT_KEY: Final = "log-next.key"

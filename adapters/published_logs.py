@@ -21,11 +21,11 @@ from pydantic import SecretStr
 
 from provenstore.adapters.publishing import CHECKPOINT, check_prefix
 from provenstore.domain.errors import Forbidden, InvalidInput, NotFound, Unavailable
-from provenstore.domain.merkle import HASH_BYTES
-from provenstore.domain.note import MAX_NOTE_BYTES
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import ObjectNotFound
-from provenstore.domain.tile import FULL, MAX_ENTRY_BYTES, EntryBundle, Tile, first_entries
+from provenstore.domain.transparency.merkle import HASH_BYTES
+from provenstore.domain.transparency.note import MAX_NOTE_BYTES
+from provenstore.domain.transparency.tile import FULL, MAX_ENTRY_BYTES, EntryBundle, Tile, first_entries
 
 CONNECT_TIMEOUT: Final = 10.0
 SILENCE: Final = 30.0

@@ -7,13 +7,13 @@ never replaces the checkpoint of another log, or of another past of this one, wh
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
-from provenstore.domain.checkpoint import Checkpoint, parse_checkpoint
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, LogRewound, Refused
-from provenstore.domain.note import MAX_NOTE_BYTES, parse_note
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import ObjectNotFound, check_key
-from provenstore.domain.tile import EntryBundle, Tile, bundles_between, encode_entries, tiles_between
-from provenstore.domain.tiled_tree import edge
+from provenstore.domain.transparency.checkpoint import Checkpoint, parse_checkpoint
+from provenstore.domain.transparency.note import MAX_NOTE_BYTES, parse_note
+from provenstore.domain.transparency.tile import EntryBundle, Tile, bundles_between, encode_entries, tiles_between
+from provenstore.domain.transparency.tiled_tree import edge
 
 CHECKPOINT: Final = "checkpoint"
 _BYTES: Final = "application/octet-stream"

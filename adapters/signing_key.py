@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from provenstore.adapters.key_file import load, load_or_create
 from provenstore.domain.errors import InvalidInput, Misconfigured
-from provenstore.domain.note import SignerKey, VerifierKey, key_id
+from provenstore.domain.transparency.note import SignerKey, VerifierKey, key_id
 
 
 class Ed25519Verifier(VerifierKey):

@@ -1,4 +1,4 @@
-"""Who signs: one process at a time, every few seconds, and only what `domain.signing` lets through.
+"""Who signs: one process at a time, every few seconds, and only what `domain.transparency.signing` lets through.
 
 Whatever stands in the way is said once, aloud, and looked at again the next time: an alarm that an operator has cleared
 needs no restart. It never signs by itself what was refused.
@@ -14,11 +14,11 @@ from psycopg import Connection
 
 from provenstore.adapters.believed_heads import BelievedHeads
 from provenstore.adapters.log_keys import LogKeys
-from provenstore.domain.checkpoint import Checkpoint
 from provenstore.domain.errors import LogRewound, Stopped, StorageFull, Unavailable
 from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.log_keeping import LogKeeping
-from provenstore.domain.signing import learn, sign_next
+from provenstore.domain.transparency.checkpoint import Checkpoint
+from provenstore.domain.transparency.signing import learn, sign_next
 from provenstore.projections.checkpoints import HeadsOnRecord
 from provenstore.projections.proofs import Proofs
 from provenstore.projections.tree import Integrator

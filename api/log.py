@@ -12,11 +12,11 @@ from provenstore.api.publishing import publish_newest
 from provenstore.api.services import Services
 from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json
-from provenstore.domain.checkpoint import Checkpoint
 from provenstore.domain.errors import InvalidInput, Misconfigured, NotFound, Refused
 from provenstore.domain.event_types import format_time
-from provenstore.domain.note import VerifierKey, parse_note
-from provenstore.domain.tile import FULL, EntryBundle, encode_entries, parse_path
+from provenstore.domain.transparency.checkpoint import Checkpoint
+from provenstore.domain.transparency.note import VerifierKey, parse_note
+from provenstore.domain.transparency.tile import FULL, EntryBundle, encode_entries, parse_path
 from provenstore.projections.checkpoints import HeadsOnRecord
 from provenstore.projections.database import translated
 from provenstore.projections.proofs import SignedCheckpoint

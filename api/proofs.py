@@ -20,11 +20,11 @@ from provenstore.domain.errors import InvalidInput, Unsigned, UnverifiedProof
 from provenstore.domain.event_log import Disclosures
 from provenstore.domain.file import file_stream
 from provenstore.domain.history_proof import STREAMS, HistoryCheck
-from provenstore.domain.merkle import MAX_SIZE, leaf_hash
 from provenstore.domain.proof_document import disclosures_json, hashes_json, verify_disclosures
 from provenstore.domain.proving import Provable, private_values
 from provenstore.domain.range_document import RangeProof
 from provenstore.domain.receipt import Receipt
+from provenstore.domain.transparency.merkle import MAX_SIZE, leaf_hash
 from provenstore.domain.workspace_proof import WorkspaceProof
 from provenstore.projections.proofs import SignedCheckpoint
 

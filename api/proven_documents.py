@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from provenstore.api.settings import Settings
 from provenstore.api.verification import Asked, required_keys
-from provenstore.domain.checkpoint import Checkpoint
 from provenstore.domain.consistency_document import MEMBERS, ConsistencyProof, verify_consistency_document
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.history_proof import HistoryProof, verify_history
@@ -16,6 +15,7 @@ from provenstore.domain.proof_document import members_of
 from provenstore.domain.range_document import RangeProof, verify_range_document
 from provenstore.domain.receipt import Receipt, VerifiedReceipt, verify_receipt
 from provenstore.domain.tlog_proof import FORMAT, TlogProof
+from provenstore.domain.transparency.checkpoint import Checkpoint
 from provenstore.domain.workspace_proof import WorkspaceProof, verify_workspace
 
 

@@ -17,7 +17,6 @@ from provenstore.adapters.signing_key import Ed25519Verifier
 from provenstore.api.believed_keys import Keys, said_in
 from provenstore.api.settings import Settings
 from provenstore.api.wiring import open_log, open_services
-from provenstore.domain.checkpoint import open_checkpoint, parse_checkpoint
 from provenstore.domain.errors import (
     IntegrityViolated,
     InvalidInput,
@@ -29,11 +28,12 @@ from provenstore.domain.errors import (
 )
 from provenstore.domain.event_log import EventLog, StoredRow
 from provenstore.domain.file_events import Stored, UploadCleared
-from provenstore.domain.merkle import leaf_hash
-from provenstore.domain.note import NoteVerifier, parse_note
 from provenstore.domain.object_check import check_object
 from provenstore.domain.published_log import Checked, LogSource, verify_published
-from provenstore.domain.tile import Tile
+from provenstore.domain.transparency.checkpoint import open_checkpoint, parse_checkpoint
+from provenstore.domain.transparency.merkle import leaf_hash
+from provenstore.domain.transparency.note import NoteVerifier, parse_note
+from provenstore.domain.transparency.tile import Tile
 from provenstore.domain.tree_check import EXTENDS, LEAVES, OBJECTS, ROOTS, SIGNATURES, TILES, Head, TreeCheck, in_order
 from provenstore.domain.verification import GUARDS, Finding, verify_log
 from provenstore.projections.proofs import Proofs

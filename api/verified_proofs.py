@@ -14,15 +14,15 @@ import structlog
 
 from provenstore.adapters.log_keys import LogKeys
 from provenstore.adapters.signing_key import Ed25519Verifier
-from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.consistency_document import ConsistencyProof
 from provenstore.domain.envelope import Event, PrivateValue
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof, Unsigned, UnverifiedProof
-from provenstore.domain.merkle import leaf_hash, verify_consistency
 from provenstore.domain.range_document import RangeProof, verify_range_under
 from provenstore.domain.receipt import Receipt, verify_receipt_under
-from provenstore.domain.tile import FULL, EntryBundle, Tile, bundles_between
-from provenstore.domain.tile_proof import verify_tile
+from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
+from provenstore.domain.transparency.merkle import leaf_hash, verify_consistency
+from provenstore.domain.transparency.tile import FULL, EntryBundle, Tile, bundles_between
+from provenstore.domain.transparency.tile_proof import verify_tile
 from provenstore.projections.proofs import Proofs, SignedCheckpoint
 
 BELIEVED_FOR: Final = 5.0

@@ -18,7 +18,7 @@ from psycopg.sql import SQL, Identifier
 from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
 from provenstore.adapters.running_postgres import OWNER
-from provenstore.domain.merkle import Frontier, leaf_hash
+from provenstore.domain.transparency.merkle import Frontier, leaf_hash
 
 PROVENSTORE = Path(sys.executable).parent / "provenstore"
 INTEGRITY_VIOLATED = 7

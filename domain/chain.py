@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from provenstore.domain.checkpoint import Checkpoint
 from provenstore.domain.envelope import parse_fields
 from provenstore.domain.errors import IntegrityViolated, InvalidProof
-from provenstore.domain.merkle import leaf_hash, verify_inclusion
+from provenstore.domain.transparency.checkpoint import Checkpoint
+from provenstore.domain.transparency.merkle import leaf_hash, verify_inclusion
 
 _LINKS: Final = {"stream": ("version", "prev"), "workspace": ("number", "workspace_prev")}
 """By kind: which field counts, and which names the one before."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Self
 
 from provenstore.domain.canonical import Json
-from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.errors import InvalidInput, InvalidProof
-from provenstore.domain.merkle import verify_consistency
-from provenstore.domain.note import NoteVerifier
 from provenstore.domain.proof_document import hashes_json, hashes_of, index_of, parse_document
+from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
+from provenstore.domain.transparency.merkle import verify_consistency
+from provenstore.domain.transparency.note import NoteVerifier
 
 MEMBERS = frozenset({"from", "to", "proof"})
 

@@ -14,11 +14,9 @@ from pydantic import ValidationError
 
 from provenstore.domain.canonical import Json, canonical
 from provenstore.domain.chain import Chain
-from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.envelope import Event, PrivateValue
 from provenstore.domain.errors import InvalidInput, InvalidProof
 from provenstore.domain.event_types import StreamHead
-from provenstore.domain.note import NoteVerifier
 from provenstore.domain.proof_document import (
     disclosures_json,
     disclosures_of,
@@ -33,6 +31,8 @@ from provenstore.domain.proof_document import (
     within,
 )
 from provenstore.domain.receipt import parse_event
+from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
+from provenstore.domain.transparency.note import NoteVerifier
 
 MAX_HISTORY_PROOF_BYTES = 512 * 1024 * 1024
 """Some 500,000 events, held in memory."""

@@ -14,11 +14,11 @@ from provenstore.domain.errors import Conflict, Misconfigured, Refused
 from provenstore.domain.event_log import Guard
 from provenstore.domain.event_types import Fact
 from provenstore.domain.log_events import LOG, FormerKeys, LogAlarmCleared, LogBegunAnew, LogKeysChanged
-from provenstore.domain.merkle import EMPTY_ROOT
 from provenstore.domain.recorder import Recorder
 from provenstore.domain.recording import MAX_ATTEMPTS
-from provenstore.domain.signing import LastSigned, Signed, TreeHead, TreeHeads, clear_alarm, require_ended
 from provenstore.domain.text import require_reason
+from provenstore.domain.transparency.merkle import EMPTY_ROOT
+from provenstore.domain.transparency.signing import LastSigned, Signed, TreeHead, TreeHeads, clear_alarm, require_ended
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from typing import Any, Final, NoReturn
 from provenstore.domain.canonical import MAX_INTEGER, Json, canonical, parse_canonical
 from provenstore.domain.envelope import SALT_BYTES, Event, PrivateValue
 from provenstore.domain.errors import InvalidInput, InvalidProof
-from provenstore.domain.merkle import HASH_BYTES
 from provenstore.domain.text import require_base64, require_hex
+from provenstore.domain.transparency.merkle import HASH_BYTES
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_:-]{1,64}")
 

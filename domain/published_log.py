@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import Forbidden, IntegrityViolated, InvalidInput, InvalidProof
 from provenstore.domain.event_log import StoredRow
-from provenstore.domain.merkle import HASH_BYTES, leaf_hash
-from provenstore.domain.note import NoteVerifier
-from provenstore.domain.tile import EntryBundle, Tile, bundles_between, parse_entries
+from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
+from provenstore.domain.transparency.merkle import HASH_BYTES, leaf_hash
+from provenstore.domain.transparency.note import NoteVerifier
+from provenstore.domain.transparency.tile import EntryBundle, Tile, bundles_between, parse_entries
 from provenstore.domain.tree_check import EXTENDS, ROOTS, SIGNATURES, Head, TreeCheck, in_order
 from provenstore.domain.verification import GUARDS, PERSONS, Finding, Verifier
 

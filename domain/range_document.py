@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Self
 
 from provenstore.domain.canonical import Json, canonical
-from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import InvalidProof
-from provenstore.domain.merkle import leaf_hash
-from provenstore.domain.note import NoteVerifier
 from provenstore.domain.proof_document import hashes_json, hashes_of, index_of, items_of, parse_document, text_of
-from provenstore.domain.range_proof import verify_range
 from provenstore.domain.receipt import parse_event
+from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
+from provenstore.domain.transparency.merkle import leaf_hash
+from provenstore.domain.transparency.note import NoteVerifier
+from provenstore.domain.transparency.range_proof import verify_range
 
 MAX_RANGE_BYTES = 512 * 1024 * 1024
 """Some 500,000 events, held in memory."""

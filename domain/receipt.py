@@ -9,11 +9,8 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from provenstore.domain.canonical import Json, canonical
-from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.envelope import Event, PrivateValue
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof
-from provenstore.domain.merkle import leaf_hash, verify_inclusion
-from provenstore.domain.note import NoteVerifier
 from provenstore.domain.proof_document import (
     disclosures_json,
     disclosures_of,
@@ -25,6 +22,9 @@ from provenstore.domain.proof_document import (
     verify_disclosures,
 )
 from provenstore.domain.tlog_proof import TlogProof
+from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
+from provenstore.domain.transparency.merkle import leaf_hash, verify_inclusion
+from provenstore.domain.transparency.note import NoteVerifier
 
 MAX_RECEIPT_BYTES = 2 * 1024 * 1024
 """An event and a note of the largest size, both as JSON text, with room for private values."""

@@ -10,7 +10,7 @@ from provenstore.domain.canonical import parse_canonical
 from provenstore.domain.envelope import Draft, Event
 from provenstore.domain.errors import IntegrityViolated, InvalidInput
 from provenstore.domain.event_types import StreamHead
-from provenstore.domain.merkle import leaf_hash
+from provenstore.domain.transparency.merkle import leaf_hash
 
 
 def sealed_event(draft: Draft, position: int, state: bytes) -> Event:

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.merkle import HASH_BYTES, MAX_SIZE, leaf_hash, verify_inclusion
-from provenstore.domain.note import MAX_NOTE_BYTES, NoteVerifier
 from provenstore.domain.proof_document import MAX_PROOF_HASHES
 from provenstore.domain.text import require_base64, require_decimal
-from provenstore.domain.tile import MAX_ENTRY_BYTES
+from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
+from provenstore.domain.transparency.merkle import HASH_BYTES, MAX_SIZE, leaf_hash, verify_inclusion
+from provenstore.domain.transparency.note import MAX_NOTE_BYTES, NoteVerifier
+from provenstore.domain.transparency.tile import MAX_ENTRY_BYTES
 
 FORMAT: Final = "c2sp.org/tlog-proof@v1"
 

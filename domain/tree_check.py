@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from provenstore.domain.merkle import HASH_BYTES, Frontier
-from provenstore.domain.tile import FULL, HEIGHT, Tile, TileKey
-from provenstore.domain.tiled_tree import Edge
+from provenstore.domain.transparency.merkle import HASH_BYTES, Frontier
+from provenstore.domain.transparency.tile import FULL, HEIGHT, Tile, TileKey
+from provenstore.domain.transparency.tiled_tree import Edge
 from provenstore.domain.verification import MAX_FINDINGS, STEPS, Finding
 
 TREE_STEPS: Final = (

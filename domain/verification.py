@@ -15,9 +15,9 @@ from provenstore.domain.envelope import MAX_EVENT_BYTES, Event
 from provenstore.domain.erasure import erases
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.event_log import Disclosures, EventLog, QuotaUse, StoredRow
-from provenstore.domain.merkle import leaf_hash
 from provenstore.domain.purge_check import PurgeCheck
 from provenstore.domain.quota import UNLIMITED
+from provenstore.domain.transparency.merkle import leaf_hash
 from provenstore.domain.two_person_check import TwoPersonCheck
 
 STEPS = (

@@ -10,9 +10,9 @@ from typing import Self
 
 from provenstore.domain.canonical import Json, canonical
 from provenstore.domain.chain import Chain
-from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
-from provenstore.domain.note import NoteVerifier
 from provenstore.domain.proof_document import hashes_json, hashes_of, index_of, items_of, parse_document, text_of
+from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
+from provenstore.domain.transparency.note import NoteVerifier
 
 MAX_WORKSPACE_PROOF_BYTES = 512 * 1024 * 1024
 """Some 500,000 events, held in memory; longer lists are read one by one into a Chain."""

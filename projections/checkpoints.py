@@ -6,10 +6,10 @@ from typing import Any
 
 from psycopg import Connection
 
-from provenstore.domain import merkle
 from provenstore.domain.errors import DatabaseUnavailable, IntegrityViolated
-from provenstore.domain.signing import RecordedHead, Standing, TreeHead
-from provenstore.domain.tiled_tree import read_through
+from provenstore.domain.transparency import merkle
+from provenstore.domain.transparency.signing import RecordedHead, Standing, TreeHead
+from provenstore.domain.transparency.tiled_tree import read_through
 from provenstore.projections.database import translated
 from provenstore.projections.queries import queries
 from provenstore.projections.tree import fetch_tiles

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from provenstore.domain import merkle
 from provenstore.domain.errors import IntegrityViolated, NotFound, Unsigned
-from provenstore.domain.merkle import HASH_BYTES
-from provenstore.domain.range_proof import range_proof
-from provenstore.domain.signing import RecordedHead, TreeHead
-from provenstore.domain.tile import EntryBundle, Tile, TileKey
-from provenstore.domain.tiled_tree import read_through
+from provenstore.domain.transparency import merkle
+from provenstore.domain.transparency.merkle import HASH_BYTES
+from provenstore.domain.transparency.range_proof import range_proof
+from provenstore.domain.transparency.signing import RecordedHead, TreeHead
+from provenstore.domain.transparency.tile import EntryBundle, Tile, TileKey
+from provenstore.domain.transparency.tiled_tree import read_through
 from provenstore.projections.database import Pool, glancing
 from provenstore.projections.queries import queries
 from provenstore.projections.tree import TreeState, fetch_tiles, tree_state

@@ -2,7 +2,7 @@
 
 It believes no column: each leaf is hashed from the stored bytes and held against what the append recorded. Where they
 differ the tree stands still before them, loudly, since what was hashed once is signed. It decides no hash by itself
-(`domain.tiled_tree` does), and never takes a leaf back.
+(`domain.transparency.tiled_tree` does), and never takes a leaf back.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -15,9 +15,9 @@ import structlog
 from psycopg import Connection
 
 from provenstore.domain.errors import IntegrityViolated
-from provenstore.domain.merkle import leaf_hash
-from provenstore.domain.tile import FULL, TileKey
-from provenstore.domain.tiled_tree import Edge, edge
+from provenstore.domain.transparency.merkle import leaf_hash
+from provenstore.domain.transparency.tile import FULL, TileKey
+from provenstore.domain.transparency.tiled_tree import Edge, edge
 from provenstore.projections.queries import queries
 from provenstore.projections.worker import Connect, Worker, win
 

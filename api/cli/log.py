@@ -14,7 +14,7 @@ from provenstore.api.cli.session import Session, command, local_command
 
 if TYPE_CHECKING:
     from provenstore.api.cli.direct import Direct
-    from provenstore.domain.checkpoint import Checkpoint
+    from provenstore.domain.transparency.checkpoint import Checkpoint
 
 
 def register(app: typer.Typer) -> None:
@@ -155,9 +155,9 @@ def _direct(session: Session) -> "Iterator[Direct]":
 
 def _export(session: Session, file: Path) -> "Checkpoint":
     """Write both files, each whole or not at all; IntegrityViolated where they do not belong together."""
-    from provenstore.domain.checkpoint import parse_checkpoint
     from provenstore.domain.errors import AlreadyExists
-    from provenstore.domain.note import parse_note
+    from provenstore.domain.transparency.checkpoint import parse_checkpoint
+    from provenstore.domain.transparency.note import parse_note
 
     beside = file.with_name(f"{file.name}.checkpoint")
     for path in (file, beside):
@@ -173,8 +173,8 @@ def _export(session: Session, file: Path) -> "Checkpoint":
 
 def _write_events(session: Session, checkpoint: "Checkpoint", file: BinaryIO) -> None:
     from provenstore.domain.errors import IntegrityViolated
-    from provenstore.domain.merkle import Frontier, leaf_hash
-    from provenstore.domain.tile import bundles_between, parse_entries
+    from provenstore.domain.transparency.merkle import Frontier, leaf_hash
+    from provenstore.domain.transparency.tile import bundles_between, parse_entries
 
     tree = Frontier()
     with session.out.progress("exporting", checkpoint.size, unit="events") as advance:

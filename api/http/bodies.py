@@ -26,12 +26,12 @@ from provenstore.domain.disposal import DEFAULT_DAYS, MAX_DAYS
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.initiating import NewFile
-from provenstore.domain.merkle import MAX_SIZE
 from provenstore.domain.retention_policy import MAX_RETENTION_YEARS
 from provenstore.domain.storage.objects import PartRef
 from provenstore.domain.storage.store_call import Outcome as CallOutcome
 from provenstore.domain.storage.store_call import StoreAct
 from provenstore.domain.storage.upload_sizes import MAX_AT_HAND
+from provenstore.domain.transparency.merkle import MAX_SIZE
 from provenstore.projections.jobs import Kind
 
 AccessLevel = Annotated[fe.AccessLevel, WithJsonSchema({"type": "string", "enum": ["private", "workspace"]})]

@@ -29,16 +29,16 @@ from provenstore.api.publishing import publish_newest
 from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
 from provenstore.api.wiring import open_services
-from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.errors import IntegrityViolated, LogRewound, Misconfigured, Refused, StorageFull, Unavailable
 from provenstore.domain.event_types import Fact
 from provenstore.domain.log_events import LOG, LogAlarmCleared, LogKeysChanged
-from provenstore.domain.merkle import HASH_BYTES, verify_consistency
-from provenstore.domain.note import parse_note
-from provenstore.domain.signing import TreeHead
 from provenstore.domain.storage.objects import ObjectNotFound
-from provenstore.domain.tile import bundles_between, parse_entries, tiles_between
+from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
+from provenstore.domain.transparency.merkle import HASH_BYTES, verify_consistency
+from provenstore.domain.transparency.note import parse_note
+from provenstore.domain.transparency.signing import TreeHead
+from provenstore.domain.transparency.tile import bundles_between, parse_entries, tiles_between
 from provenstore.domain.workspace import CreateWorkspace
 from provenstore.domain.workspace_events import AuditRead
 from provenstore.projections.tree import Integrator, catch_up

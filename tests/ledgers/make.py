@@ -41,7 +41,7 @@ from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.provider import Probed
 from provenstore.domain.providers import Providers
-from provenstore.domain.signing import Signed, TreeHead
+from provenstore.domain.transparency.signing import Signed, TreeHead
 from provenstore.domain.workspace import CreateWorkspace, RegisterCategory, SetLimits, SetPurgePolicy, SetQuota
 from provenstore.domain.workspace_events import Limits
 

@@ -12,7 +12,6 @@ from naive_tree import NaiveTree
 from note_keys import LOG, LOG_NEXT, ORIGIN
 from provenstore.adapters.file_lock import FileLock
 from provenstore.adapters.last_signed import LastSignedFile
-from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.errors import (
     DatabaseUnavailable,
     IntegrityViolated,
@@ -21,8 +20,9 @@ from provenstore.domain.errors import (
     Refused,
     Unavailable,
 )
-from provenstore.domain.note import NoteSigner, parse_note
-from provenstore.domain.signing import Signed, TreeHead, clear_alarm, learn, sign_next
+from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
+from provenstore.domain.transparency.note import NoteSigner, parse_note
+from provenstore.domain.transparency.signing import Signed, TreeHead, clear_alarm, learn, sign_next
 from provenstore.projections.checkpoints import HeadsOnRecord
 from provenstore.projections.proofs import Proofs
 from provenstore.projections.tree import catch_up

@@ -15,9 +15,9 @@ from psycopg import errors as pg
 import tree_leader
 from naive_tree import NaiveTree
 from provenstore.domain.errors import IntegrityViolated
-from provenstore.domain.merkle import leaf_hash, node_hash
-from provenstore.domain.tile import TileKey
-from provenstore.domain.tiled_tree import Edge
+from provenstore.domain.transparency.merkle import leaf_hash, node_hash
+from provenstore.domain.transparency.tile import TileKey
+from provenstore.domain.transparency.tiled_tree import Edge
 from provenstore.projections.database import Pool
 from provenstore.projections.proofs import Proofs
 from provenstore.projections.tree import (

@@ -12,9 +12,9 @@ from note_keys import LOG, ORIGIN, WITNESS
 from proof_judges import Case, Judge, every, flip
 from proven_log import ProvenLog
 from provenstore.adapters.signing_key import SigningKey, draw_signing_key
-from provenstore.domain.checkpoint import Checkpoint, sign_checkpoint
-from provenstore.domain.merkle import consistency_proof, inclusion_proof, root
-from provenstore.domain.note import parse_note, sign_note
+from provenstore.domain.transparency.checkpoint import Checkpoint, sign_checkpoint
+from provenstore.domain.transparency.merkle import consistency_proof, inclusion_proof, root
+from provenstore.domain.transparency.note import parse_note, sign_note
 
 SIZES = (1, 2, 3, 4, 5, 7, 8, 255, 256, 257, 511, 512, 700)
 ENTRIES = [f"entry {index}".encode() for index in range(SIZES[-1])]

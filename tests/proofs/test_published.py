@@ -8,10 +8,10 @@ import pytest
 from naive_tree import NaiveTree
 from note_keys import LOG, ORIGIN
 from proof_judges import Case, Judge, every, flip
-from provenstore.domain.checkpoint import Checkpoint, sign_checkpoint
-from provenstore.domain.merkle import consistency_proof, inclusion_proof
-from provenstore.domain.tile import FULL, Tile, TileKey, bundles_between, encode_entries, tiles_between
-from provenstore.domain.tiled_tree import Edge, read_through
+from provenstore.domain.transparency.checkpoint import Checkpoint, sign_checkpoint
+from provenstore.domain.transparency.merkle import consistency_proof, inclusion_proof
+from provenstore.domain.transparency.tile import FULL, Tile, TileKey, bundles_between, encode_entries, tiles_between
+from provenstore.domain.transparency.tiled_tree import Edge, read_through
 
 SIZES = (1, 2, 255, 256, 257, 511, 512, 700, 65_535, 65_536, 65_537, 70_000, 300_000)
 

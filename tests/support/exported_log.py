@@ -8,10 +8,10 @@ from typing import Any
 from naive_tree import NaiveTree
 from note_keys import LOG, ORIGIN
 from provenstore.domain.canonical import canonical
-from provenstore.domain.checkpoint import Checkpoint, sign_checkpoint
-from provenstore.domain.merkle import leaf_hash
-from provenstore.domain.tile import FULL, EntryBundle, Tile, bundles_between, encode_entries, tiles_between
-from provenstore.domain.tiled_tree import Edge
+from provenstore.domain.transparency.checkpoint import Checkpoint, sign_checkpoint
+from provenstore.domain.transparency.merkle import leaf_hash
+from provenstore.domain.transparency.tile import FULL, EntryBundle, Tile, bundles_between, encode_entries, tiles_between
+from provenstore.domain.transparency.tiled_tree import Edge
 
 SIZE = 600
 """Entries: two full tiles, a partial one, and one tile above them."""

@@ -23,8 +23,8 @@ from provenstore.api.verification import Asked, verify_database
 from provenstore.api.wiring import open_services
 from provenstore.domain.canonical import canonical
 from provenstore.domain.initiating import NewFile
-from provenstore.domain.merkle import Frontier, leaf_hash
 from provenstore.domain.published_log import Checked
+from provenstore.domain.transparency.merkle import Frontier, leaf_hash
 from provenstore.domain.verification import Finding
 from provenstore.domain.workspace import CreateWorkspace
 from provenstore.projections.tree import whole_tree

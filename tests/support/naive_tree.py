@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from functools import cache
 
-from provenstore.domain.merkle import Subtree
+from provenstore.domain.transparency.merkle import Subtree
 
 
 class NaiveTree:

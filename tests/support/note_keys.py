@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from provenstore.domain.note import VerifierKey
+from provenstore.domain.transparency.note import VerifierKey
 
 
 class PublicNoteKey(VerifierKey):

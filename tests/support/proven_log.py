@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from file_life import MD5, SHA, FileLife
 from naive_tree import NaiveTree
 from note_keys import LOG, ORIGIN
-from provenstore.domain.checkpoint import Checkpoint, sign_checkpoint
 from provenstore.domain.envelope import SALT_BYTES, Event, PrivateValue
 from provenstore.domain.event_types import Fact
 from provenstore.domain.file_commands import SoftDelete
 from provenstore.domain.file_events import Accessed, ChunkUploaded
 from provenstore.domain.history_proof import HistoryProof, StreamProof
-from provenstore.domain.note import NoteSigner
 from provenstore.domain.range_document import RangeProof
-from provenstore.domain.range_proof import range_proof
 from provenstore.domain.receipt import Receipt
+from provenstore.domain.transparency.checkpoint import Checkpoint, sign_checkpoint
+from provenstore.domain.transparency.note import NoteSigner
+from provenstore.domain.transparency.range_proof import range_proof
 from provenstore.domain.workspace_proof import WorkspaceProof
 
 NAME = PrivateValue("filename", b"s" * SALT_BYTES, b'"a.pdf"')

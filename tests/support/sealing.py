@@ -7,7 +7,7 @@ from uuid import UUID
 
 from provenstore.domain.envelope import SALT_BYTES, Actor, Draft, Event, Origin, draft
 from provenstore.domain.event_types import REGISTRY, Fact, Registry, format_time
-from provenstore.domain.merkle import leaf_hash
+from provenstore.domain.transparency.merkle import leaf_hash
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SERVICE = Actor("svc-books", "service", "api_key", "0199aaaa-0000-7000-8000-00000000c0de")

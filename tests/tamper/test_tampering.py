@@ -11,7 +11,7 @@ from custody import Custody
 from provenstore.domain.canonical import canonical
 from provenstore.domain.envelope import Event
 from provenstore.domain.errors import IntegrityViolated
-from provenstore.domain.merkle import leaf_hash
+from provenstore.domain.transparency.merkle import leaf_hash
 from provenstore.domain.verification import Verifier, verify_log
 
 Owner = psycopg.Connection[tuple[Any, ...]]

@@ -16,11 +16,11 @@ from provenstore.api.proofs import workspace_page
 from provenstore.api.verification import Asked, verify_elsewhere, verify_objects
 from provenstore.api.wiring import open_services
 from provenstore.domain.canonical import canonical
-from provenstore.domain.checkpoint import Checkpoint, sign_checkpoint
 from provenstore.domain.errors import Forbidden, IntegrityViolated, InvalidInput, InvalidProof
 from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.published_log import Checked
-from provenstore.domain.tile import EntryBundle, encode_entries
+from provenstore.domain.transparency.checkpoint import Checkpoint, sign_checkpoint
+from provenstore.domain.transparency.tile import EntryBundle, encode_entries
 from provenstore.domain.tree_check import EXTENDS, LEAVES, OBJECTS, ROOTS, SIGNATURES, TILES
 from provenstore.domain.verification import GUARDS
 from provenstore.projections.tree import catch_up

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from note_keys import LOG, LOG_NEXT, ORIGIN, WITNESS, NoteKey
-from provenstore.domain.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, sign_checkpoint
 from provenstore.domain.errors import InvalidInput, InvalidProof
-from provenstore.domain.merkle import EMPTY_ROOT, MAX_SIZE
-from provenstore.domain.note import sign_note
+from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, sign_checkpoint
+from provenstore.domain.transparency.merkle import EMPTY_ROOT, MAX_SIZE
+from provenstore.domain.transparency.note import sign_note
 
 ROOT = bytes(range(32))
 ROOT_TEXT = base64.b64encode(ROOT).decode()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from naive_tree import MOST, TREE, NaiveTree
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof
-from provenstore.domain.merkle import (
+from provenstore.domain.transparency.merkle import (
     EMPTY_ROOT,
     MAX_SIZE,
     Frontier,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from note_keys import LOG, LOG_NEXT, WITNESS, NoteKey, PublicNoteKey
 from provenstore.domain.errors import InvalidInput, InvalidProof
-from provenstore.domain.note import (
+from provenstore.domain.transparency.note import (
     MAX_NOTE_BYTES,
     MAX_SIGNATURES,
     Note,

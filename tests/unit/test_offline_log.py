@@ -13,10 +13,10 @@ from exported_log import SIZE, drafts, edited, seal, signed, write_folder, write
 from note_keys import LOG, ORIGIN, WITNESS
 from offline import Answer, verify
 from provenstore.api import offline_verifier as offline
-from provenstore.domain.checkpoint import Checkpoint, sign_checkpoint
-from provenstore.domain.merkle import EMPTY_ROOT, leaf_hash
-from provenstore.domain.tile import encode_entries
-from provenstore.domain.tiled_tree import Edge
+from provenstore.domain.transparency.checkpoint import Checkpoint, sign_checkpoint
+from provenstore.domain.transparency.merkle import EMPTY_ROOT, leaf_hash
+from provenstore.domain.transparency.tile import encode_entries
+from provenstore.domain.transparency.tiled_tree import Edge
 
 STATES = seal(drafts())
 CHECKPOINT = signed(STATES)

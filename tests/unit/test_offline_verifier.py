@@ -25,9 +25,9 @@ from provenstore.api import offline_verifier as offline
 from provenstore.domain.canonical import canonical
 from provenstore.domain.envelope import Event, parse_fields
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof
-from provenstore.domain.note import Signature, sign_note
 from provenstore.domain.range_document import verify_range_document
-from provenstore.domain.range_proof import range_proof
+from provenstore.domain.transparency.note import Signature, sign_note
+from provenstore.domain.transparency.range_proof import range_proof
 
 LIFE = ProvenLog()
 RECEIPT, HISTORY, WORKSPACE = LIFE.receipt(0, NAME), LIFE.history(), LIFE.workspace()

@@ -15,8 +15,8 @@ from pydantic import SecretStr
 from provenstore.adapters import published_logs
 from provenstore.adapters.published_logs import LogAtUrl, LogFolder, log_at
 from provenstore.domain.errors import Forbidden, InvalidInput, NotFound, Unavailable
-from provenstore.domain.note import MAX_NOTE_BYTES
-from provenstore.domain.tile import EntryBundle, Tile
+from provenstore.domain.transparency.note import MAX_NOTE_BYTES
+from provenstore.domain.transparency.tile import EntryBundle, Tile
 
 Answer = Callable[[httpx.Request], httpx.Response]
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from naive_tree import MOST, TREE
 from provenstore.domain.errors import InvalidInput, InvalidProof
-from provenstore.domain.merkle import MAX_SIZE, inclusion_proof
-from provenstore.domain.range_proof import range_proof, range_subtrees, verify_range
+from provenstore.domain.transparency.merkle import MAX_SIZE, inclusion_proof
+from provenstore.domain.transparency.range_proof import range_proof, range_subtrees, verify_range
 
 
 @st.composite

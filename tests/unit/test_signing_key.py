@@ -17,9 +17,9 @@ from provenstore.adapters.signing_key import (
     draw_signing_key,
     load_or_create_signing_key,
 )
-from provenstore.domain.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from provenstore.domain.errors import InvalidInput, InvalidProof, Misconfigured
-from provenstore.domain.note import SignerKey, VerifierKey, key_id
+from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from provenstore.domain.transparency.note import SignerKey, VerifierKey, key_id
 
 # RFC 8032 §7.1, test 2: the seed, the public key, and the signature of the one byte 0x72.
 SEED = bytes.fromhex("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb")

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.merkle import MAX_SIZE
-from provenstore.domain.tile import (
+from provenstore.domain.transparency.merkle import MAX_SIZE
+from provenstore.domain.transparency.tile import (
     FULL,
     EntryBundle,
     Tile,

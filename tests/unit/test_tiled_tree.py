@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from naive_tree import MOST, TREE
 from provenstore.domain.errors import IntegrityViolated, InvalidInput
-from provenstore.domain.merkle import MAX_SIZE, Subtree, consistency_proof, inclusion_proof, root
-from provenstore.domain.tile import FULL, TileKey, tiles_between
-from provenstore.domain.tiled_tree import Edge, edge, place_of, read_through, subtree_hash
+from provenstore.domain.transparency.merkle import MAX_SIZE, Subtree, consistency_proof, inclusion_proof, root
+from provenstore.domain.transparency.tile import FULL, TileKey, tiles_between
+from provenstore.domain.transparency.tiled_tree import Edge, edge, place_of, read_through, subtree_hash
 
 
 def _grown(steps: Sequence[int]) -> dict[TileKey, bytes]:

@@ -17,7 +17,7 @@ from provenstore.domain.erasure import StreamDataErased, erases
 from provenstore.domain.event_log import Disclosure, QuotaUse, StoredRow
 from provenstore.domain.file_commands import ApprovePurge, ErasePersonalData, RecordPurged, StartPurge
 from provenstore.domain.file_events import PersonalDataErased, UploadExpired
-from provenstore.domain.merkle import leaf_hash
+from provenstore.domain.transparency.merkle import leaf_hash
 from provenstore.domain.verification import Verifier, verify_rows
 
 

@@ -10,8 +10,8 @@ from offline import verify
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.adapters.signing_key import Ed25519Verifier
-from provenstore.domain.checkpoint import Checkpoint, open_checkpoint
-from provenstore.domain.merkle import Frontier, leaf_hash
+from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
+from provenstore.domain.transparency.merkle import Frontier, leaf_hash
 from tests.api.cli.conftest import Provenstore, Served
 
 

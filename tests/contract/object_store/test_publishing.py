@@ -10,13 +10,13 @@ from naive_tree import NaiveTree
 from note_keys import LOG, ORIGIN, NoteKey
 from provenstore.adapters.published_logs import LogInStore
 from provenstore.adapters.publishing import Publisher, check_prefix
-from provenstore.domain.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, LogRewound, Refused
-from provenstore.domain.merkle import Subtree, leaf_hash
 from provenstore.domain.published_log import LogSource
 from provenstore.domain.storage.object_store import ObjectStore
-from provenstore.domain.tile import EntryBundle, Tile, bundles_between, parse_entries, tiles_between
-from provenstore.domain.tiled_tree import Edge
+from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from provenstore.domain.transparency.merkle import Subtree, leaf_hash
+from provenstore.domain.transparency.tile import EntryBundle, Tile, bundles_between, parse_entries, tiles_between
+from provenstore.domain.transparency.tiled_tree import Edge
 from raw_log import entries
 
 PREFIX = "public/log"

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from provenstore.domain.errors import InvalidInput, InvalidProof
-from provenstore.domain.merkle import EMPTY_ROOT, HASH_BYTES, MAX_SIZE
-from provenstore.domain.note import NoteSigner, NoteVerifier, open_note, require_key_name, sign_note
 from provenstore.domain.text import require_base64, require_decimal
+from provenstore.domain.transparency.merkle import EMPTY_ROOT, HASH_BYTES, MAX_SIZE
+from provenstore.domain.transparency.note import NoteSigner, NoteVerifier, open_note, require_key_name, sign_note
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ in another order, since every leaf of the range is hashed.
 from collections.abc import Iterable, Sequence
 
 from provenstore.domain.errors import InvalidInput, InvalidProof
-from provenstore.domain.merkle import (
+from provenstore.domain.transparency.merkle import (
     HASH_BYTES,
     Reader,
     Subtree,

@@ -6,11 +6,11 @@ another root. Pure: hashes come from a function that is handed in.
 
 from collections.abc import Mapping, Sequence
 
-from provenstore.domain.checkpoint import Checkpoint
 from provenstore.domain.errors import InvalidProof
-from provenstore.domain.merkle import HASH_BYTES, folded, inclusion_subtrees, verify_inclusion
-from provenstore.domain.tile import FULL, HEIGHT, Tile, TileKey
-from provenstore.domain.tiled_tree import FetchTiles, read_through
+from provenstore.domain.transparency.checkpoint import Checkpoint
+from provenstore.domain.transparency.merkle import HASH_BYTES, folded, inclusion_subtrees, verify_inclusion
+from provenstore.domain.transparency.tile import FULL, HEIGHT, Tile, TileKey
+from provenstore.domain.transparency.tiled_tree import FetchTiles, read_through
 
 
 def verify_tile(tile: Tile, hashes: bytes, checkpoint: Checkpoint, fetch: FetchTiles) -> None:

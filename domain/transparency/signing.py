@@ -9,10 +9,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from provenstore.domain.checkpoint import Checkpoint, sign_checkpoint
 from provenstore.domain.errors import LogRewound, Refused, Unavailable
-from provenstore.domain.merkle import EMPTY_ROOT
-from provenstore.domain.note import NoteSigner
+from provenstore.domain.transparency.checkpoint import Checkpoint, sign_checkpoint
+from provenstore.domain.transparency.merkle import EMPTY_ROOT
+from provenstore.domain.transparency.note import NoteSigner
 
 
 @dataclass(frozen=True, slots=True)

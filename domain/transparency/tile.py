@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.merkle import MAX_SIZE
 from provenstore.domain.text import require_decimal
+from provenstore.domain.transparency.merkle import MAX_SIZE
 
 HEIGHT: Final = 8
 """Levels of the tree that one tile spans (tlog-tiles fixes it)."""

@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from provenstore.domain.errors import IntegrityViolated, InvalidInput
-from provenstore.domain.merkle import HASH_BYTES, MAX_SIZE, Reader, Subtree, fold, root_subtrees
-from provenstore.domain.tile import FULL, HEIGHT, TileKey
+from provenstore.domain.transparency.merkle import HASH_BYTES, MAX_SIZE, Reader, Subtree, fold, root_subtrees
+from provenstore.domain.transparency.tile import FULL, HEIGHT, TileKey
 
 
 class Place(NamedTuple):
