@@ -15,7 +15,6 @@ from psycopg_pool.base import AttemptWithBackoff
 
 from provenstore.adapters.overdue import Overdue
 from provenstore.adapters.queries import load_queries
-from provenstore.domain.deadline import require_time
 from provenstore.domain.errors import (
     DatabaseUnavailable,
     EventTooLarge,
@@ -25,6 +24,7 @@ from provenstore.domain.errors import (
     ProvenstoreError,
     StorageFull,
 )
+from provenstore.domain.eventlog.deadline import require_time
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 

@@ -19,7 +19,6 @@ from provenstore.adapters.recorder import QUERIES, EnvelopeMapper, EnvelopeRecor
 from provenstore.adapters.sealing import Batch
 from provenstore.adapters.states import MAX_STATES, Known, States
 from provenstore.adapters.writer import Writer
-from provenstore.domain.envelope import Event
 from provenstore.domain.errors import (
     AppendOutcomeUnknown,
     DatabaseUnavailable,
@@ -31,7 +30,8 @@ from provenstore.domain.errors import (
     Refused,
     StorageFull,
 )
-from provenstore.domain.event_log import (
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_log import (
     Append,
     Appended,
     Disclosure,

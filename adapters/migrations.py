@@ -19,7 +19,7 @@ from provenstore.adapters.database import Connection, translated
 from provenstore.adapters.queries import load_queries
 from provenstore.domain.errors import DatabaseUnavailable, Misconfigured
 from provenstore.domain.event_catalog import REGISTRY, TYPE_NAMES
-from provenstore.domain.event_types import Registry
+from provenstore.domain.eventlog.event_types import Registry
 
 _QUERIES = load_queries("migrations.sql")
 _KNOWS_TYPES = 7

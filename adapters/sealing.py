@@ -8,10 +8,10 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from provenstore.adapters.arrays import Bigints, Bytes, Column, Texts, Uuids
-from provenstore.domain.envelope import Draft
 from provenstore.domain.errors import Conflict, IntegrityViolated, KeyReused, QuotaExceeded
-from provenstore.domain.event_log import Append, Appended, Sealed
-from provenstore.domain.quota import QuotaChange
+from provenstore.domain.eventlog.envelope import Draft
+from provenstore.domain.eventlog.event_log import Append, Appended, Sealed
+from provenstore.domain.eventlog.quota import QuotaChange
 
 Name = TypeVar("Name", bound=Hashable)
 Row = tuple[Any, ...]

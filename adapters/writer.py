@@ -11,9 +11,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from provenstore.domain.deadline import require_time, within
 from provenstore.domain.errors import AppendOutcomeUnknown, Busy, DatabaseUnavailable
-from provenstore.domain.event_log import Append, Appended
+from provenstore.domain.eventlog.deadline import require_time, within
+from provenstore.domain.eventlog.event_log import Append, Appended
 
 MAX_WAITING = 4_096
 """Commands in the queue; more are told to come back later instead of growing a backlog that nobody waits for."""

@@ -8,10 +8,10 @@ from provenstore.api.existing import require_left_out, require_named
 from provenstore.api.http.audit_question import AuditQuery
 from provenstore.api.services import Services
 from provenstore.api.workspace_views import shown_audit
-from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.event_types import format_time
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.event_types import format_time
 from provenstore.domain.reach import shown_actors
 from provenstore.projections.audit_query import AuditFilter, AuditPage
 from provenstore.projections.audit_row import audit_json

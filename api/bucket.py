@@ -21,8 +21,8 @@ from provenstore.adapters.spaces import Spaces
 from provenstore.adapters.spaces_client import Bucket, connect
 from provenstore.adapters.spaces_probe import VERSION, keeps_versions, probe
 from provenstore.api.settings import Settings
-from provenstore.domain.caller import Caller
 from provenstore.domain.errors import Misconfigured
+from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.provider import Probed
 from provenstore.domain.providers import Providers
 from provenstore.domain.storage.object_store import ObjectStore

@@ -13,9 +13,9 @@ from provenstore.api.disposal import Disposer
 from provenstore.api.disposal_terms import terms_of
 from provenstore.api.existing import require_workspace
 from provenstore.api.services import Services
-from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json
-from provenstore.domain.event_types import format_time
+from provenstore.domain.eventlog.caller import Caller, Operation
+from provenstore.domain.eventlog.event_types import format_time
 from provenstore.projections.jobs import KINDS, Job, Kind
 
 RUN_FOR: Final = 20.0

@@ -10,10 +10,10 @@ from provenstore.adapters.publishing import Publisher
 from provenstore.api.checkpoints import announce, sign
 from provenstore.api.publishing import publish_newest
 from provenstore.api.services import Services
-from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import InvalidInput, Misconfigured, NotFound, Refused
-from provenstore.domain.event_types import format_time
+from provenstore.domain.eventlog.caller import Caller, Operation
+from provenstore.domain.eventlog.event_types import format_time
 from provenstore.domain.transparency.checkpoint import Checkpoint
 from provenstore.domain.transparency.note import VerifierKey, parse_note
 from provenstore.domain.transparency.tile import FULL, EntryBundle, encode_entries, parse_path

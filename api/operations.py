@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from provenstore.api.services import Services
-from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json
-from provenstore.domain.event_types import format_time
+from provenstore.domain.eventlog.caller import Caller, Operation
+from provenstore.domain.eventlog.event_types import format_time
 from provenstore.domain.storage.store_call import Outcome, StoreAct, StoreCall
 from provenstore.projections.operations import Calls, Figure
 

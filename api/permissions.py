@@ -7,7 +7,7 @@ every role. `admin` may do what the others may, within its scope; the domain sti
 from collections.abc import Mapping
 from typing import get_args
 
-from provenstore.domain.caller import Caller, Operation, Role
+from provenstore.domain.eventlog.caller import Caller, Operation, Role
 
 _READ: tuple[Role, ...] = ("service", "auditor", "records", "approver", "privacy")
 

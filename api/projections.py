@@ -12,13 +12,13 @@ from uuid import UUID
 from provenstore.api import views
 from provenstore.api.services import Services
 from provenstore.domain.audit_reads import conditions_of
-from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json
-from provenstore.domain.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.errors import InvalidInput, NotFound, Refused
-from provenstore.domain.event_types import format_time
-from provenstore.domain.recording import slug_of
-from provenstore.domain.refusals import Asked
+from provenstore.domain.eventlog.caller import Caller, Operation
+from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
+from provenstore.domain.eventlog.event_types import format_time
+from provenstore.domain.eventlog.recording import slug_of
+from provenstore.domain.eventlog.refusals import Asked
 from provenstore.projections.as_of import parse_moment, position_at, rows_at
 from provenstore.projections.builds import Build, Difference
 from provenstore.projections.control import Standing

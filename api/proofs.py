@@ -12,12 +12,12 @@ from functools import partial
 from uuid import UUID
 
 from provenstore.api.services import Services
-from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json, canonical
-from provenstore.domain.chain import Chain
-from provenstore.domain.envelope import Event
 from provenstore.domain.errors import InvalidInput, Unsigned, UnverifiedProof
-from provenstore.domain.event_log import Disclosures
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.chain import Chain
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_log import Disclosures
 from provenstore.domain.file import file_stream
 from provenstore.domain.history_proof import STREAMS, HistoryCheck
 from provenstore.domain.proof_document import disclosures_json, hashes_json, verify_disclosures

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from provenstore.api.services import Services
-from provenstore.domain.caller import Caller
+from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.short_ids import Kind
 from provenstore.projections.audit_trail import AuditTrail
 

@@ -9,9 +9,9 @@ from fractions import Fraction
 
 from provenstore.api.http.bodies import UsageQuery, WorkspaceUsageQuery
 from provenstore.api.services import Services
-from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json
-from provenstore.domain.event_log import QuotaUse
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.event_log import QuotaUse
 from provenstore.projections.usage import Usage
 from provenstore.projections.usage_query import Used
 from provenstore.projections.usage_row import quota_json

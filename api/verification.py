@@ -26,7 +26,7 @@ from provenstore.domain.errors import (
     Unavailable,
     WrongStore,
 )
-from provenstore.domain.event_log import EventLog, StoredRow
+from provenstore.domain.eventlog.event_log import EventLog, StoredRow
 from provenstore.domain.file_events import Stored, UploadCleared
 from provenstore.domain.object_check import check_object
 from provenstore.domain.published_log import Checked, LogSource, verify_published

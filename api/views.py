@@ -15,12 +15,12 @@ from provenstore.domain.categories import BUILT_IN, Category
 from provenstore.domain.credential import IssuedKey
 from provenstore.domain.decided import read_decision
 from provenstore.domain.destruction import ReachOf
-from provenstore.domain.envelope import Event
 from provenstore.domain.erasing import Preview
 from provenstore.domain.erasure_events import FoundValues
 from provenstore.domain.errors import NotFound, ProvenstoreError, WrongState
-from provenstore.domain.event_log import Disclosure, Disclosures, QuotaUse, disclosed
-from provenstore.domain.event_types import format_time
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_log import Disclosure, Disclosures, QuotaUse, disclosed
+from provenstore.domain.eventlog.event_types import format_time
 from provenstore.domain.file import File
 from provenstore.domain.key_list import KeyDescription
 from provenstore.domain.linking import Link

@@ -7,8 +7,8 @@ Positions are null; what they are needed for, to go on with a page or to wait fo
 from typing import Any
 
 from provenstore.api.services import Services
-from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json
+from provenstore.domain.eventlog.caller import Caller
 
 _OF_READS = ("position", "from_position", "to_position")
 """What records of reads of the audit say of the log."""

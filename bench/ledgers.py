@@ -22,10 +22,10 @@ from provenstore.adapters.states import MAX_STATES
 from provenstore.api.permissions import permits
 from provenstore.domain import file_events as fe
 from provenstore.domain import workspace as ws
-from provenstore.domain.caller import Caller
-from provenstore.domain.envelope import Actor
-from provenstore.domain.event_log import Guard
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.envelope import Actor
+from provenstore.domain.eventlog.event_log import Guard
+from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.file import File, parts_stream
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger

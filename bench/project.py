@@ -29,8 +29,8 @@ from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.migrations import migrate
 from provenstore.adapters.running_postgres import OWNER, RunningPostgres
 from provenstore.api.wiring import RUNNER, WRITER
-from provenstore.domain.envelope import Event
-from provenstore.domain.event_log import Values
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_log import Values
 from provenstore.projections.positions import prepare
 from provenstore.projections.runner import Runner
 

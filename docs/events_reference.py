@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from provenstore.domain.event_catalog import REGISTRY, TYPE_NAMES
-from provenstore.domain.event_types import CLIENT
+from provenstore.domain.eventlog.event_types import CLIENT
 
 TARGET = Path(__file__).parent / "reference" / "events.md"
 

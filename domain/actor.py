@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 
 from provenstore.domain import workspace_events as e
 from provenstore.domain.canonical import Json
-from provenstore.domain.envelope import Event
 from provenstore.domain.errors import AlreadyExists, IntegrityViolated
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.second_person import Act
 from provenstore.domain.text import require_id, require_text
 

@@ -9,10 +9,8 @@ from provenstore.domain import actor as ac
 from provenstore.domain import credential as cr
 from provenstore.domain import workspace as ws
 from provenstore.domain import workspace_events as we
-from provenstore.domain.caller import Caller, Operation, Role
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.disposal import ApproveDisposalPolicy
-from provenstore.domain.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.errors import (
     AlreadyExists,
     Conflict,
@@ -20,10 +18,12 @@ from provenstore.domain.errors import (
     NotFound,
     SecondPersonRequired,
 )
-from provenstore.domain.event_log import Guard, IdempotencyKey, QuotaUse, disclosed
+from provenstore.domain.eventlog.caller import Caller, Operation, Role
+from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
+from provenstore.domain.eventlog.event_log import Guard, IdempotencyKey, QuotaUse, disclosed
+from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
+from provenstore.domain.eventlog.refusals import Asked
 from provenstore.domain.recorder import Recorder
-from provenstore.domain.recording import MAX_ATTEMPTS
-from provenstore.domain.refusals import Asked
 from provenstore.domain.text import require_id
 
 _OF_TWO = ApproveDisposalPolicy | ws.SetPurgePolicy | ws.SetRetentionPolicy

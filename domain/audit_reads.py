@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from provenstore.domain import workspace_events as we
-from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json
-from provenstore.domain.envelope import SYSTEM_WORKSPACE
-from provenstore.domain.event_log import Append
-from provenstore.domain.event_types import Fact, format_time
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
+from provenstore.domain.eventlog.event_log import Append
+from provenstore.domain.eventlog.event_types import Fact, format_time
+from provenstore.domain.eventlog.remembered_reads import RememberedReads
 from provenstore.domain.recorder import Recorder
-from provenstore.domain.remembered_reads import RememberedReads
 
 ENTRIES_MERGED_FOR = timedelta(hours=1)
 """A mirror that follows the log would otherwise follow its own traces."""

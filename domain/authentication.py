@@ -6,10 +6,10 @@ from uuid import UUID
 
 from provenstore.domain import credential as cr
 from provenstore.domain import file_events as fe
-from provenstore.domain.caller import Caller, LinkUse, Role
-from provenstore.domain.envelope import Actor, Event
 from provenstore.domain.errors import NotFound, Unauthenticated
-from provenstore.domain.event_log import Guard
+from provenstore.domain.eventlog.caller import Caller, LinkUse, Role
+from provenstore.domain.eventlog.envelope import Actor, Event
+from provenstore.domain.eventlog.event_log import Guard
 from provenstore.domain.file import file_stream, parts_stream
 from provenstore.domain.recorder import Recorder
 

@@ -18,8 +18,8 @@ from uuid import UUID
 
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as fe
-from provenstore.domain.caller import Caller
 from provenstore.domain.errors import StoreUnavailable, Unavailable
+from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.file import File, later
 from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.parts import combined_etag

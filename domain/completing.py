@@ -21,7 +21,6 @@ from uuid import UUID
 
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as fe
-from provenstore.domain.caller import Caller
 from provenstore.domain.errors import (
     ContentMismatch,
     ContentTooLarge,
@@ -32,6 +31,7 @@ from provenstore.domain.errors import (
     Unavailable,
     WrongState,
 )
+from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.extras import check_of, extras_of
 from provenstore.domain.file import REMOVAL_LEASE, Completion, File
 from provenstore.domain.part_uploading import PartUploading

@@ -16,16 +16,16 @@ from functools import partial
 from uuid import UUID
 
 from provenstore.domain import file_events as fe
-from provenstore.domain.backlog import Backlog
-from provenstore.domain.caller import Caller
 from provenstore.domain.errors import Conflict, IntegrityViolated, Unavailable
-from provenstore.domain.event_log import Append, Appended, Guard
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.backlog import Backlog
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.event_log import Append, Appended, Guard
+from provenstore.domain.eventlog.event_types import Fact
+from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
 from provenstore.domain.file import File, access_stream
 from provenstore.domain.open_accesses import OpenAccess, OpenAccesses
 from provenstore.domain.reading import Reading
 from provenstore.domain.recorder import Recorder, require_store
-from provenstore.domain.recording import MAX_ATTEMPTS
 from provenstore.domain.storage.disposition import served
 from provenstore.domain.storage.object_store import ObjectReader, ObjectStore
 from provenstore.domain.storage.objects import NoObject, ObjectNotFound, SignedUrl

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Collection, Iterable
 
 from provenstore.domain.canonical import canonical
-from provenstore.domain.envelope import Event
+from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.file_events import DestroyedVersion, Purged, PurgeListed, PurgeStarted
 from provenstore.domain.storage.objects import ObjectVersion
 

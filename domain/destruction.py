@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable
 from provenstore.domain import file_events as fe
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.destroyed import destroyed, list_digest
-from provenstore.domain.envelope import Actor, Event
 from provenstore.domain.errors import WrongState
-from provenstore.domain.event_log import Disclosures, Values, disclosed
-from provenstore.domain.event_types import format_time
+from provenstore.domain.eventlog.envelope import Actor, Event
+from provenstore.domain.eventlog.event_log import Disclosures, Values, disclosed
+from provenstore.domain.eventlog.event_types import format_time
 from provenstore.domain.file import File
 
 ReachOf = Callable[[Actor], str | None]

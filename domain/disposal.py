@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Final
 
 from provenstore.domain import disposal_events as e
-from provenstore.domain.envelope import Actor, Event
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, NotFound
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.envelope import Actor, Event
+from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.second_person import Act, Person, require_person, require_second_person
 from provenstore.domain.text import require_reason
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from provenstore.domain.event_types import REGISTRY, EventData
+from provenstore.domain.eventlog.event_types import REGISTRY, EventData
 
 _REASON = frozenset({"reason"})
 

@@ -15,11 +15,11 @@ from uuid import UUID
 from provenstore.domain import disposal as dp
 from provenstore.domain import file_commands as c
 from provenstore.domain.administration import Administration
-from provenstore.domain.caller import Caller
 from provenstore.domain.disposal_events import DisposalRunEnded
-from provenstore.domain.envelope import Event
-from provenstore.domain.event_log import Append, IdempotencyKey
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_log import Append, IdempotencyKey
+from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.file import File
 from provenstore.domain.purging import Purging
 from provenstore.domain.recorder import Recorder

@@ -27,9 +27,7 @@ from provenstore.domain import erasure_events as ee
 from provenstore.domain import erasure_request as er
 from provenstore.domain import file_commands as c
 from provenstore.domain import text
-from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.canonical import Json, parse_canonical
-from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event
 from provenstore.domain.erasure import OF_FILES, ErasedBy, StreamDataErased, streams_of
 from provenstore.domain.errors import (
     Conflict,
@@ -39,13 +37,15 @@ from provenstore.domain.errors import (
     SecondPersonRequired,
     Unavailable,
 )
-from provenstore.domain.event_log import Erasure, Guard, IdempotencyKey, in_pages
-from provenstore.domain.event_types import CLIENT, Fact
+from provenstore.domain.eventlog.caller import Caller, Operation
+from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Event
+from provenstore.domain.eventlog.event_log import Erasure, Guard, IdempotencyKey, in_pages
+from provenstore.domain.eventlog.event_types import CLIENT, Fact
+from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
+from provenstore.domain.eventlog.refusals import ADDRESSES, Asked
 from provenstore.domain.file import File, file_stream
 from provenstore.domain.reading import OF_DESCRIPTIONS, Reading
 from provenstore.domain.recorder import Recorder
-from provenstore.domain.recording import MAX_ATTEMPTS
-from provenstore.domain.refusals import ADDRESSES, Asked
 from provenstore.domain.second_person import Person
 
 AT_ONCE = timedelta(seconds=10)

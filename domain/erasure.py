@@ -6,9 +6,9 @@ An erasure stands in the stream whose values it erases. One of a file (`file:x`)
 
 from typing import ClassVar
 
-from provenstore.domain.envelope import Event
 from provenstore.domain.erasure_events import SUBJECT, ErasureCompleted, ErasureRejected
-from provenstore.domain.event_types import CLIENT, REGISTRY, EventData
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_types import CLIENT, REGISTRY, EventData
 from provenstore.domain.file_events import PersonalDataErased
 
 OF_FILES = (

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from provenstore.domain.event_types import REGISTRY, EventData
+from provenstore.domain.eventlog.event_types import REGISTRY, EventData
 
 SUBJECT = "subject"
 """The private value of a request that says what is searched for."""

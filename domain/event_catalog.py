@@ -15,9 +15,9 @@ from provenstore.domain import (
     workspace_events,
 )
 from provenstore.domain.erasure import StreamDataErased
-from provenstore.domain.event_types import REGISTRY, EventData
+from provenstore.domain.eventlog.event_types import REGISTRY, EventData
+from provenstore.domain.eventlog.refusals import CredentialRefused, RequestRefused
 from provenstore.domain.projection_events import EventSkipped
-from provenstore.domain.refusals import CredentialRefused, RequestRefused
 
 __all__ = ["EVENT_TYPES", "REGISTRY", "TYPE_NAMES"]
 

@@ -6,8 +6,8 @@ from typing import Literal
 
 from provenstore.domain import file_events as e
 from provenstore.domain.canonical import Json
-from provenstore.domain.envelope import Actor
-from provenstore.domain.event_log import Guard
+from provenstore.domain.eventlog.envelope import Actor
+from provenstore.domain.eventlog.event_log import Guard
 from provenstore.domain.purge_approval import Grounds
 from provenstore.domain.second_person import Person
 

@@ -16,7 +16,7 @@ from provenstore.domain import integrity_decisions as integrity
 from provenstore.domain import purge_decisions as purge
 from provenstore.domain import upload_decisions as upload
 from provenstore.domain.errors import NotFound
-from provenstore.domain.event_types import EventData, Fact
+from provenstore.domain.eventlog.event_types import EventData, Fact
 from provenstore.domain.file import File
 from provenstore.domain.second_person import Act
 

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from provenstore.domain.event_types import REGISTRY, EventData, Moment, StreamHead
-from provenstore.domain.quota import QuotaChange
+from provenstore.domain.eventlog.event_types import REGISTRY, EventData, Moment, StreamHead
+from provenstore.domain.eventlog.quota import QuotaChange
 
 AccessLevel = Literal["private", "workspace", "public"]
 Variant = Literal["original", "processed", "chunk", "thumbnail"]

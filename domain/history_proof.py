@@ -13,10 +13,10 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from provenstore.domain.canonical import Json, canonical
-from provenstore.domain.chain import Chain
-from provenstore.domain.envelope import Event, PrivateValue
 from provenstore.domain.errors import InvalidInput, InvalidProof
-from provenstore.domain.event_types import StreamHead
+from provenstore.domain.eventlog.chain import Chain
+from provenstore.domain.eventlog.envelope import Event, PrivateValue
+from provenstore.domain.eventlog.event_types import StreamHead
 from provenstore.domain.proof_document import (
     disclosures_json,
     disclosures_of,

@@ -13,7 +13,6 @@ from uuid import UUID
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as fe
 from provenstore.domain import text
-from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import MAX_INTEGER, Json
 from provenstore.domain.categories import UPLOAD_TTL, Category, path_for, require_type
 from provenstore.domain.errors import (
@@ -22,13 +21,14 @@ from provenstore.domain.errors import (
     InvalidInput,
     Refused,
 )
-from provenstore.domain.event_log import Appended, Guard, IdempotencyKey
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.event_log import Appended, Guard, IdempotencyKey
+from provenstore.domain.eventlog.recording import MAX_ATTEMPTS, slug_of
+from provenstore.domain.eventlog.refusals import Asked
 from provenstore.domain.file import File, file_stream
 from provenstore.domain.file_decisions import decide
 from provenstore.domain.part_uploading import WRITE_URL_TTL
 from provenstore.domain.recorder import Recorder
-from provenstore.domain.recording import MAX_ATTEMPTS, slug_of
-from provenstore.domain.refusals import Asked
 from provenstore.domain.storage.media_types import extension_of
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import Capabilities, Digests, SignedUrl

@@ -3,7 +3,7 @@
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as e
 from provenstore.domain.errors import ContentMismatch, WrongState
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.file import File
 
 Facts = tuple[Fact, ...]

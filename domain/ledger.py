@@ -15,7 +15,6 @@ from provenstore.domain import text
 from provenstore.domain.administration import Administration
 from provenstore.domain.audit_reads import AuditReads
 from provenstore.domain.authentication import Authentication
-from provenstore.domain.caller import Caller, Operation, Permits
 from provenstore.domain.canonical import Json
 from provenstore.domain.clearing import Clearing
 from provenstore.domain.clock import Clock
@@ -23,21 +22,22 @@ from provenstore.domain.completing import Completing
 from provenstore.domain.content import ContentReader
 from provenstore.domain.disposing import Disposing
 from provenstore.domain.entropy import Entropy
-from provenstore.domain.envelope import Actor
 from provenstore.domain.erasing import Erasing
 from provenstore.domain.errors import InvalidInput, Unavailable
-from provenstore.domain.event_log import EventLog, Guard, IdempotencyKey
+from provenstore.domain.eventlog.caller import Caller, Operation, Permits
+from provenstore.domain.eventlog.envelope import Actor
+from provenstore.domain.eventlog.event_log import EventLog, Guard, IdempotencyKey
+from provenstore.domain.eventlog.on_record import answered
+from provenstore.domain.eventlog.recording import first_event
 from provenstore.domain.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE, File
 from provenstore.domain.initiating import Initiating
 from provenstore.domain.key_list import KeyList
 from provenstore.domain.linking import Linking, LinkWays
-from provenstore.domain.on_record import answered
 from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.proving import Proving
 from provenstore.domain.purging import Purging
 from provenstore.domain.reading import Reading
 from provenstore.domain.recorder import Recorder
-from provenstore.domain.recording import first_event
 from provenstore.domain.short_ids import ShortIds
 from provenstore.domain.skipping import Skipping
 from provenstore.domain.storage.object_store import ObjectStore

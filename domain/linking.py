@@ -19,17 +19,17 @@ from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as fe
 from provenstore.domain import text
 from provenstore.domain.authentication import Arriving, Authentication
-from provenstore.domain.caller import Caller, LinkUse
 from provenstore.domain.canonical import Json
 from provenstore.domain.categories import Category
-from provenstore.domain.envelope import Event
 from provenstore.domain.errors import Conflict, Forbidden, IntegrityViolated, InvalidInput, NotFound, Unauthenticated
-from provenstore.domain.event_log import Guard, IdempotencyKey
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.caller import Caller, LinkUse
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_log import Guard, IdempotencyKey
+from provenstore.domain.eventlog.event_types import Fact
+from provenstore.domain.eventlog.recording import MAX_ATTEMPTS, first_event
 from provenstore.domain.file import File, access_stream
 from provenstore.domain.reading import Reading, link_ended
 from provenstore.domain.recorder import Recorder
-from provenstore.domain.recording import MAX_ATTEMPTS, first_event
 from provenstore.domain.storage.disposition import served
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import NotSupported, SignedUrl, UrlExpired

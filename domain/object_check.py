@@ -6,9 +6,9 @@ What it finds, `domain.verifying` records when the same is asked of the ledger.
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from provenstore.domain.envelope import Event
 from provenstore.domain.errors import IntegrityViolated
-from provenstore.domain.event_log import EventLog
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_log import EventLog
 from provenstore.domain.file import File, file_stream, project
 from provenstore.domain.file_events import Purged, Stored, UploadCleared
 from provenstore.domain.recorder import require_store

@@ -14,14 +14,14 @@ from uuid import UUID
 
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as fe
-from provenstore.domain.caller import Caller
 from provenstore.domain.errors import Conflict, ContentMismatch, ContentTooLarge, InvalidInput, Refused, WrongState
-from provenstore.domain.event_log import Guard
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.event_log import Guard
+from provenstore.domain.eventlog.event_types import Fact
+from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
 from provenstore.domain.file import File, parts_stream
 from provenstore.domain.parts import Chunk, Parts, project
 from provenstore.domain.recorder import Recorder, require_store
-from provenstore.domain.recording import MAX_ATTEMPTS
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import MultipartNotFound, PartInfo, PartRef, SignedUrl
 from provenstore.domain.storage.upload_sizes import expected_size

@@ -10,8 +10,8 @@ from datetime import datetime
 from types import MappingProxyType
 
 from provenstore.domain import file_events as e
-from provenstore.domain.envelope import Event
 from provenstore.domain.errors import ContentMismatch, InvalidInput
+from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.file import later
 from provenstore.domain.storage.objects import PartRef
 

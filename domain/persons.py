@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from provenstore.domain import actor as ac
 from provenstore.domain import credential as cr
-from provenstore.domain.envelope import Actor
-from provenstore.domain.event_log import Guard
+from provenstore.domain.eventlog.envelope import Actor
+from provenstore.domain.eventlog.event_log import Guard
 from provenstore.domain.second_person import Act, Person
 
 MAX_FOLLOWED = 1_000

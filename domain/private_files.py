@@ -5,8 +5,8 @@ describes a file is seen by its whole workspace (docs/decisions/0009); approvals
 their own.
 """
 
-from provenstore.domain.caller import Caller, Operation
 from provenstore.domain.errors import Forbidden
+from provenstore.domain.eventlog.caller import Caller, Operation
 from provenstore.domain.file import File
 
 _EVERY_FILE = frozenset({"admin", "records"})

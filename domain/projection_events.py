@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Final
 
-from provenstore.domain.event_types import REGISTRY, EventData
+from provenstore.domain.eventlog.event_types import REGISTRY, EventData
 
 PROJECTIONS: Final = "system:projections"
 

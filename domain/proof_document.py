@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
 from provenstore.domain.canonical import MAX_INTEGER, Json, canonical, parse_canonical
-from provenstore.domain.envelope import SALT_BYTES, Event, PrivateValue
 from provenstore.domain.errors import InvalidInput, InvalidProof
+from provenstore.domain.eventlog.envelope import SALT_BYTES, Event, PrivateValue
 from provenstore.domain.text import require_base64, require_hex
 from provenstore.domain.transparency.merkle import HASH_BYTES
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from provenstore.domain.envelope import Event
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.provider_events import IdentityDrawn, ProviderIdentified, ProviderProbed
 from provenstore.domain.storage.objects import Capabilities
 from provenstore.domain.text import require_slug

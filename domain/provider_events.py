@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from provenstore.domain.event_types import REGISTRY, EventData
+from provenstore.domain.eventlog.event_types import REGISTRY, EventData
 
 
 @REGISTRY.register

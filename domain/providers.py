@@ -4,12 +4,12 @@ It stands before the ledger in the order of things: a ledger is opened over a st
 """
 
 from provenstore.domain import provider as pr
-from provenstore.domain.caller import Caller
-from provenstore.domain.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.errors import Conflict
-from provenstore.domain.event_log import Guard
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
+from provenstore.domain.eventlog.event_log import Guard
+from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
 from provenstore.domain.recorder import Recorder
-from provenstore.domain.recording import MAX_ATTEMPTS
 
 
 class Providers:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from provenstore.domain.envelope import Event
 from provenstore.domain.errors import Forbidden, IntegrityViolated, InvalidInput, InvalidProof
-from provenstore.domain.event_log import StoredRow
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_log import StoredRow
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.transparency.merkle import HASH_BYTES, leaf_hash
 from provenstore.domain.transparency.note import NoteVerifier

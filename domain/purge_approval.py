@@ -7,10 +7,10 @@ asked, who agreed, with which key, and what the workspace asked for when the pur
 from dataclasses import dataclass
 from datetime import datetime
 
-from provenstore.domain.caller import Role
 from provenstore.domain.credential import Credential
 from provenstore.domain.disposal import Policy
-from provenstore.domain.event_log import Guard
+from provenstore.domain.eventlog.caller import Role
+from provenstore.domain.eventlog.event_log import Guard
 from provenstore.domain.file import File, Purge
 from provenstore.domain.second_person import Act, Person, objection
 

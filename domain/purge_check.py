@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from provenstore.domain import file_events as e
 from provenstore.domain.destroyed import list_digest
-from provenstore.domain.envelope import Event
+from provenstore.domain.eventlog.envelope import Event
 
 
 @dataclass(slots=True)

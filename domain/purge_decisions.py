@@ -7,9 +7,9 @@ from provenstore.domain import file_events as e
 from provenstore.domain.custody_decisions import require_status, why
 from provenstore.domain.destroyed import list_digest
 from provenstore.domain.errors import LegalHold, ObjectMissing, Retained, SecondPersonRequired, WrongState
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.event_types import Fact
+from provenstore.domain.eventlog.paging import MAX_LIST_BYTES, pages
 from provenstore.domain.file import APPROVAL_GOOD_FOR, File, Purge
-from provenstore.domain.paging import MAX_LIST_BYTES, pages
 from provenstore.domain.purge_approval import approval_objection, disposal_objection, policy_objection
 from provenstore.domain.second_person import require_person, require_second_person, same_person
 

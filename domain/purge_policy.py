@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from provenstore.domain import workspace_events as e
-from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import SecondPersonRequired
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.envelope import Actor
+from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.second_person import Act, Person, require_person, require_second_person
 from provenstore.domain.text import require_reason
 

@@ -24,11 +24,11 @@ from uuid import UUID
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as fe
 from provenstore.domain.administration import current_workspace
-from provenstore.domain.caller import Caller
-from provenstore.domain.deadline import within
 from provenstore.domain.destroyed import destroyed_versions
 from provenstore.domain.errors import IntegrityViolated, ObjectMissing, StoreUnavailable, Unavailable, WrongState
-from provenstore.domain.event_log import Guard, IdempotencyKey
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.deadline import within
+from provenstore.domain.eventlog.event_log import Guard, IdempotencyKey
 from provenstore.domain.file import File
 from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.storage.object_store import ObjectStore

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from provenstore.domain import credential as cr
-from provenstore.domain.envelope import SYSTEM_WORKSPACE, Actor
 from provenstore.domain.errors import NotFound
-from provenstore.domain.event_log import EventLog
+from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Actor
+from provenstore.domain.eventlog.event_log import EventLog
 from provenstore.domain.text import SLUG
 
 MAX_REMEMBERED: Final = 10_000

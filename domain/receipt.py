@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from provenstore.domain.canonical import Json, canonical
-from provenstore.domain.envelope import Event, PrivateValue
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof
+from provenstore.domain.eventlog.envelope import Event, PrivateValue
 from provenstore.domain.proof_document import (
     disclosures_json,
     disclosures_of,

@@ -3,7 +3,7 @@
 A command on a file goes: (1) fold the file's stream, (2) check reach and permission, (3) decide, purely,
 (4) append with the versions that the decision saw as guards. A crash before (4) leaves nothing; after it the event is
 durable. What is refused to a known caller on a file within its reach is recorded on the file's `access:` stream, all
-else in the caller's own workspace (`domain.refusals`).
+else in the caller's own workspace (`domain.eventlog.refusals`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,12 +19,9 @@ from provenstore.domain import credential as cr
 from provenstore.domain import file_events as fe
 from provenstore.domain import provider as pr
 from provenstore.domain import text, workspace
-from provenstore.domain.backlog import Backlog
-from provenstore.domain.caller import Caller, Operation, Permits
 from provenstore.domain.clock import Clock
 from provenstore.domain.disposal import Policy
 from provenstore.domain.entropy import Entropy
-from provenstore.domain.envelope import Actor, Draft, Event
 from provenstore.domain.errors import (
     Conflict,
     Forbidden,
@@ -35,18 +32,29 @@ from provenstore.domain.errors import (
     QuotaExceeded,
     Refused,
 )
-from provenstore.domain.event_log import Append, Appended, Disclosures, Erasure, EventLog, Guard, IdempotencyKey
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.backlog import Backlog
+from provenstore.domain.eventlog.caller import Caller, Operation, Permits
+from provenstore.domain.eventlog.envelope import Actor, Draft, Event
+from provenstore.domain.eventlog.event_log import (
+    Append,
+    Appended,
+    Disclosures,
+    Erasure,
+    EventLog,
+    Guard,
+    IdempotencyKey,
+)
+from provenstore.domain.eventlog.event_types import Fact
+from provenstore.domain.eventlog.merging import Merger
+from provenstore.domain.eventlog.recording import MAX_ATTEMPTS, Recording, is_for_the_record, slug_of
+from provenstore.domain.eventlog.refusals import MAX_FILES, NOTHING, Asked
 from provenstore.domain.file import File, access_stream, file_stream, project
 from provenstore.domain.file_commands import FileCommand, PersonCommand, PurgeCommand
 from provenstore.domain.file_decisions import decide, first_act
-from provenstore.domain.merging import Merger
 from provenstore.domain.persons import Origins, person_of
 from provenstore.domain.private_files import may_touch, private_refusal
 from provenstore.domain.purge_approval import Grounds, approval_objection
 from provenstore.domain.reach import Reaches
-from provenstore.domain.recording import MAX_ATTEMPTS, Recording, is_for_the_record, slug_of
-from provenstore.domain.refusals import MAX_FILES, NOTHING, Asked
 from provenstore.domain.second_person import Act, Person
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.workspace import Workspace

@@ -9,9 +9,9 @@ nobody.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import SecondPersonRequired
-from provenstore.domain.event_log import Guard
+from provenstore.domain.eventlog.envelope import Actor
+from provenstore.domain.eventlog.event_log import Guard
 
 KNOWN_AFTER = timedelta(days=30)
 """How long a person must have been there to release a hold that is older than it.

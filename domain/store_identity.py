@@ -18,17 +18,17 @@ from uuid import UUID
 
 from provenstore.domain import provider as pr
 from provenstore.domain import text
-from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json
-from provenstore.domain.envelope import SYSTEM_WORKSPACE, Actor, Event
 from provenstore.domain.errors import Conflict, IntegrityViolated, WrongStore
-from provenstore.domain.event_log import Guard, in_pages
-from provenstore.domain.event_types import EventData, Fact
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Actor, Event
+from provenstore.domain.eventlog.event_log import Guard, in_pages
+from provenstore.domain.eventlog.event_types import EventData, Fact
+from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
 from provenstore.domain.file import File
 from provenstore.domain.file_events import Stored
 from provenstore.domain.provider_events import IdentityDrawn, ProviderIdentified
 from provenstore.domain.recorder import Recorder
-from provenstore.domain.recording import MAX_ATTEMPTS
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import ObjectNotFound
 from provenstore.domain.storage.store_marker import IDENTITY_BYTES

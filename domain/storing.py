@@ -10,9 +10,9 @@ Life of such a file, and what a crash leaves at each point:
 
 from dataclasses import dataclass, replace
 
-from provenstore.domain.caller import Caller
 from provenstore.domain.errors import AlreadyExists, ContentTooLarge, InvalidInput
-from provenstore.domain.event_log import IdempotencyKey
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.file import File
 from provenstore.domain.initiating import Initiating, NewFile, asked_of
 from provenstore.domain.recorder import Recorder, require_store

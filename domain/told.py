@@ -9,10 +9,10 @@ from typing import Final
 from uuid import UUID
 
 from provenstore.domain.canonical import Json, parse_canonical
-from provenstore.domain.details import public_details
-from provenstore.domain.envelope import Event
-from provenstore.domain.event_log import Disclosures
-from provenstore.domain.event_types import CLIENT
+from provenstore.domain.eventlog.details import public_details
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_log import Disclosures
+from provenstore.domain.eventlog.event_types import CLIENT
 
 _ELSEWHERE: Final = CLIENT | {"reason"}
 """Private values that are shown beside the details."""

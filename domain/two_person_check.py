@@ -22,9 +22,9 @@ from provenstore.domain import workspace as ws
 from provenstore.domain import workspace_events as we
 from provenstore.domain.custody_decisions import years_after
 from provenstore.domain.disposal import Policy, next_version
-from provenstore.domain.envelope import Actor, Event
 from provenstore.domain.erasure import ErasedBy
 from provenstore.domain.errors import IntegrityViolated
+from provenstore.domain.eventlog.envelope import Actor, Event
 from provenstore.domain.file import Purge, Retention, RetentionWish
 from provenstore.domain.persons import Origins, person_of
 from provenstore.domain.purge_approval import Grounds, approval_objection, disposal_objection, two_persons_objection

@@ -6,7 +6,7 @@ from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as e
 from provenstore.domain.custody_decisions import require_offered, why
 from provenstore.domain.errors import ContentMismatch, ContentTooLarge, InvalidInput, LegalHold, Refused, WrongState
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.file import STRAGGLERS_COME_FOR, File
 from provenstore.domain.integrity_decisions import altered
 

@@ -14,7 +14,6 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from provenstore.domain import file_commands as c
-from provenstore.domain.caller import Caller
 from provenstore.domain.completing import Completing
 from provenstore.domain.errors import (
     AlreadyExists,
@@ -23,6 +22,7 @@ from provenstore.domain.errors import (
     InvalidInput,
     WrongState,
 )
+from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.file import File
 from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.storage.object_store import ObjectStore

@@ -11,8 +11,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from provenstore.domain import file_commands as c
-from provenstore.domain.caller import Caller
 from provenstore.domain.errors import ContentDamaged, IntegrityViolated, PreconditionFailed, WrongState
+from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.extras import check_of, extras_of
 from provenstore.domain.file import File
 from provenstore.domain.parts import PartsEtag

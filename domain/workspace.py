@@ -13,9 +13,9 @@ from provenstore.domain import purge_policy, retention_policy
 from provenstore.domain import workspace_events as e
 from provenstore.domain.canonical import MAX_INTEGER, Json
 from provenstore.domain.categories import BUILT_IN, DAY, EVERY_TYPE, Category, require_template
-from provenstore.domain.envelope import SYSTEM_WORKSPACE, Event
 from provenstore.domain.errors import AlreadyExists, IntegrityViolated, InvalidInput, NotFound
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Event
+from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.purge_policy import PolicyChange, carry_out, set_purge_policy
 from provenstore.domain.retention_policy import DEFAULT_RETENTION_YEARS, BoundRequest, set_retention_policy
 from provenstore.domain.second_person import Act

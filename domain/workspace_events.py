@@ -4,9 +4,9 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from provenstore.domain.caller import Role
-from provenstore.domain.event_types import REGISTRY, EventData, Moment
-from provenstore.domain.quota import QuotaChange, new_limits
+from provenstore.domain.eventlog.caller import Role
+from provenstore.domain.eventlog.event_types import REGISTRY, EventData, Moment
+from provenstore.domain.eventlog.quota import QuotaChange, new_limits
 
 ActorKind = Literal["service", "person", "system"]
 

@@ -13,7 +13,7 @@ from psycopg import Connection, Cursor, Rollback
 from psycopg.sql import SQL, Identifier
 
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.event_types import format_time
+from provenstore.domain.eventlog.event_types import format_time
 from provenstore.projections.batch import MAX_BATCH, LogReader, Stretch, keys_of, write
 from provenstore.projections.fold import Keyed, Projection
 from provenstore.projections.queries import queries

@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import Any, Final
 
 from provenstore.domain.decided import read_decision
-from provenstore.domain.details import public_details, public_fields
-from provenstore.domain.envelope import Event
-from provenstore.domain.event_log import Values
-from provenstore.domain.event_types import EventData
+from provenstore.domain.eventlog.details import public_details, public_fields
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_log import Values
+from provenstore.domain.eventlog.event_types import EventData
 from provenstore.projections.audit_row import AuditRow
 from provenstore.projections.private_values import related_of, subjects_of, text_of
 

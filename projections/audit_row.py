@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, cast
 
 from provenstore.domain.canonical import Json
-from provenstore.domain.envelope import Actor, ActorKind, Via
 from provenstore.domain.event_catalog import EVENT_TYPES
-from provenstore.domain.event_types import format_time
+from provenstore.domain.eventlog.envelope import Actor, ActorKind, Via
+from provenstore.domain.eventlog.event_types import format_time
 from provenstore.projections import audit_filters
 from provenstore.projections.private_values import Related
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from provenstore.domain.canonical import Json
-from provenstore.domain.event_types import format_time
+from provenstore.domain.eventlog.event_types import format_time
 from provenstore.projections.audit_row import AuditRow, Entry
 
 StorageAction = Literal["UPLOAD", "VIEW", "EDIT", "DELETE", "SIGNED_URL_GENERATED", "DOWNLOAD"]

@@ -10,10 +10,10 @@ from uuid import UUID
 from psycopg import Connection, Cursor
 
 from provenstore.domain.canonical import Json, parse_canonical
-from provenstore.domain.envelope import Event
 from provenstore.domain.errors import IntegrityViolated, UnknownEventType
-from provenstore.domain.event_log import Disclosure, Disclosures, Erased, Values
-from provenstore.domain.event_types import RawData
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_log import Disclosure, Disclosures, Erased, Values
+from provenstore.domain.eventlog.event_types import RawData
 from provenstore.projections.fold import Keyed, Projection, Row, fold_keyed
 from provenstore.projections.places import Place, move
 from provenstore.projections.queries import queries

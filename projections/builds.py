@@ -13,7 +13,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from provenstore.domain.errors import Misconfigured, NotFound, Refused
-from provenstore.domain.event_types import format_time
+from provenstore.domain.eventlog.event_types import format_time
 from provenstore.projections import generations
 from provenstore.projections.fold import Projection
 from provenstore.projections.places import Place, places

@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 
 from provenstore.domain.disposal import Policy
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.event_types import format_time
+from provenstore.domain.eventlog.event_types import format_time
 from provenstore.projections.cursor import decode_cursor, encode_cursor
 from provenstore.projections.database import Pool, reading
 from provenstore.projections.queries import queries

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Final
 
 from provenstore.domain import file_events as events
-from provenstore.domain.envelope import Event
-from provenstore.domain.event_log import Disclosures, Values
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_log import Disclosures, Values
 from provenstore.domain.file import later
 from provenstore.domain.file_events import RetentionMode
 from provenstore.projections.file_row import Disposal, FileRow, Hold

@@ -13,7 +13,7 @@ from psycopg import Cursor
 from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Composed
 
-from provenstore.domain.envelope import Event
+from provenstore.domain.eventlog.envelope import Event
 from provenstore.projections.file_fold import FileFold, without_erased
 from provenstore.projections.file_row import FileRow, Hold
 from provenstore.projections.json_rows import json_rows

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 from provenstore.domain.canonical import Json
-from provenstore.domain.event_types import format_time
+from provenstore.domain.eventlog.event_types import format_time
 from provenstore.domain.file_events import AccessLevel, RetentionMode, Sha256Status, UploadMethod, Variant
 from provenstore.projections.private_values import Related
 

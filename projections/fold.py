@@ -13,8 +13,8 @@ from psycopg import Cursor
 from psycopg.sql import Composed
 
 from provenstore.domain.canonical import parse_canonical
-from provenstore.domain.envelope import Event
-from provenstore.domain.event_log import Disclosures, Values, disclosed
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_log import Disclosures, Values, disclosed
 
 Row = TypeVar("Row")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import IntegrityViolated
-from provenstore.domain.event_log import Values
+from provenstore.domain.eventlog.event_log import Values
 
 
 @dataclass(frozen=True, slots=True)

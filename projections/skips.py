@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from provenstore.domain.envelope import Event
 from provenstore.domain.errors import IntegrityViolated
+from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.projection_events import PROJECTIONS, EventSkipped
 
 Skips = Mapping[tuple[str, int], frozenset[int]]

@@ -12,7 +12,7 @@ from psycopg import Cursor
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed
 
-from provenstore.domain.envelope import Event
+from provenstore.domain.eventlog.envelope import Event
 from provenstore.projections.json_rows import json_rows
 from provenstore.projections.queries import queries
 from provenstore.projections.usage_fold import UsageFold

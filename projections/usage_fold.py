@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Final
 
 from provenstore.domain import file_events as events
-from provenstore.domain.envelope import Event
-from provenstore.domain.event_log import Values
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_log import Values
 from provenstore.projections.usage_row import FileUsage, Served
 
 _COUNTED: Final = (

@@ -9,7 +9,7 @@ from operator import add, sub
 from typing import Final, Literal, NamedTuple
 
 from provenstore.domain.canonical import Json
-from provenstore.domain.event_log import QuotaUse
+from provenstore.domain.eventlog.event_log import QuotaUse
 
 State = Literal["open", "stored", "deleted", "purged"]
 Level = Literal["normal", "high", "warning", "over_quota"]

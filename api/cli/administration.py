@@ -185,7 +185,7 @@ def _key_row(one: Document) -> tuple[object, ...]:
 
 def _roles(given: list[str]) -> list[str]:
     """Return the roles if all exist; a usage error otherwise."""
-    from provenstore.domain.caller import Role
+    from provenstore.domain.eventlog.caller import Role
 
     return one_of("--role", given, get_args(Role))
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from provenstore.domain.deadline import COMMAND_SECONDS, Deadline, within
-from provenstore.domain.on_record import answered
+from provenstore.domain.eventlog.deadline import COMMAND_SECONDS, Deadline, within
+from provenstore.domain.eventlog.on_record import answered
 
 Class = TypeVar("Class", bound=type)
 Params = ParamSpec("Params")

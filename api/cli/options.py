@@ -141,7 +141,7 @@ Workspace = Annotated[str, typer.Option(help="The workspace (tenant).")]
 
 def instant(option: str, value: str | None) -> str | None:
     """Return an RFC 3339 time, or a date (its first moment in UTC), as the contract writes it; a usage error else."""
-    from provenstore.domain.event_types import format_time
+    from provenstore.domain.eventlog.event_types import format_time
 
     if value is None:
         return None

@@ -13,8 +13,8 @@ from uuid import UUID
 import structlog
 from starlette.types import Scope
 
-from provenstore.domain.caller import Caller
 from provenstore.domain.errors import ProvenstoreError, error_code
+from provenstore.domain.eventlog.caller import Caller
 
 _TOLD: Final = "provenstore.told"
 _HIDDEN: Final = "…"

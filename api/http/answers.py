@@ -10,12 +10,12 @@ from starlette.responses import JSONResponse, Response
 from provenstore.api import disposal, views
 from provenstore.api.http.conditions import matches
 from provenstore.api.services import Services
-from provenstore.domain.caller import Caller
-from provenstore.domain.envelope import Event
 from provenstore.domain.errors import NotFound
-from provenstore.domain.event_log import Disclosures
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_log import Disclosures
+from provenstore.domain.eventlog.on_record import OnRecord, recording
 from provenstore.domain.file import File, file_stream
-from provenstore.domain.on_record import OnRecord, recording
 from provenstore.domain.reading import History, visible
 from provenstore.domain.storing import Begun
 from provenstore.projections.file_fold import fold_file

@@ -17,9 +17,9 @@ from provenstore.api import log
 from provenstore.api.http.access_log import note_caller, note_key
 from provenstore.api.http.problems import request_id_of
 from provenstore.api.services import Services
-from provenstore.domain.caller import Caller
 from provenstore.domain.errors import InvalidInput, Unauthenticated
-from provenstore.domain.event_log import IdempotencyKey
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.text import require_id
 
 MAX_USER_AGENT = 512

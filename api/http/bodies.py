@@ -20,11 +20,11 @@ from pydantic import (
 from provenstore.domain import file_events as fe
 from provenstore.domain import workspace as ws
 from provenstore.domain import workspace_events as we
-from provenstore.domain.caller import Role
 from provenstore.domain.canonical import MAX_INTEGER
 from provenstore.domain.disposal import DEFAULT_DAYS, MAX_DAYS
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import InvalidInput
+from provenstore.domain.eventlog.caller import Role
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.retention_policy import MAX_RETENTION_YEARS
 from provenstore.domain.storage.objects import PartRef

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from provenstore.domain.actor import MAX_PRIVATE_BYTES
 from provenstore.domain.categories import MAX_TEMPLATE, PLACE_NAME, SEGMENT, roots
-from provenstore.domain.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.erasure import OF_FILES
+from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.part_uploading import MAX_URLS
 from provenstore.domain.short_ids import LEAST
 from provenstore.domain.storage.upload_sizes import MAX_PARTS

@@ -24,10 +24,10 @@ from provenstore.api.http.pace import pace_of
 from provenstore.api.http.problems import problem
 from provenstore.api.http.request_body import RequestBody, require_flat
 from provenstore.api.settings import Settings
-from provenstore.domain.deadline import COMMAND_SECONDS, Deadline, within
 from provenstore.domain.errors import ProvenstoreError
-from provenstore.domain.event_log import IdempotencyKey
-from provenstore.domain.on_record import recording
+from provenstore.domain.eventlog.deadline import COMMAND_SECONDS, Deadline, within
+from provenstore.domain.eventlog.event_log import IdempotencyKey
+from provenstore.domain.eventlog.on_record import recording
 
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",

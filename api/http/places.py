@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from provenstore.api.http.limits import PLACE_PATIENCE
-from provenstore.domain.caller import Caller
 from provenstore.domain.errors import Busy
+from provenstore.domain.eventlog.caller import Caller
 
 
 @dataclass(frozen=True, slots=True)

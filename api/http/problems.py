@@ -20,7 +20,7 @@ from provenstore.api.http.access_log import caller_of, note_error
 from provenstore.api.http.wording import finding
 from provenstore.api.views import error_json
 from provenstore.domain import errors as e
-from provenstore.domain.on_record import answer_to
+from provenstore.domain.eventlog.on_record import answer_to
 from provenstore.domain.storage import objects as o
 
 MEDIA_TYPE = "application/problem+json"

@@ -25,8 +25,8 @@ from provenstore.api.http.problems import LengthMissing
 from provenstore.api.http.streaming import ContentResponse, Upload
 from provenstore.api.services import Services
 from provenstore.domain import file_events as fe
-from provenstore.domain.caller import Caller
 from provenstore.domain.errors import InvalidInput
+from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.file import File
 from provenstore.domain.parts import Chunk
 from provenstore.domain.storage.disposition import Served, served

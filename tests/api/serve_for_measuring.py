@@ -10,8 +10,8 @@ from provenstore.api.http.app import create_app
 from provenstore.api.log_output import log_to_stderr
 from provenstore.api.settings import load_settings
 from provenstore.api.wiring import open_services
-from provenstore.domain.caller import Caller
-from provenstore.domain.envelope import Actor
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.workspace import CreateWorkspace
 
 ROOT = Caller(Actor("root", "person", "cli"), frozenset({"admin"}), None)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from provenstore.api.permissions import PERMISSIONS
-from provenstore.domain.caller import Operation, Role
+from provenstore.domain.eventlog.caller import Operation, Role
 from tests.api.conftest import Api, Tenant
 
 UNTIL = {"until": "2099-01-01T00:00:00Z", "mode": "governance", "reason": "law"}

@@ -19,9 +19,9 @@ from provenstore.api.http.app import create_app
 from provenstore.api.http.limits import MAX_HEAD, MAX_HEADER_FIELDS, MAX_NESTING, RESERVED_CONNECTIONS, ConnectionLimits
 from provenstore.api.http.places import Capacity, Places
 from provenstore.api.settings import Settings
-from provenstore.domain.caller import Caller
-from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import Busy
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.envelope import Actor
 from tests.api.conftest import Api, Tenant, _tenant, serving
 from tests.api.test_streaming import answer_on, wire
 

@@ -29,9 +29,9 @@ from provenstore.api.publishing import publish_newest
 from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
 from provenstore.api.wiring import open_services
-from provenstore.domain.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.errors import IntegrityViolated, LogRewound, Misconfigured, Refused, StorageFull, Unavailable
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
+from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.log_events import LOG, LogAlarmCleared, LogKeysChanged
 from provenstore.domain.storage.objects import ObjectNotFound
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint

@@ -16,7 +16,6 @@ from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
 from provenstore.api.verification import Asked, verify_database
 from provenstore.api.wiring import open_services
-from provenstore.domain.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.errors import (
     Forbidden,
     InvalidInput,
@@ -26,7 +25,8 @@ from provenstore.domain.errors import (
     ProvenstoreError,
     Refused,
 )
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
+from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.log_events import LOG, LogBegunAnew, LogKeysChanged
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from provenstore.domain.transparency.signing import Signed, TreeHead

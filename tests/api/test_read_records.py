@@ -10,7 +10,7 @@ import pytest
 
 from provenstore.api import log
 from provenstore.api.cli.direct import Direct, system_user
-from provenstore.domain.envelope import Actor
+from provenstore.domain.eventlog.envelope import Actor
 from tests.api.conftest import Api, Tenant
 
 MODEL = "/v1/projections/file_index"

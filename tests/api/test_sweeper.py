@@ -10,8 +10,8 @@ import pytest
 from provenstore.api.flusher import Flusher
 from provenstore.api.sweeper import Sweeper
 from provenstore.domain import file_commands as c
-from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import DatabaseUnavailable, Unavailable
+from provenstore.domain.eventlog.envelope import Actor
 from tests.api.conftest import ROOT, Tenant
 
 

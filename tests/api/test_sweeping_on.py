@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from provenstore.domain import workspace_events as we
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.workspace import workspace_stream
 from tests.api.conftest import ROOT, Tenant
 

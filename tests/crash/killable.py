@@ -20,8 +20,8 @@ import httpx
 
 from provenstore.api.settings import Settings
 from provenstore.api.wiring import open_services
-from provenstore.domain.caller import Caller, Role
-from provenstore.domain.envelope import Actor
+from provenstore.domain.eventlog.caller import Caller, Role
+from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.workspace import CreateWorkspace
 from tests.crash.serve_step_by_step import AHEAD, CONTROL
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from provenstore.api.cli.app import app
 from provenstore.api.services import Services
 from provenstore.domain.canonical import parse_canonical
-from provenstore.domain.event_log import EventLog, disclosed, in_pages
+from provenstore.domain.eventlog.event_log import EventLog, disclosed, in_pages
 from provenstore.domain.file import File, file_stream, parts_stream
 from provenstore.domain.file_events import UploadInitiated
 from provenstore.domain.storage.object_store import ObjectStore

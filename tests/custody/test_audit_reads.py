@@ -7,14 +7,14 @@ from uuid import UUID
 import pytest
 
 from custody import AUDITOR, ERASURE_APPROVER, SERVICE, Custody, caller
-from provenstore.domain import remembered_reads
 from provenstore.domain.audit_reads import conditions_of
-from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json, parse_canonical
-from provenstore.domain.envelope import Event
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import DatabaseUnavailable, Forbidden
-from provenstore.domain.event_log import disclosed
+from provenstore.domain.eventlog import remembered_reads
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_log import disclosed
 
 PRIVACY = caller("dora", "privacy")
 LEDGER_AUDITOR = replace(AUDITOR, scope=None)

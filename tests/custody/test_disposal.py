@@ -16,7 +16,7 @@ from provenstore.domain.disposal import NOTICE
 from provenstore.domain.disposal_events import DisposalRunEnded
 from provenstore.domain.disposing import Run
 from provenstore.domain.errors import Forbidden, ObjectMissing, StoreUnavailable, WrongState, WrongStore
-from provenstore.domain.event_log import IdempotencyKey
+from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.file import File
 from provenstore.domain.ledger import SYSTEM, Ledger
 from provenstore.domain.provider_events import ProviderIdentified

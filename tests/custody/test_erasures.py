@@ -12,7 +12,6 @@ from provenstore.adapters.running_postgres import OWNER
 from provenstore.domain import erasing
 from provenstore.domain import erasure_events as ee
 from provenstore.domain import erasure_request as er
-from provenstore.domain.caller import Caller
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import (
     DatabaseUnavailable,
@@ -23,8 +22,9 @@ from provenstore.domain.errors import (
     SecondPersonRequired,
     WrongState,
 )
-from provenstore.domain.event_log import Append, in_pages
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.event_log import Append, in_pages
+from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.linking import LinkWish
 from provenstore.domain.verification import verify_log

@@ -13,7 +13,6 @@ from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.domain import file_events as fe
 from provenstore.domain import workspace as ws
-from provenstore.domain.envelope import Event
 from provenstore.domain.errors import (
     Conflict,
     DatabaseUnavailable,
@@ -24,8 +23,9 @@ from provenstore.domain.errors import (
     Unauthenticated,
     WrongState,
 )
-from provenstore.domain.event_log import IdempotencyKey
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_log import IdempotencyKey
+from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.file import File, evolve
 from provenstore.domain.linking import LinkWays, LinkWish
 from provenstore.domain.storage.objects import NotSupported, UrlExpired

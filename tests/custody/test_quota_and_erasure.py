@@ -16,7 +16,7 @@ from provenstore.domain.errors import (
     NotFound,
     QuotaExceeded,
 )
-from provenstore.domain.event_log import IdempotencyKey
+from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.verification import verify_log
 from provenstore.domain.workspace import SetLimits, SetQuota

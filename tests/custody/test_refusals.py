@@ -13,8 +13,6 @@ from custody import ADMIN, AUDITOR, CONTENT, SERVICE, Custody, caller
 from provenstore.domain import file_events as fe
 from provenstore.domain import recorder
 from provenstore.domain import workspace as ws
-from provenstore.domain.caller import Caller, LinkUse
-from provenstore.domain.envelope import Event
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import (
     ContentTooLarge,
@@ -26,11 +24,13 @@ from provenstore.domain.errors import (
     Refused,
     Unauthenticated,
 )
-from provenstore.domain.event_log import IdempotencyKey
+from provenstore.domain.eventlog.caller import Caller, LinkUse
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_log import IdempotencyKey
+from provenstore.domain.eventlog.merging import MAX_NOTED
+from provenstore.domain.eventlog.refusals import MAX_ADDRESSES, MAX_VARIETY, Asked, CredentialRefused, RequestRefused
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
-from provenstore.domain.merging import MAX_NOTED
-from provenstore.domain.refusals import MAX_ADDRESSES, MAX_VARIETY, Asked, CredentialRefused, RequestRefused
 from provenstore.domain.workspace_events import Limits
 
 FOREIGN = caller("svc-books", "service", "auditor", "admin", kind="service", scope="umbrella")

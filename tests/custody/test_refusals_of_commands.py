@@ -8,9 +8,9 @@ import pytest
 
 from custody import ADMIN, APPROVER, AUDITOR, RECORDS, SERVICE, Custody
 from provenstore.domain import workspace as ws
-from provenstore.domain.caller import Caller
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import InvalidInput, Refused
+from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.workspace_events import Limits
 
 Act = Callable[[Custody, UUID], Any]

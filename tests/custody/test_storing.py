@@ -25,7 +25,7 @@ from provenstore.domain.errors import (
     Unfinished,
     WrongState,
 )
-from provenstore.domain.event_log import IdempotencyKey
+from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.file import File
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.storage.upload_sizes import MAX_AT_HAND

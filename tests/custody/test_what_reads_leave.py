@@ -14,9 +14,9 @@ from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.domain import file_events as fe
 from provenstore.domain import open_accesses
-from provenstore.domain.caller import Caller
-from provenstore.domain.envelope import Event
 from provenstore.domain.errors import Conflict, DatabaseUnavailable, Gone
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.envelope import Event
 
 SIZE = len(CONTENT)
 

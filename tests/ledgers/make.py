@@ -30,12 +30,12 @@ from provenstore.api.settings import load_settings
 from provenstore.api.wiring import PROJECTIONS, open_services
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as fe
-from provenstore.domain.caller import Caller
 from provenstore.domain.credential import parse_key
-from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import Forbidden, Refused
 from provenstore.domain.event_catalog import REGISTRY
-from provenstore.domain.event_log import IdempotencyKey
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.envelope import Actor
+from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.file import File
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import SYSTEM

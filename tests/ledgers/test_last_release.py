@@ -8,9 +8,9 @@ from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
 from provenstore.api.verification import Asked, verify_database, verify_objects
 from provenstore.api.wiring import PROJECTIONS, migrate, open_services
-from provenstore.domain.caller import Caller
-from provenstore.domain.envelope import Actor, Event
-from provenstore.domain.event_log import StoredRow
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.envelope import Actor, Event
+from provenstore.domain.eventlog.event_log import StoredRow
 from provenstore.domain.file import project
 from provenstore.domain.file_events import UploadInitiated
 from provenstore.domain.initiating import NewFile

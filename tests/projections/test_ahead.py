@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from memory_log import MemoryLog, add_file, story
-from provenstore.domain.envelope import Event
 from provenstore.domain.errors import DatabaseUnavailable
-from provenstore.domain.event_log import Disclosures
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_log import Disclosures
 from provenstore.projections.ahead import MISSES, ReadAhead
 from provenstore.projections.audit_trail import AuditTrail
 from provenstore.projections.positions import prepare

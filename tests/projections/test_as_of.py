@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from memory_log import START, MemoryLog, at, story
 from provenstore.domain.errors import InvalidInput, UnknownEventType
-from provenstore.domain.event_types import RawData
+from provenstore.domain.eventlog.event_types import RawData
 from provenstore.projections import generations
 from provenstore.projections.as_of import parse_moment, position_at, rows_at
 from provenstore.projections.file_index import FileIndex

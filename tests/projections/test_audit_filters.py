@@ -17,9 +17,9 @@ from audited import ALICE, HOLD, KEY_1, KEY_2, LINK, SHA, SHOP, catch_up, positi
 from memory_log import MemoryLog, accessed, at, initiated, stored
 from provenstore.domain import file_events as f
 from provenstore.domain import workspace_events as w
-from provenstore.domain.envelope import Origin
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.refusals import RequestRefused
+from provenstore.domain.eventlog.envelope import Origin
+from provenstore.domain.eventlog.refusals import RequestRefused
 from provenstore.projections.audit_filters import FILTERS, NAMES
 from provenstore.projections.audit_query import Audit, AuditFilter, question
 from provenstore.projections.audit_row import audit_json

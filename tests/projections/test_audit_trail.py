@@ -12,7 +12,7 @@ from memory_log import accessed, add_file
 from provenstore.domain import file_events, provider_events, workspace_events  # noqa: F401  # they fill the registry
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import IntegrityViolated
-from provenstore.domain.event_types import REGISTRY, RawData
+from provenstore.domain.eventlog.event_types import REGISTRY, RawData
 from provenstore.projections.audit_fold import AuditFold
 from provenstore.projections.audit_row import Entry, action_of, audit_json
 from provenstore.projections.audit_trail import AuditTrail

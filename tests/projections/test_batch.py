@@ -12,7 +12,7 @@ from memory_log import MemoryLog, accessed, add_file, initiated, stored, story
 from provenstore.domain import file_events as f
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import IntegrityViolated, Misconfigured
-from provenstore.domain.event_types import EventData
+from provenstore.domain.eventlog.event_types import EventData
 from provenstore.projections.batch import Overtaken, advance
 from provenstore.projections.builds import builds
 from provenstore.projections.file_index import FileIndex

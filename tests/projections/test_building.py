@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Composed
 
 from memory_log import MemoryLog, accessed, add_file, story
 from provenstore.domain.errors import Misconfigured, Refused
-from provenstore.domain.event_types import format_time
+from provenstore.domain.eventlog.event_types import format_time
 from provenstore.projections import builds, generations
 from provenstore.projections.builds import BuildUnderWay
 from provenstore.projections.file_index import FileIndex

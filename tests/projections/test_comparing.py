@@ -8,8 +8,8 @@ import pytest
 from psycopg.sql import SQL, Composed
 
 from memory_log import MemoryLog, story
-from provenstore.domain.envelope import Event
-from provenstore.domain.event_log import Values
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_log import Values
 from provenstore.projections import builds, generations
 from provenstore.projections.builds import Build, Difference
 from provenstore.projections.file_index import FileIndex

@@ -9,9 +9,9 @@ from memory_log import CLERK, accessed, initiated, stored
 from provenstore.adapters.database import Database
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.domain.canonical import Json
-from provenstore.domain.envelope import SALT_BYTES, draft
-from provenstore.domain.event_log import Append
-from provenstore.domain.event_types import EventData, Fact
+from provenstore.domain.eventlog.envelope import SALT_BYTES, draft
+from provenstore.domain.eventlog.event_log import Append
+from provenstore.domain.eventlog.event_types import EventData, Fact
 from provenstore.projections.file_fold import fold_file
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import FileFilter, Files

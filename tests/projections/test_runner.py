@@ -17,8 +17,8 @@ from memory_log import MemoryLog, add_file, story
 from provenstore.adapters.notifier import Notifier
 from provenstore.domain import file_events as f
 from provenstore.domain.errors import DatabaseUnavailable, Unavailable
-from provenstore.domain.event_log import Disclosures
-from provenstore.domain.event_types import RawData
+from provenstore.domain.eventlog.event_log import Disclosures
+from provenstore.domain.eventlog.event_types import RawData
 from provenstore.projections.builds import begin
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_row import FileRow

@@ -8,7 +8,7 @@ from contextlib import suppress
 import store_commands  # noqa: F401  # registers the types of the commands
 from provenstore.adapters.database import Database
 from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.domain.event_log import Append
+from provenstore.domain.eventlog.event_log import Append
 from sequential_log import answer
 
 

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.domain.envelope import Draft
-from provenstore.domain.event_log import Append, Erasure, Guard, IdempotencyKey
-from provenstore.domain.quota import QuotaChange
+from provenstore.domain.eventlog.envelope import Draft
+from provenstore.domain.eventlog.event_log import Append, Erasure, Guard, IdempotencyKey
+from provenstore.domain.eventlog.quota import QuotaChange
 from sealed_check import check_sealed
 from sequential_log import Answer, SequentialLog, answer
 from store_commands import SECRETS, closed, happened

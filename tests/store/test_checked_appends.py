@@ -12,12 +12,12 @@ from provenstore.adapters import migrations
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.sealing import Batch
 from provenstore.domain.canonical import parse_canonical
-from provenstore.domain.envelope import Draft, draft
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, Misconfigured
-from provenstore.domain.event_log import Append, Erasure, IdempotencyKey
-from provenstore.domain.event_types import REGISTRY, Fact
+from provenstore.domain.eventlog.envelope import Draft, draft
+from provenstore.domain.eventlog.event_log import Append, Erasure, IdempotencyKey
+from provenstore.domain.eventlog.event_types import REGISTRY, Fact
+from provenstore.domain.eventlog.quota import QuotaChange
 from provenstore.domain.file_events import AccessEnded, SentRange
-from provenstore.domain.quota import QuotaChange
 from store_commands import ORIGIN, closed, command, happened
 from store_database import WRITER, ScratchDatabase
 

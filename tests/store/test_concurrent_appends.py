@@ -13,7 +13,7 @@ from pathlib import Path
 
 from provenstore.adapters.event_store import APPEND, PostgresEventLog
 from provenstore.adapters.sealing import Batch
-from provenstore.domain.envelope import Event
+from provenstore.domain.eventlog.envelope import Event
 from sealed_check import check_sealed
 from store_commands import command, happened, mixed
 from store_database import WRITER, ScratchDatabase

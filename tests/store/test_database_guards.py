@@ -13,8 +13,8 @@ from provenstore.adapters.database import check_server
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.migrations import Migration, available, migrate
 from provenstore.domain.errors import Misconfigured
-from provenstore.domain.event_log import Erasure
-from provenstore.domain.quota import QuotaChange
+from provenstore.domain.eventlog.event_log import Erasure
+from provenstore.domain.eventlog.quota import QuotaChange
 from store_commands import command, happened
 from store_database import PROGRAMS, WRITER, ScratchDatabase
 

@@ -21,10 +21,10 @@ from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.migrations import migrate
 from provenstore.adapters.running_postgres import OWNER
 from provenstore.adapters.writer import MAX_SECONDS, Writer
-from provenstore.domain.deadline import Deadline, require_time, within
 from provenstore.domain.errors import AppendOutcomeUnknown, Busy, DatabaseUnavailable, Unavailable
-from provenstore.domain.event_log import Append, Appended, IdempotencyKey
-from provenstore.domain.on_record import recording
+from provenstore.domain.eventlog.deadline import Deadline, require_time, within
+from provenstore.domain.eventlog.event_log import Append, Appended, IdempotencyKey
+from provenstore.domain.eventlog.on_record import recording
 from store_commands import command, happened
 from store_database import WRITER, ScratchDatabase
 

@@ -11,7 +11,7 @@ from cutting_proxy import CuttingProxy
 from provenstore.adapters.database import Database
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.domain.errors import AppendOutcomeUnknown, DatabaseUnavailable
-from provenstore.domain.event_log import Append, Guard
+from provenstore.domain.eventlog.event_log import Append, Guard
 from store_commands import command, happened
 from store_database import WRITER, ScratchDatabase
 

@@ -10,7 +10,7 @@ import pytest
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.writer import MAX_EVENTS, Answer, Writer
 from provenstore.domain.errors import AppendOutcomeUnknown, Busy, Conflict, DatabaseUnavailable, Unavailable
-from provenstore.domain.event_log import Append, Appended, Guard
+from provenstore.domain.eventlog.event_log import Append, Appended, Guard
 from store_commands import happened
 
 

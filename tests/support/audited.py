@@ -11,8 +11,8 @@ from memory_log import MemoryLog, accessed, initiated, stored
 from provenstore.domain import file_events as f
 from provenstore.domain import workspace_events as w
 from provenstore.domain.canonical import parse_canonical
-from provenstore.domain.envelope import Actor, Origin
-from provenstore.domain.event_log import disclosed
+from provenstore.domain.eventlog.envelope import Actor, Origin
+from provenstore.domain.eventlog.event_log import disclosed
 from provenstore.projections.audit_fold import AuditFold
 from provenstore.projections.audit_query import Audit, AuditFilter
 from provenstore.projections.audit_row import AuditRow

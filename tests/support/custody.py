@@ -10,10 +10,10 @@ from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.api.permissions import permits
 from provenstore.domain import workspace as ws
-from provenstore.domain.caller import Caller, Role
-from provenstore.domain.envelope import Actor, Event
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import InvalidInput
+from provenstore.domain.eventlog.caller import Caller, Role
+from provenstore.domain.eventlog.envelope import Actor, Event
 from provenstore.domain.file import File, access_stream, file_stream, parts_stream
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger

@@ -8,7 +8,7 @@ from provenstore.adapters.database import ConnectionLost, Database
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.sealing import Batch
 from provenstore.domain.errors import DatabaseUnavailable
-from provenstore.domain.event_log import Appended
+from provenstore.domain.eventlog.event_log import Appended
 
 
 class CutDatabase:

@@ -8,8 +8,8 @@ from uuid import UUID
 from provenstore.domain import credential as cr
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as e
-from provenstore.domain.envelope import Actor
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.envelope import Actor
+from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.file import File, file_stream, project
 from provenstore.domain.file_decisions import decide, first_act
 from provenstore.domain.purge_approval import Grounds

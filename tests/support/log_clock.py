@@ -7,7 +7,7 @@ import psycopg
 from psycopg.sql import SQL
 
 from guards import GUARDS_ON
-from provenstore.domain.envelope import Event
+from provenstore.domain.eventlog.envelope import Event
 from sealing import join
 from store_commands import happened
 

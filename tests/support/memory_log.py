@@ -12,9 +12,9 @@ from uuid import UUID
 
 from provenstore.domain import file_events as f
 from provenstore.domain.canonical import Json
-from provenstore.domain.envelope import Actor, Event, Origin, draft
-from provenstore.domain.event_log import Disclosure, Disclosures, Erased
-from provenstore.domain.event_types import EventData, Fact
+from provenstore.domain.eventlog.envelope import Actor, Event, Origin, draft
+from provenstore.domain.eventlog.event_log import Disclosure, Disclosures, Erased
+from provenstore.domain.eventlog.event_types import EventData, Fact
 from sealing import join
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -6,7 +6,7 @@ from typing import Any
 from psycopg import Connection
 
 from provenstore.domain import file_events as f
-from provenstore.domain.envelope import Event
+from provenstore.domain.eventlog.envelope import Event
 from provenstore.projections.usage_row import Group, Sums
 
 

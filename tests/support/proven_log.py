@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from file_life import MD5, SHA, FileLife
 from naive_tree import NaiveTree
 from note_keys import LOG, ORIGIN
-from provenstore.domain.envelope import SALT_BYTES, Event, PrivateValue
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.envelope import SALT_BYTES, Event, PrivateValue
+from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.file_commands import SoftDelete
 from provenstore.domain.file_events import Accessed, ChunkUploaded
 from provenstore.domain.history_proof import HistoryProof, StreamProof

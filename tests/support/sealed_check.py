@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import rfc8785
 
-from provenstore.domain.envelope import Event
+from provenstore.domain.eventlog.envelope import Event
 
 
 def check_sealed(events: Iterable[Event]) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from provenstore.domain.envelope import SALT_BYTES, Actor, Draft, Event, Origin, draft
-from provenstore.domain.event_types import REGISTRY, Fact, Registry, format_time
+from provenstore.domain.eventlog.envelope import SALT_BYTES, Actor, Draft, Event, Origin, draft
+from provenstore.domain.eventlog.event_types import REGISTRY, Fact, Registry, format_time
 from provenstore.domain.transparency.merkle import leaf_hash
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

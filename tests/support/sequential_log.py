@@ -8,9 +8,9 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from provenstore.domain.envelope import Draft
 from provenstore.domain.errors import Conflict, KeyReused, ProvenstoreError, QuotaExceeded
-from provenstore.domain.event_log import Append, Appended, QuotaUse
+from provenstore.domain.eventlog.envelope import Draft
+from provenstore.domain.eventlog.event_log import Append, Appended, QuotaUse
 
 Answer = tuple[object, ...]
 """('sealed' | 'replayed', (position, stream, version, number)...), or (name of the error, details...)."""

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from provenstore.domain.canonical import Json
-from provenstore.domain.envelope import Actor, Draft, Origin, draft
-from provenstore.domain.event_log import Append, Guard
-from provenstore.domain.event_types import REGISTRY, EventData, Fact, StreamHead
-from provenstore.domain.quota import QuotaChange
+from provenstore.domain.eventlog.envelope import Actor, Draft, Origin, draft
+from provenstore.domain.eventlog.event_log import Append, Guard
+from provenstore.domain.eventlog.event_types import REGISTRY, EventData, Fact, StreamHead
+from provenstore.domain.eventlog.quota import QuotaChange
 
 ORIGIN = Origin(Actor("svc-1", "service", "api_key", "cred-1"))
 SECRETS = ("address", "reason")

@@ -6,8 +6,8 @@ from typing import Any, Final
 from psycopg import Cursor
 from psycopg.sql import SQL, Composed
 
-from provenstore.domain.envelope import Event
-from provenstore.domain.event_log import Values
+from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.eventlog.event_log import Values
 
 
 class Tally:

@@ -9,10 +9,10 @@ import pytest
 from custody import ADMIN, APPROVER, RECORDS, SERVICE, Custody
 from provenstore.adapters.running_postgres import OWNER
 from provenstore.domain import file_events as fe
-from provenstore.domain.caller import Caller
-from provenstore.domain.envelope import Actor, Event, Origin, draft
 from provenstore.domain.errors import SecondPersonRequired
-from provenstore.domain.event_types import EventData, Fact
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.envelope import Actor, Event, Origin, draft
+from provenstore.domain.eventlog.event_types import EventData, Fact
 from provenstore.domain.verification import PERSONS, verify_log
 from sealing import join
 

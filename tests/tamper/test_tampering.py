@@ -9,8 +9,8 @@ import pytest
 
 from custody import Custody
 from provenstore.domain.canonical import canonical
-from provenstore.domain.envelope import Event
 from provenstore.domain.errors import IntegrityViolated
+from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.transparency.merkle import leaf_hash
 from provenstore.domain.verification import Verifier, verify_log
 

@@ -8,7 +8,7 @@ import pytest
 from provenstore.domain import file_events as fe
 from provenstore.domain.decided import KEPT, read_decision
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.event_types import Fact, reads_as_granted
+from provenstore.domain.eventlog.event_types import Fact, reads_as_granted
 
 DOMAIN = Path(__file__).parents[2] / "domain"
 

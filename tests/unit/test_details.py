@@ -9,8 +9,8 @@ from file_life import FileLife
 from provenstore.domain import file_commands as c
 from provenstore.domain import workspace as ws
 from provenstore.domain import workspace_events as we
-from provenstore.domain.details import public_details, public_fields
-from provenstore.domain.event_types import REGISTRY, RawData, format_time
+from provenstore.domain.eventlog.details import public_details, public_fields
+from provenstore.domain.eventlog.event_types import REGISTRY, RawData, format_time
 from provenstore.domain.log_keeping import LogKeys
 from provenstore.domain.log_keeping import decide as decide_keys
 from provenstore.domain.purge_policy import PolicyChange

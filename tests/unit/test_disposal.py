@@ -11,7 +11,6 @@ from provenstore.domain import disposal as dp
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as e
 from provenstore.domain import workspace as ws
-from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import (
     InvalidInput,
     LegalHold,
@@ -21,7 +20,8 @@ from provenstore.domain.errors import (
     SecondPersonRequired,
     WrongState,
 )
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.envelope import Actor
+from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.file import project
 from provenstore.domain.purge_approval import Grounds
 from provenstore.domain.second_person import Act, Person

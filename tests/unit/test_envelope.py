@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provenstore.domain.canonical import canonical
-from provenstore.domain.envelope import MAX_EVENT_BYTES, Event, Origin, draft
 from provenstore.domain.errors import EventTooLarge, IntegrityViolated, InvalidInput, UnknownEventType
-from provenstore.domain.event_types import EventData, Fact, RawData, Registry, StreamHead
+from provenstore.domain.eventlog.envelope import MAX_EVENT_BYTES, Event, Origin, draft
+from provenstore.domain.eventlog.event_types import EventData, Fact, RawData, Registry, StreamHead
 from sealing import SERVICE, SealedLog
 
 REGISTRY = Registry()

@@ -10,9 +10,9 @@ from provenstore.api.permissions import PERMISSIONS
 from provenstore.domain import erasure_events as ee
 from provenstore.domain import erasure_request as er
 from provenstore.domain.credential import Credential
-from provenstore.domain.envelope import Actor
 from provenstore.domain.erasure import erases
 from provenstore.domain.errors import SecondPersonRequired, WrongState
+from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.file_events import PersonalDataErased
 from provenstore.domain.second_person import Act, Person
 from provenstore.domain.two_person_check import TwoPersonCheck

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from provenstore.domain import event_catalog
-from provenstore.domain.event_types import REGISTRY
+from provenstore.domain.eventlog.event_types import REGISTRY
 
 
 def test_it_names_every_type_that_the_product_registers() -> None:

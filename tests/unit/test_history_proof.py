@@ -11,8 +11,8 @@ import pytest
 from note_keys import LOG, WITNESS
 from proven_log import NAME, ProvenLog
 from provenstore.domain.canonical import canonical
-from provenstore.domain.envelope import PrivateValue
 from provenstore.domain.errors import InvalidInput, InvalidProof
+from provenstore.domain.eventlog.envelope import PrivateValue
 from provenstore.domain.history_proof import HistoryProof, StreamProof, verify_history
 
 LIFE = ProvenLog()

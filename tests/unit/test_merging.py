@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from pytest import MonkeyPatch
 
-from provenstore.domain import merging
-from provenstore.domain.merging import Merger, Repeated
+from provenstore.domain.eventlog import merging
+from provenstore.domain.eventlog.merging import Merger, Repeated
 from sealing import START
 
 MINUTE = timedelta(minutes=1)

@@ -23,8 +23,8 @@ from offline import KEY, Answer, verify
 from proven_log import NAME, ProvenLog
 from provenstore.api import offline_verifier as offline
 from provenstore.domain.canonical import canonical
-from provenstore.domain.envelope import Event, parse_fields
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof
+from provenstore.domain.eventlog.envelope import Event, parse_fields
 from provenstore.domain.range_document import verify_range_document
 from provenstore.domain.transparency.note import Signature, sign_note
 from provenstore.domain.transparency.range_proof import range_proof

@@ -1,8 +1,8 @@
 """The permission table names every operation, and nobody but those it names."""
 
 from provenstore.api.permissions import PERMISSIONS, permits, unlisted
-from provenstore.domain.caller import Caller, Role
-from provenstore.domain.envelope import Actor
+from provenstore.domain.eventlog.caller import Caller, Role
+from provenstore.domain.eventlog.envelope import Actor
 
 _ACTOR = Actor("x", "person", "api_key", "c")
 

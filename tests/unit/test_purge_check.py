@@ -8,8 +8,8 @@ from file_life import SHA, VERSION, FileLife
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as e
 from provenstore.domain.destroyed import list_digest
-from provenstore.domain.envelope import Actor
-from provenstore.domain.event_types import EventData, Fact
+from provenstore.domain.eventlog.envelope import Actor
+from provenstore.domain.eventlog.event_types import EventData, Fact
 from provenstore.domain.purge_check import PurgeCheck
 from sealing import ALICE, BOB
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from provenstore.domain import workspace as ws
-from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import InvalidInput, SecondPersonRequired
+from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.second_person import Act, Person
 from sealing import ALICE, BOB, SERVICE, START, SealedLog
 

@@ -10,9 +10,9 @@ from provenstore.api.permissions import PERMISSIONS
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as e
 from provenstore.domain.destroyed import destroyed, list_digest
-from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import ObjectMissing, SecondPersonRequired, WrongState
-from provenstore.domain.event_types import Fact
+from provenstore.domain.eventlog.envelope import Actor
+from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.file import project
 from provenstore.domain.purge_approval import APPROVING, Grounds
 from provenstore.domain.second_person import Act, Person

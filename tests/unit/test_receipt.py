@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from note_keys import LOG, LOG_NEXT, WITNESS
 from proven_log import NAME, ProvenLog
-from provenstore.domain.envelope import PrivateValue
 from provenstore.domain.errors import InvalidInput, InvalidProof
+from provenstore.domain.eventlog.envelope import PrivateValue
 from provenstore.domain.receipt import MAX_RECEIPT_BYTES, Receipt, verify_receipt
 
 LIFE = ProvenLog()

@@ -9,9 +9,9 @@ from provenstore.domain import actor as ac
 from provenstore.domain import credential as cr
 from provenstore.domain import persons
 from provenstore.domain import workspace_events as we
-from provenstore.domain.envelope import Actor
 from provenstore.domain.errors import SecondPersonRequired
-from provenstore.domain.event_types import EventData, Fact
+from provenstore.domain.eventlog.envelope import Actor
+from provenstore.domain.eventlog.event_types import EventData, Fact
 from provenstore.domain.persons import Origins, person_of
 from provenstore.domain.second_person import Act, Person, objection, require_second_person, same_person
 from sealing import SealedLog

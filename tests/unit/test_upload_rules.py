@@ -9,7 +9,7 @@ from file_life import MD5, SHA, FileLife
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as e
 from provenstore.domain.errors import ContentMismatch, ContentTooLarge, InvalidInput, WrongState
-from provenstore.domain.quota import quota_changes
+from provenstore.domain.eventlog.quota import quota_changes
 from sealing import SERVICE, START
 
 

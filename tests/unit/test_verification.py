@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from file_life import SHA, VERSION, FileLife
 from memory_log import MemoryLog
 from provenstore.domain.canonical import MAX_INTEGER, Json, canonical
-from provenstore.domain.envelope import Actor
 from provenstore.domain.erasure import StreamDataErased, erases
-from provenstore.domain.event_log import Disclosure, QuotaUse, StoredRow
+from provenstore.domain.eventlog.envelope import Actor
+from provenstore.domain.eventlog.event_log import Disclosure, QuotaUse, StoredRow
 from provenstore.domain.file_commands import ApprovePurge, ErasePersonalData, RecordPurged, StartPurge
 from provenstore.domain.file_events import PersonalDataErased, UploadExpired
 from provenstore.domain.transparency.merkle import leaf_hash

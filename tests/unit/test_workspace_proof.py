@@ -10,8 +10,8 @@ import pytest
 from note_keys import LOG, WITNESS
 from proven_log import ProvenLog
 from provenstore.domain.canonical import canonical
-from provenstore.domain.chain import Chain
 from provenstore.domain.errors import InvalidInput, InvalidProof
+from provenstore.domain.eventlog.chain import Chain
 from provenstore.domain.workspace_proof import WorkspaceProof, verify_workspace
 
 LIFE = ProvenLog()

@@ -26,8 +26,8 @@ from provenstore.api.http.transfers import (
 )
 from provenstore.api.services import Services
 from provenstore.domain import file_events as fe
-from provenstore.domain.caller import Caller
 from provenstore.domain.errors import InvalidInput
+from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.storage.objects import UrlInvalid
 from provenstore.domain.text import require_media_type
 

@@ -14,7 +14,7 @@ from provenstore.api.services import Services
 from provenstore.domain import workspace as ws
 from provenstore.domain.administration import Tenant
 from provenstore.domain.canonical import Json
-from provenstore.domain.event_log import QuotaUse
+from provenstore.domain.eventlog.event_log import QuotaUse
 
 router = APIRouter(tags=["workspaces"])
 

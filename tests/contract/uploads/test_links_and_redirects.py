@@ -9,8 +9,8 @@ import pytest
 from custody import ADMIN, CONTENT, SERVICE, Custody
 from provenstore.domain import file_events as fe
 from provenstore.domain import workspace as ws
-from provenstore.domain.caller import Caller
 from provenstore.domain.errors import ContentDamaged, Gone
+from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.file import File
 from provenstore.domain.linking import LinkWish
 from provenstore.domain.storage.objects import SignedUrl

@@ -7,9 +7,9 @@ checked to be the draft's fragments around fields of the right form, and nothing
 from datetime import datetime
 
 from provenstore.domain.canonical import parse_canonical
-from provenstore.domain.envelope import Draft, Event
 from provenstore.domain.errors import IntegrityViolated, InvalidInput
-from provenstore.domain.event_types import StreamHead
+from provenstore.domain.eventlog.envelope import Draft, Event
+from provenstore.domain.eventlog.event_types import StreamHead
 from provenstore.domain.transparency.merkle import leaf_hash
 
 

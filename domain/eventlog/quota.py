@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from provenstore.domain.event_types import EventData
+    from provenstore.domain.eventlog.event_types import EventData
 
 UNLIMITED = -1
 """How a counter row says that there is no limit, where None would leave the old limit alone."""

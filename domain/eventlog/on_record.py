@@ -11,10 +11,10 @@ from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 from uuid import UUID
 
-from provenstore.domain.envelope import Draft, Event
 from provenstore.domain.errors import Busy, DatabaseUnavailable, ProvenstoreError, Unavailable, Unfinished
-from provenstore.domain.event_log import Appended, Disclosure, Disclosures, Erasure
-from provenstore.domain.sealed import sealed_event
+from provenstore.domain.eventlog.envelope import Draft, Event
+from provenstore.domain.eventlog.event_log import Appended, Disclosure, Disclosures, Erasure
+from provenstore.domain.eventlog.sealed import sealed_event
 
 Params = ParamSpec("Params")
 Answer = TypeVar("Answer")

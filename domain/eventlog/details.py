@@ -6,7 +6,7 @@ Public data only, under the names of the events reference. Of a change it says w
 from functools import lru_cache
 
 from provenstore.domain.canonical import Json
-from provenstore.domain.event_types import EventData, RawData
+from provenstore.domain.eventlog.event_types import EventData, RawData
 
 
 def public_details(data: EventData) -> dict[str, Json]:

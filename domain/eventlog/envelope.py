@@ -18,7 +18,7 @@ from uuid import UUID
 
 from provenstore.domain.canonical import Json, canonical, parse_canonical
 from provenstore.domain.errors import EventTooLarge, IntegrityViolated, InvalidInput
-from provenstore.domain.event_types import REGISTRY, EventData, Fact, Registry, format_time
+from provenstore.domain.eventlog.event_types import REGISTRY, EventData, Fact, Registry, format_time
 from provenstore.domain.transparency.merkle import leaf_hash
 
 MAX_EVENT_BYTES = 65_535

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from provenstore.domain.errors import Unavailable
-from provenstore.domain.event_log import Append, EventLog
+from provenstore.domain.eventlog.event_log import Append, EventLog
 
 AT_ONCE = 200
 """Commands recorded in one exchange; a longer one would keep those of others waiting."""

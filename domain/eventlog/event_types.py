@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer, Vali
 
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, UnknownEventType
-from provenstore.domain.quota import QuotaChange
+from provenstore.domain.eventlog.quota import QuotaChange
 
 
 def format_time(moment: datetime) -> str:

@@ -11,8 +11,8 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from provenstore.domain.canonical import Json
-from provenstore.domain.envelope import Draft, Event
-from provenstore.domain.quota import QuotaChange
+from provenstore.domain.eventlog.envelope import Draft, Event
+from provenstore.domain.eventlog.quota import QuotaChange
 
 State = TypeVar("State")
 

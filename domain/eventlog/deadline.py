@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from typing import Final
 
 from provenstore.domain.errors import DatabaseUnavailable
-from provenstore.domain.on_record import under_way
+from provenstore.domain.eventlog.on_record import under_way
 
 COMMAND_SECONDS: Final = 30.0
 

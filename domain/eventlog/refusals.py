@@ -17,14 +17,14 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
-from provenstore.domain.backlog import Backlog
-from provenstore.domain.caller import Caller
 from provenstore.domain.canonical import Json
 from provenstore.domain.clock import Clock
-from provenstore.domain.envelope import Draft
-from provenstore.domain.event_log import Append, EventLog
-from provenstore.domain.event_types import REGISTRY, EventData, Fact
-from provenstore.domain.merging import Merger
+from provenstore.domain.eventlog.backlog import Backlog
+from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.envelope import Draft
+from provenstore.domain.eventlog.event_log import Append, EventLog
+from provenstore.domain.eventlog.event_types import REGISTRY, EventData, Fact
+from provenstore.domain.eventlog.merging import Merger
 
 MERGED_FOR = timedelta(minutes=1)
 

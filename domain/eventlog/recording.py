@@ -10,10 +10,8 @@ from typing import TypeVar
 from uuid import UUID
 
 from provenstore.domain import text
-from provenstore.domain.caller import Caller, Operation, Permits
 from provenstore.domain.clock import Clock
 from provenstore.domain.entropy import Entropy
-from provenstore.domain.envelope import SALT_BYTES, Actor, Draft, Event, draft
 from provenstore.domain.errors import (
     AlreadyExists,
     Conflict,
@@ -28,12 +26,14 @@ from provenstore.domain.errors import (
     SecondPersonRequired,
     WrongState,
 )
-from provenstore.domain.event_log import Append, Appended, Erasure, EventLog, Guard, IdempotencyKey
-from provenstore.domain.event_types import Fact
-from provenstore.domain.on_record import under_way
-from provenstore.domain.quota import quota_changes
-from provenstore.domain.refusals import NOTHING, Asked, Refusals
-from provenstore.domain.sealed import sealed_event
+from provenstore.domain.eventlog.caller import Caller, Operation, Permits
+from provenstore.domain.eventlog.envelope import SALT_BYTES, Actor, Draft, Event, draft
+from provenstore.domain.eventlog.event_log import Append, Appended, Erasure, EventLog, Guard, IdempotencyKey
+from provenstore.domain.eventlog.event_types import Fact
+from provenstore.domain.eventlog.on_record import under_way
+from provenstore.domain.eventlog.quota import quota_changes
+from provenstore.domain.eventlog.refusals import NOTHING, Asked, Refusals
+from provenstore.domain.eventlog.sealed import sealed_event
 
 State = TypeVar("State")
 

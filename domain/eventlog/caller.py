@@ -6,8 +6,8 @@ from typing import Literal
 from uuid import UUID
 
 from provenstore.domain.canonical import Json
-from provenstore.domain.envelope import SYSTEM_WORKSPACE, Actor, Origin
-from provenstore.domain.event_log import Guard
+from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Actor, Origin
+from provenstore.domain.eventlog.event_log import Guard
 
 Role = Literal["service", "auditor", "operator", "records", "approver", "privacy", "admin"]
 """What a credential may do; which operations each allows stands in the permission table."""

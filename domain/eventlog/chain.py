@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from provenstore.domain.envelope import parse_fields
 from provenstore.domain.errors import IntegrityViolated, InvalidProof
+from provenstore.domain.eventlog.envelope import parse_fields
 from provenstore.domain.transparency.checkpoint import Checkpoint
 from provenstore.domain.transparency.merkle import leaf_hash, verify_inclusion
 
