@@ -12,7 +12,7 @@ from provenstore.domain.canonical import Json
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.event_types import format_time
-from provenstore.domain.reach import shown_actors
+from provenstore.domain.tenants.reach import shown_actors
 from provenstore.projections.audit_query import AuditFilter, AuditPage
 from provenstore.projections.audit_row import audit_json
 from provenstore.projections.audit_storage_log import STORAGE_TYPES, storage_json

@@ -18,8 +18,6 @@ from provenstore.api.services import Services
 from provenstore.api.views import two_persons
 from provenstore.api.workspace_views import shown_runs
 from provenstore.domain.canonical import Json
-from provenstore.domain.disposal import BUILT_IN, Disposal, Policy, PolicyRequest
-from provenstore.domain.disposal_events import DisposalRunEnded
 from provenstore.domain.disposing import Run
 from provenstore.domain.eventlog.caller import Caller, Operation
 from provenstore.domain.eventlog.envelope import Event
@@ -27,8 +25,10 @@ from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.eventlog.event_types import format_time
 from provenstore.domain.eventlog.on_record import recording
 from provenstore.domain.ledger import SYSTEM
-from provenstore.domain.second_person import Act
-from provenstore.domain.workspace import workspace_stream
+from provenstore.domain.tenants.disposal import BUILT_IN, Disposal, Policy, PolicyRequest
+from provenstore.domain.tenants.disposal_events import DisposalRunEnded
+from provenstore.domain.tenants.second_person import Act
+from provenstore.domain.tenants.workspace import workspace_stream
 from provenstore.projections.disposal import Due, Sum, Term
 from provenstore.projections.file_row import FileRow, to_json
 from provenstore.projections.jobs import Job

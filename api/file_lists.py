@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from provenstore.api.services import Services
-from provenstore.domain.reach import shown_actors
+from provenstore.domain.tenants.reach import shown_actors
 from provenstore.projections.file_query import FileFilter
 
 

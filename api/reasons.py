@@ -10,7 +10,7 @@ from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_log import disclosed
 from provenstore.domain.eventlog.on_record import OnRecord
 from provenstore.domain.reading import visible
-from provenstore.domain.second_person import Act
+from provenstore.domain.tenants.second_person import Act
 
 
 class Reasons:

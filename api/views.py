@@ -11,8 +11,6 @@ from uuid import UUID
 
 from provenstore.domain import file_events as fe
 from provenstore.domain.canonical import Json, parse_canonical
-from provenstore.domain.categories import BUILT_IN, Category
-from provenstore.domain.credential import IssuedKey
 from provenstore.domain.decided import read_decision
 from provenstore.domain.destruction import ReachOf
 from provenstore.domain.erasing import Preview
@@ -27,9 +25,11 @@ from provenstore.domain.linking import Link
 from provenstore.domain.part_uploading import PartList, PartUrl
 from provenstore.domain.parts import Chunk
 from provenstore.domain.reading import History
-from provenstore.domain.retention_policy import BoundRequest
-from provenstore.domain.second_person import Act
-from provenstore.domain.workspace import Workspace
+from provenstore.domain.tenants.categories import BUILT_IN, Category
+from provenstore.domain.tenants.credential import IssuedKey
+from provenstore.domain.tenants.retention_policy import BoundRequest
+from provenstore.domain.tenants.second_person import Act
+from provenstore.domain.tenants.workspace import Workspace
 from provenstore.projections.file_fold import fold_file, without_reasons
 from provenstore.projections.file_query import Page
 from provenstore.projections.file_row import FileRow, KeyReach, View, holds_json, retention_json, to_json

@@ -3,11 +3,11 @@
 from provenstore.api import views
 from provenstore.api.reasons import Reasons
 from provenstore.api.services import Services
-from provenstore.domain import workspace as ws
 from provenstore.domain.administration import Tenant
 from provenstore.domain.canonical import Json
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.on_record import recording
+from provenstore.domain.tenants import workspace as ws
 
 
 def described(services: Services, caller: Caller, workspace: str) -> dict[str, Json]:

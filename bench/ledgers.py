@@ -21,7 +21,6 @@ from provenstore.adapters.running_postgres import OWNER, RunningPostgres
 from provenstore.adapters.states import MAX_STATES
 from provenstore.api.permissions import permits
 from provenstore.domain import file_events as fe
-from provenstore.domain import workspace as ws
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_log import Guard
@@ -29,6 +28,7 @@ from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.file import File, parts_stream
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
+from provenstore.domain.tenants import workspace as ws
 
 CONNECTIONS = 16
 PART = 10 * 1024 * 1024

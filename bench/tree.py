@@ -21,8 +21,8 @@ from provenstore.adapters.running_postgres import SUPERUSER, RunningPostgres
 from provenstore.api.log_output import log_to_stderr
 from provenstore.api.settings import load_settings
 from provenstore.api.wiring import RUNNER, WRITER, open_services
+from provenstore.domain.tenants.workspace import CreateWorkspace
 from provenstore.domain.transparency.merkle import verify_inclusion
-from provenstore.domain.workspace import CreateWorkspace
 from provenstore.projections.proofs import Proofs
 from provenstore.projections.queries import queries
 from provenstore.projections.tree import catch_up

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from provenstore.domain import disposal
-from provenstore.domain.categories import BUILT_IN, DAY, DEFAULT_EXTENSIONS, EVERY_TYPE, GIB, MIB
+from provenstore.domain.tenants import disposal
+from provenstore.domain.tenants.categories import BUILT_IN, DAY, DEFAULT_EXTENSIONS, EVERY_TYPE, GIB, MIB
 
 TARGET = Path(__file__).parent / "reference" / "categories.md"
 

@@ -5,12 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from provenstore.domain import actor as ac
-from provenstore.domain import credential as cr
-from provenstore.domain import workspace as ws
-from provenstore.domain import workspace_events as we
 from provenstore.domain.canonical import Json, parse_canonical
-from provenstore.domain.disposal import ApproveDisposalPolicy
 from provenstore.domain.errors import (
     AlreadyExists,
     Conflict,
@@ -24,6 +19,11 @@ from provenstore.domain.eventlog.event_log import Guard, IdempotencyKey, QuotaUs
 from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
 from provenstore.domain.eventlog.refusals import Asked
 from provenstore.domain.recorder import Recorder
+from provenstore.domain.tenants import actor as ac
+from provenstore.domain.tenants import credential as cr
+from provenstore.domain.tenants import workspace as ws
+from provenstore.domain.tenants import workspace_events as we
+from provenstore.domain.tenants.disposal import ApproveDisposalPolicy
 from provenstore.domain.text import require_id
 
 _OF_TWO = ApproveDisposalPolicy | ws.SetPurgePolicy | ws.SetRetentionPolicy

@@ -15,7 +15,7 @@ from provenstore.domain.errors import (
 )
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.file import File, RetentionWish
-from provenstore.domain.second_person import require_person, require_second_person
+from provenstore.domain.tenants.second_person import require_person, require_second_person
 from provenstore.domain.text import require_reason
 
 Facts = tuple[Fact, ...]

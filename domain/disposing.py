@@ -12,10 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from provenstore.domain import disposal as dp
 from provenstore.domain import file_commands as c
 from provenstore.domain.administration import Administration
-from provenstore.domain.disposal_events import DisposalRunEnded
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Append, IdempotencyKey
@@ -23,6 +21,8 @@ from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.file import File
 from provenstore.domain.purging import Purging
 from provenstore.domain.recorder import Recorder
+from provenstore.domain.tenants import disposal as dp
+from provenstore.domain.tenants.disposal_events import DisposalRunEnded
 from provenstore.domain.text import require_reason
 
 MAX_POLICIES = 50

@@ -22,7 +22,6 @@ from itertools import groupby
 from typing import cast
 from uuid import UUID
 
-from provenstore.domain import credential as cr
 from provenstore.domain import erasure_events as ee
 from provenstore.domain import erasure_request as er
 from provenstore.domain import file_commands as c
@@ -46,7 +45,8 @@ from provenstore.domain.eventlog.refusals import ADDRESSES, Asked
 from provenstore.domain.file import File, file_stream
 from provenstore.domain.reading import OF_DESCRIPTIONS, Reading
 from provenstore.domain.recorder import Recorder
-from provenstore.domain.second_person import Person
+from provenstore.domain.tenants import credential as cr
+from provenstore.domain.tenants.second_person import Person
 
 AT_ONCE = timedelta(seconds=10)
 """How long the second person waits for what is approved to be carried out."""

@@ -1,6 +1,6 @@
 """A request to erase private values: its state, and who may decide what about it. Pure.
 
-It takes two persons, whose rule is that of `domain.second_person`, and waits for the second one for seven days.
+It takes two persons, whose rule is that of `domain.tenants.second_person`, and waits for the second one for seven days.
 """
 
 from collections.abc import Iterable
@@ -11,13 +11,13 @@ from uuid import UUID
 
 from provenstore.domain import erasure_events as e
 from provenstore.domain.canonical import Json
-from provenstore.domain.credential import Credential
 from provenstore.domain.errors import IntegrityViolated, SecondPersonRequired, WrongState
 from provenstore.domain.eventlog.caller import Role
 from provenstore.domain.eventlog.envelope import Actor, Event
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.purge_approval import key_objection
-from provenstore.domain.second_person import Act, Person, objection, require_second_person
+from provenstore.domain.tenants.credential import Credential
+from provenstore.domain.tenants.second_person import Act, Person, objection, require_second_person
 from provenstore.domain.text import require_reason
 
 GOOD_FOR = timedelta(days=7)

@@ -13,7 +13,7 @@ from uuid import UUID
 from provenstore.domain import file_events as e
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.eventlog.envelope import Event
-from provenstore.domain.second_person import Act
+from provenstore.domain.tenants.second_person import Act
 
 Status = Literal["initiated", "stored", "soft_deleted", "purged", "aborted", "expired"]
 

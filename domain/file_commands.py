@@ -9,7 +9,7 @@ from provenstore.domain.canonical import Json
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_log import Guard
 from provenstore.domain.purge_approval import Grounds
-from provenstore.domain.second_person import Person
+from provenstore.domain.tenants.second_person import Person
 
 Found = Literal["arriving", "nothing", "stray", "at_rest"]
 Check = Literal["size", "sha256", "md5", "etag", "missing", "headers", "access", "kind"]

@@ -18,7 +18,7 @@ from provenstore.domain import upload_decisions as upload
 from provenstore.domain.errors import NotFound
 from provenstore.domain.eventlog.event_types import EventData, Fact
 from provenstore.domain.file import File
-from provenstore.domain.second_person import Act
+from provenstore.domain.tenants.second_person import Act
 
 _DECISIONS: Mapping[type[c.FileCommand], Callable[[File, Any], tuple[Fact, ...]]] = {
     c.OpenMultipart: upload.open_multipart,

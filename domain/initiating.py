@@ -14,7 +14,6 @@ from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as fe
 from provenstore.domain import text
 from provenstore.domain.canonical import MAX_INTEGER, Json
-from provenstore.domain.categories import UPLOAD_TTL, Category, path_for, require_type
 from provenstore.domain.errors import (
     Conflict,
     ContentTooLarge,
@@ -33,7 +32,8 @@ from provenstore.domain.storage.media_types import extension_of
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import Capabilities, Digests, SignedUrl
 from provenstore.domain.storage.upload_sizes import MULTIPART_ABOVE, part_size_for
-from provenstore.domain.workspace import workspace_stream
+from provenstore.domain.tenants.categories import UPLOAD_TTL, Category, path_for, require_type
+from provenstore.domain.tenants.workspace import workspace_stream
 
 _BY_ONE_URL = frozenset({"presigned", "form"})
 """Methods whose whole content is sent to one URL without a key."""

@@ -43,9 +43,9 @@ from provenstore.domain.skipping import Skipping
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.store_identity import StoreIdentity
 from provenstore.domain.storing import Storing
+from provenstore.domain.tenants.workspace import workspace_stream
 from provenstore.domain.uploading import Uploading
 from provenstore.domain.verifying import Verifying
-from provenstore.domain.workspace import workspace_stream
 
 SYSTEM = Caller(Actor("provenstore", "system", "system"), frozenset(), None)
 """This program itself, in its background work."""

@@ -20,7 +20,6 @@ from provenstore.domain import file_events as fe
 from provenstore.domain import text
 from provenstore.domain.authentication import Arriving, Authentication
 from provenstore.domain.canonical import Json
-from provenstore.domain.categories import Category
 from provenstore.domain.errors import Conflict, Forbidden, IntegrityViolated, InvalidInput, NotFound, Unauthenticated
 from provenstore.domain.eventlog.caller import Caller, LinkUse
 from provenstore.domain.eventlog.envelope import Event
@@ -34,7 +33,8 @@ from provenstore.domain.storage.disposition import served
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import NotSupported, SignedUrl, UrlExpired
 from provenstore.domain.storage.url_signer import UrlSigner
-from provenstore.domain.workspace import workspace_stream
+from provenstore.domain.tenants.categories import Category
+from provenstore.domain.tenants.workspace import workspace_stream
 
 DEFAULT_TTL = 600
 """Seconds: long enough to be sent and followed, short enough to be of little use once forwarded."""

@@ -7,12 +7,12 @@ asked, who agreed, with which key, and what the workspace asked for when the pur
 from dataclasses import dataclass
 from datetime import datetime
 
-from provenstore.domain.credential import Credential
-from provenstore.domain.disposal import Policy
 from provenstore.domain.eventlog.caller import Role
 from provenstore.domain.eventlog.event_log import Guard
 from provenstore.domain.file import File, Purge
-from provenstore.domain.second_person import Act, Person, objection
+from provenstore.domain.tenants.credential import Credential
+from provenstore.domain.tenants.disposal import Policy
+from provenstore.domain.tenants.second_person import Act, Person, objection
 
 APPROVING: frozenset[Role] = frozenset({"admin", "approver"})
 """Roles of which an approver's key has one; a test compares them with the permission table."""

@@ -11,7 +11,7 @@ from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.eventlog.paging import MAX_LIST_BYTES, pages
 from provenstore.domain.file import APPROVAL_GOOD_FOR, File, Purge
 from provenstore.domain.purge_approval import approval_objection, disposal_objection, policy_objection
-from provenstore.domain.second_person import require_person, require_second_person, same_person
+from provenstore.domain.tenants.second_person import require_person, require_second_person, same_person
 
 Facts = tuple[Fact, ...]
 

@@ -34,7 +34,7 @@ from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import ObjectNotFound, ObjectVersion
 from provenstore.domain.store_identity import StoreIdentity
-from provenstore.domain.workspace import workspace_stream
+from provenstore.domain.tenants.workspace import workspace_stream
 
 LISTED_AT_ONCE = 5_000
 """Versions that one command puts on record, in as many pages as they take."""

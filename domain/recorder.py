@@ -14,13 +14,10 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
-from provenstore.domain import actor as ac
-from provenstore.domain import credential as cr
 from provenstore.domain import file_events as fe
 from provenstore.domain import provider as pr
-from provenstore.domain import text, workspace
+from provenstore.domain import text
 from provenstore.domain.clock import Clock
-from provenstore.domain.disposal import Policy
 from provenstore.domain.entropy import Entropy
 from provenstore.domain.errors import (
     Conflict,
@@ -51,13 +48,17 @@ from provenstore.domain.eventlog.refusals import MAX_FILES, NOTHING, Asked
 from provenstore.domain.file import File, access_stream, file_stream, project
 from provenstore.domain.file_commands import FileCommand, PersonCommand, PurgeCommand
 from provenstore.domain.file_decisions import decide, first_act
-from provenstore.domain.persons import Origins, person_of
 from provenstore.domain.private_files import may_touch, private_refusal
 from provenstore.domain.purge_approval import Grounds, approval_objection
-from provenstore.domain.reach import Reaches
-from provenstore.domain.second_person import Act, Person
 from provenstore.domain.storage.object_store import ObjectStore
-from provenstore.domain.workspace import Workspace
+from provenstore.domain.tenants import actor as ac
+from provenstore.domain.tenants import credential as cr
+from provenstore.domain.tenants import workspace
+from provenstore.domain.tenants.disposal import Policy
+from provenstore.domain.tenants.persons import Origins, person_of
+from provenstore.domain.tenants.reach import Reaches
+from provenstore.domain.tenants.second_person import Act, Person
+from provenstore.domain.tenants.workspace import Workspace
 
 State = TypeVar("State")
 Command = TypeVar("Command", bound=FileCommand)
@@ -310,7 +311,7 @@ class Recorder(Recording):
     def person(self, actor: Actor, *, until: int | None = None) -> Person:
         """Return who acts with where it comes from, as the log says it now, or said `until` a position.
 
-        See `domain.second_person`.
+        See `domain.tenants.second_person`.
         """
         return person_of(actor, Origins(self._key, self._registration), until=until)
 

@@ -11,26 +11,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from provenstore.domain import actor as ac
-from provenstore.domain import credential as cr
-from provenstore.domain import disposal_events as de
 from provenstore.domain import erasure_events as ee
 from provenstore.domain import erasure_request as er
 from provenstore.domain import file_events as fe
 from provenstore.domain import provider_events as pe
-from provenstore.domain import workspace as ws
-from provenstore.domain import workspace_events as we
 from provenstore.domain.custody_decisions import years_after
-from provenstore.domain.disposal import Policy, next_version
 from provenstore.domain.erasure import ErasedBy
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.eventlog.envelope import Actor, Event
 from provenstore.domain.file import Purge, Retention, RetentionWish
-from provenstore.domain.persons import Origins, person_of
 from provenstore.domain.purge_approval import Grounds, approval_objection, disposal_objection, two_persons_objection
-from provenstore.domain.purge_policy import TAKES_EFFECT_AFTER, PolicyChange
-from provenstore.domain.retention_policy import DEFAULT_RETENTION_YEARS, BoundRequest
-from provenstore.domain.second_person import Act, Person, objection
+from provenstore.domain.tenants import actor as ac
+from provenstore.domain.tenants import credential as cr
+from provenstore.domain.tenants import disposal_events as de
+from provenstore.domain.tenants import workspace as ws
+from provenstore.domain.tenants import workspace_events as we
+from provenstore.domain.tenants.disposal import Policy, next_version
+from provenstore.domain.tenants.persons import Origins, person_of
+from provenstore.domain.tenants.purge_policy import TAKES_EFFECT_AFTER, PolicyChange
+from provenstore.domain.tenants.retention_policy import DEFAULT_RETENTION_YEARS, BoundRequest
+from provenstore.domain.tenants.second_person import Act, Person, objection
 
 SKEW = timedelta(minutes=5)
 """How far the clock that decided and the one that sealed may be apart."""

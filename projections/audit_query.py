@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Composed
 
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.event_catalog import TYPE_NAMES
-from provenstore.domain.reach import ShownActors
+from provenstore.domain.tenants.reach import ShownActors
 from provenstore.projections.audit_filters import FILTERS, NAMES, Filter, filter_of
 from provenstore.projections.audit_row import REPLACING, Entry, action_of
 from provenstore.projections.audit_trail import audit_row

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from psycopg.rows import class_row
 
-from provenstore.domain.disposal import Policy
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.event_types import format_time
+from provenstore.domain.tenants.disposal import Policy
 from provenstore.projections.cursor import decode_cursor, encode_cursor
 from provenstore.projections.database import Pool, reading
 from provenstore.projections.queries import queries

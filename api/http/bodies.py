@@ -18,19 +18,19 @@ from pydantic import (
 )
 
 from provenstore.domain import file_events as fe
-from provenstore.domain import workspace as ws
-from provenstore.domain import workspace_events as we
 from provenstore.domain.canonical import MAX_INTEGER
-from provenstore.domain.disposal import DEFAULT_DAYS, MAX_DAYS
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.caller import Role
 from provenstore.domain.initiating import NewFile
-from provenstore.domain.retention_policy import MAX_RETENTION_YEARS
 from provenstore.domain.storage.objects import PartRef
 from provenstore.domain.storage.store_call import Outcome as CallOutcome
 from provenstore.domain.storage.store_call import StoreAct
 from provenstore.domain.storage.upload_sizes import MAX_AT_HAND
+from provenstore.domain.tenants import workspace as ws
+from provenstore.domain.tenants import workspace_events as we
+from provenstore.domain.tenants.disposal import DEFAULT_DAYS, MAX_DAYS
+from provenstore.domain.tenants.retention_policy import MAX_RETENTION_YEARS
 from provenstore.domain.transparency.merkle import MAX_SIZE
 from provenstore.projections.jobs import Kind
 

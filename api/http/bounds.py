@@ -7,13 +7,14 @@ which enforces them. What no schema can say (the state of a file, the time now) 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from provenstore.domain.actor import MAX_PRIVATE_BYTES
-from provenstore.domain.categories import MAX_TEMPLATE, PLACE_NAME, SEGMENT, roots
 from provenstore.domain.erasure import OF_FILES
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.part_uploading import MAX_URLS
 from provenstore.domain.short_ids import LEAST
 from provenstore.domain.storage.upload_sizes import MAX_PARTS
+from provenstore.domain.tenants.actor import MAX_PRIVATE_BYTES
+from provenstore.domain.tenants.categories import MAX_TEMPLATE, PLACE_NAME, SEGMENT, roots
+from provenstore.domain.tenants.workspace import MAX_EXPIRES_AFTER, MAX_EXTENSION, MAX_LINK_TTL
 from provenstore.domain.text import (
     MAX_FILENAME_BYTES,
     MAX_ID_BYTES,
@@ -27,7 +28,6 @@ from provenstore.domain.text import (
     OPAQUE,
     SLUG,
 )
-from provenstore.domain.workspace import MAX_EXPIRES_AFTER, MAX_EXTENSION, MAX_LINK_TTL
 
 Schema = dict[str, Any]
 

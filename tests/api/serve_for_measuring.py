@@ -12,7 +12,7 @@ from provenstore.api.settings import load_settings
 from provenstore.api.wiring import open_services
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Actor
-from provenstore.domain.workspace import CreateWorkspace
+from provenstore.domain.tenants.workspace import CreateWorkspace
 
 ROOT = Caller(Actor("root", "person", "cli"), frozenset({"admin"}), None)
 

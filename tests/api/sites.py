@@ -24,7 +24,7 @@ from provenstore.domain.file import File
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
 from provenstore.domain.storage.objects import Capabilities
-from provenstore.domain.workspace import CreateWorkspace
+from provenstore.domain.tenants.workspace import CreateWorkspace
 from store_servers import address
 from tests.api.conftest import ROOT, MovableClock
 

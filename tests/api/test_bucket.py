@@ -23,7 +23,7 @@ from provenstore.api.wiring import open_providers, open_services
 from provenstore.domain.errors import AlreadyExists, Forbidden, Misconfigured, StoreUnavailable
 from provenstore.domain.provider_events import ProviderProbed
 from provenstore.domain.storage.objects import SourceChanged
-from provenstore.domain.workspace import CreateWorkspace
+from provenstore.domain.tenants.workspace import CreateWorkspace
 from store_servers import address
 
 SECRET = "the-secret-key-itself"

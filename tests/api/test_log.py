@@ -34,13 +34,13 @@ from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.log_events import LOG, LogAlarmCleared, LogKeysChanged
 from provenstore.domain.storage.objects import ObjectNotFound
+from provenstore.domain.tenants.workspace import CreateWorkspace
+from provenstore.domain.tenants.workspace_events import AuditRead
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.transparency.merkle import HASH_BYTES, verify_consistency
 from provenstore.domain.transparency.note import parse_note
 from provenstore.domain.transparency.signing import TreeHead
 from provenstore.domain.transparency.tile import bundles_between, parse_entries, tiles_between
-from provenstore.domain.workspace import CreateWorkspace
-from provenstore.domain.workspace_events import AuditRead
 from provenstore.projections.tree import Integrator, catch_up
 from provenstore.projections.worker import win
 from raw_log import tamper

@@ -28,9 +28,9 @@ from provenstore.domain.errors import (
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.log_events import LOG, LogBegunAnew, LogKeysChanged
+from provenstore.domain.tenants.workspace import CreateWorkspace
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from provenstore.domain.transparency.signing import Signed, TreeHead
-from provenstore.domain.workspace import CreateWorkspace
 from provenstore.projections.checkpoints import HeadsOnRecord
 from raw_log import tamper
 from read_models import until

@@ -24,8 +24,8 @@ from provenstore.domain.eventlog.event_log import Append
 from provenstore.domain.eventlog.event_types import REGISTRY, EventData, Fact
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.projection_events import PROJECTIONS, EventSkipped
+from provenstore.domain.tenants.workspace import CreateWorkspace
 from provenstore.domain.verification import verify_log
-from provenstore.domain.workspace import CreateWorkspace
 from provenstore.projections.file_index import FileIndex
 from read_models import until
 from tests.api.conftest import ROOT, Api, Tenant

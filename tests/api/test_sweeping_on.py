@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from provenstore.domain import workspace_events as we
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.workspace import workspace_stream
+from provenstore.domain.tenants import workspace_events as we
+from provenstore.domain.tenants.workspace import workspace_stream
 from tests.api.conftest import ROOT, Tenant
 
 

@@ -14,7 +14,7 @@ from provenstore.api.wiring import open_services
 from provenstore.domain import file_commands as c
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.initiating import NewFile
-from provenstore.domain.workspace import CreateWorkspace
+from provenstore.domain.tenants.workspace import CreateWorkspace
 from tests.api.conftest import ROOT
 
 PROVENSTORE = str(Path(sys.executable).with_name("provenstore"))

@@ -17,7 +17,7 @@ from provenstore.api import wiring
 from provenstore.api.http.routes import health
 from provenstore.api.settings import load_settings
 from provenstore.domain.errors import DatabaseUnavailable, Misconfigured
-from provenstore.domain.workspace import CreateWorkspace
+from provenstore.domain.tenants.workspace import CreateWorkspace
 from tests.api.conftest import ROOT, Api, Tenant
 
 

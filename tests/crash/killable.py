@@ -22,7 +22,7 @@ from provenstore.api.settings import Settings
 from provenstore.api.wiring import open_services
 from provenstore.domain.eventlog.caller import Caller, Role
 from provenstore.domain.eventlog.envelope import Actor
-from provenstore.domain.workspace import CreateWorkspace
+from provenstore.domain.tenants.workspace import CreateWorkspace
 from tests.crash.serve_step_by_step import AHEAD, CONTROL
 
 READY = re.compile(r"Provenstore on (http://127\.0\.0\.1:\d+), data directory ")

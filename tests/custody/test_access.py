@@ -30,7 +30,7 @@ from provenstore.domain.errors import (
     WrongState,
 )
 from provenstore.domain.eventlog.caller import Caller
-from provenstore.domain.workspace import CreateWorkspace
+from provenstore.domain.tenants.workspace import CreateWorkspace
 
 OTHER_SERVICE = caller("svc-sites", "service", kind="service")
 STRANGER = caller("svc-books", "service", kind="service", scope="umbrella")

@@ -12,14 +12,14 @@ from custody import APPROVER, AUDITOR, CONTENT, RECORDS, SERVICE, Custody
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.domain import file_commands as c
-from provenstore.domain.disposal import NOTICE
-from provenstore.domain.disposal_events import DisposalRunEnded
 from provenstore.domain.disposing import Run
 from provenstore.domain.errors import Forbidden, ObjectMissing, StoreUnavailable, WrongState, WrongStore
 from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.file import File
 from provenstore.domain.ledger import SYSTEM, Ledger
 from provenstore.domain.provider_events import ProviderIdentified
+from provenstore.domain.tenants.disposal import NOTICE
+from provenstore.domain.tenants.disposal_events import DisposalRunEnded
 
 
 def agree(custody: Custody, days: int | None = 30, category: str = "book_content") -> None:

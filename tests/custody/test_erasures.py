@@ -27,8 +27,8 @@ from provenstore.domain.eventlog.event_log import Append, in_pages
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.linking import LinkWish
+from provenstore.domain.tenants.workspace import CreateWorkspace
 from provenstore.domain.verification import verify_log
-from provenstore.domain.workspace import CreateWorkspace
 
 ANNA = "anna@example.org"
 PRIVACY = caller("dora", "privacy")

@@ -20,9 +20,9 @@ from provenstore.domain.errors import (
 )
 from provenstore.domain.file import File, project
 from provenstore.domain.storage.objects import ObjectNotFound
+from provenstore.domain.tenants.workspace import SetLimits, SetPurgePolicy
+from provenstore.domain.tenants.workspace_events import Limits
 from provenstore.domain.verification import verify_log
-from provenstore.domain.workspace import SetLimits, SetPurgePolicy
-from provenstore.domain.workspace_events import Limits
 
 
 def test_a_whole_life(custody: Custody) -> None:

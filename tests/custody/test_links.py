@@ -12,7 +12,6 @@ from custody import ADMIN, AUDITOR, CONTENT, RECORDS, SERVICE, Custody, caller
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.domain import file_events as fe
-from provenstore.domain import workspace as ws
 from provenstore.domain.errors import (
     Conflict,
     DatabaseUnavailable,
@@ -29,8 +28,9 @@ from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.file import File, evolve
 from provenstore.domain.linking import LinkWays, LinkWish
 from provenstore.domain.storage.objects import NotSupported, UrlExpired
+from provenstore.domain.tenants import workspace as ws
+from provenstore.domain.tenants.workspace_events import Limits
 from provenstore.domain.verification import verify_log
-from provenstore.domain.workspace_events import Limits
 
 OTHER_SERVICE = caller("svc-sites", "service", kind="service")
 HOUR = 3_600

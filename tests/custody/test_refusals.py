@@ -12,7 +12,6 @@ import pytest
 from custody import ADMIN, AUDITOR, CONTENT, SERVICE, Custody, caller
 from provenstore.domain import file_events as fe
 from provenstore.domain import recorder
-from provenstore.domain import workspace as ws
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import (
     ContentTooLarge,
@@ -31,7 +30,8 @@ from provenstore.domain.eventlog.merging import MAX_NOTED
 from provenstore.domain.eventlog.refusals import MAX_ADDRESSES, MAX_VARIETY, Asked, CredentialRefused, RequestRefused
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
-from provenstore.domain.workspace_events import Limits
+from provenstore.domain.tenants import workspace as ws
+from provenstore.domain.tenants.workspace_events import Limits
 
 FOREIGN = caller("svc-books", "service", "auditor", "admin", kind="service", scope="umbrella")
 """Of the same bare id as the service of `acme`, with every role, in another workspace."""

@@ -12,13 +12,13 @@ import pytest
 from custody import ADMIN, Custody
 from interposed import raising
 from provenstore.adapters.local_folder import LocalFolder
-from provenstore.domain import retention_policy
-from provenstore.domain import workspace as ws
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import SecondPersonRequired, StoreUnavailable
 from provenstore.domain.eventlog.caller import Caller, Role
 from provenstore.domain.eventlog.deadline import Deadline, within
 from provenstore.domain.ledger import SYSTEM
+from provenstore.domain.tenants import retention_policy
+from provenstore.domain.tenants import workspace as ws
 from provenstore.domain.verification import verify_log
 
 ROLES: tuple[Role, ...] = ("admin", "records", "approver", "privacy")

@@ -20,7 +20,7 @@ from provenstore.adapters.running_postgres import SUPERUSER, RunningPostgres
 from provenstore.api import wiring
 from provenstore.api.settings import load_settings
 from provenstore.domain.errors import DatabaseUnavailable, ProvenstoreError
-from provenstore.domain.workspace import CreateWorkspace
+from provenstore.domain.tenants.workspace import CreateWorkspace
 from tests.api.conftest import ROOT
 
 WITHIN = 15.0

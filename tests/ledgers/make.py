@@ -30,7 +30,6 @@ from provenstore.api.settings import load_settings
 from provenstore.api.wiring import PROJECTIONS, open_services
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as fe
-from provenstore.domain.credential import parse_key
 from provenstore.domain.errors import Forbidden, Refused
 from provenstore.domain.event_catalog import REGISTRY
 from provenstore.domain.eventlog.caller import Caller
@@ -41,9 +40,10 @@ from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.provider import Probed
 from provenstore.domain.providers import Providers
+from provenstore.domain.tenants.credential import parse_key
+from provenstore.domain.tenants.workspace import CreateWorkspace, RegisterCategory, SetLimits, SetPurgePolicy, SetQuota
+from provenstore.domain.tenants.workspace_events import Limits
 from provenstore.domain.transparency.signing import Signed, TreeHead
-from provenstore.domain.workspace import CreateWorkspace, RegisterCategory, SetLimits, SetPurgePolicy, SetQuota
-from provenstore.domain.workspace_events import Limits
 
 ROOT = Caller(Actor("root", "person", "cli"), frozenset({"admin"}), None)
 PDF = b"%PDF-1.7 a chapter"

@@ -9,10 +9,10 @@ from psycopg_pool import ConnectionPool
 
 from audited import LONG, audit_rows, catch_up, happenings, positions
 from memory_log import accessed, add_file
-from provenstore.domain import file_events, provider_events, workspace_events  # noqa: F401  # they fill the registry
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.eventlog.event_types import REGISTRY, RawData
+from provenstore.domain.tenants import workspace_events  # noqa: F401  # they fill the registry
 from provenstore.projections.audit_fold import AuditFold
 from provenstore.projections.audit_row import Entry, action_of, audit_json
 from provenstore.projections.audit_trail import AuditTrail

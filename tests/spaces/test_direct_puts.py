@@ -18,7 +18,7 @@ from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
 from provenstore.api.wiring import open_services
 from provenstore.domain.errors import Refused
-from provenstore.domain.workspace import CreateWorkspace
+from provenstore.domain.tenants.workspace import CreateWorkspace
 from tests.spaces.conftest import NewBucket
 
 CONTENT = b"%PDF-1.7 straight to the bucket"

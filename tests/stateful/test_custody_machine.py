@@ -22,7 +22,7 @@ from provenstore.domain import file_commands as c
 from provenstore.domain.errors import ProvenstoreError, Refused
 from provenstore.domain.file import File, evolve, file_stream, project
 from provenstore.domain.file_decisions import decide
-from provenstore.domain.workspace import SetPurgePolicy
+from provenstore.domain.tenants.workspace import SetPurgePolicy
 from whole_custody import check_whole
 
 START = datetime(2040, 1, 1, tzinfo=UTC)

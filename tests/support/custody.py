@@ -9,7 +9,6 @@ from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.api.permissions import permits
-from provenstore.domain import workspace as ws
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.caller import Caller, Role
@@ -19,6 +18,7 @@ from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
 from provenstore.domain.linking import LinkWays
 from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.tenants import workspace as ws
 
 CONTENT = b"%PDF-1.7 a chapter"
 

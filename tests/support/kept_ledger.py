@@ -24,9 +24,9 @@ from provenstore.api.wiring import open_services
 from provenstore.domain.canonical import canonical
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.published_log import Checked
+from provenstore.domain.tenants.workspace import CreateWorkspace
 from provenstore.domain.transparency.merkle import Frontier, leaf_hash
 from provenstore.domain.verification import Finding
-from provenstore.domain.workspace import CreateWorkspace
 from provenstore.projections.tree import whole_tree
 from raw_log import back_up, restore, tamper
 

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from provenstore.api.http.bodies import QuotaBody
 from provenstore.api.http.bounds import ANY_MEDIA_TYPE, ASCII_KEY, BASE64, BOUNDS, LINE, STORABLE, TEXT, within_bytes
 from provenstore.domain.canonical import MAX_INTEGER
-from provenstore.domain.categories import require_template
 from provenstore.domain.errors import InvalidInput
+from provenstore.domain.tenants.categories import require_template
 from provenstore.domain.text import (
     MEDIA_TYPE,
     require_base64,

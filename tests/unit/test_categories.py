@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenstore.domain.categories import BUILT_IN, GIB, path_for, require_template, require_type
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.storage.media_types import extension_of, media_type_of
-from provenstore.domain.workspace_events import Limits
+from provenstore.domain.tenants.categories import BUILT_IN, GIB, path_for, require_template, require_type
+from provenstore.domain.tenants.workspace_events import Limits
 
 ID = UUID("0199aaaa-0000-7000-8000-00000000c0de")
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from provenstore.domain import actor as ac
-from provenstore.domain import credential as cr
 from provenstore.domain.errors import AlreadyExists, InvalidInput, Unauthenticated
+from provenstore.domain.tenants import actor as ac
+from provenstore.domain.tenants import credential as cr
 from sealing import START, SealedLog
 
 ID = UUID("0199aaaa-0000-7000-8000-00000000c0de")

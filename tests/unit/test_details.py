@@ -7,14 +7,14 @@ import pytest
 
 from file_life import FileLife
 from provenstore.domain import file_commands as c
-from provenstore.domain import workspace as ws
-from provenstore.domain import workspace_events as we
 from provenstore.domain.eventlog.details import public_details, public_fields
 from provenstore.domain.eventlog.event_types import REGISTRY, RawData, format_time
 from provenstore.domain.log_keeping import LogKeys
 from provenstore.domain.log_keeping import decide as decide_keys
-from provenstore.domain.purge_policy import PolicyChange
-from provenstore.domain.second_person import Act
+from provenstore.domain.tenants import workspace as ws
+from provenstore.domain.tenants import workspace_events as we
+from provenstore.domain.tenants.purge_policy import PolicyChange
+from provenstore.domain.tenants.second_person import Act
 from sample_events import our_types, sample
 from sealing import ALICE, BOB
 

@@ -7,10 +7,8 @@ from typing import Any
 import pytest
 
 from file_life import SHA, VERSION, FileLife, key_of
-from provenstore.domain import disposal as dp
 from provenstore.domain import file_commands as c
 from provenstore.domain import file_events as e
-from provenstore.domain import workspace as ws
 from provenstore.domain.errors import (
     InvalidInput,
     LegalHold,
@@ -24,7 +22,9 @@ from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.file import project
 from provenstore.domain.purge_approval import Grounds
-from provenstore.domain.second_person import Act, Person
+from provenstore.domain.tenants import disposal as dp
+from provenstore.domain.tenants import workspace as ws
+from provenstore.domain.tenants.second_person import Act, Person
 from sealing import ALICE, ALICE_AGAIN, BOB, SERVICE, START, SealedLog
 
 SYSTEM = Actor("provenstore", "system", "system")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from provenstore.domain import workspace as ws
 from provenstore.domain.errors import InvalidInput, SecondPersonRequired
 from provenstore.domain.eventlog.envelope import Actor
-from provenstore.domain.second_person import Act, Person
+from provenstore.domain.tenants import workspace as ws
+from provenstore.domain.tenants.second_person import Act, Person
 from sealing import ALICE, BOB, SERVICE, START, SealedLog
 
 DAY = timedelta(hours=24)

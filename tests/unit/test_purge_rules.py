@@ -15,7 +15,7 @@ from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.file import project
 from provenstore.domain.purge_approval import APPROVING, Grounds
-from provenstore.domain.second_person import Act, Person
+from provenstore.domain.tenants.second_person import Act, Person
 from sealing import ALICE, ALICE_AGAIN, BOB, SERVICE, START
 
 

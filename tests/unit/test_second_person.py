@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from provenstore.domain import actor as ac
-from provenstore.domain import credential as cr
-from provenstore.domain import persons
-from provenstore.domain import workspace_events as we
 from provenstore.domain.errors import SecondPersonRequired
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_types import EventData, Fact
-from provenstore.domain.persons import Origins, person_of
-from provenstore.domain.second_person import Act, Person, objection, require_second_person, same_person
+from provenstore.domain.tenants import actor as ac
+from provenstore.domain.tenants import credential as cr
+from provenstore.domain.tenants import persons
+from provenstore.domain.tenants import workspace_events as we
+from provenstore.domain.tenants.persons import Origins, person_of
+from provenstore.domain.tenants.second_person import Act, Person, objection, require_second_person, same_person
 from sealing import SealedLog
 
 SHELL = Actor("system-user-0", "person", "cli")

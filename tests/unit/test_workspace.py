@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from provenstore.domain import workspace as ws
 from provenstore.domain.errors import AlreadyExists, InvalidInput, NotFound
-from provenstore.domain.workspace_events import Limits
+from provenstore.domain.tenants import workspace as ws
+from provenstore.domain.tenants.workspace_events import Limits
 from sealing import SealedLog
 
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from provenstore.api.cli.disposal import DEFAULT_DAYS
-from provenstore.domain import disposal
+from provenstore.domain.tenants import disposal
 
 from .conftest import Provenstore, Served
 

@@ -8,13 +8,13 @@ import pytest
 
 from custody import ADMIN, CONTENT, SERVICE, Custody
 from provenstore.domain import file_events as fe
-from provenstore.domain import workspace as ws
 from provenstore.domain.errors import ContentDamaged, Gone
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.file import File
 from provenstore.domain.linking import LinkWish
 from provenstore.domain.storage.objects import SignedUrl
-from provenstore.domain.workspace_events import Limits
+from provenstore.domain.tenants import workspace as ws
+from provenstore.domain.tenants.workspace_events import Limits
 
 
 def _linked(custody: Custody, file: File, wish: LinkWish | None = None) -> tuple[Caller, fe.LinkIssued]:

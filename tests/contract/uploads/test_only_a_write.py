@@ -18,12 +18,12 @@ from provenstore.adapters.spaces_errors import status
 from provenstore.adapters.spaces_extras import others
 from provenstore.adapters.spaces_unsigned_probe import encoded_form, unsigned_headers
 from provenstore.domain import file_events as e
-from provenstore.domain import workspace as ws
 from provenstore.domain.errors import ContentMismatch, InvalidInput, WrongState
 from provenstore.domain.file import File
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.storage.objects import SignedUrl
 from provenstore.domain.storage.upload_sizes import PART_SIZE
+from provenstore.domain.tenants import workspace as ws
 
 CONTENT = b"%PDF-1.7 of the caller"
 SECRET = b"%PDF-1.7 somebody else"

@@ -8,11 +8,11 @@ workspace takes it back by switching four eyes on. A purge keeps the rule under 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from provenstore.domain import workspace_events as e
 from provenstore.domain.errors import SecondPersonRequired
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.second_person import Act, Person, require_person, require_second_person
+from provenstore.domain.tenants import workspace_events as e
+from provenstore.domain.tenants.second_person import Act, Person, require_person, require_second_person
 from provenstore.domain.text import require_reason
 
 TAKES_EFFECT_AFTER = timedelta(hours=24)

@@ -8,17 +8,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from provenstore.domain import disposal as dp
-from provenstore.domain import purge_policy, retention_policy
-from provenstore.domain import workspace_events as e
 from provenstore.domain.canonical import MAX_INTEGER, Json
-from provenstore.domain.categories import BUILT_IN, DAY, EVERY_TYPE, Category, require_template
 from provenstore.domain.errors import AlreadyExists, IntegrityViolated, InvalidInput, NotFound
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Event
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.purge_policy import PolicyChange, carry_out, set_purge_policy
-from provenstore.domain.retention_policy import DEFAULT_RETENTION_YEARS, BoundRequest, set_retention_policy
-from provenstore.domain.second_person import Act
+from provenstore.domain.tenants import disposal as dp
+from provenstore.domain.tenants import purge_policy, retention_policy
+from provenstore.domain.tenants import workspace_events as e
+from provenstore.domain.tenants.categories import BUILT_IN, DAY, EVERY_TYPE, Category, require_template
+from provenstore.domain.tenants.purge_policy import PolicyChange, carry_out, set_purge_policy
+from provenstore.domain.tenants.retention_policy import DEFAULT_RETENTION_YEARS, BoundRequest, set_retention_policy
+from provenstore.domain.tenants.second_person import Act
 from provenstore.domain.text import MAX_ID_BYTES, require_slug, require_text
 
 MAX_OWN_CATEGORIES = 200

@@ -7,12 +7,12 @@ setting the bound that holds, or a lower one, ends it.
 
 from dataclasses import dataclass
 
-from provenstore.domain import workspace_events as e
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import InvalidInput, SecondPersonRequired
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.second_person import Act, Person, require_person, require_second_person
+from provenstore.domain.tenants import workspace_events as e
+from provenstore.domain.tenants.second_person import Act, Person, require_person, require_second_person
 from provenstore.domain.text import require_reason
 
 DEFAULT_RETENTION_YEARS = 10

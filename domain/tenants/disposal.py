@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
-from provenstore.domain import disposal_events as e
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, NotFound
 from provenstore.domain.eventlog.envelope import Actor, Event
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.second_person import Act, Person, require_person, require_second_person
+from provenstore.domain.tenants import disposal_events as e
+from provenstore.domain.tenants.second_person import Act, Person, require_person, require_second_person
 from provenstore.domain.text import require_reason
 
 DEFAULT_DAYS: Final = 90

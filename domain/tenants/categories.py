@@ -12,8 +12,8 @@ from uuid import UUID
 
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.storage.media_types import ANY_TYPE, MEDIA_TYPES
+from provenstore.domain.tenants.workspace_events import Limits
 from provenstore.domain.text import require_slug
-from provenstore.domain.workspace_events import Limits
 
 GIB = 1024**3
 MIB = 1024**2

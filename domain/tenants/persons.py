@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from provenstore.domain import actor as ac
-from provenstore.domain import credential as cr
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_log import Guard
-from provenstore.domain.second_person import Act, Person
+from provenstore.domain.tenants import actor as ac
+from provenstore.domain.tenants import credential as cr
+from provenstore.domain.tenants.second_person import Act, Person
 
 MAX_FOLLOWED = 1_000
 """Actors in a chain of issuers that are followed; nobody is made by more, and a forged log must not keep us busy."""

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from provenstore.domain import workspace_events as e
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import AlreadyExists, IntegrityViolated
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.second_person import Act
+from provenstore.domain.tenants import workspace_events as e
+from provenstore.domain.tenants.second_person import Act
 from provenstore.domain.text import require_id, require_text
 
 MAX_PRIVATE_BYTES = 1_024

@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from provenstore.domain import workspace_events as e
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import AlreadyExists, IntegrityViolated, InvalidInput, NotFound, Unauthenticated
 from provenstore.domain.eventlog.caller import Role
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.second_person import Act
+from provenstore.domain.tenants import workspace_events as e
+from provenstore.domain.tenants.second_person import Act
 from provenstore.domain.text import require_reason
 
 SECRET_BYTES = 32

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from provenstore.domain import credential as cr
 from provenstore.domain.errors import NotFound
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Actor
 from provenstore.domain.eventlog.event_log import EventLog
+from provenstore.domain.tenants import credential as cr
 from provenstore.domain.text import SLUG
 
 MAX_REMEMBERED: Final = 10_000
