@@ -10,7 +10,7 @@ from provenstore.adapters.signing_key import Ed25519Verifier
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import StoredRow
-from provenstore.domain.log_events import LOG, LogBegunAnew, LogKeysChanged
+from provenstore.domain.system.log_events import LOG, LogBegunAnew, LogKeysChanged
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
 from provenstore.domain.transparency.note import parse_note
 from provenstore.domain.transparency.signing import RecordedHead

@@ -23,9 +23,9 @@ from provenstore.adapters.spaces_probe import VERSION, keeps_versions, probe
 from provenstore.api.settings import Settings
 from provenstore.domain.errors import Misconfigured
 from provenstore.domain.eventlog.caller import Caller
-from provenstore.domain.provider import Probed
 from provenstore.domain.providers import Providers
 from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.system.provider import Probed
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

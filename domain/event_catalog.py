@@ -6,11 +6,12 @@ needed so far is never taken for an unknown one.
 
 from typing import Final
 
-from provenstore.domain import erasure_events, file_events, log_events, provider_events
+from provenstore.domain import erasure_events, file_events
 from provenstore.domain.erasure import StreamDataErased
 from provenstore.domain.eventlog.event_types import REGISTRY, EventData
 from provenstore.domain.eventlog.refusals import CredentialRefused, RequestRefused
-from provenstore.domain.projection_events import EventSkipped
+from provenstore.domain.system import log_events, provider_events
+from provenstore.domain.system.projection_events import EventSkipped
 from provenstore.domain.tenants import disposal_events, workspace_events
 
 __all__ = ["EVENT_TYPES", "REGISTRY", "TYPE_NAMES"]

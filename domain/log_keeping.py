@@ -14,8 +14,8 @@ from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Event
 from provenstore.domain.eventlog.event_log import Guard
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
-from provenstore.domain.log_events import LOG, FormerKeys, LogAlarmCleared, LogBegunAnew, LogKeysChanged
 from provenstore.domain.recorder import Recorder
+from provenstore.domain.system.log_events import LOG, FormerKeys, LogAlarmCleared, LogBegunAnew, LogKeysChanged
 from provenstore.domain.text import require_reason
 from provenstore.domain.transparency.merkle import EMPTY_ROOT
 from provenstore.domain.transparency.signing import LastSigned, Signed, TreeHead, TreeHeads, clear_alarm, require_ended

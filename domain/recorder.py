@@ -15,7 +15,6 @@ from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
 from provenstore.domain import file_events as fe
-from provenstore.domain import provider as pr
 from provenstore.domain import text
 from provenstore.domain.clock import Clock
 from provenstore.domain.entropy import Entropy
@@ -51,6 +50,7 @@ from provenstore.domain.file_decisions import decide, first_act
 from provenstore.domain.private_files import may_touch, private_refusal
 from provenstore.domain.purge_approval import Grounds, approval_objection
 from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.system import provider as pr
 from provenstore.domain.tenants import actor as ac
 from provenstore.domain.tenants import credential as cr
 from provenstore.domain.tenants import workspace

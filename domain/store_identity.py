@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from provenstore.domain import provider as pr
 from provenstore.domain import text
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import Conflict, IntegrityViolated, WrongStore
@@ -27,11 +26,12 @@ from provenstore.domain.eventlog.event_types import EventData, Fact
 from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
 from provenstore.domain.file import File
 from provenstore.domain.file_events import Stored
-from provenstore.domain.provider_events import IdentityDrawn, ProviderIdentified
 from provenstore.domain.recorder import Recorder
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import ObjectNotFound
 from provenstore.domain.storage.store_marker import IDENTITY_BYTES
+from provenstore.domain.system import provider as pr
+from provenstore.domain.system.provider_events import IdentityDrawn, ProviderIdentified
 
 MAX_LOOKED_FOR: Final = 100
 """Stored objects that are looked for at most."""

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.eventlog.envelope import Event
-from provenstore.domain.projection_events import PROJECTIONS, EventSkipped
+from provenstore.domain.system.projection_events import PROJECTIONS, EventSkipped
 
 Skips = Mapping[tuple[str, int], frozenset[int]]
 """Positions of events by name and version of the read model that leaves them out."""

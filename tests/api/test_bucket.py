@@ -21,8 +21,8 @@ from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
 from provenstore.api.wiring import open_providers, open_services
 from provenstore.domain.errors import AlreadyExists, Forbidden, Misconfigured, StoreUnavailable
-from provenstore.domain.provider_events import ProviderProbed
 from provenstore.domain.storage.objects import SourceChanged
+from provenstore.domain.system.provider_events import ProviderProbed
 from provenstore.domain.tenants.workspace import CreateWorkspace
 from store_servers import address
 

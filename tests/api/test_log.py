@@ -32,8 +32,8 @@ from provenstore.api.wiring import open_services
 from provenstore.domain.errors import IntegrityViolated, LogRewound, Misconfigured, Refused, StorageFull, Unavailable
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.log_events import LOG, LogAlarmCleared, LogKeysChanged
 from provenstore.domain.storage.objects import ObjectNotFound
+from provenstore.domain.system.log_events import LOG, LogAlarmCleared, LogKeysChanged
 from provenstore.domain.tenants.workspace import CreateWorkspace
 from provenstore.domain.tenants.workspace_events import AuditRead
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint

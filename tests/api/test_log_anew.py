@@ -27,7 +27,7 @@ from provenstore.domain.errors import (
 )
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.log_events import LOG, LogBegunAnew, LogKeysChanged
+from provenstore.domain.system.log_events import LOG, LogBegunAnew, LogKeysChanged
 from provenstore.domain.tenants.workspace import CreateWorkspace
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from provenstore.domain.transparency.signing import Signed, TreeHead

@@ -17,7 +17,7 @@ from provenstore.domain.errors import Forbidden, ObjectMissing, StoreUnavailable
 from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.file import File
 from provenstore.domain.ledger import SYSTEM, Ledger
-from provenstore.domain.provider_events import ProviderIdentified
+from provenstore.domain.system.provider_events import ProviderIdentified
 from provenstore.domain.tenants.disposal import NOTICE
 from provenstore.domain.tenants.disposal_events import DisposalRunEnded
 

@@ -38,8 +38,8 @@ from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.file import File
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import SYSTEM
-from provenstore.domain.provider import Probed
 from provenstore.domain.providers import Providers
+from provenstore.domain.system.provider import Probed
 from provenstore.domain.tenants.credential import parse_key
 from provenstore.domain.tenants.workspace import CreateWorkspace, RegisterCategory, SetLimits, SetPurgePolicy, SetQuota
 from provenstore.domain.tenants.workspace_events import Limits

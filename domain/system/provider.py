@@ -7,8 +7,8 @@ from typing import Any
 
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.provider_events import IdentityDrawn, ProviderIdentified, ProviderProbed
 from provenstore.domain.storage.objects import Capabilities
+from provenstore.domain.system.provider_events import IdentityDrawn, ProviderIdentified, ProviderProbed
 from provenstore.domain.text import require_slug
 
 
