@@ -20,7 +20,7 @@ from provenstore.adapters.local_records import moment
 from provenstore.adapters.local_shelf import PRIVATE, Shelf
 from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.domain.errors import AlreadyExists, ContentMismatch, IntegrityViolated, InvalidInput, WrongStore
-from provenstore.domain.parts import PartsEtag
+from provenstore.domain.files.parts import PartsEtag
 from provenstore.domain.storage.objects import (
     MAX_PAGE,
     Capabilities,

@@ -17,7 +17,7 @@ from provenstore.adapters.local_reader import LocalReader
 from provenstore.adapters.local_records import Record, moment
 from provenstore.adapters.local_shelf import PRIVATE, Shelf
 from provenstore.domain.errors import AlreadyExists, ContentMismatch, InvalidInput
-from provenstore.domain.parts import combined_etag
+from provenstore.domain.files.parts import combined_etag
 from provenstore.domain.storage.objects import (
     MultipartInfo,
     MultipartNotFound,

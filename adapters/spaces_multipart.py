@@ -17,7 +17,7 @@ from provenstore.adapters.digests import Bytes, Declared, receive
 from provenstore.adapters.spaces_bucket import SpacesBucket, unquoted
 from provenstore.adapters.spaces_errors import code, is_absent, is_taken, meaning, superseded, translated
 from provenstore.domain.errors import AlreadyExists, ContentMismatch, InvalidInput, ProvenstoreError, StoreUnavailable
-from provenstore.domain.parts import combined_etag
+from provenstore.domain.files.parts import combined_etag
 from provenstore.domain.storage.objects import MultipartInfo, MultipartNotFound, ObjectInfo, PartInfo, PartRef
 
 IN_MEMORY = 16 * 1024 * 1024  # bytes of a part that comes slowly; what is larger waits in a temporary file

@@ -19,7 +19,7 @@ from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Event
 from provenstore.domain.eventlog.event_log import Disclosures, IdempotencyKey, disclosed
 from provenstore.domain.eventlog.event_types import format_time
 from provenstore.domain.eventlog.on_record import recording
-from provenstore.domain.file import file_stream
+from provenstore.domain.files.file import file_stream
 from provenstore.domain.reading import visible
 from provenstore.projections.file_fold import fold_file
 from provenstore.projections.file_row import FileRow, holds_json

@@ -18,7 +18,7 @@ from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.chain import Chain
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Disclosures
-from provenstore.domain.file import file_stream
+from provenstore.domain.files.file import file_stream
 from provenstore.domain.history_proof import STREAMS, HistoryCheck
 from provenstore.domain.proof_document import disclosures_json, hashes_json, verify_disclosures
 from provenstore.domain.proving import Provable, private_values

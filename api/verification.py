@@ -27,7 +27,7 @@ from provenstore.domain.errors import (
     WrongStore,
 )
 from provenstore.domain.eventlog.event_log import EventLog, StoredRow
-from provenstore.domain.file_events import Stored, UploadCleared
+from provenstore.domain.files.file_events import Stored, UploadCleared
 from provenstore.domain.object_check import check_object
 from provenstore.domain.published_log import Checked, LogSource, verify_published
 from provenstore.domain.transparency.checkpoint import open_checkpoint, parse_checkpoint

@@ -9,21 +9,21 @@ from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
-from provenstore.domain import file_events as fe
 from provenstore.domain.canonical import Json, parse_canonical
-from provenstore.domain.decided import read_decision
-from provenstore.domain.destruction import ReachOf
 from provenstore.domain.erasing import Preview
 from provenstore.domain.erasure_events import FoundValues
 from provenstore.domain.errors import NotFound, ProvenstoreError, WrongState
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Disclosure, Disclosures, QuotaUse, disclosed
 from provenstore.domain.eventlog.event_types import format_time
-from provenstore.domain.file import File
+from provenstore.domain.files import file_events as fe
+from provenstore.domain.files.decided import read_decision
+from provenstore.domain.files.destruction import ReachOf
+from provenstore.domain.files.file import File
+from provenstore.domain.files.parts import Chunk
 from provenstore.domain.key_list import KeyDescription
 from provenstore.domain.linking import Link
 from provenstore.domain.part_uploading import PartList, PartUrl
-from provenstore.domain.parts import Chunk
 from provenstore.domain.reading import History
 from provenstore.domain.tenants.categories import BUILT_IN, Category
 from provenstore.domain.tenants.credential import IssuedKey

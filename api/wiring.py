@@ -46,7 +46,7 @@ from provenstore.api.verified_proofs import VerifiedProofs
 from provenstore.domain.clock import Clock
 from provenstore.domain.errors import DatabaseUnavailable, Misconfigured, StorageFull, Unavailable
 from provenstore.domain.eventlog.event_log import EventLog
-from provenstore.domain.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE
+from provenstore.domain.files.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE
 from provenstore.domain.ledger import SYSTEM, Ledger
 from provenstore.domain.linking import LinkWays
 from provenstore.domain.log_keeping import LogKeeping

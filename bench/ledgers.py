@@ -20,12 +20,12 @@ from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.running_postgres import OWNER, RunningPostgres
 from provenstore.adapters.states import MAX_STATES
 from provenstore.api.permissions import permits
-from provenstore.domain import file_events as fe
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_log import Guard
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.file import File, parts_stream
+from provenstore.domain.files import file_events as fe
+from provenstore.domain.files.file import File, parts_stream
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
 from provenstore.domain.tenants import workspace as ws

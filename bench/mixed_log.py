@@ -15,12 +15,12 @@ from uuid import UUID
 
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.domain import file_events as f
 from provenstore.domain.canonical import Json
 from provenstore.domain.eventlog.envelope import SALT_BYTES, Actor, Draft, Origin, draft
 from provenstore.domain.eventlog.event_log import Append, Erasure
 from provenstore.domain.eventlog.event_types import EventData, Fact
 from provenstore.domain.eventlog.quota import quota_changes
+from provenstore.domain.files import file_events as f
 from provenstore.domain.tenants import workspace_events as w
 
 WORKSPACES: Final = 20

@@ -13,11 +13,11 @@ from uuid import UUID
 
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.domain import file_events as f
 from provenstore.domain.canonical import Json
 from provenstore.domain.eventlog.envelope import SALT_BYTES, Actor, Draft, Origin, draft
 from provenstore.domain.eventlog.event_log import Append, Appended
 from provenstore.domain.eventlog.event_types import EventData, Fact
+from provenstore.domain.files import file_events as f
 
 ACTORS = 400
 PERSONS = 5_000

@@ -16,13 +16,13 @@ from itertools import zip_longest
 from typing import TypeVar
 from uuid import UUID
 
-from provenstore.domain import file_commands as c
-from provenstore.domain import file_events as fe
 from provenstore.domain.errors import StoreUnavailable, Unavailable
 from provenstore.domain.eventlog.caller import Caller
-from provenstore.domain.file import File, later
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files import file_events as fe
+from provenstore.domain.files.file import File, later
+from provenstore.domain.files.parts import combined_etag
 from provenstore.domain.part_uploading import PartUploading
-from provenstore.domain.parts import combined_etag
 from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import MultipartInfo, MultipartNotFound, ObjectVersion

@@ -15,14 +15,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from provenstore.domain import file_events as fe
 from provenstore.domain.errors import Conflict, IntegrityViolated, Unavailable
 from provenstore.domain.eventlog.backlog import Backlog
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.event_log import Append, Appended, Guard
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
-from provenstore.domain.file import File, access_stream
+from provenstore.domain.files import file_events as fe
+from provenstore.domain.files.file import File, access_stream
 from provenstore.domain.open_accesses import OpenAccess, OpenAccesses
 from provenstore.domain.reading import Reading
 from provenstore.domain.recorder import Recorder, require_store

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from provenstore.domain import file_commands as c
 from provenstore.domain.administration import Administration
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Append, IdempotencyKey
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.file import File
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files.file import File
 from provenstore.domain.purging import Purging
 from provenstore.domain.recorder import Recorder
 from provenstore.domain.tenants import disposal as dp

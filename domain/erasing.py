@@ -24,7 +24,6 @@ from uuid import UUID
 
 from provenstore.domain import erasure_events as ee
 from provenstore.domain import erasure_request as er
-from provenstore.domain import file_commands as c
 from provenstore.domain import text
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.erasure import OF_FILES, ErasedBy, StreamDataErased, streams_of
@@ -42,7 +41,8 @@ from provenstore.domain.eventlog.event_log import Erasure, Guard, IdempotencyKey
 from provenstore.domain.eventlog.event_types import CLIENT, Fact
 from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
 from provenstore.domain.eventlog.refusals import ADDRESSES, Asked
-from provenstore.domain.file import File, file_stream
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files.file import File, file_stream
 from provenstore.domain.reading import OF_DESCRIPTIONS, Reading
 from provenstore.domain.recorder import Recorder
 from provenstore.domain.tenants import credential as cr

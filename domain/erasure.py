@@ -9,7 +9,7 @@ from typing import ClassVar
 from provenstore.domain.erasure_events import SUBJECT, ErasureCompleted, ErasureRejected
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_types import CLIENT, REGISTRY, EventData
-from provenstore.domain.file_events import PersonalDataErased
+from provenstore.domain.files.file_events import PersonalDataErased
 
 OF_FILES = (
     *("filename", "related", "subjects", "metadata", "reason", "name", "matter"),

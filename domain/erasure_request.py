@@ -15,7 +15,7 @@ from provenstore.domain.errors import IntegrityViolated, SecondPersonRequired, W
 from provenstore.domain.eventlog.caller import Role
 from provenstore.domain.eventlog.envelope import Actor, Event
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.purge_approval import key_objection
+from provenstore.domain.files.purge_approval import key_objection
 from provenstore.domain.tenants.credential import Credential
 from provenstore.domain.tenants.second_person import Act, Person, objection, require_second_person
 from provenstore.domain.text import require_reason

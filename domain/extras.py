@@ -5,7 +5,7 @@ A URL that wrote the object, or somebody with the store's key, may have left hea
 
 from typing import Literal
 
-from provenstore.domain.file import File
+from provenstore.domain.files.file import File
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import ObjectInfo
 

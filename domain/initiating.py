@@ -10,8 +10,6 @@ from datetime import datetime, timedelta
 from typing import Literal, TypedDict, cast
 from uuid import UUID
 
-from provenstore.domain import file_commands as c
-from provenstore.domain import file_events as fe
 from provenstore.domain import text
 from provenstore.domain.canonical import MAX_INTEGER, Json
 from provenstore.domain.errors import (
@@ -24,8 +22,10 @@ from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.event_log import Appended, Guard, IdempotencyKey
 from provenstore.domain.eventlog.recording import MAX_ATTEMPTS, slug_of
 from provenstore.domain.eventlog.refusals import Asked
-from provenstore.domain.file import File, file_stream
-from provenstore.domain.file_decisions import decide
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files import file_events as fe
+from provenstore.domain.files.file import File, file_stream
+from provenstore.domain.files.file_decisions import decide
 from provenstore.domain.part_uploading import WRITE_URL_TTL
 from provenstore.domain.recorder import Recorder
 from provenstore.domain.storage.media_types import extension_of

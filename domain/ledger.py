@@ -9,8 +9,6 @@ from datetime import datetime
 from typing import cast
 from uuid import UUID
 
-from provenstore.domain import file_commands as c
-from provenstore.domain import file_events as fe
 from provenstore.domain import text
 from provenstore.domain.administration import Administration
 from provenstore.domain.audit_reads import AuditReads
@@ -29,7 +27,9 @@ from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_log import EventLog, Guard, IdempotencyKey
 from provenstore.domain.eventlog.on_record import answered
 from provenstore.domain.eventlog.recording import first_event
-from provenstore.domain.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE, File
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files import file_events as fe
+from provenstore.domain.files.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE, File
 from provenstore.domain.initiating import Initiating
 from provenstore.domain.key_list import KeyList
 from provenstore.domain.linking import Linking, LinkWays

@@ -15,8 +15,6 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from provenstore.domain import file_commands as c
-from provenstore.domain import file_events as fe
 from provenstore.domain import text
 from provenstore.domain.authentication import Arriving, Authentication
 from provenstore.domain.canonical import Json
@@ -26,7 +24,9 @@ from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Guard, IdempotencyKey
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.eventlog.recording import MAX_ATTEMPTS, first_event
-from provenstore.domain.file import File, access_stream
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files import file_events as fe
+from provenstore.domain.files.file import File, access_stream
 from provenstore.domain.reading import Reading, link_ended
 from provenstore.domain.recorder import Recorder
 from provenstore.domain.storage.disposition import served

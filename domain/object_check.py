@@ -9,8 +9,8 @@ from uuid import UUID
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import EventLog
-from provenstore.domain.file import File, file_stream, project
-from provenstore.domain.file_events import Purged, Stored, UploadCleared
+from provenstore.domain.files.file import File, file_stream, project
+from provenstore.domain.files.file_events import Purged, Stored, UploadCleared
 from provenstore.domain.recorder import require_store
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import NoObject, ObjectNotFound

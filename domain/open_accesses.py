@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from provenstore.domain import file_events as fe
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.merging import TURNS
+from provenstore.domain.files import file_events as fe
 from provenstore.domain.sent_ranges import SentRanges
 
 MAX_OPEN = 10_000

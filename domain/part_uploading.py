@@ -12,20 +12,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from provenstore.domain import file_commands as c
-from provenstore.domain import file_events as fe
 from provenstore.domain.errors import Conflict, ContentMismatch, ContentTooLarge, InvalidInput, Refused, WrongState
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.event_log import Guard
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
-from provenstore.domain.file import File, parts_stream
-from provenstore.domain.parts import Chunk, Parts, project
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files import file_events as fe
+from provenstore.domain.files.file import File, parts_stream
+from provenstore.domain.files.parts import Chunk, Parts, project
+from provenstore.domain.files.upload_decisions import require_taking
 from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import MultipartNotFound, PartInfo, PartRef, SignedUrl
 from provenstore.domain.storage.upload_sizes import expected_size
-from provenstore.domain.upload_decisions import require_taking
 
 WRITE_URL_TTL = timedelta(minutes=15)
 """How long a URL for writing works: long enough to begin sending, short enough to be of little use once leaked."""

@@ -6,9 +6,9 @@ Takes the events of a log in order; in memory only for purges under way.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from provenstore.domain import file_events as e
-from provenstore.domain.destroyed import list_digest
 from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.files import file_events as e
+from provenstore.domain.files.destroyed import list_digest
 
 
 @dataclass(slots=True)

@@ -21,15 +21,15 @@ from contextlib import suppress
 from itertools import islice
 from uuid import UUID
 
-from provenstore.domain import file_commands as c
-from provenstore.domain import file_events as fe
 from provenstore.domain.administration import current_workspace
-from provenstore.domain.destroyed import destroyed_versions
 from provenstore.domain.errors import IntegrityViolated, ObjectMissing, StoreUnavailable, Unavailable, WrongState
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.deadline import within
 from provenstore.domain.eventlog.event_log import Guard, IdempotencyKey
-from provenstore.domain.file import File
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files import file_events as fe
+from provenstore.domain.files.destroyed import destroyed_versions
+from provenstore.domain.files.file import File
 from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import ObjectNotFound, ObjectVersion

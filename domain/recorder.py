@@ -14,7 +14,6 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
-from provenstore.domain import file_events as fe
 from provenstore.domain import text
 from provenstore.domain.clock import Clock
 from provenstore.domain.entropy import Entropy
@@ -44,11 +43,12 @@ from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.eventlog.merging import Merger
 from provenstore.domain.eventlog.recording import MAX_ATTEMPTS, Recording, is_for_the_record, slug_of
 from provenstore.domain.eventlog.refusals import MAX_FILES, NOTHING, Asked
-from provenstore.domain.file import File, access_stream, file_stream, project
-from provenstore.domain.file_commands import FileCommand, PersonCommand, PurgeCommand
-from provenstore.domain.file_decisions import decide, first_act
-from provenstore.domain.private_files import may_touch, private_refusal
-from provenstore.domain.purge_approval import Grounds, approval_objection
+from provenstore.domain.files import file_events as fe
+from provenstore.domain.files.file import File, access_stream, file_stream, project
+from provenstore.domain.files.file_commands import FileCommand, PersonCommand, PurgeCommand
+from provenstore.domain.files.file_decisions import decide, first_act
+from provenstore.domain.files.private_files import may_touch, private_refusal
+from provenstore.domain.files.purge_approval import Grounds, approval_objection
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.system import provider as pr
 from provenstore.domain.tenants import actor as ac

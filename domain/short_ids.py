@@ -12,7 +12,7 @@ from uuid import UUID
 from provenstore.domain.errors import InvalidInput, NotFound
 from provenstore.domain.eventlog.caller import Caller, Operation
 from provenstore.domain.eventlog.refusals import Asked
-from provenstore.domain.file import File
+from provenstore.domain.files.file import File
 from provenstore.domain.recorder import Recorder
 
 Kind = Literal["file", "key", "event", "erasure", "link", "hold", "purge", "disposal", "request"]

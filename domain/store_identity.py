@@ -24,8 +24,8 @@ from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Actor, Event
 from provenstore.domain.eventlog.event_log import Guard, in_pages
 from provenstore.domain.eventlog.event_types import EventData, Fact
 from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
-from provenstore.domain.file import File
-from provenstore.domain.file_events import Stored
+from provenstore.domain.files.file import File
+from provenstore.domain.files.file_events import Stored
 from provenstore.domain.recorder import Recorder
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import ObjectNotFound

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from provenstore.domain.errors import AlreadyExists, ContentTooLarge, InvalidInput
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.event_log import IdempotencyKey
-from provenstore.domain.file import File
+from provenstore.domain.files.file import File
 from provenstore.domain.initiating import Initiating, NewFile, asked_of
 from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.storage.object_store import ObjectStore

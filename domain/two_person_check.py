@@ -13,13 +13,18 @@ from datetime import datetime, timedelta
 
 from provenstore.domain import erasure_events as ee
 from provenstore.domain import erasure_request as er
-from provenstore.domain import file_events as fe
-from provenstore.domain.custody_decisions import years_after
 from provenstore.domain.erasure import ErasedBy
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.eventlog.envelope import Actor, Event
-from provenstore.domain.file import Purge, Retention, RetentionWish
-from provenstore.domain.purge_approval import Grounds, approval_objection, disposal_objection, two_persons_objection
+from provenstore.domain.files import file_events as fe
+from provenstore.domain.files.custody_decisions import years_after
+from provenstore.domain.files.file import Purge, Retention, RetentionWish
+from provenstore.domain.files.purge_approval import (
+    Grounds,
+    approval_objection,
+    disposal_objection,
+    two_persons_objection,
+)
 from provenstore.domain.system import provider_events as pe
 from provenstore.domain.tenants import actor as ac
 from provenstore.domain.tenants import credential as cr

@@ -13,7 +13,6 @@ import hashlib
 from collections.abc import Iterable
 from uuid import UUID
 
-from provenstore.domain import file_commands as c
 from provenstore.domain.completing import Completing
 from provenstore.domain.errors import (
     AlreadyExists,
@@ -23,12 +22,13 @@ from provenstore.domain.errors import (
     WrongState,
 )
 from provenstore.domain.eventlog.caller import Caller
-from provenstore.domain.file import File
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files.file import File
+from provenstore.domain.files.upload_decisions import require_open
 from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import Digests, ObjectInfo
 from provenstore.domain.store_identity import StoreIdentity
-from provenstore.domain.upload_decisions import require_open
 
 
 class Uploading:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from provenstore.domain import file_commands as c
 from provenstore.domain.errors import ContentDamaged, IntegrityViolated, PreconditionFailed, WrongState
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.extras import check_of, extras_of
-from provenstore.domain.file import File
-from provenstore.domain.parts import PartsEtag
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files.file import File
+from provenstore.domain.files.parts import PartsEtag
 from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.storage.object_store import ObjectReader, ObjectStore
 from provenstore.domain.storage.objects import NoObject, ObjectInfo, ObjectNotFound

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from provenstore.domain.decided import read_decision
 from provenstore.domain.eventlog.details import public_details, public_fields
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Values
 from provenstore.domain.eventlog.event_types import EventData
+from provenstore.domain.files.decided import read_decision
 from provenstore.projections.audit_row import AuditRow
 from provenstore.projections.private_values import related_of, subjects_of, text_of
 

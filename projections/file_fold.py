@@ -10,11 +10,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from provenstore.domain import file_events as events
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Disclosures, Values
-from provenstore.domain.file import later
-from provenstore.domain.file_events import RetentionMode
+from provenstore.domain.files import file_events as events
+from provenstore.domain.files.file import later
+from provenstore.domain.files.file_events import RetentionMode
 from provenstore.projections.file_row import Disposal, FileRow, Hold
 from provenstore.projections.fold import fold_events
 from provenstore.projections.private_values import metadata_of, related_of, subjects_of, text_of

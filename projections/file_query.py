@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 
 from provenstore.domain.canonical import MAX_INTEGER
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.file_events import RetentionMode
+from provenstore.domain.files.file_events import RetentionMode
 from provenstore.projections.cursor import decode_cursor, encode_cursor
 from provenstore.projections.database import Pool, reading, storable
 from provenstore.projections.file_index import file_row, select

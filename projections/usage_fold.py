@@ -7,9 +7,9 @@ says and never judges it. Nothing private is kept, so erasure concerns no row.
 from dataclasses import replace
 from typing import Final
 
-from provenstore.domain import file_events as events
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Values
+from provenstore.domain.files import file_events as events
 from provenstore.projections.usage_row import FileUsage, Served
 
 _COUNTED: Final = (

@@ -52,7 +52,7 @@ from provenstore.domain.errors import AlreadyExists, InvalidInput, PreconditionF
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_log import IdempotencyKey
-from provenstore.domain.file import File
+from provenstore.domain.files.file import File
 from provenstore.domain.linking import LinkWish
 from provenstore.domain.tenants import workspace as ws
 from provenstore.projections.file_fold import fold_file

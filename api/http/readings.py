@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
-from provenstore.domain.file import File
+from provenstore.domain.files.file import File
 
 
 class Readings:

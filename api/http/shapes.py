@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from provenstore.domain import file_events as fe
+from provenstore.domain.files import file_events as fe
 from provenstore.domain.short_ids import Kind as IdKind
 
 View: TypeAlias = Literal["default", "full"]

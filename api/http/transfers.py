@@ -24,11 +24,11 @@ from provenstore.api.http.plain_body import require_plain_body
 from provenstore.api.http.problems import LengthMissing
 from provenstore.api.http.streaming import ContentResponse, Upload
 from provenstore.api.services import Services
-from provenstore.domain import file_events as fe
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.caller import Caller
-from provenstore.domain.file import File
-from provenstore.domain.parts import Chunk
+from provenstore.domain.files import file_events as fe
+from provenstore.domain.files.file import File
+from provenstore.domain.files.parts import Chunk
 from provenstore.domain.storage.disposition import Served, served
 
 _INERT = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; media-src 'self'"

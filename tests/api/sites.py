@@ -20,7 +20,7 @@ from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
 from provenstore.api.wiring import open_services
 from provenstore.domain.errors import StoreUnavailable
-from provenstore.domain.file import File
+from provenstore.domain.files.file import File
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
 from provenstore.domain.storage.objects import Capabilities

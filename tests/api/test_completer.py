@@ -10,7 +10,7 @@ import pytest
 from provenstore.api.completer import Round
 from provenstore.api.sweeper import Sweeper
 from provenstore.domain.errors import StoreUnavailable, Unavailable
-from provenstore.domain.file import File
+from provenstore.domain.files.file import File
 from tests.api.conftest import ROOT
 from tests.api.sites import CONTENT, Site, bucket, folder, fresh
 

@@ -9,9 +9,9 @@ import pytest
 
 from provenstore.api.flusher import Flusher
 from provenstore.api.sweeper import Sweeper
-from provenstore.domain import file_commands as c
 from provenstore.domain.errors import DatabaseUnavailable, Unavailable
 from provenstore.domain.eventlog.envelope import Actor
+from provenstore.domain.files import file_commands as c
 from tests.api.conftest import ROOT, Tenant
 
 

@@ -11,8 +11,8 @@ from uuid import UUID
 from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
 from provenstore.api.wiring import open_services
-from provenstore.domain import file_commands as c
 from provenstore.domain.eventlog.envelope import Actor
+from provenstore.domain.files import file_commands as c
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.tenants.workspace import CreateWorkspace
 from tests.api.conftest import ROOT

@@ -9,8 +9,8 @@ from provenstore.api.cli.app import app
 from provenstore.api.services import Services
 from provenstore.domain.canonical import parse_canonical
 from provenstore.domain.eventlog.event_log import EventLog, disclosed, in_pages
-from provenstore.domain.file import File, file_stream, parts_stream
-from provenstore.domain.file_events import UploadInitiated
+from provenstore.domain.files.file import File, file_stream, parts_stream
+from provenstore.domain.files.file_events import UploadInitiated
 from provenstore.domain.storage.object_store import ObjectStore
 from tests.crash.killable import WORKSPACE
 

@@ -13,7 +13,6 @@ from custody import ADMIN, AUDITOR, CONTENT, RECORDS, SERVICE, Custody, caller
 from interposed import Interposed
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_folder import LocalFolder
-from provenstore.domain import file_events as fe
 from provenstore.domain.errors import (
     AppendOutcomeUnknown,
     Conflict,
@@ -30,6 +29,7 @@ from provenstore.domain.errors import (
     WrongState,
 )
 from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.files import file_events as fe
 from provenstore.domain.tenants.workspace import CreateWorkspace
 
 OTHER_SERVICE = caller("svc-sites", "service", kind="service")

@@ -9,7 +9,7 @@ from custody import APPROVER, CONTENT, RECORDS, SERVICE, Custody
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.domain.errors import ContentMismatch, IntegrityViolated, InvalidInput, Misconfigured, WrongState
-from provenstore.domain.file import File
+from provenstore.domain.files.file import File
 from provenstore.domain.storage.objects import PartRef
 
 

@@ -18,7 +18,7 @@ from provenstore.domain.errors import (
     StoreUnavailable,
     WrongState,
 )
-from provenstore.domain.file import File, project
+from provenstore.domain.files.file import File, project
 from provenstore.domain.storage.objects import ObjectNotFound
 from provenstore.domain.tenants.workspace import SetLimits, SetPurgePolicy
 from provenstore.domain.tenants.workspace_events import Limits

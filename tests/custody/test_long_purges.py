@@ -7,8 +7,8 @@ import pytest
 from custody import APPROVER, RECORDS, Custody
 from interposed import Crash
 from provenstore.adapters.local_folder import LocalFolder
-from provenstore.domain import file_events as e
-from provenstore.domain.file import File
+from provenstore.domain.files import file_events as e
+from provenstore.domain.files.file import File
 from provenstore.domain.purging import Purging
 from provenstore.domain.storage.objects import ObjectVersion
 from provenstore.domain.verification import verify_log

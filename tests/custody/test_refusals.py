@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 import pytest
 
 from custody import ADMIN, AUDITOR, CONTENT, SERVICE, Custody, caller
-from provenstore.domain import file_events as fe
 from provenstore.domain import recorder
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import (
@@ -28,6 +27,7 @@ from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.eventlog.merging import MAX_NOTED
 from provenstore.domain.eventlog.refusals import MAX_ADDRESSES, MAX_VARIETY, Asked, CredentialRefused, RequestRefused
+from provenstore.domain.files import file_events as fe
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
 from provenstore.domain.tenants import workspace as ws

@@ -15,7 +15,7 @@ from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.domain import store_identity
 from provenstore.domain.errors import Forbidden, InvalidInput, ObjectMissing, WrongState, WrongStore
-from provenstore.domain.file import File
+from provenstore.domain.files.file import File
 from provenstore.domain.ledger import Ledger
 from provenstore.domain.object_check import check_object
 from provenstore.domain.store_identity import Evidence, StoreIdentity

@@ -26,7 +26,7 @@ from provenstore.domain.errors import (
     WrongState,
 )
 from provenstore.domain.eventlog.event_log import IdempotencyKey
-from provenstore.domain.file import File
+from provenstore.domain.files.file import File
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.storage.upload_sizes import MAX_AT_HAND
 from provenstore.domain.storing import Begun

@@ -12,11 +12,11 @@ from custody import ADMIN, CONTENT, RECORDS, SERVICE, Custody
 from interposed import Interposed
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_folder import LocalFolder
-from provenstore.domain import file_events as fe
 from provenstore.domain import open_accesses
 from provenstore.domain.errors import Conflict, DatabaseUnavailable, Gone
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.files import file_events as fe
 
 SIZE = len(CONTENT)
 

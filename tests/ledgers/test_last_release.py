@@ -11,8 +11,8 @@ from provenstore.api.wiring import PROJECTIONS, migrate, open_services
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Actor, Event
 from provenstore.domain.eventlog.event_log import StoredRow
-from provenstore.domain.file import project
-from provenstore.domain.file_events import UploadInitiated
+from provenstore.domain.files.file import project
+from provenstore.domain.files.file_events import UploadInitiated
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.published_log import Checked
 from provenstore.domain.tree_check import OBJECTS

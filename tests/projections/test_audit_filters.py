@@ -15,10 +15,10 @@ from psycopg_pool import ConnectionPool
 
 from audited import ALICE, HOLD, KEY_1, KEY_2, LINK, SHA, SHOP, catch_up, positions
 from memory_log import MemoryLog, accessed, at, initiated, stored
-from provenstore.domain import file_events as f
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.envelope import Origin
 from provenstore.domain.eventlog.refusals import RequestRefused
+from provenstore.domain.files import file_events as f
 from provenstore.domain.tenants import workspace_events as w
 from provenstore.projections.audit_filters import FILTERS, NAMES
 from provenstore.projections.audit_query import Audit, AuditFilter, question

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memory_log import MemoryLog, accessed, add_file, initiated, stored, story
-from provenstore.domain import file_events as f
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import IntegrityViolated, Misconfigured
 from provenstore.domain.eventlog.event_types import EventData
+from provenstore.domain.files import file_events as f
 from provenstore.projections.batch import Overtaken, advance
 from provenstore.projections.builds import builds
 from provenstore.projections.file_index import FileIndex

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from memory_log import START, MemoryLog, accessed, add_file, at, initiated, stored
-from provenstore.domain import file_events as f
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.eventlog.envelope import Actor, Origin
 from provenstore.domain.eventlog.event_types import EventData, RawData, format_time
+from provenstore.domain.files import file_events as f
 from provenstore.projections.file_fold import FileFold, fold_file
 from provenstore.projections.file_row import FileRow, to_json
 from provenstore.projections.private_values import Related

@@ -8,8 +8,8 @@ import pytest
 from psycopg_pool import ConnectionPool
 
 from memory_log import START, MemoryLog, accessed, add_file, initiated
-from provenstore.domain import file_events as f
 from provenstore.domain.errors import DatabaseUnavailable, InvalidInput, Unavailable
+from provenstore.domain.files import file_events as f
 from provenstore.projections.file_fold import fold_file
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import FileFilter, Files

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from memory_log import MemoryLog, add_file
-from provenstore.domain import file_events as f
+from provenstore.domain.files import file_events as f
 from provenstore.projections import builds
 from provenstore.projections.audit_trail import AuditTrail
 from provenstore.projections.file_index import FileIndex

@@ -9,8 +9,8 @@ import pytest
 from psycopg_pool import ConnectionPool
 
 from memory_log import START, MemoryLog, add_file, at, stored
-from provenstore.domain import file_events as f
 from provenstore.domain.errors import DatabaseUnavailable, InvalidInput
+from provenstore.domain.files import file_events as f
 from provenstore.projections.jobs import KINDS, SETTLED, Job, Jobs, Kind
 from shelf import index
 

@@ -15,10 +15,10 @@ from psycopg_pool import ConnectionPool
 import index_leader
 from memory_log import MemoryLog, add_file, story
 from provenstore.adapters.notifier import Notifier
-from provenstore.domain import file_events as f
 from provenstore.domain.errors import DatabaseUnavailable, Unavailable
 from provenstore.domain.eventlog.event_log import Disclosures
 from provenstore.domain.eventlog.event_types import RawData
+from provenstore.domain.files import file_events as f
 from provenstore.projections.builds import begin
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_row import FileRow

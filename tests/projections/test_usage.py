@@ -14,10 +14,10 @@ from psycopg_pool import ConnectionPool
 from audited import catch_up
 from memory_log import MemoryLog, accessed, initiated, stored
 from plain_usage import plainly, sums
-from provenstore.domain import file_events as f
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.event_log import QuotaUse
 from provenstore.domain.eventlog.event_types import EventData
+from provenstore.domain.files import file_events as f
 from provenstore.projections.positions import prepare
 from provenstore.projections.usage import Usage
 from provenstore.projections.usage_query import Billed, Usages

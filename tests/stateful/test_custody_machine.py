@@ -18,10 +18,10 @@ from followed import Followed
 from log_clock import empty_log, move_log
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_folder import LocalFolder
-from provenstore.domain import file_commands as c
 from provenstore.domain.errors import ProvenstoreError, Refused
-from provenstore.domain.file import File, evolve, file_stream, project
-from provenstore.domain.file_decisions import decide
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files.file import File, evolve, file_stream, project
+from provenstore.domain.files.file_decisions import decide
 from provenstore.domain.tenants.workspace import SetPurgePolicy
 from whole_custody import check_whole
 

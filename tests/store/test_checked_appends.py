@@ -17,7 +17,7 @@ from provenstore.domain.eventlog.envelope import Draft, draft
 from provenstore.domain.eventlog.event_log import Append, Erasure, IdempotencyKey
 from provenstore.domain.eventlog.event_types import REGISTRY, Fact
 from provenstore.domain.eventlog.quota import QuotaChange
-from provenstore.domain.file_events import AccessEnded, SentRange
+from provenstore.domain.files.file_events import AccessEnded, SentRange
 from store_commands import ORIGIN, closed, command, happened
 from store_database import WRITER, ScratchDatabase
 

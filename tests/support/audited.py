@@ -8,10 +8,10 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from memory_log import MemoryLog, accessed, initiated, stored
-from provenstore.domain import file_events as f
 from provenstore.domain.canonical import parse_canonical
 from provenstore.domain.eventlog.envelope import Actor, Origin
 from provenstore.domain.eventlog.event_log import disclosed
+from provenstore.domain.files import file_events as f
 from provenstore.domain.tenants import workspace_events as w
 from provenstore.projections.audit_fold import AuditFold
 from provenstore.projections.audit_query import Audit, AuditFilter

@@ -13,7 +13,7 @@ from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.caller import Caller, Role
 from provenstore.domain.eventlog.envelope import Actor, Event
-from provenstore.domain.file import File, access_stream, file_stream, parts_stream
+from provenstore.domain.files.file import File, access_stream, file_stream, parts_stream
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
 from provenstore.domain.linking import LinkWays

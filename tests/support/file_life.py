@@ -5,13 +5,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from provenstore.domain import file_commands as c
-from provenstore.domain import file_events as e
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.file import File, file_stream, project
-from provenstore.domain.file_decisions import decide, first_act
-from provenstore.domain.purge_approval import Grounds
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files import file_events as e
+from provenstore.domain.files.file import File, file_stream, project
+from provenstore.domain.files.file_decisions import decide, first_act
+from provenstore.domain.files.purge_approval import Grounds
 from provenstore.domain.tenants import credential as cr
 from provenstore.domain.tenants.second_person import Act, Person
 from sealing import ALICE, BOB, SERVICE, START, SealedLog

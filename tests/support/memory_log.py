@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from provenstore.domain import file_events as f
 from provenstore.domain.canonical import Json
 from provenstore.domain.eventlog.envelope import Actor, Event, Origin, draft
 from provenstore.domain.eventlog.event_log import Disclosure, Disclosures, Erased
 from provenstore.domain.eventlog.event_types import EventData, Fact
+from provenstore.domain.files import file_events as f
 from sealing import join
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)

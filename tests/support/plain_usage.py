@@ -5,8 +5,8 @@ from typing import Any
 
 from psycopg import Connection
 
-from provenstore.domain import file_events as f
 from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.files import file_events as f
 from provenstore.projections.usage_row import Group, Sums
 
 

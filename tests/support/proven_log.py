@@ -7,8 +7,8 @@ from naive_tree import NaiveTree
 from note_keys import LOG, ORIGIN
 from provenstore.domain.eventlog.envelope import SALT_BYTES, Event, PrivateValue
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.file_commands import SoftDelete
-from provenstore.domain.file_events import Accessed, ChunkUploaded
+from provenstore.domain.files.file_commands import SoftDelete
+from provenstore.domain.files.file_events import Accessed, ChunkUploaded
 from provenstore.domain.history_proof import HistoryProof, StreamProof
 from provenstore.domain.range_document import RangeProof
 from provenstore.domain.receipt import Receipt

@@ -6,9 +6,9 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from memory_log import MemoryLog, add_file, at
-from provenstore.domain import file_events as f
 from provenstore.domain.canonical import parse_canonical
 from provenstore.domain.eventlog.event_log import disclosed
+from provenstore.domain.files import file_events as f
 from provenstore.projections.batch import advance
 from provenstore.projections.file_fold import FileFold
 from provenstore.projections.file_index import FileIndex

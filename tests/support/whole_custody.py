@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from custody import Custody
-from provenstore.domain.file import File
+from provenstore.domain.files.file import File
 from provenstore.domain.verification import verify_log
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from custody import ADMIN, APPROVER, RECORDS, SERVICE, Custody
 from provenstore.adapters.running_postgres import OWNER
-from provenstore.domain import file_events as fe
 from provenstore.domain.errors import SecondPersonRequired
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Actor, Event, Origin, draft
 from provenstore.domain.eventlog.event_types import EventData, Fact
+from provenstore.domain.files import file_events as fe
 from provenstore.domain.verification import PERSONS, verify_log
 from sealing import join
 

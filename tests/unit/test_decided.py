@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from provenstore.domain import file_events as fe
-from provenstore.domain.decided import KEPT, read_decision
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.event_types import Fact, reads_as_granted
+from provenstore.domain.files import file_events as fe
+from provenstore.domain.files.decided import KEPT, read_decision
 
 DOMAIN = Path(__file__).parents[2] / "domain"
 

@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 
 from file_life import SHA, VERSION, FileLife, key_of
-from provenstore.domain import file_commands as c
-from provenstore.domain import file_events as e
 from provenstore.domain.errors import (
     InvalidInput,
     LegalHold,
@@ -20,8 +18,10 @@ from provenstore.domain.errors import (
 )
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.file import project
-from provenstore.domain.purge_approval import Grounds
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files import file_events as e
+from provenstore.domain.files.file import project
+from provenstore.domain.files.purge_approval import Grounds
 from provenstore.domain.tenants import disposal as dp
 from provenstore.domain.tenants import workspace as ws
 from provenstore.domain.tenants.second_person import Act, Person

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from file_life import SHA, VERSION
-from provenstore.domain import file_events as e
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_types import EventData, Fact
+from provenstore.domain.files import file_events as e
 from provenstore.domain.purge_check import PurgeCheck
 from provenstore.domain.system.provider_events import ProviderIdentified
 from provenstore.domain.tenants import disposal_events as de

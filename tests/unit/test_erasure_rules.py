@@ -12,7 +12,7 @@ from provenstore.domain import erasure_request as er
 from provenstore.domain.erasure import erases
 from provenstore.domain.errors import SecondPersonRequired, WrongState
 from provenstore.domain.eventlog.envelope import Actor
-from provenstore.domain.file_events import PersonalDataErased
+from provenstore.domain.files.file_events import PersonalDataErased
 from provenstore.domain.tenants.credential import Credential
 from provenstore.domain.tenants.second_person import Act, Person
 from provenstore.domain.two_person_check import TwoPersonCheck

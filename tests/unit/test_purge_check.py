@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from file_life import SHA, VERSION, FileLife
-from provenstore.domain import file_commands as c
-from provenstore.domain import file_events as e
-from provenstore.domain.destroyed import list_digest
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_types import EventData, Fact
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files import file_events as e
+from provenstore.domain.files.destroyed import list_digest
 from provenstore.domain.purge_check import PurgeCheck
 from sealing import ALICE, BOB
 

@@ -7,14 +7,14 @@ import pytest
 
 from file_life import SHA, VERSION, FileLife, key_of
 from provenstore.api.permissions import PERMISSIONS
-from provenstore.domain import file_commands as c
-from provenstore.domain import file_events as e
-from provenstore.domain.destroyed import destroyed, list_digest
 from provenstore.domain.errors import ObjectMissing, SecondPersonRequired, WrongState
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.file import project
-from provenstore.domain.purge_approval import APPROVING, Grounds
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files import file_events as e
+from provenstore.domain.files.destroyed import destroyed, list_digest
+from provenstore.domain.files.file import project
+from provenstore.domain.files.purge_approval import APPROVING, Grounds
 from provenstore.domain.tenants.second_person import Act, Person
 from sealing import ALICE, ALICE_AGAIN, BOB, SERVICE, START
 

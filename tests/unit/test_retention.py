@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from file_life import SHA, VERSION, FileLife
-from provenstore.domain import file_commands as c
-from provenstore.domain import file_events as e
 from provenstore.domain.errors import InvalidInput, Retained, SecondPersonRequired, WrongState
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files import file_events as e
 from sealing import ALICE, ALICE_AGAIN, BOB, SERVICE
 
 

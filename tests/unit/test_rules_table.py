@@ -4,7 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from provenstore.domain.decided import KEPT
+from provenstore.domain.files.decided import KEPT
 
 ROOT = Path(__file__).parents[2]
 TABLE = (ROOT / "docs/reference/rules.md").read_text()

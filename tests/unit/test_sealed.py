@@ -12,7 +12,7 @@ from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.eventlog.envelope import Actor, Draft, Event, Origin, draft
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.eventlog.sealed import sealed_event
-from provenstore.domain.file_events import Accessed, SoftDeleted
+from provenstore.domain.files.file_events import Accessed, SoftDeleted
 from sealing import join
 
 TIME = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from provenstore.domain import file_events as fe
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_types import EventData, Fact
+from provenstore.domain.files import file_events as fe
 from provenstore.domain.system.provider_events import ProviderIdentified
 from provenstore.domain.tenants import workspace_events as we
 from provenstore.domain.two_person_check import TwoPersonCheck

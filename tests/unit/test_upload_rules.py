@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from file_life import MD5, SHA, FileLife
-from provenstore.domain import file_commands as c
-from provenstore.domain import file_events as e
 from provenstore.domain.errors import ContentMismatch, ContentTooLarge, InvalidInput, WrongState
 from provenstore.domain.eventlog.quota import quota_changes
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files import file_events as e
 from sealing import SERVICE, START
 
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from provenstore.api.http import shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
 from provenstore.api.http.transfers import Arrival, AskedIn, Md5In, describe, give, receive_content
-from provenstore.domain import file_events as fe
+from provenstore.domain.files import file_events as fe
 
 router = APIRouter(tags=["content"])
 

@@ -11,7 +11,7 @@ from provenstore.api.http import bodies, shapes
 from provenstore.api.http.answers import file_answer, location
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 from provenstore.api.workspace_views import shown_certificate
-from provenstore.domain.file import File
+from provenstore.domain.files.file import File
 
 router = APIRouter(tags=["custody"])
 

@@ -25,9 +25,9 @@ from provenstore.api.http.transfers import (
     redirect,
 )
 from provenstore.api.services import Services
-from provenstore.domain import file_events as fe
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.files import file_events as fe
 from provenstore.domain.storage.objects import UrlInvalid
 from provenstore.domain.text import require_media_type
 

@@ -12,7 +12,7 @@ from provenstore.api import views
 from provenstore.api.http import shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
 from provenstore.api.http.places import place_for
-from provenstore.domain.file import File
+from provenstore.domain.files.file import File
 
 router = APIRouter(tags=["content"])
 

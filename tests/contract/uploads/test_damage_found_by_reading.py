@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from custody import APPROVER, CONTENT, RECORDS, SERVICE, Custody
-from provenstore.domain import file_events as fe
 from provenstore.domain.errors import ContentDamaged, DatabaseUnavailable, Gone, IntegrityViolated, StoreUnavailable
-from provenstore.domain.file import File
+from provenstore.domain.files import file_events as fe
+from provenstore.domain.files.file import File
 
 
 def remove(custody: Custody, file: File) -> None:

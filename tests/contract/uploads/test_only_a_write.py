@@ -17,9 +17,9 @@ from provenstore.adapters.spaces import Spaces
 from provenstore.adapters.spaces_errors import status
 from provenstore.adapters.spaces_extras import others
 from provenstore.adapters.spaces_unsigned_probe import encoded_form, unsigned_headers
-from provenstore.domain import file_events as e
 from provenstore.domain.errors import ContentMismatch, InvalidInput, WrongState
-from provenstore.domain.file import File
+from provenstore.domain.files import file_events as e
+from provenstore.domain.files.file import File
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.storage.objects import SignedUrl
 from provenstore.domain.storage.upload_sizes import PART_SIZE

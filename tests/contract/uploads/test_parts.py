@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 
 from custody import APPROVER, RECORDS, SERVICE, Custody
-from provenstore.domain import file_events as e
 from provenstore.domain.errors import ContentMismatch, ContentTooLarge, IntegrityViolated, InvalidInput, WrongState
-from provenstore.domain.file import File
-from provenstore.domain.parts import Chunk, combined_etag
+from provenstore.domain.files import file_events as e
+from provenstore.domain.files.file import File
+from provenstore.domain.files.parts import Chunk, combined_etag
 from provenstore.domain.storage.objects import PartRef
 from provenstore.domain.storage.upload_sizes import PART_SIZE
 from whole_custody import check_whole

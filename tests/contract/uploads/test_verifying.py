@@ -8,7 +8,7 @@ import pytest
 
 from custody import RECORDS, SERVICE, Custody
 from provenstore.domain.errors import ContentMismatch, IntegrityViolated, WrongState
-from provenstore.domain.file import File
+from provenstore.domain.files.file import File
 from provenstore.domain.storage.objects import PartRef
 from provenstore.domain.storage.upload_sizes import PART_SIZE
 from whole_custody import check_whole

@@ -10,9 +10,9 @@ import pytest
 
 from custody import APPROVER, RECORDS, SERVICE, Custody
 from provenstore.adapters.spaces_unsigned_probe import encoded_form
-from provenstore.domain import file_events as e
 from provenstore.domain.errors import InvalidInput, NotFound, Refused, WrongState
-from provenstore.domain.file import File
+from provenstore.domain.files import file_events as e
+from provenstore.domain.files.file import File
 from provenstore.domain.storage.objects import SignedUrl
 from provenstore.domain.storage.upload_sizes import PART_SIZE
 from whole_custody import check_whole

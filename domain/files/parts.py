@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from provenstore.domain import file_events as e
 from provenstore.domain.errors import ContentMismatch, InvalidInput
 from provenstore.domain.eventlog.envelope import Event
-from provenstore.domain.file import later
+from provenstore.domain.files import file_events as e
+from provenstore.domain.files.file import later
 from provenstore.domain.storage.objects import PartRef
 
 

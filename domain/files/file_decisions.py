@@ -9,15 +9,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from provenstore.domain import custody_decisions as custody
-from provenstore.domain import file_commands as c
-from provenstore.domain import file_events as e
-from provenstore.domain import integrity_decisions as integrity
-from provenstore.domain import purge_decisions as purge
-from provenstore.domain import upload_decisions as upload
 from provenstore.domain.errors import NotFound
 from provenstore.domain.eventlog.event_types import EventData, Fact
-from provenstore.domain.file import File
+from provenstore.domain.files import custody_decisions as custody
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files import file_events as e
+from provenstore.domain.files import integrity_decisions as integrity
+from provenstore.domain.files import purge_decisions as purge
+from provenstore.domain.files import upload_decisions as upload
+from provenstore.domain.files.file import File
 from provenstore.domain.tenants.second_person import Act
 
 _DECISIONS: Mapping[type[c.FileCommand], Callable[[File, Any], tuple[Fact, ...]]] = {

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from datetime import datetime
 
-from provenstore.domain import file_commands as c
-from provenstore.domain import file_events as e
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import (
     InvalidInput,
@@ -14,7 +12,9 @@ from provenstore.domain.errors import (
     WrongState,
 )
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.file import File, RetentionWish
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files import file_events as e
+from provenstore.domain.files.file import File, RetentionWish
 from provenstore.domain.tenants.second_person import require_person, require_second_person
 from provenstore.domain.text import require_reason
 

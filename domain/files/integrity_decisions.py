@@ -1,10 +1,10 @@
 """What is found when a stored object is read again, and when a file's keys are looked at once more."""
 
-from provenstore.domain import file_commands as c
-from provenstore.domain import file_events as e
 from provenstore.domain.errors import ContentMismatch, WrongState
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.file import File
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files import file_events as e
+from provenstore.domain.files.file import File
 
 Facts = tuple[Fact, ...]
 

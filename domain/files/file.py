@@ -1,6 +1,6 @@
 """The state of one file, folded from its stream `file:<id>`: what decisions need, and nothing private.
 
-`evolve` never refuses: what the log holds has happened. `domain.file_decisions` says what may happen next.
+`evolve` never refuses: what the log holds has happened. `domain.files.file_decisions` says what may happen next.
 """
 
 from collections.abc import Iterable
@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import Literal
 from uuid import UUID
 
-from provenstore.domain import file_events as e
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.files import file_events as e
 from provenstore.domain.tenants.second_person import Act
 
 Status = Literal["initiated", "stored", "soft_deleted", "purged", "aborted", "expired"]
@@ -137,7 +137,7 @@ class File:
     multipart: str | None = None
     """The store's id of the upload that takes this file's parts."""
     look_after: datetime | None = None
-    """When the file's keys are to be looked at once more; URLs for parts may put it off (`domain.parts`)."""
+    """When the file's keys are to be looked at once more; URLs for parts may put it off (`domain.files.parts`)."""
     looked_after: datetime | None = None
     """The `look_after` that has been dealt with."""
     strays: frozenset[e.StrayVersion] = frozenset()

@@ -7,7 +7,7 @@ their own.
 
 from provenstore.domain.errors import Forbidden
 from provenstore.domain.eventlog.caller import Caller, Operation
-from provenstore.domain.file import File
+from provenstore.domain.files.file import File
 
 _EVERY_FILE = frozenset({"admin", "records"})
 

@@ -2,13 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from provenstore.domain import file_commands as c
-from provenstore.domain import file_events as e
-from provenstore.domain.custody_decisions import require_offered, why
 from provenstore.domain.errors import ContentMismatch, ContentTooLarge, InvalidInput, LegalHold, Refused, WrongState
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.file import STRAGGLERS_COME_FOR, File
-from provenstore.domain.integrity_decisions import altered
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files import file_events as e
+from provenstore.domain.files.custody_decisions import require_offered, why
+from provenstore.domain.files.file import STRAGGLERS_COME_FOR, File
+from provenstore.domain.files.integrity_decisions import altered
 
 Facts = tuple[Fact, ...]
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 
 from provenstore.domain.canonical import canonical
 from provenstore.domain.eventlog.envelope import Event
-from provenstore.domain.file_events import DestroyedVersion, Purged, PurgeListed, PurgeStarted
+from provenstore.domain.files.file_events import DestroyedVersion, Purged, PurgeListed, PurgeStarted
 from provenstore.domain.storage.objects import ObjectVersion
 
 Versions = tuple[DestroyedVersion, ...]

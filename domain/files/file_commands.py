@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from provenstore.domain import file_events as e
 from provenstore.domain.canonical import Json
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_log import Guard
-from provenstore.domain.purge_approval import Grounds
+from provenstore.domain.files import file_events as e
+from provenstore.domain.files.purge_approval import Grounds
 from provenstore.domain.tenants.second_person import Person
 
 Found = Literal["arriving", "nothing", "stray", "at_rest"]

@@ -2,15 +2,15 @@
 
 from typing import Literal
 
-from provenstore.domain import file_commands as c
-from provenstore.domain import file_events as e
-from provenstore.domain.custody_decisions import require_status, why
-from provenstore.domain.destroyed import list_digest
 from provenstore.domain.errors import LegalHold, ObjectMissing, Retained, SecondPersonRequired, WrongState
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.eventlog.paging import MAX_LIST_BYTES, pages
-from provenstore.domain.file import APPROVAL_GOOD_FOR, File, Purge
-from provenstore.domain.purge_approval import approval_objection, disposal_objection, policy_objection
+from provenstore.domain.files import file_commands as c
+from provenstore.domain.files import file_events as e
+from provenstore.domain.files.custody_decisions import require_status, why
+from provenstore.domain.files.destroyed import list_digest
+from provenstore.domain.files.file import APPROVAL_GOOD_FOR, File, Purge
+from provenstore.domain.files.purge_approval import approval_objection, disposal_objection, policy_objection
 from provenstore.domain.tenants.second_person import require_person, require_second_person, same_person
 
 Facts = tuple[Fact, ...]

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from provenstore.domain.eventlog.caller import Role
 from provenstore.domain.eventlog.event_log import Guard
-from provenstore.domain.file import File, Purge
+from provenstore.domain.files.file import File, Purge
 from provenstore.domain.tenants.credential import Credential
 from provenstore.domain.tenants.disposal import Policy
 from provenstore.domain.tenants.second_person import Act, Person, objection
