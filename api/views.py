@@ -11,7 +11,6 @@ from uuid import UUID
 
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.erasing import Preview
-from provenstore.domain.erasure_events import FoundValues
 from provenstore.domain.errors import NotFound, ProvenstoreError, WrongState
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Disclosure, Disclosures, QuotaUse, disclosed
@@ -24,6 +23,7 @@ from provenstore.domain.files.parts import Chunk
 from provenstore.domain.key_list import KeyDescription
 from provenstore.domain.linking import Link
 from provenstore.domain.part_uploading import PartList, PartUrl
+from provenstore.domain.privacy.erasure_events import FoundValues
 from provenstore.domain.reading import History
 from provenstore.domain.tenants.categories import BUILT_IN, Category
 from provenstore.domain.tenants.credential import IssuedKey

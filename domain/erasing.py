@@ -22,11 +22,8 @@ from itertools import groupby
 from typing import cast
 from uuid import UUID
 
-from provenstore.domain import erasure_events as ee
-from provenstore.domain import erasure_request as er
 from provenstore.domain import text
 from provenstore.domain.canonical import Json, parse_canonical
-from provenstore.domain.erasure import OF_FILES, ErasedBy, StreamDataErased, streams_of
 from provenstore.domain.errors import (
     Conflict,
     InvalidInput,
@@ -43,6 +40,9 @@ from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
 from provenstore.domain.eventlog.refusals import ADDRESSES, Asked
 from provenstore.domain.files import file_commands as c
 from provenstore.domain.files.file import File, file_stream
+from provenstore.domain.privacy import erasure_events as ee
+from provenstore.domain.privacy import erasure_request as er
+from provenstore.domain.privacy.erasure import OF_FILES, ErasedBy, StreamDataErased, streams_of
 from provenstore.domain.reading import OF_DESCRIPTIONS, Reading
 from provenstore.domain.recorder import Recorder
 from provenstore.domain.tenants import credential as cr

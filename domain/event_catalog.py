@@ -6,11 +6,11 @@ needed so far is never taken for an unknown one.
 
 from typing import Final
 
-from provenstore.domain import erasure_events
-from provenstore.domain.erasure import StreamDataErased
 from provenstore.domain.eventlog.event_types import REGISTRY, EventData
 from provenstore.domain.eventlog.refusals import CredentialRefused, RequestRefused
 from provenstore.domain.files import file_events
+from provenstore.domain.privacy import erasure_events
+from provenstore.domain.privacy.erasure import StreamDataErased
 from provenstore.domain.system import log_events, provider_events
 from provenstore.domain.system.projection_events import EventSkipped
 from provenstore.domain.tenants import disposal_events, workspace_events

@@ -11,9 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from provenstore.domain import erasure_events as ee
-from provenstore.domain import erasure_request as er
-from provenstore.domain.erasure import ErasedBy
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.eventlog.envelope import Actor, Event
 from provenstore.domain.files import file_events as fe
@@ -25,6 +22,9 @@ from provenstore.domain.files.purge_approval import (
     disposal_objection,
     two_persons_objection,
 )
+from provenstore.domain.privacy import erasure_events as ee
+from provenstore.domain.privacy import erasure_request as er
+from provenstore.domain.privacy.erasure import ErasedBy
 from provenstore.domain.system import provider_events as pe
 from provenstore.domain.tenants import actor as ac
 from provenstore.domain.tenants import credential as cr

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from provenstore.domain.erasure import erases
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.eventlog.envelope import MAX_EVENT_BYTES, Event
 from provenstore.domain.eventlog.event_log import Disclosures, EventLog, QuotaUse, StoredRow
 from provenstore.domain.eventlog.quota import UNLIMITED
+from provenstore.domain.privacy.erasure import erases
 from provenstore.domain.purge_check import PurgeCheck
 from provenstore.domain.transparency.merkle import leaf_hash
 from provenstore.domain.two_person_check import TwoPersonCheck

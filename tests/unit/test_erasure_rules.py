@@ -7,12 +7,12 @@ import pytest
 
 from memory_log import MemoryLog, initiated
 from provenstore.api.permissions import PERMISSIONS
-from provenstore.domain import erasure_events as ee
-from provenstore.domain import erasure_request as er
-from provenstore.domain.erasure import erases
 from provenstore.domain.errors import SecondPersonRequired, WrongState
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.files.file_events import PersonalDataErased
+from provenstore.domain.privacy import erasure_events as ee
+from provenstore.domain.privacy import erasure_request as er
+from provenstore.domain.privacy.erasure import erases
 from provenstore.domain.tenants.credential import Credential
 from provenstore.domain.tenants.second_person import Act, Person
 from provenstore.domain.two_person_check import TwoPersonCheck

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from file_life import SHA, VERSION, FileLife
 from memory_log import MemoryLog
 from provenstore.domain.canonical import MAX_INTEGER, Json, canonical
-from provenstore.domain.erasure import StreamDataErased, erases
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_log import Disclosure, QuotaUse, StoredRow
 from provenstore.domain.files.file_commands import ApprovePurge, ErasePersonalData, RecordPurged, StartPurge
 from provenstore.domain.files.file_events import PersonalDataErased, UploadExpired
+from provenstore.domain.privacy.erasure import StreamDataErased, erases
 from provenstore.domain.transparency.merkle import leaf_hash
 from provenstore.domain.verification import Verifier, verify_rows
 

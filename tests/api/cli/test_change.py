@@ -6,8 +6,8 @@ from typing import get_args
 from uuid import uuid4
 
 from provenstore.api.cli import erasing, options
-from provenstore.domain.erasure import OF_FILES
 from provenstore.domain.files import file_events as fe
+from provenstore.domain.privacy.erasure import OF_FILES
 from provenstore.domain.storage.store_call import OUTCOMES, STORE_ACTS
 from provenstore.projections.jobs import KINDS
 

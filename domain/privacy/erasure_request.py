@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from provenstore.domain import erasure_events as e
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import IntegrityViolated, SecondPersonRequired, WrongState
 from provenstore.domain.eventlog.caller import Role
 from provenstore.domain.eventlog.envelope import Actor, Event
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.files.purge_approval import key_objection
+from provenstore.domain.privacy import erasure_events as e
 from provenstore.domain.tenants.credential import Credential
 from provenstore.domain.tenants.second_person import Act, Person, objection, require_second_person
 from provenstore.domain.text import require_reason

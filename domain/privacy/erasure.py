@@ -6,10 +6,10 @@ An erasure stands in the stream whose values it erases. One of a file (`file:x`)
 
 from typing import ClassVar
 
-from provenstore.domain.erasure_events import SUBJECT, ErasureCompleted, ErasureRejected
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_types import CLIENT, REGISTRY, EventData
 from provenstore.domain.files.file_events import PersonalDataErased
+from provenstore.domain.privacy.erasure_events import SUBJECT, ErasureCompleted, ErasureRejected
 
 OF_FILES = (
     *("filename", "related", "subjects", "metadata", "reason", "name", "matter"),
