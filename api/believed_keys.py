@@ -10,12 +10,12 @@ from provenstore.adapters.signing_key import Ed25519Verifier
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import StoredRow
+from provenstore.domain.proofs.tree_check import EXTENDS, SIGNATURES
+from provenstore.domain.proofs.verification import Finding
 from provenstore.domain.system.log_events import LOG, LogBegunAnew, LogKeysChanged
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
 from provenstore.domain.transparency.note import parse_note
 from provenstore.domain.transparency.signing import RecordedHead
-from provenstore.domain.tree_check import EXTENDS, SIGNATURES
-from provenstore.domain.verification import Finding
 
 
 @dataclass(slots=True)

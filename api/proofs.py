@@ -19,13 +19,13 @@ from provenstore.domain.eventlog.chain import Chain
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Disclosures
 from provenstore.domain.files.file import file_stream
-from provenstore.domain.history_proof import STREAMS, HistoryCheck
-from provenstore.domain.proof_document import disclosures_json, hashes_json, verify_disclosures
+from provenstore.domain.proofs.history_proof import STREAMS, HistoryCheck
+from provenstore.domain.proofs.proof_document import disclosures_json, hashes_json, verify_disclosures
+from provenstore.domain.proofs.range_document import RangeProof
+from provenstore.domain.proofs.receipt import Receipt
+from provenstore.domain.proofs.workspace_proof import WorkspaceProof
 from provenstore.domain.proving import Provable, private_values
-from provenstore.domain.range_document import RangeProof
-from provenstore.domain.receipt import Receipt
 from provenstore.domain.transparency.merkle import MAX_SIZE, leaf_hash
-from provenstore.domain.workspace_proof import WorkspaceProof
 from provenstore.projections.proofs import SignedCheckpoint
 
 MAX_PAGE = 1_000
@@ -92,7 +92,7 @@ def _take(check: HistoryCheck, kind: str, page: Sequence[Event], values: Disclos
 def _history(
     services: Services, caller: Caller, file_id: UUID, newest: SignedCheckpoint, verified: Mapping[str, _Verified]
 ) -> Iterator[bytes]:
-    """Yield the document of `domain.history_proof`; whoever reads it finds out if it ends too early."""
+    """Yield the document of `domain.proofs.history_proof`; whoever reads it finds out if it ends too early."""
     note = canonical(newest.note.decode())
     yield b'{"checkpoint":%b,"file":%b,"streams":{' % (note, canonical(str(file_id)))
     separator = b""

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from provenstore.api.settings import Settings
 from provenstore.api.verification import Asked, required_keys
-from provenstore.domain.consistency_document import MEMBERS, ConsistencyProof, verify_consistency_document
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.history_proof import HistoryProof, verify_history
-from provenstore.domain.proof_document import members_of
-from provenstore.domain.range_document import RangeProof, verify_range_document
-from provenstore.domain.receipt import Receipt, VerifiedReceipt, verify_receipt
-from provenstore.domain.tlog_proof import FORMAT, TlogProof
+from provenstore.domain.proofs.consistency_document import MEMBERS, ConsistencyProof, verify_consistency_document
+from provenstore.domain.proofs.history_proof import HistoryProof, verify_history
+from provenstore.domain.proofs.proof_document import members_of
+from provenstore.domain.proofs.range_document import RangeProof, verify_range_document
+from provenstore.domain.proofs.receipt import Receipt, VerifiedReceipt, verify_receipt
+from provenstore.domain.proofs.tlog_proof import FORMAT, TlogProof
+from provenstore.domain.proofs.workspace_proof import WorkspaceProof, verify_workspace
 from provenstore.domain.transparency.checkpoint import Checkpoint
-from provenstore.domain.workspace_proof import WorkspaceProof, verify_workspace
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,13 +29,23 @@ from provenstore.domain.errors import (
 from provenstore.domain.eventlog.event_log import EventLog, StoredRow
 from provenstore.domain.files.file_events import Stored, UploadCleared
 from provenstore.domain.object_check import check_object
-from provenstore.domain.published_log import Checked, LogSource, verify_published
+from provenstore.domain.proofs.published_log import Checked, LogSource, verify_published
+from provenstore.domain.proofs.tree_check import (
+    EXTENDS,
+    LEAVES,
+    OBJECTS,
+    ROOTS,
+    SIGNATURES,
+    TILES,
+    Head,
+    TreeCheck,
+    in_order,
+)
+from provenstore.domain.proofs.verification import GUARDS, Finding, verify_log
 from provenstore.domain.transparency.checkpoint import open_checkpoint, parse_checkpoint
 from provenstore.domain.transparency.merkle import leaf_hash
 from provenstore.domain.transparency.note import NoteVerifier, parse_note
 from provenstore.domain.transparency.tile import Tile
-from provenstore.domain.tree_check import EXTENDS, LEAVES, OBJECTS, ROOTS, SIGNATURES, TILES, Head, TreeCheck, in_order
-from provenstore.domain.verification import GUARDS, Finding, verify_log
 from provenstore.projections.proofs import Proofs
 
 Progress = Callable[[int, int], None]

@@ -14,11 +14,11 @@ import structlog
 
 from provenstore.adapters.log_keys import LogKeys
 from provenstore.adapters.signing_key import Ed25519Verifier
-from provenstore.domain.consistency_document import ConsistencyProof
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof, Unsigned, UnverifiedProof
 from provenstore.domain.eventlog.envelope import Event, PrivateValue
-from provenstore.domain.range_document import RangeProof, verify_range_under
-from provenstore.domain.receipt import Receipt, verify_receipt_under
+from provenstore.domain.proofs.consistency_document import ConsistencyProof
+from provenstore.domain.proofs.range_document import RangeProof, verify_range_under
+from provenstore.domain.proofs.receipt import Receipt, verify_receipt_under
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.transparency.merkle import leaf_hash, verify_consistency
 from provenstore.domain.transparency.tile import FULL, EntryBundle, Tile, bundles_between

@@ -19,7 +19,7 @@ from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.migrations import migrate
 from provenstore.adapters.running_postgres import OWNER
 from provenstore.api.wiring import PROJECTIONS, RUNNER, WRITER
-from provenstore.domain.verification import verify_log
+from provenstore.domain.proofs.verification import verify_log
 from provenstore.projections.building import Builder
 from provenstore.projections.builds import begin, builds
 from provenstore.projections.positions import prepare

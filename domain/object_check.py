@@ -11,11 +11,11 @@ from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import EventLog
 from provenstore.domain.files.file import File, file_stream, project
 from provenstore.domain.files.file_events import Purged, Stored, UploadCleared
+from provenstore.domain.proofs.tree_check import OBJECTS
+from provenstore.domain.proofs.verification import Finding
 from provenstore.domain.recorder import require_store
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import NoObject, ObjectNotFound
-from provenstore.domain.tree_check import OBJECTS
-from provenstore.domain.verification import Finding
 from provenstore.domain.verifying import has_content, read_whole
 
 

@@ -15,7 +15,7 @@ from provenstore.domain.eventlog.caller import Caller, Operation
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Event, PrivateValue
 from provenstore.domain.eventlog.event_log import Disclosures
 from provenstore.domain.eventlog.refusals import Asked
-from provenstore.domain.history_proof import STREAMS
+from provenstore.domain.proofs.history_proof import STREAMS
 from provenstore.domain.reading import OF_DESCRIPTIONS, Reading, visible
 from provenstore.domain.recorder import Recorder
 

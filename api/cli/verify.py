@@ -18,8 +18,8 @@ from provenstore.domain.errors import IntegrityViolated, InvalidProof, NotFound,
 if TYPE_CHECKING:
     from provenstore.api.settings import Settings
     from provenstore.api.verification import Asked
-    from provenstore.domain.published_log import Checked, LogSource
-    from provenstore.domain.verification import Finding
+    from provenstore.domain.proofs.published_log import Checked, LogSource
+    from provenstore.domain.proofs.verification import Finding
 
 BUCKET = "bucket:"
 MAX_KEYS_BYTES = 64 * 1024
@@ -195,7 +195,7 @@ def _document(session: Session, settings: "Settings", path: Path, asked: "Asked"
 
 
 def _show(session: Session, found: "Checked") -> None:
-    from provenstore.domain.tree_check import ALL_STEPS
+    from provenstore.domain.proofs.tree_check import ALL_STEPS
 
     if session.out.as_json:
         session.out.document(_as_json(found))
@@ -225,7 +225,7 @@ def _show(session: Session, found: "Checked") -> None:
 
 def _in_a_sentence(found: "Checked") -> str:
     """Say what was checked where nothing is wrong, and no more than that."""
-    from provenstore.domain.tree_check import ALL_STEPS
+    from provenstore.domain.proofs.tree_check import ALL_STEPS
 
     if not found.checked and found.checkpoint is not None and found.checkpoint.size:
         return (
@@ -247,7 +247,7 @@ def _complete(found: "Checked") -> bool:
 
 
 def _as_json(found: "Checked") -> dict[str, Any]:
-    from provenstore.domain.tree_check import ALL_STEPS
+    from provenstore.domain.proofs.tree_check import ALL_STEPS
 
     findings = [
         {

@@ -13,8 +13,8 @@ from provenstore.api.settings import load_settings
 from provenstore.api.verification import Asked, verify_database, verify_objects
 from provenstore.api.wiring import open_services
 from provenstore.domain.errors import Misconfigured
+from provenstore.domain.proofs.verification import GUARDS
 from provenstore.domain.tenants.workspace import CreateWorkspace
-from provenstore.domain.verification import GUARDS
 from tests.api.conftest import ROOT
 
 ALTERED = "the trigger append_only on event was altered"

@@ -13,8 +13,8 @@ from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
 from provenstore.api.verification import Asked, verify_database
 from provenstore.api.wiring import open_services
+from provenstore.domain.proofs.tree_check import ROOTS, SIGNATURES
 from provenstore.domain.tenants.workspace import CreateWorkspace
-from provenstore.domain.tree_check import ROOTS, SIGNATURES
 from tests.api.conftest import ROOT
 
 PLANTED = {

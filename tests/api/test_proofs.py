@@ -10,12 +10,12 @@ import pytest
 from provenstore.adapters.signing_key import Ed25519Verifier
 from provenstore.api import log, proofs
 from provenstore.domain.errors import InvalidProof
-from provenstore.domain.history_proof import HistoryProof, verify_history
-from provenstore.domain.proof_document import parse_document
-from provenstore.domain.range_document import RangeProof, verify_range_document
-from provenstore.domain.receipt import Receipt, verify_receipt
-from provenstore.domain.tlog_proof import FORMAT, TlogProof
-from provenstore.domain.workspace_proof import WorkspaceProof, verify_workspace
+from provenstore.domain.proofs.history_proof import HistoryProof, verify_history
+from provenstore.domain.proofs.proof_document import parse_document
+from provenstore.domain.proofs.range_document import RangeProof, verify_range_document
+from provenstore.domain.proofs.receipt import Receipt, verify_receipt
+from provenstore.domain.proofs.tlog_proof import FORMAT, TlogProof
+from provenstore.domain.proofs.workspace_proof import WorkspaceProof, verify_workspace
 from tests.api.conftest import Api, Tenant
 
 

@@ -27,8 +27,8 @@ from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.linking import LinkWish
 from provenstore.domain.privacy import erasure_events as ee
 from provenstore.domain.privacy import erasure_request as er
+from provenstore.domain.proofs.verification import verify_log
 from provenstore.domain.tenants.workspace import CreateWorkspace
-from provenstore.domain.verification import verify_log
 
 ANNA = "anna@example.org"
 PRIVACY = caller("dora", "privacy")

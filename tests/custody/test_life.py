@@ -19,10 +19,10 @@ from provenstore.domain.errors import (
     WrongState,
 )
 from provenstore.domain.files.file import File, project
+from provenstore.domain.proofs.verification import verify_log
 from provenstore.domain.storage.objects import ObjectNotFound
 from provenstore.domain.tenants.workspace import SetLimits, SetPurgePolicy
 from provenstore.domain.tenants.workspace_events import Limits
-from provenstore.domain.verification import verify_log
 
 
 def test_a_whole_life(custody: Custody) -> None:

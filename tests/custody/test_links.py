@@ -27,10 +27,10 @@ from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import File, evolve
 from provenstore.domain.linking import LinkWays, LinkWish
+from provenstore.domain.proofs.verification import verify_log
 from provenstore.domain.storage.objects import NotSupported, UrlExpired
 from provenstore.domain.tenants import workspace as ws
 from provenstore.domain.tenants.workspace_events import Limits
-from provenstore.domain.verification import verify_log
 
 OTHER_SERVICE = caller("svc-sites", "service", kind="service")
 HOUR = 3_600

@@ -18,9 +18,9 @@ from provenstore.domain.errors import (
 )
 from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.initiating import NewFile
+from provenstore.domain.proofs.verification import verify_log
 from provenstore.domain.tenants.workspace import SetLimits, SetQuota
 from provenstore.domain.tenants.workspace_events import Limits
-from provenstore.domain.verification import verify_log
 
 PRIVACY = caller("dora", "privacy")
 

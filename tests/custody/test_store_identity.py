@@ -18,9 +18,9 @@ from provenstore.domain.errors import Forbidden, InvalidInput, ObjectMissing, Wr
 from provenstore.domain.files.file import File
 from provenstore.domain.ledger import Ledger
 from provenstore.domain.object_check import check_object
+from provenstore.domain.proofs.verification import verify_log
 from provenstore.domain.store_identity import Evidence, StoreIdentity
 from provenstore.domain.system.provider_events import IdentityDrawn, ProviderIdentified
-from provenstore.domain.verification import verify_log
 
 PROVIDER = ["provider:local"]
 

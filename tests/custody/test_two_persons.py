@@ -17,9 +17,9 @@ from provenstore.domain.errors import SecondPersonRequired, StoreUnavailable
 from provenstore.domain.eventlog.caller import Caller, Role
 from provenstore.domain.eventlog.deadline import Deadline, within
 from provenstore.domain.ledger import SYSTEM
+from provenstore.domain.proofs.verification import verify_log
 from provenstore.domain.tenants import retention_policy
 from provenstore.domain.tenants import workspace as ws
-from provenstore.domain.verification import verify_log
 
 ROLES: tuple[Role, ...] = ("admin", "records", "approver", "privacy")
 

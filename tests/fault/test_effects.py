@@ -65,7 +65,7 @@ def fragile(log: PostgresEventLog, tmp_path: Any, monkeypatch: pytest.MonkeyPatc
 
     The log's own time stands while these tests move the clock, so a verification is not asked when things happened.
     """
-    monkeypatch.setattr("provenstore.domain.two_person_check.SKEW", timedelta(days=365))
+    monkeypatch.setattr("provenstore.domain.proofs.two_person_check.SKEW", timedelta(days=365))
     return FragileCustody(log, Imitation(tmp_path / "objects"))
 
 

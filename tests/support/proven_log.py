@@ -9,13 +9,13 @@ from provenstore.domain.eventlog.envelope import SALT_BYTES, Event, PrivateValue
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.files.file_commands import SoftDelete
 from provenstore.domain.files.file_events import Accessed, ChunkUploaded
-from provenstore.domain.history_proof import HistoryProof, StreamProof
-from provenstore.domain.range_document import RangeProof
-from provenstore.domain.receipt import Receipt
+from provenstore.domain.proofs.history_proof import HistoryProof, StreamProof
+from provenstore.domain.proofs.range_document import RangeProof
+from provenstore.domain.proofs.receipt import Receipt
+from provenstore.domain.proofs.workspace_proof import WorkspaceProof
 from provenstore.domain.transparency.checkpoint import Checkpoint, sign_checkpoint
 from provenstore.domain.transparency.note import NoteSigner
 from provenstore.domain.transparency.range_proof import range_proof
-from provenstore.domain.workspace_proof import WorkspaceProof
 
 NAME = PrivateValue("filename", b"s" * SALT_BYTES, b'"a.pdf"')
 """The private value of the file's first event."""

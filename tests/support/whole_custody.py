@@ -4,7 +4,7 @@ from uuid import UUID
 
 from custody import Custody
 from provenstore.domain.files.file import File
-from provenstore.domain.verification import verify_log
+from provenstore.domain.proofs.verification import verify_log
 
 
 def check_whole(custody: Custody) -> None:

@@ -13,7 +13,7 @@ from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Actor, Event, Origin, draft
 from provenstore.domain.eventlog.event_types import EventData, Fact
 from provenstore.domain.files import file_events as fe
-from provenstore.domain.verification import PERSONS, verify_log
+from provenstore.domain.proofs.verification import PERSONS, verify_log
 from sealing import join
 
 _LAST = "select version, leaf from provenstore.event where stream = %s order by version desc limit 1"

@@ -20,7 +20,7 @@ from provenstore.api.services import Services
 from provenstore.api.verified_proofs import VerifiedProofs
 from provenstore.domain.errors import Unsigned, UnverifiedProof
 from provenstore.domain.files.file import file_stream
-from provenstore.domain.history_proof import HistoryProof, verify_history
+from provenstore.domain.proofs.history_proof import HistoryProof, verify_history
 from tests.api.conftest import MovableClock, serving
 
 AT = 150

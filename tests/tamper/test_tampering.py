@@ -11,8 +11,8 @@ from custody import Custody
 from provenstore.domain.canonical import canonical
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.eventlog.envelope import Event
+from provenstore.domain.proofs.verification import Verifier, verify_log
 from provenstore.domain.transparency.merkle import leaf_hash
-from provenstore.domain.verification import Verifier, verify_log
 
 Owner = psycopg.Connection[tuple[Any, ...]]
 Tamper = Callable[[Owner], None]

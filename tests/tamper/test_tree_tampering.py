@@ -18,11 +18,11 @@ from provenstore.api.wiring import open_services
 from provenstore.domain.canonical import canonical
 from provenstore.domain.errors import Forbidden, IntegrityViolated, InvalidInput, InvalidProof
 from provenstore.domain.ledger import SYSTEM
-from provenstore.domain.published_log import Checked
+from provenstore.domain.proofs.published_log import Checked
+from provenstore.domain.proofs.tree_check import EXTENDS, LEAVES, OBJECTS, ROOTS, SIGNATURES, TILES
+from provenstore.domain.proofs.verification import GUARDS
 from provenstore.domain.transparency.checkpoint import Checkpoint, sign_checkpoint
 from provenstore.domain.transparency.tile import EntryBundle, encode_entries
-from provenstore.domain.tree_check import EXTENDS, LEAVES, OBJECTS, ROOTS, SIGNATURES, TILES
-from provenstore.domain.verification import GUARDS
 from provenstore.projections.tree import catch_up
 
 AT = 150

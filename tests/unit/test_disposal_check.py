@@ -9,11 +9,11 @@ from file_life import SHA, VERSION
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_types import EventData, Fact
 from provenstore.domain.files import file_events as e
-from provenstore.domain.purge_check import PurgeCheck
+from provenstore.domain.proofs.purge_check import PurgeCheck
+from provenstore.domain.proofs.two_person_check import TwoPersonCheck
 from provenstore.domain.system.provider_events import ProviderIdentified
 from provenstore.domain.tenants import disposal_events as de
 from provenstore.domain.tenants import workspace_events as we
-from provenstore.domain.two_person_check import TwoPersonCheck
 from sealing import START, SealedLog
 
 ANN, BEA = (Actor(name, "person", "cli") for name in ("ann", "bea"))

@@ -13,9 +13,9 @@ from provenstore.domain.files.file_events import PersonalDataErased
 from provenstore.domain.privacy import erasure_events as ee
 from provenstore.domain.privacy import erasure_request as er
 from provenstore.domain.privacy.erasure import erases
+from provenstore.domain.proofs.two_person_check import TwoPersonCheck
 from provenstore.domain.tenants.credential import Credential
 from provenstore.domain.tenants.second_person import Act, Person
-from provenstore.domain.two_person_check import TwoPersonCheck
 
 ASKED = ee.ErasureRequested(erasure="e", file=None, actor=None, fields=(), upto=1, found=(), files=0)
 ERASED = PersonalDataErased(fields=("filename",), events=1, positions=(1,), emptied=(), erasure="e")

@@ -13,7 +13,7 @@ from proven_log import NAME, ProvenLog
 from provenstore.domain.canonical import canonical
 from provenstore.domain.errors import InvalidInput, InvalidProof
 from provenstore.domain.eventlog.envelope import PrivateValue
-from provenstore.domain.history_proof import HistoryProof, StreamProof, verify_history
+from provenstore.domain.proofs.history_proof import HistoryProof, StreamProof, verify_history
 
 LIFE = ProvenLog()
 PROOF = LIFE.history()

@@ -25,7 +25,7 @@ from provenstore.api import offline_verifier as offline
 from provenstore.domain.canonical import canonical
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof
 from provenstore.domain.eventlog.envelope import Event, parse_fields
-from provenstore.domain.range_document import verify_range_document
+from provenstore.domain.proofs.range_document import verify_range_document
 from provenstore.domain.transparency.note import Signature, sign_note
 from provenstore.domain.transparency.range_proof import range_proof
 

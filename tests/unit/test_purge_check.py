@@ -10,7 +10,7 @@ from provenstore.domain.eventlog.event_types import EventData, Fact
 from provenstore.domain.files import file_commands as c
 from provenstore.domain.files import file_events as e
 from provenstore.domain.files.destroyed import list_digest
-from provenstore.domain.purge_check import PurgeCheck
+from provenstore.domain.proofs.purge_check import PurgeCheck
 from sealing import ALICE, BOB
 
 DONE: dict[str, Any] = {

@@ -15,7 +15,7 @@ from note_keys import LOG, LOG_NEXT, WITNESS
 from proven_log import NAME, ProvenLog
 from provenstore.domain.errors import InvalidInput, InvalidProof
 from provenstore.domain.eventlog.envelope import PrivateValue
-from provenstore.domain.receipt import MAX_RECEIPT_BYTES, Receipt, verify_receipt
+from provenstore.domain.proofs.receipt import MAX_RECEIPT_BYTES, Receipt, verify_receipt
 
 LIFE = ProvenLog()
 RECEIPT = LIFE.receipt(0, NAME)

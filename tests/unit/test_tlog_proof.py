@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from note_keys import LOG
 from proven_log import NAME, ProvenLog
 from provenstore.domain.errors import InvalidInput, InvalidProof
-from provenstore.domain.receipt import Receipt, verify_receipt
-from provenstore.domain.tlog_proof import MAX_PROOF_BYTES, TlogProof
+from provenstore.domain.proofs.receipt import Receipt, verify_receipt
+from provenstore.domain.proofs.tlog_proof import MAX_PROOF_BYTES, TlogProof
 from provenstore.domain.transparency.merkle import MAX_SIZE
 
 LIFE = ProvenLog()

@@ -7,9 +7,9 @@ import pytest
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_types import EventData, Fact
 from provenstore.domain.files import file_events as fe
+from provenstore.domain.proofs.two_person_check import TwoPersonCheck
 from provenstore.domain.system.provider_events import ProviderIdentified
 from provenstore.domain.tenants import workspace_events as we
-from provenstore.domain.two_person_check import TwoPersonCheck
 from sealing import SealedLog
 
 SHELL, OTHER = (Actor(name, "person", "cli") for name in ("shell", "other"))

@@ -17,8 +17,8 @@ from provenstore.domain.eventlog.event_log import Disclosure, QuotaUse, StoredRo
 from provenstore.domain.files.file_commands import ApprovePurge, ErasePersonalData, RecordPurged, StartPurge
 from provenstore.domain.files.file_events import PersonalDataErased, UploadExpired
 from provenstore.domain.privacy.erasure import StreamDataErased, erases
+from provenstore.domain.proofs.verification import Verifier, verify_rows
 from provenstore.domain.transparency.merkle import leaf_hash
-from provenstore.domain.verification import Verifier, verify_rows
 
 
 def _purged() -> FileLife:

@@ -12,7 +12,7 @@ from proven_log import ProvenLog
 from provenstore.domain.canonical import canonical
 from provenstore.domain.errors import InvalidInput, InvalidProof
 from provenstore.domain.eventlog.chain import Chain
-from provenstore.domain.workspace_proof import WorkspaceProof, verify_workspace
+from provenstore.domain.proofs.workspace_proof import WorkspaceProof, verify_workspace
 
 LIFE = ProvenLog()
 PROOF = LIFE.workspace()

@@ -18,9 +18,9 @@ from provenstore.api.http import bodies, shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
 from provenstore.api.services import Services
 from provenstore.domain.errors import Unsigned
+from provenstore.domain.proofs.receipt import Receipt
+from provenstore.domain.proofs.tlog_proof import FORMAT
 from provenstore.domain.proving import Provable
-from provenstore.domain.receipt import Receipt
-from provenstore.domain.tlog_proof import FORMAT
 
 router = APIRouter(tags=["proofs"])
 

@@ -7,7 +7,7 @@ import pytest
 
 from note_keys import NoteKey
 from offline import verify as verify_offline
-from provenstore.domain.tlog_proof import FORMAT
+from provenstore.domain.proofs.tlog_proof import FORMAT
 from tests.api.cli.conftest import Provenstore, Served
 
 

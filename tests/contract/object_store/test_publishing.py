@@ -11,7 +11,7 @@ from note_keys import LOG, ORIGIN, NoteKey
 from provenstore.adapters.published_logs import LogInStore
 from provenstore.adapters.publishing import Publisher, check_prefix
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, LogRewound, Refused
-from provenstore.domain.published_log import LogSource
+from provenstore.domain.proofs.published_log import LogSource
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from provenstore.domain.transparency.merkle import Subtree, leaf_hash

@@ -11,12 +11,12 @@ from typing import Protocol
 from provenstore.domain.errors import Forbidden, IntegrityViolated, InvalidInput, InvalidProof
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import StoredRow
+from provenstore.domain.proofs.tree_check import EXTENDS, ROOTS, SIGNATURES, Head, TreeCheck, in_order
+from provenstore.domain.proofs.verification import GUARDS, PERSONS, Finding, Verifier
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.transparency.merkle import HASH_BYTES, leaf_hash
 from provenstore.domain.transparency.note import NoteVerifier
 from provenstore.domain.transparency.tile import EntryBundle, Tile, bundles_between, parse_entries
-from provenstore.domain.tree_check import EXTENDS, ROOTS, SIGNATURES, Head, TreeCheck, in_order
-from provenstore.domain.verification import GUARDS, PERSONS, Finding, Verifier
 
 _OF_STRETCHES = frozenset({ROOTS, EXTENDS})
 

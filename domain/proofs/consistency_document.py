@@ -9,7 +9,7 @@ from typing import Self
 
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import InvalidInput, InvalidProof
-from provenstore.domain.proof_document import hashes_json, hashes_of, index_of, parse_document
+from provenstore.domain.proofs.proof_document import hashes_json, hashes_of, index_of, parse_document
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.transparency.merkle import verify_consistency
 from provenstore.domain.transparency.note import NoteVerifier

@@ -16,9 +16,9 @@ from provenstore.domain.eventlog.envelope import MAX_EVENT_BYTES, Event
 from provenstore.domain.eventlog.event_log import Disclosures, EventLog, QuotaUse, StoredRow
 from provenstore.domain.eventlog.quota import UNLIMITED
 from provenstore.domain.privacy.erasure import erases
-from provenstore.domain.purge_check import PurgeCheck
+from provenstore.domain.proofs.purge_check import PurgeCheck
+from provenstore.domain.proofs.two_person_check import TwoPersonCheck
 from provenstore.domain.transparency.merkle import leaf_hash
-from provenstore.domain.two_person_check import TwoPersonCheck
 
 STEPS = (
     "1 positions are dense from 1",
@@ -35,7 +35,7 @@ PERSONS = 15
 """The step, after those of the tree and of objects, in which every act of two persons is judged."""
 
 PURGES = 16
-"""The step of `domain.purge_check`."""
+"""The step of `domain.proofs.purge_check`."""
 
 GUARDS = 17
 """The step in which a database's functions and grants are held against its migrations."""

@@ -17,7 +17,7 @@ from provenstore.domain.errors import InvalidInput, InvalidProof
 from provenstore.domain.eventlog.chain import Chain
 from provenstore.domain.eventlog.envelope import Event, PrivateValue
 from provenstore.domain.eventlog.event_types import StreamHead
-from provenstore.domain.proof_document import (
+from provenstore.domain.proofs.proof_document import (
     disclosures_json,
     disclosures_of,
     hashes_json,
@@ -30,7 +30,7 @@ from provenstore.domain.proof_document import (
     verify_disclosures,
     within,
 )
-from provenstore.domain.receipt import parse_event
+from provenstore.domain.proofs.receipt import parse_event
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.transparency.note import NoteVerifier
 

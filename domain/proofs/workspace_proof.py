@@ -10,7 +10,7 @@ from typing import Self
 
 from provenstore.domain.canonical import Json, canonical
 from provenstore.domain.eventlog.chain import Chain
-from provenstore.domain.proof_document import hashes_json, hashes_of, index_of, items_of, parse_document, text_of
+from provenstore.domain.proofs.proof_document import hashes_json, hashes_of, index_of, items_of, parse_document, text_of
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.transparency.note import NoteVerifier
 

@@ -11,7 +11,7 @@ from typing import Self
 from provenstore.domain.canonical import Json, canonical
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof
 from provenstore.domain.eventlog.envelope import Event, PrivateValue
-from provenstore.domain.proof_document import (
+from provenstore.domain.proofs.proof_document import (
     disclosures_json,
     disclosures_of,
     hashes_json,
@@ -21,7 +21,7 @@ from provenstore.domain.proof_document import (
     text_of,
     verify_disclosures,
 )
-from provenstore.domain.tlog_proof import TlogProof
+from provenstore.domain.proofs.tlog_proof import TlogProof
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.transparency.merkle import leaf_hash, verify_inclusion
 from provenstore.domain.transparency.note import NoteVerifier

@@ -10,8 +10,8 @@ from typing import Self
 from provenstore.domain.canonical import Json, canonical
 from provenstore.domain.errors import InvalidProof
 from provenstore.domain.eventlog.envelope import Event
-from provenstore.domain.proof_document import hashes_json, hashes_of, index_of, items_of, parse_document, text_of
-from provenstore.domain.receipt import parse_event
+from provenstore.domain.proofs.proof_document import hashes_json, hashes_of, index_of, items_of, parse_document, text_of
+from provenstore.domain.proofs.receipt import parse_event
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.transparency.merkle import leaf_hash
 from provenstore.domain.transparency.note import NoteVerifier

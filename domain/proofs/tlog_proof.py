@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.proof_document import MAX_PROOF_HASHES
+from provenstore.domain.proofs.proof_document import MAX_PROOF_HASHES
 from provenstore.domain.text import require_base64, require_decimal
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.transparency.merkle import HASH_BYTES, MAX_SIZE, leaf_hash, verify_inclusion

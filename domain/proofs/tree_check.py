@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from provenstore.domain.proofs.verification import MAX_FINDINGS, STEPS, Finding
 from provenstore.domain.transparency.merkle import HASH_BYTES, Frontier
 from provenstore.domain.transparency.tile import FULL, HEIGHT, Tile, TileKey
 from provenstore.domain.transparency.tiled_tree import Edge
-from provenstore.domain.verification import MAX_FINDINGS, STEPS, Finding
 
 TREE_STEPS: Final = (
     "9 each leaf of the tree is the hash of the event at its position",
