@@ -17,8 +17,8 @@ from pydantic import BaseModel
 
 from provenstore.adapters.database import Connection, translated
 from provenstore.adapters.queries import load_queries
+from provenstore.domain.custody.event_catalog import REGISTRY, TYPE_NAMES
 from provenstore.domain.errors import DatabaseUnavailable, Misconfigured
-from provenstore.domain.event_catalog import REGISTRY, TYPE_NAMES
 from provenstore.domain.eventlog.event_types import Registry
 
 _QUERIES = load_queries("migrations.sql")

@@ -23,8 +23,8 @@ from eventsourcing.persistence import (
 
 from provenstore.adapters.database import Database
 from provenstore.adapters.queries import load_queries
+from provenstore.domain.custody.event_catalog import REGISTRY
 from provenstore.domain.errors import IntegrityViolated
-from provenstore.domain.event_catalog import REGISTRY
 from provenstore.domain.eventlog.envelope import Event
 
 QUERIES = load_queries("event_store.sql")

@@ -21,9 +21,9 @@ from provenstore.adapters.spaces import Spaces
 from provenstore.adapters.spaces_client import Bucket, connect
 from provenstore.adapters.spaces_probe import VERSION, keeps_versions, probe
 from provenstore.api.settings import Settings
+from provenstore.domain.custody.providers import Providers
 from provenstore.domain.errors import Misconfigured
 from provenstore.domain.eventlog.caller import Caller
-from provenstore.domain.providers import Providers
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.system.provider import Probed
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from provenstore.api.cli.direct import system_user
 from provenstore.api.settings import load_settings
 from provenstore.api.wiring import open_services
-from provenstore.domain.store_identity import Identities, StoreIdentity
+from provenstore.domain.custody.store_identity import Identities, StoreIdentity
 
 
 def show_identities(data_dir: Path | None) -> Identities:

@@ -44,16 +44,16 @@ from provenstore.api.settings import Settings
 from provenstore.api.sweeper import Sweeper
 from provenstore.api.verified_proofs import VerifiedProofs
 from provenstore.domain.clock import Clock
+from provenstore.domain.custody.providers import Providers
+from provenstore.domain.custody.recorder import Recorder
+from provenstore.domain.custody.store_identity import StoreIdentity
 from provenstore.domain.errors import DatabaseUnavailable, Misconfigured, StorageFull, Unavailable
 from provenstore.domain.eventlog.event_log import EventLog
 from provenstore.domain.files.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE
 from provenstore.domain.ledger import SYSTEM, Ledger
 from provenstore.domain.linking import LinkWays
 from provenstore.domain.log_keeping import LogKeeping
-from provenstore.domain.providers import Providers
-from provenstore.domain.recorder import Recorder
 from provenstore.domain.storage.object_store import ObjectStore
-from provenstore.domain.store_identity import StoreIdentity
 from provenstore.projections.audit_query import Audit
 from provenstore.projections.audit_trail import AuditTrail
 from provenstore.projections.building import Builder

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from provenstore.domain.event_catalog import REGISTRY, TYPE_NAMES
+from provenstore.domain.custody.event_catalog import REGISTRY, TYPE_NAMES
 from provenstore.domain.eventlog.event_types import CLIENT
 
 TARGET = Path(__file__).parent / "reference" / "events.md"

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from provenstore.domain.canonical import Json, parse_canonical
+from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.errors import (
     AlreadyExists,
     Conflict,
@@ -18,7 +19,6 @@ from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.eventlog.event_log import Guard, IdempotencyKey, QuotaUse, disclosed
 from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
 from provenstore.domain.eventlog.refusals import Asked
-from provenstore.domain.recorder import Recorder
 from provenstore.domain.tenants import actor as ac
 from provenstore.domain.tenants import credential as cr
 from provenstore.domain.tenants import workspace as ws

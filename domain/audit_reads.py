@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from provenstore.domain.canonical import Json
+from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.eventlog.event_log import Append
 from provenstore.domain.eventlog.event_types import Fact, format_time
 from provenstore.domain.eventlog.remembered_reads import RememberedReads
-from provenstore.domain.recorder import Recorder
 from provenstore.domain.tenants import workspace_events as we
 
 ENTRIES_MERGED_FOR = timedelta(hours=1)

@@ -16,6 +16,8 @@ from itertools import zip_longest
 from typing import TypeVar
 from uuid import UUID
 
+from provenstore.domain.custody.recorder import Recorder, require_store
+from provenstore.domain.custody.store_identity import StoreIdentity
 from provenstore.domain.errors import StoreUnavailable, Unavailable
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.files import file_commands as c
@@ -23,10 +25,8 @@ from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import File, later
 from provenstore.domain.files.parts import combined_etag
 from provenstore.domain.part_uploading import PartUploading
-from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import MultipartInfo, MultipartNotFound, ObjectVersion
-from provenstore.domain.store_identity import StoreIdentity
 from provenstore.domain.verifying import Verifying
 
 Found = TypeVar("Found", ObjectVersion, MultipartInfo)

@@ -19,6 +19,9 @@ from datetime import datetime
 from typing import cast
 from uuid import UUID
 
+from provenstore.domain.custody.extras import check_of, extras_of
+from provenstore.domain.custody.recorder import Recorder, require_store
+from provenstore.domain.custody.store_identity import StoreIdentity
 from provenstore.domain.errors import (
     ContentMismatch,
     ContentTooLarge,
@@ -30,18 +33,15 @@ from provenstore.domain.errors import (
     WrongState,
 )
 from provenstore.domain.eventlog.caller import Caller
-from provenstore.domain.extras import check_of, extras_of
 from provenstore.domain.files import file_commands as c
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import REMOVAL_LEASE, Completion, File
 from provenstore.domain.files.parts import combined_etag
 from provenstore.domain.files.upload_decisions import require_open
 from provenstore.domain.part_uploading import PartUploading
-from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import ObjectInfo, ObjectNotFound, PartRef, SourceChanged
 from provenstore.domain.storage.upload_sizes import PART_SIZE
-from provenstore.domain.store_identity import StoreIdentity
 from provenstore.domain.text import require_hex
 
 

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+from provenstore.domain.custody.recorder import Recorder, require_store
 from provenstore.domain.errors import Conflict, IntegrityViolated, Unavailable
 from provenstore.domain.eventlog.backlog import Backlog
 from provenstore.domain.eventlog.caller import Caller
@@ -25,7 +26,6 @@ from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import File, access_stream
 from provenstore.domain.open_accesses import OpenAccess, OpenAccesses
 from provenstore.domain.reading import Reading
-from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.storage.disposition import served
 from provenstore.domain.storage.object_store import ObjectReader, ObjectStore
 from provenstore.domain.storage.objects import NoObject, ObjectNotFound, SignedUrl

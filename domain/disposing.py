@@ -13,6 +13,7 @@ from datetime import datetime
 from uuid import UUID
 
 from provenstore.domain.administration import Administration
+from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Append, IdempotencyKey
@@ -20,7 +21,6 @@ from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.files import file_commands as c
 from provenstore.domain.files.file import File
 from provenstore.domain.purging import Purging
-from provenstore.domain.recorder import Recorder
 from provenstore.domain.tenants import disposal as dp
 from provenstore.domain.tenants.disposal_events import DisposalRunEnded
 from provenstore.domain.text import require_reason

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from provenstore.domain import text
 from provenstore.domain.canonical import MAX_INTEGER, Json
+from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.errors import (
     Conflict,
     ContentTooLarge,
@@ -27,7 +28,6 @@ from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import File, file_stream
 from provenstore.domain.files.file_decisions import decide
 from provenstore.domain.part_uploading import WRITE_URL_TTL
-from provenstore.domain.recorder import Recorder
 from provenstore.domain.storage.media_types import extension_of
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import Capabilities, Digests, SignedUrl

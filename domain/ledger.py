@@ -12,12 +12,14 @@ from uuid import UUID
 from provenstore.domain import text
 from provenstore.domain.administration import Administration
 from provenstore.domain.audit_reads import AuditReads
-from provenstore.domain.authentication import Authentication
 from provenstore.domain.canonical import Json
 from provenstore.domain.clearing import Clearing
 from provenstore.domain.clock import Clock
 from provenstore.domain.completing import Completing
 from provenstore.domain.content import ContentReader
+from provenstore.domain.custody.authentication import Authentication
+from provenstore.domain.custody.recorder import Recorder
+from provenstore.domain.custody.store_identity import StoreIdentity
 from provenstore.domain.disposing import Disposing
 from provenstore.domain.entropy import Entropy
 from provenstore.domain.erasing import Erasing
@@ -37,11 +39,9 @@ from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.proving import Proving
 from provenstore.domain.purging import Purging
 from provenstore.domain.reading import Reading
-from provenstore.domain.recorder import Recorder
 from provenstore.domain.short_ids import ShortIds
 from provenstore.domain.skipping import Skipping
 from provenstore.domain.storage.object_store import ObjectStore
-from provenstore.domain.store_identity import StoreIdentity
 from provenstore.domain.storing import Storing
 from provenstore.domain.tenants.workspace import workspace_stream
 from provenstore.domain.uploading import Uploading

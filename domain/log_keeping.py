@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.errors import Conflict, Misconfigured, Refused
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Event
 from provenstore.domain.eventlog.event_log import Guard
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
-from provenstore.domain.recorder import Recorder
 from provenstore.domain.system.log_events import LOG, FormerKeys, LogAlarmCleared, LogBegunAnew, LogKeysChanged
 from provenstore.domain.text import require_reason
 from provenstore.domain.transparency.merkle import EMPTY_ROOT

@@ -6,6 +6,7 @@ What it finds, `domain.verifying` records when the same is asked of the ledger.
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from provenstore.domain.custody.recorder import require_store
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import EventLog
@@ -13,7 +14,6 @@ from provenstore.domain.files.file import File, file_stream, project
 from provenstore.domain.files.file_events import Purged, Stored, UploadCleared
 from provenstore.domain.proofs.tree_check import OBJECTS
 from provenstore.domain.proofs.verification import Finding
-from provenstore.domain.recorder import require_store
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import NoObject, ObjectNotFound
 from provenstore.domain.verifying import has_content, read_whole

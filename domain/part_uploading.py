@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from provenstore.domain.custody.recorder import Recorder, require_store
 from provenstore.domain.errors import Conflict, ContentMismatch, ContentTooLarge, InvalidInput, Refused, WrongState
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.event_log import Guard
@@ -22,7 +23,6 @@ from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import File, parts_stream
 from provenstore.domain.files.parts import Chunk, Parts, project
 from provenstore.domain.files.upload_decisions import require_taking
-from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import MultipartNotFound, PartInfo, PartRef, SignedUrl
 from provenstore.domain.storage.upload_sizes import expected_size

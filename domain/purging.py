@@ -22,6 +22,8 @@ from itertools import islice
 from uuid import UUID
 
 from provenstore.domain.administration import current_workspace
+from provenstore.domain.custody.recorder import Recorder, require_store
+from provenstore.domain.custody.store_identity import StoreIdentity
 from provenstore.domain.errors import IntegrityViolated, ObjectMissing, StoreUnavailable, Unavailable, WrongState
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.deadline import within
@@ -30,10 +32,8 @@ from provenstore.domain.files import file_commands as c
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.destroyed import destroyed_versions
 from provenstore.domain.files.file import File
-from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import ObjectNotFound, ObjectVersion
-from provenstore.domain.store_identity import StoreIdentity
 from provenstore.domain.tenants.workspace import workspace_stream
 
 LISTED_AT_ONCE = 5_000

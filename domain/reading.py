@@ -7,6 +7,8 @@ from uuid import UUID
 
 from provenstore.domain.audit_reads import record_audit_read
 from provenstore.domain.canonical import Json, parse_canonical
+from provenstore.domain.custody.recorder import Recorder
+from provenstore.domain.custody.told import Told, told
 from provenstore.domain.errors import Forbidden, Gone, NotFound, Refused, WrongState
 from provenstore.domain.eventlog.caller import Caller, LinkUse, Operation
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Actor, Event
@@ -16,8 +18,6 @@ from provenstore.domain.eventlog.refusals import Asked
 from provenstore.domain.files.destruction import certificate
 from provenstore.domain.files.file import File, access_stream, file_stream, parts_stream, project
 from provenstore.domain.files.private_files import may_touch, private_to_owner
-from provenstore.domain.recorder import Recorder
-from provenstore.domain.told import Told, told
 from provenstore.domain.verifying import require_undamaged
 
 ACCESS_PAGE = 1_000

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 from uuid import UUID
 
+from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.errors import InvalidInput, NotFound
 from provenstore.domain.eventlog.caller import Caller, Operation
 from provenstore.domain.eventlog.refusals import Asked
 from provenstore.domain.files.file import File
-from provenstore.domain.recorder import Recorder
 
 Kind = Literal["file", "key", "event", "erasure", "link", "hold", "purge", "disposal", "request"]
 """What ids name; `disposal` is a requested disposal policy, `request` a request by the id that the server gave it."""

@@ -1,10 +1,10 @@
 """Skipping: an operator's decision that a read model goes on without an event that it cannot take."""
 
+from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.errors import IntegrityViolated, Refused
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.recorder import Recorder
 from provenstore.domain.system.projection_events import PROJECTIONS, EventSkipped
 from provenstore.domain.text import require_reason
 

@@ -10,15 +10,15 @@ Life of such a file, and what a crash leaves at each point:
 
 from dataclasses import dataclass, replace
 
+from provenstore.domain.custody.recorder import Recorder, require_store
+from provenstore.domain.custody.store_identity import StoreIdentity
 from provenstore.domain.errors import AlreadyExists, ContentTooLarge, InvalidInput
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.files.file import File
 from provenstore.domain.initiating import Initiating, NewFile, asked_of
-from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.upload_sizes import MAX_AT_HAND
-from provenstore.domain.store_identity import StoreIdentity
 from provenstore.domain.uploading import Uploading, digests_of
 
 

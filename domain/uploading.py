@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from provenstore.domain.completing import Completing
+from provenstore.domain.custody.recorder import Recorder, require_store
+from provenstore.domain.custody.store_identity import StoreIdentity
 from provenstore.domain.errors import (
     AlreadyExists,
     ContentMismatch,
@@ -25,10 +27,8 @@ from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.files import file_commands as c
 from provenstore.domain.files.file import File
 from provenstore.domain.files.upload_decisions import require_open
-from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import Digests, ObjectInfo
-from provenstore.domain.store_identity import StoreIdentity
 
 
 class Uploading:

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from provenstore.domain.custody.extras import check_of, extras_of
+from provenstore.domain.custody.recorder import Recorder, require_store
+from provenstore.domain.custody.store_identity import StoreIdentity
 from provenstore.domain.errors import ContentDamaged, IntegrityViolated, PreconditionFailed, WrongState
 from provenstore.domain.eventlog.caller import Caller
-from provenstore.domain.extras import check_of, extras_of
 from provenstore.domain.files import file_commands as c
 from provenstore.domain.files.file import File
 from provenstore.domain.files.parts import PartsEtag
-from provenstore.domain.recorder import Recorder, require_store
 from provenstore.domain.storage.object_store import ObjectReader, ObjectStore
 from provenstore.domain.storage.objects import NoObject, ObjectInfo, ObjectNotFound
-from provenstore.domain.store_identity import StoreIdentity
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from typing import Any, Final
 from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Composed
 
+from provenstore.domain.custody.event_catalog import TYPE_NAMES
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.event_catalog import TYPE_NAMES
 from provenstore.domain.tenants.reach import ShownActors
 from provenstore.projections.audit_filters import FILTERS, NAMES, Filter, filter_of
 from provenstore.projections.audit_row import REPLACING, Entry, action_of

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, cast
 
 from provenstore.domain.canonical import Json
-from provenstore.domain.event_catalog import EVENT_TYPES
+from provenstore.domain.custody.event_catalog import EVENT_TYPES
 from provenstore.domain.eventlog.envelope import Actor, ActorKind, Via
 from provenstore.domain.eventlog.event_types import format_time
 from provenstore.projections import audit_filters

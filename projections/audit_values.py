@@ -7,8 +7,8 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any, Final, get_args
 from uuid import UUID
 
+from provenstore.domain.custody.event_catalog import TYPE_NAMES
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.event_catalog import TYPE_NAMES
 from provenstore.domain.tenants.credential import credential_id
 from provenstore.projections.audit_filters import Action, Filter, Kind, Outcome
 from provenstore.projections.database import storable

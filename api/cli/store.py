@@ -7,7 +7,7 @@ import typer
 from provenstore.api.cli.session import Session, local_command
 
 if TYPE_CHECKING:
-    from provenstore.domain.store_identity import Identities
+    from provenstore.domain.custody.store_identity import Identities
 
 
 def register(app: typer.Typer) -> None:

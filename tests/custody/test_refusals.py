@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from custody import ADMIN, AUDITOR, CONTENT, SERVICE, Custody, caller
-from provenstore.domain import recorder
+from provenstore.domain.custody import recorder
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import (
     ContentTooLarge,

@@ -28,8 +28,9 @@ from provenstore.api import log
 from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
 from provenstore.api.wiring import PROJECTIONS, open_services
+from provenstore.domain.custody.event_catalog import REGISTRY
+from provenstore.domain.custody.providers import Providers
 from provenstore.domain.errors import Forbidden, Refused
-from provenstore.domain.event_catalog import REGISTRY
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_log import IdempotencyKey
@@ -38,7 +39,6 @@ from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import File
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import SYSTEM
-from provenstore.domain.providers import Providers
 from provenstore.domain.system.provider import Probed
 from provenstore.domain.tenants.credential import parse_key
 from provenstore.domain.tenants.workspace import CreateWorkspace, RegisterCategory, SetLimits, SetPurgePolicy, SetQuota

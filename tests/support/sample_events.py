@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import AwareDatetime, BaseModel
 
-from provenstore.domain.event_catalog import REGISTRY
+from provenstore.domain.custody.event_catalog import REGISTRY
 from provenstore.domain.eventlog.event_types import EventData
 
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from provenstore.domain import event_catalog
+from provenstore.domain.custody import event_catalog
 from provenstore.domain.eventlog.event_types import REGISTRY
 
 

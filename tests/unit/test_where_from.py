@@ -10,10 +10,10 @@ from pydantic import AwareDatetime, BaseModel
 
 from provenstore.adapters.clock import SystemClock
 from provenstore.adapters.entropy import SystemEntropy
+from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_types import CLIENT, REGISTRY, EventData, Fact, StreamHead
-from provenstore.domain.recorder import Recorder
 
 HERE = Caller(
     Actor("alice", "person", "api_key", "key"),

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from uuid import UUID
 
+from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.errors import NotFound, Unauthenticated
 from provenstore.domain.eventlog.caller import Caller, LinkUse, Role
 from provenstore.domain.eventlog.envelope import Actor, Event
 from provenstore.domain.eventlog.event_log import Guard
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import file_stream, parts_stream
-from provenstore.domain.recorder import Recorder
 from provenstore.domain.tenants import credential as cr
 
 Arriving = Callable[[Caller], Caller]

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from provenstore.domain import text
 from provenstore.domain.canonical import Json
+from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.errors import Conflict, IntegrityViolated, WrongStore
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Actor, Event
@@ -26,7 +27,6 @@ from provenstore.domain.eventlog.event_types import EventData, Fact
 from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
 from provenstore.domain.files.file import File
 from provenstore.domain.files.file_events import Stored
-from provenstore.domain.recorder import Recorder
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import ObjectNotFound
 from provenstore.domain.storage.store_marker import IDENTITY_BYTES

@@ -3,12 +3,12 @@
 It stands before the ledger in the order of things: a ledger is opened over a store whose abilities are known.
 """
 
+from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.errors import Conflict
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.eventlog.event_log import Guard
 from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
-from provenstore.domain.recorder import Recorder
 from provenstore.domain.system import provider as pr
 
 
