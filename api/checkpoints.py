@@ -14,9 +14,9 @@ from psycopg import Connection
 
 from provenstore.adapters.believed_heads import BelievedHeads
 from provenstore.adapters.log_keys import LogKeys
+from provenstore.domain.administration.log_keeping import LogKeeping
 from provenstore.domain.errors import LogRewound, Stopped, StorageFull, Unavailable
 from provenstore.domain.ledger import SYSTEM
-from provenstore.domain.log_keeping import LogKeeping
 from provenstore.domain.transparency.checkpoint import Checkpoint
 from provenstore.domain.transparency.signing import learn, sign_next
 from provenstore.projections.checkpoints import HeadsOnRecord

@@ -9,11 +9,11 @@ from uuid import UUID
 
 from provenstore.api.services import Services
 from provenstore.api.short_ids import in_trail
+from provenstore.domain.administration.short_ids import Kind, digits_of
 from provenstore.domain.errors import NotFound
 from provenstore.domain.eventlog.caller import Caller, Operation
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.eventlog.refusals import Asked
-from provenstore.domain.short_ids import Kind, digits_of
 from provenstore.domain.tenants import credential as cr
 from provenstore.projections.audit_query import AuditFilter
 from provenstore.projections.audit_trail import AuditTrail

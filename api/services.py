@@ -8,11 +8,11 @@ from provenstore.adapters.log_keys import LogKeys
 from provenstore.adapters.position_marks import PositionMarks
 from provenstore.api.settings import Settings
 from provenstore.api.verified_proofs import VerifiedProofs
+from provenstore.domain.administration.log_keeping import LogKeeping
 from provenstore.domain.clock import Clock
 from provenstore.domain.errors import Unavailable
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.ledger import Ledger
-from provenstore.domain.log_keeping import LogKeeping
 from provenstore.projections.audit_query import Audit
 from provenstore.projections.building import Builder
 from provenstore.projections.control import Control

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from provenstore.api.services import Services
+from provenstore.domain.administration.short_ids import Kind
 from provenstore.domain.eventlog.caller import Caller
-from provenstore.domain.short_ids import Kind
 from provenstore.projections.audit_trail import AuditTrail
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from provenstore.domain.administration import Administration
+from provenstore.domain.administration.workspaces import Administration
 from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Event

@@ -10,7 +10,9 @@ from typing import cast
 from uuid import UUID
 
 from provenstore.domain import text
-from provenstore.domain.administration import Administration
+from provenstore.domain.administration.short_ids import ShortIds
+from provenstore.domain.administration.skipping import Skipping
+from provenstore.domain.administration.workspaces import Administration
 from provenstore.domain.audit_reads import AuditReads
 from provenstore.domain.canonical import Json
 from provenstore.domain.clearing import Clearing
@@ -39,8 +41,6 @@ from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.proving import Proving
 from provenstore.domain.purging import Purging
 from provenstore.domain.reading import Reading
-from provenstore.domain.short_ids import ShortIds
-from provenstore.domain.skipping import Skipping
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storing import Storing
 from provenstore.domain.tenants.workspace import workspace_stream

@@ -21,7 +21,7 @@ from contextlib import suppress
 from itertools import islice
 from uuid import UUID
 
-from provenstore.domain.administration import current_workspace
+from provenstore.domain.administration.workspaces import current_workspace
 from provenstore.domain.custody.recorder import Recorder, require_store
 from provenstore.domain.custody.store_identity import StoreIdentity
 from provenstore.domain.errors import IntegrityViolated, ObjectMissing, StoreUnavailable, Unavailable, WrongState

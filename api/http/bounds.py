@@ -7,10 +7,10 @@ which enforces them. What no schema can say (the state of a file, the time now) 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from provenstore.domain.administration.short_ids import LEAST
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.part_uploading import MAX_URLS
 from provenstore.domain.privacy.erasure import OF_FILES
-from provenstore.domain.short_ids import LEAST
 from provenstore.domain.storage.upload_sizes import MAX_PARTS
 from provenstore.domain.tenants.actor import MAX_PRIVATE_BYTES
 from provenstore.domain.tenants.categories import MAX_TEMPLATE, PLACE_NAME, SEGMENT, roots

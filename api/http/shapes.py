@@ -9,8 +9,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from provenstore.domain.administration.short_ids import Kind as IdKind
 from provenstore.domain.files import file_events as fe
-from provenstore.domain.short_ids import Kind as IdKind
 
 View: TypeAlias = Literal["default", "full"]
 Responses: TypeAlias = dict[int | str, dict[str, Any]]

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from file_life import FileLife
+from provenstore.domain.administration.log_keeping import LogKeys
+from provenstore.domain.administration.log_keeping import decide as decide_keys
 from provenstore.domain.eventlog.details import public_details, public_fields
 from provenstore.domain.eventlog.event_types import REGISTRY, RawData, format_time
 from provenstore.domain.files import file_commands as c
-from provenstore.domain.log_keeping import LogKeys
-from provenstore.domain.log_keeping import decide as decide_keys
 from provenstore.domain.tenants import workspace as ws
 from provenstore.domain.tenants import workspace_events as we
 from provenstore.domain.tenants.purge_policy import PolicyChange

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from provenstore.api import short_ids
 from provenstore.api.http import shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
-from provenstore.domain.short_ids import Kind
+from provenstore.domain.administration.short_ids import Kind
 
 router = APIRouter(tags=["files"])
 

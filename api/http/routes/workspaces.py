@@ -11,7 +11,7 @@ from provenstore.api.http import bodies, shapes
 from provenstore.api.http.answers import location
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 from provenstore.api.services import Services
-from provenstore.domain.administration import Tenant
+from provenstore.domain.administration.workspaces import Tenant
 from provenstore.domain.canonical import Json
 from provenstore.domain.eventlog.event_log import QuotaUse
 from provenstore.domain.tenants import workspace as ws

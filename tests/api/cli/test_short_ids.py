@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from provenstore.domain.administration.short_ids import id_range
 from provenstore.domain.errors import InvalidInput
-from provenstore.domain.short_ids import id_range
 
 from .conftest import Provenstore, Served
 
