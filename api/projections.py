@@ -11,7 +11,7 @@ from uuid import UUID
 
 from provenstore.api import views
 from provenstore.api.services import Services
-from provenstore.domain.audit_reads import conditions_of
+from provenstore.domain.access.audit_reads import conditions_of
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import InvalidInput, NotFound, Refused
 from provenstore.domain.eventlog.caller import Caller, Operation

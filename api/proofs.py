@@ -12,6 +12,7 @@ from functools import partial
 from uuid import UUID
 
 from provenstore.api.services import Services
+from provenstore.domain.access.proving import Provable, private_values
 from provenstore.domain.canonical import Json, canonical
 from provenstore.domain.errors import InvalidInput, Unsigned, UnverifiedProof
 from provenstore.domain.eventlog.caller import Caller
@@ -24,7 +25,6 @@ from provenstore.domain.proofs.proof_document import disclosures_json, hashes_js
 from provenstore.domain.proofs.range_document import RangeProof
 from provenstore.domain.proofs.receipt import Receipt
 from provenstore.domain.proofs.workspace_proof import WorkspaceProof
-from provenstore.domain.proving import Provable, private_values
 from provenstore.domain.transparency.merkle import MAX_SIZE, leaf_hash
 from provenstore.projections.proofs import SignedCheckpoint
 

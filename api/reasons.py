@@ -4,12 +4,12 @@ Of a command they are read before it, since nothing that could fail is read once
 """
 
 from provenstore.api.services import Services
+from provenstore.domain.access.reading import visible
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_log import disclosed
 from provenstore.domain.eventlog.on_record import OnRecord
-from provenstore.domain.reading import visible
 from provenstore.domain.tenants.second_person import Act
 
 

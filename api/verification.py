@@ -17,6 +17,7 @@ from provenstore.adapters.signing_key import Ed25519Verifier
 from provenstore.api.believed_keys import Keys, said_in
 from provenstore.api.settings import Settings
 from provenstore.api.wiring import open_log, open_services
+from provenstore.domain.access.object_check import check_object
 from provenstore.domain.errors import (
     IntegrityViolated,
     InvalidInput,
@@ -28,7 +29,6 @@ from provenstore.domain.errors import (
 )
 from provenstore.domain.eventlog.event_log import EventLog, StoredRow
 from provenstore.domain.files.file_events import Stored, UploadCleared
-from provenstore.domain.object_check import check_object
 from provenstore.domain.proofs.published_log import Checked, LogSource, verify_published
 from provenstore.domain.proofs.tree_check import (
     EXTENDS,

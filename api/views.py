@@ -9,6 +9,9 @@ from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
+from provenstore.domain.access.key_list import KeyDescription
+from provenstore.domain.access.linking import Link
+from provenstore.domain.access.reading import History
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.erasing import Preview
 from provenstore.domain.errors import NotFound, ProvenstoreError, WrongState
@@ -20,11 +23,8 @@ from provenstore.domain.files.decided import read_decision
 from provenstore.domain.files.destruction import ReachOf
 from provenstore.domain.files.file import File
 from provenstore.domain.files.parts import Chunk
-from provenstore.domain.key_list import KeyDescription
-from provenstore.domain.linking import Link
 from provenstore.domain.part_uploading import PartList, PartUrl
 from provenstore.domain.privacy.erasure_events import FoundValues
-from provenstore.domain.reading import History
 from provenstore.domain.tenants.categories import BUILT_IN, Category
 from provenstore.domain.tenants.credential import IssuedKey
 from provenstore.domain.tenants.retention_policy import BoundRequest

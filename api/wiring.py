@@ -43,6 +43,7 @@ from provenstore.api.services import Services
 from provenstore.api.settings import Settings
 from provenstore.api.sweeper import Sweeper
 from provenstore.api.verified_proofs import VerifiedProofs
+from provenstore.domain.access.linking import LinkWays
 from provenstore.domain.administration.log_keeping import LogKeeping
 from provenstore.domain.clock import Clock
 from provenstore.domain.custody.providers import Providers
@@ -52,7 +53,6 @@ from provenstore.domain.errors import DatabaseUnavailable, Misconfigured, Storag
 from provenstore.domain.eventlog.event_log import EventLog
 from provenstore.domain.files.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE
 from provenstore.domain.ledger import SYSTEM, Ledger
-from provenstore.domain.linking import LinkWays
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.projections.audit_query import Audit
 from provenstore.projections.audit_trail import AuditTrail

@@ -16,8 +16,8 @@ from provenstore.api.permissions import PERMISSIONS
 from provenstore.api.settings import Settings
 from provenstore.domain import errors as e
 from provenstore.domain import text
+from provenstore.domain.access.linking import DEFAULT_TTL
 from provenstore.domain.eventlog.caller import Operation, Role
-from provenstore.domain.linking import DEFAULT_TTL
 from provenstore.domain.part_uploading import MAX_URLS, WRITE_URL_TTL
 from provenstore.domain.storage import objects
 from provenstore.domain.storage.upload_sizes import MAX_AT_HAND, MAX_PARTS, PART_SIZE

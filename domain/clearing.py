@@ -16,6 +16,7 @@ from itertools import zip_longest
 from typing import TypeVar
 from uuid import UUID
 
+from provenstore.domain.access.verifying import Verifying
 from provenstore.domain.custody.recorder import Recorder, require_store
 from provenstore.domain.custody.store_identity import StoreIdentity
 from provenstore.domain.errors import StoreUnavailable, Unavailable
@@ -27,7 +28,6 @@ from provenstore.domain.files.parts import combined_etag
 from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import MultipartInfo, MultipartNotFound, ObjectVersion
-from provenstore.domain.verifying import Verifying
 
 Found = TypeVar("Found", ObjectVersion, MultipartInfo)
 

@@ -23,6 +23,7 @@ from typing import cast
 from uuid import UUID
 
 from provenstore.domain import text
+from provenstore.domain.access.reading import OF_DESCRIPTIONS, Reading
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.errors import (
@@ -44,7 +45,6 @@ from provenstore.domain.files.file import File, file_stream
 from provenstore.domain.privacy import erasure_events as ee
 from provenstore.domain.privacy import erasure_request as er
 from provenstore.domain.privacy.erasure import OF_FILES, ErasedBy, StreamDataErased, streams_of
-from provenstore.domain.reading import OF_DESCRIPTIONS, Reading
 from provenstore.domain.tenants import credential as cr
 from provenstore.domain.tenants.second_person import Person
 

@@ -10,15 +10,20 @@ from typing import cast
 from uuid import UUID
 
 from provenstore.domain import text
+from provenstore.domain.access.audit_reads import AuditReads
+from provenstore.domain.access.content import ContentReader
+from provenstore.domain.access.key_list import KeyList
+from provenstore.domain.access.linking import Linking, LinkWays
+from provenstore.domain.access.proving import Proving
+from provenstore.domain.access.reading import Reading
+from provenstore.domain.access.verifying import Verifying
 from provenstore.domain.administration.short_ids import ShortIds
 from provenstore.domain.administration.skipping import Skipping
 from provenstore.domain.administration.workspaces import Administration
-from provenstore.domain.audit_reads import AuditReads
 from provenstore.domain.canonical import Json
 from provenstore.domain.clearing import Clearing
 from provenstore.domain.clock import Clock
 from provenstore.domain.completing import Completing
-from provenstore.domain.content import ContentReader
 from provenstore.domain.custody.authentication import Authentication
 from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.custody.store_identity import StoreIdentity
@@ -35,17 +40,12 @@ from provenstore.domain.files import file_commands as c
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE, File
 from provenstore.domain.initiating import Initiating
-from provenstore.domain.key_list import KeyList
-from provenstore.domain.linking import Linking, LinkWays
 from provenstore.domain.part_uploading import PartUploading
-from provenstore.domain.proving import Proving
 from provenstore.domain.purging import Purging
-from provenstore.domain.reading import Reading
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storing import Storing
 from provenstore.domain.tenants.workspace import workspace_stream
 from provenstore.domain.uploading import Uploading
-from provenstore.domain.verifying import Verifying
 
 SYSTEM = Caller(Actor("provenstore", "system", "system"), frozenset(), None)
 """This program itself, in its background work."""

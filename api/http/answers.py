@@ -10,13 +10,13 @@ from starlette.responses import JSONResponse, Response
 from provenstore.api import disposal, views
 from provenstore.api.http.conditions import matches
 from provenstore.api.services import Services
+from provenstore.domain.access.reading import History, visible
 from provenstore.domain.errors import NotFound
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Disclosures
 from provenstore.domain.eventlog.on_record import OnRecord, recording
 from provenstore.domain.files.file import File, file_stream
-from provenstore.domain.reading import History, visible
 from provenstore.domain.storing import Begun
 from provenstore.projections.file_fold import fold_file
 from provenstore.projections.file_row import FileRow, View

@@ -15,8 +15,8 @@ from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.api.http.app import create_app
 from provenstore.api.permissions import permits
 from provenstore.api.settings import Settings
+from provenstore.domain.access.linking import LinkWays
 from provenstore.domain.ledger import Ledger
-from provenstore.domain.linking import LinkWays
 from tests.api.conftest import Api, Tenant, serving
 
 CONTENT = b"content"

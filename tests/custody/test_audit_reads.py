@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from custody import AUDITOR, ERASURE_APPROVER, SERVICE, Custody, caller
-from provenstore.domain.audit_reads import conditions_of
+from provenstore.domain.access.audit_reads import conditions_of
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import DatabaseUnavailable, Forbidden

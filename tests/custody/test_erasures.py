@@ -10,6 +10,7 @@ import pytest
 from custody import ADMIN, APPROVER, RECORDS, SERVICE, Custody, caller
 from provenstore.adapters.running_postgres import OWNER
 from provenstore.domain import erasing
+from provenstore.domain.access.linking import LinkWish
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import (
     DatabaseUnavailable,
@@ -24,7 +25,6 @@ from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.event_log import Append, in_pages
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.ledger import SYSTEM
-from provenstore.domain.linking import LinkWish
 from provenstore.domain.privacy import erasure_events as ee
 from provenstore.domain.privacy import erasure_request as er
 from provenstore.domain.proofs.verification import verify_log

@@ -11,6 +11,7 @@ import pytest
 from custody import ADMIN, AUDITOR, CONTENT, RECORDS, SERVICE, Custody, caller
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_folder import LocalFolder
+from provenstore.domain.access.linking import LinkWays, LinkWish
 from provenstore.domain.errors import (
     Conflict,
     DatabaseUnavailable,
@@ -26,7 +27,6 @@ from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import File, evolve
-from provenstore.domain.linking import LinkWays, LinkWish
 from provenstore.domain.proofs.verification import verify_log
 from provenstore.domain.storage.objects import NotSupported, UrlExpired
 from provenstore.domain.tenants import workspace as ws

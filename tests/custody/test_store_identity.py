@@ -13,12 +13,12 @@ from custody import ADMIN, APPROVER, AUDITOR, CONTENT, RECORDS, SERVICE, Custody
 from interposed import Crash, Interposed, raising
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_folder import LocalFolder
+from provenstore.domain.access.object_check import check_object
 from provenstore.domain.custody import store_identity
 from provenstore.domain.custody.store_identity import Evidence, StoreIdentity
 from provenstore.domain.errors import Forbidden, InvalidInput, ObjectMissing, WrongState, WrongStore
 from provenstore.domain.files.file import File
 from provenstore.domain.ledger import Ledger
-from provenstore.domain.object_check import check_object
 from provenstore.domain.proofs.verification import verify_log
 from provenstore.domain.system.provider_events import IdentityDrawn, ProviderIdentified
 

@@ -12,7 +12,7 @@ from custody import ADMIN, CONTENT, RECORDS, SERVICE, Custody
 from interposed import Interposed
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_folder import LocalFolder
-from provenstore.domain import open_accesses
+from provenstore.domain.access import open_accesses
 from provenstore.domain.errors import Conflict, DatabaseUnavailable, Gone
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Event

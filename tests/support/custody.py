@@ -9,6 +9,7 @@ from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.api.permissions import permits
+from provenstore.domain.access.linking import LinkWays
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.caller import Caller, Role
@@ -16,7 +17,6 @@ from provenstore.domain.eventlog.envelope import Actor, Event
 from provenstore.domain.files.file import File, access_stream, file_stream, parts_stream
 from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
-from provenstore.domain.linking import LinkWays
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.tenants import workspace as ws
 

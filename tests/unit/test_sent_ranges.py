@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenstore.domain.sent_ranges import MAX_RANGES, SentRanges
+from provenstore.domain.access.sent_ranges import MAX_RANGES, SentRanges
 
 RANGES = st.lists(st.tuples(st.integers(0, 2_000), st.integers(0, 12)), max_size=200)
 

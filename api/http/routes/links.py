@@ -10,7 +10,7 @@ from provenstore.api import views
 from provenstore.api.http import bodies, shapes
 from provenstore.api.http.answers import base_url
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
-from provenstore.domain.linking import LinkWish
+from provenstore.domain.access.linking import LinkWish
 
 router = APIRouter(tags=["links"])
 

@@ -17,10 +17,10 @@ from provenstore.api import proofs
 from provenstore.api.http import bodies, shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
 from provenstore.api.services import Services
+from provenstore.domain.access.proving import Provable
 from provenstore.domain.errors import Unsigned
 from provenstore.domain.proofs.receipt import Receipt
 from provenstore.domain.proofs.tlog_proof import FORMAT
-from provenstore.domain.proving import Provable
 
 router = APIRouter(tags=["proofs"])
 

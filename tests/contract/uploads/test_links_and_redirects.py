@@ -7,11 +7,11 @@ import httpx
 import pytest
 
 from custody import ADMIN, CONTENT, SERVICE, Custody
+from provenstore.domain.access.linking import LinkWish
 from provenstore.domain.errors import ContentDamaged, Gone
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import File
-from provenstore.domain.linking import LinkWish
 from provenstore.domain.storage.objects import SignedUrl
 from provenstore.domain.tenants import workspace as ws
 from provenstore.domain.tenants.workspace_events import Limits

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from provenstore.domain.audit_reads import AuditReads
+from provenstore.domain.access.audit_reads import AuditReads
+from provenstore.domain.access.reading import OF_DESCRIPTIONS, Reading, visible
 from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.errors import NotFound
 from provenstore.domain.eventlog.caller import Caller, Operation
@@ -17,7 +18,6 @@ from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Event, Privat
 from provenstore.domain.eventlog.event_log import Disclosures
 from provenstore.domain.eventlog.refusals import Asked
 from provenstore.domain.proofs.history_proof import STREAMS
-from provenstore.domain.reading import OF_DESCRIPTIONS, Reading, visible
 
 _OF_EVENTS: Final[tuple[Operation, ...]] = ("file.history", "audit.search")
 """Operations of which one lets a caller see an event."""

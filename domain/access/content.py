@@ -15,6 +15,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+from provenstore.domain.access.open_accesses import OpenAccess, OpenAccesses
+from provenstore.domain.access.reading import Reading
+from provenstore.domain.access.verifying import Verifying
 from provenstore.domain.custody.recorder import Recorder, require_store
 from provenstore.domain.errors import Conflict, IntegrityViolated, Unavailable
 from provenstore.domain.eventlog.backlog import Backlog
@@ -24,13 +27,10 @@ from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import File, access_stream
-from provenstore.domain.open_accesses import OpenAccess, OpenAccesses
-from provenstore.domain.reading import Reading
 from provenstore.domain.storage.disposition import served
 from provenstore.domain.storage.object_store import ObjectReader, ObjectStore
 from provenstore.domain.storage.objects import NoObject, ObjectNotFound, SignedUrl
 from provenstore.domain.storage.sent_reader import SentReader
-from provenstore.domain.verifying import Verifying
 
 RANGES_MERGED_FOR = timedelta(seconds=60)
 """How long after an Accessed event ranges that it covers are merged into it: a player seeking is one viewing."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from provenstore.domain.access.sent_ranges import SentRanges
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.merging import TURNS
 from provenstore.domain.files import file_events as fe
-from provenstore.domain.sent_ranges import SentRanges
 
 MAX_OPEN = 10_000
 """Accesses into which reads may be merged. Beyond this each read is an event: hostile variety costs no memory."""

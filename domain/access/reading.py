@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from uuid import UUID
 
-from provenstore.domain.audit_reads import record_audit_read
+from provenstore.domain.access.audit_reads import record_audit_read
+from provenstore.domain.access.verifying import require_undamaged
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.custody.told import Told, told
@@ -18,7 +19,6 @@ from provenstore.domain.eventlog.refusals import Asked
 from provenstore.domain.files.destruction import certificate
 from provenstore.domain.files.file import File, access_stream, file_stream, parts_stream, project
 from provenstore.domain.files.private_files import may_touch, private_to_owner
-from provenstore.domain.verifying import require_undamaged
 
 ACCESS_PAGE = 1_000
 """Accesses read at a time, so that counting them takes no more memory for a popular file."""

@@ -16,6 +16,7 @@ from typing import Literal
 from uuid import UUID
 
 from provenstore.domain import text
+from provenstore.domain.access.reading import Reading, link_ended
 from provenstore.domain.canonical import Json
 from provenstore.domain.custody.authentication import Arriving, Authentication
 from provenstore.domain.custody.recorder import Recorder
@@ -28,7 +29,6 @@ from provenstore.domain.eventlog.recording import MAX_ATTEMPTS, first_event
 from provenstore.domain.files import file_commands as c
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import File, access_stream
-from provenstore.domain.reading import Reading, link_ended
 from provenstore.domain.storage.disposition import served
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import NotSupported, SignedUrl, UrlExpired

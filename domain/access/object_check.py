@@ -1,11 +1,12 @@
 """Reading stored objects and holding them against the log, for a verification: records nothing, changes nothing.
 
-What it finds, `domain.verifying` records when the same is asked of the ledger.
+What it finds, `domain.access.verifying` records when the same is asked of the ledger.
 """
 
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from provenstore.domain.access.verifying import has_content, read_whole
 from provenstore.domain.custody.recorder import require_store
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.eventlog.envelope import Event
@@ -16,7 +17,6 @@ from provenstore.domain.proofs.tree_check import OBJECTS
 from provenstore.domain.proofs.verification import Finding
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import NoObject, ObjectNotFound
-from provenstore.domain.verifying import has_content, read_whole
 
 
 def check_object(

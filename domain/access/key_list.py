@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from provenstore.domain.access.reading import Reading
 from provenstore.domain.canonical import parse_canonical
 from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.errors import NotFound
@@ -17,7 +18,6 @@ from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Event
 from provenstore.domain.eventlog.event_log import disclosed
 from provenstore.domain.eventlog.refusals import Asked
-from provenstore.domain.reading import Reading
 from provenstore.domain.tenants import workspace_events as we
 from provenstore.domain.tenants.credential import credential_stream
 
