@@ -23,13 +23,13 @@ from provenstore.domain.files.decided import read_decision
 from provenstore.domain.files.destruction import ReachOf
 from provenstore.domain.files.file import File
 from provenstore.domain.files.parts import Chunk
-from provenstore.domain.part_uploading import PartList, PartUrl
 from provenstore.domain.privacy.erasure_events import FoundValues
 from provenstore.domain.tenants.categories import BUILT_IN, Category
 from provenstore.domain.tenants.credential import IssuedKey
 from provenstore.domain.tenants.retention_policy import BoundRequest
 from provenstore.domain.tenants.second_person import Act
 from provenstore.domain.tenants.workspace import Workspace
+from provenstore.domain.uploads.part_uploading import PartList, PartUrl
 from provenstore.projections.file_fold import fold_file, without_reasons
 from provenstore.projections.file_query import Page
 from provenstore.projections.file_row import FileRow, KeyReach, View, holds_json, retention_json, to_json

@@ -26,9 +26,9 @@ from provenstore.domain.eventlog.event_log import Guard
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import File, parts_stream
-from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
 from provenstore.domain.tenants import workspace as ws
+from provenstore.domain.uploads.initiating import NewFile
 
 CONNECTIONS = 16
 PART = 10 * 1024 * 1024

@@ -21,9 +21,7 @@ from provenstore.domain.administration.short_ids import ShortIds
 from provenstore.domain.administration.skipping import Skipping
 from provenstore.domain.administration.workspaces import Administration
 from provenstore.domain.canonical import Json
-from provenstore.domain.clearing import Clearing
 from provenstore.domain.clock import Clock
-from provenstore.domain.completing import Completing
 from provenstore.domain.custody.authentication import Authentication
 from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.custody.store_identity import StoreIdentity
@@ -39,13 +37,15 @@ from provenstore.domain.eventlog.recording import first_event
 from provenstore.domain.files import file_commands as c
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE, File
-from provenstore.domain.initiating import Initiating
-from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.purging import Purging
 from provenstore.domain.storage.object_store import ObjectStore
-from provenstore.domain.storing import Storing
 from provenstore.domain.tenants.workspace import workspace_stream
-from provenstore.domain.uploading import Uploading
+from provenstore.domain.uploads.clearing import Clearing
+from provenstore.domain.uploads.completing import Completing
+from provenstore.domain.uploads.initiating import Initiating
+from provenstore.domain.uploads.part_uploading import PartUploading
+from provenstore.domain.uploads.storing import Storing
+from provenstore.domain.uploads.uploading import Uploading
 
 SYSTEM = Caller(Actor("provenstore", "system", "system"), frozenset(), None)
 """This program itself, in its background work."""

@@ -17,7 +17,7 @@ from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Disclosures
 from provenstore.domain.eventlog.on_record import OnRecord, recording
 from provenstore.domain.files.file import File, file_stream
-from provenstore.domain.storing import Begun
+from provenstore.domain.uploads.storing import Begun
 from provenstore.projections.file_fold import fold_file
 from provenstore.projections.file_row import FileRow, View
 

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from provenstore.domain.administration.short_ids import LEAST
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
-from provenstore.domain.part_uploading import MAX_URLS
 from provenstore.domain.privacy.erasure import OF_FILES
 from provenstore.domain.storage.upload_sizes import MAX_PARTS
 from provenstore.domain.tenants.actor import MAX_PRIVATE_BYTES
@@ -28,6 +27,7 @@ from provenstore.domain.text import (
     OPAQUE,
     SLUG,
 )
+from provenstore.domain.uploads.part_uploading import MAX_URLS
 
 Schema = dict[str, Any]
 

@@ -21,10 +21,10 @@ from provenstore.api.settings import load_settings
 from provenstore.api.wiring import open_services
 from provenstore.domain.errors import StoreUnavailable
 from provenstore.domain.files.file import File
-from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
 from provenstore.domain.storage.objects import Capabilities
 from provenstore.domain.tenants.workspace import CreateWorkspace
+from provenstore.domain.uploads.initiating import NewFile
 from store_servers import address
 from tests.api.conftest import ROOT, MovableClock
 

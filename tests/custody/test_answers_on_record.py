@@ -15,8 +15,8 @@ from provenstore.adapters.local_folder import LocalFolder
 from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import AppendOutcomeUnknown, StoreUnavailable, Unavailable, Unfinished
-from provenstore.domain.initiating import NewFile
 from provenstore.domain.tenants import workspace as ws
+from provenstore.domain.uploads.initiating import NewFile
 
 Act = Callable[[], object]
 NEW = NewFile(workspace="acme", filename="a.pdf", media_type="application/pdf", category="book_content")

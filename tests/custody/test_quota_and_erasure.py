@@ -17,10 +17,10 @@ from provenstore.domain.errors import (
     QuotaExceeded,
 )
 from provenstore.domain.eventlog.event_log import IdempotencyKey
-from provenstore.domain.initiating import NewFile
 from provenstore.domain.proofs.verification import verify_log
 from provenstore.domain.tenants.workspace import SetLimits, SetQuota
 from provenstore.domain.tenants.workspace_events import Limits
+from provenstore.domain.uploads.initiating import NewFile
 
 PRIVACY = caller("dora", "privacy")
 

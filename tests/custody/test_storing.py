@@ -27,11 +27,11 @@ from provenstore.domain.errors import (
 )
 from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.files.file import File
-from provenstore.domain.initiating import NewFile
 from provenstore.domain.proofs.verification import verify_log
 from provenstore.domain.storage.upload_sizes import MAX_AT_HAND
-from provenstore.domain.storing import Begun
 from provenstore.domain.tenants.workspace import SetQuota
+from provenstore.domain.uploads.initiating import NewFile
+from provenstore.domain.uploads.storing import Begun
 
 WHOLE_LIFE = ["upload_initiated", "completion_requested", "stored"]
 KEY = IdempotencyKey("svc-books", "one", hashlib.sha256(CONTENT).digest())

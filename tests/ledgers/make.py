@@ -37,13 +37,13 @@ from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.files import file_commands as c
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import File
-from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.system.provider import Probed
 from provenstore.domain.tenants.credential import parse_key
 from provenstore.domain.tenants.workspace import CreateWorkspace, RegisterCategory, SetLimits, SetPurgePolicy, SetQuota
 from provenstore.domain.tenants.workspace_events import Limits
 from provenstore.domain.transparency.signing import Signed, TreeHead
+from provenstore.domain.uploads.initiating import NewFile
 
 ROOT = Caller(Actor("root", "person", "cli"), frozenset({"admin"}), None)
 PDF = b"%PDF-1.7 a chapter"

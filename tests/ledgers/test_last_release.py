@@ -13,9 +13,9 @@ from provenstore.domain.eventlog.envelope import Actor, Event
 from provenstore.domain.eventlog.event_log import StoredRow
 from provenstore.domain.files.file import project
 from provenstore.domain.files.file_events import UploadInitiated
-from provenstore.domain.initiating import NewFile
 from provenstore.domain.proofs.published_log import Checked
 from provenstore.domain.proofs.tree_check import OBJECTS
+from provenstore.domain.uploads.initiating import NewFile
 from provenstore.projections.file_query import FileFilter
 from read_models import until
 

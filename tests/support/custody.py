@@ -15,10 +15,10 @@ from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.caller import Caller, Role
 from provenstore.domain.eventlog.envelope import Actor, Event
 from provenstore.domain.files.file import File, access_stream, file_stream, parts_stream
-from provenstore.domain.initiating import NewFile
 from provenstore.domain.ledger import Ledger
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.tenants import workspace as ws
+from provenstore.domain.uploads.initiating import NewFile
 
 CONTENT = b"%PDF-1.7 a chapter"
 

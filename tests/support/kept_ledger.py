@@ -22,11 +22,11 @@ from provenstore.api.settings import Settings, load_settings
 from provenstore.api.verification import Asked, verify_database
 from provenstore.api.wiring import open_services
 from provenstore.domain.canonical import canonical
-from provenstore.domain.initiating import NewFile
 from provenstore.domain.proofs.published_log import Checked
 from provenstore.domain.proofs.verification import Finding
 from provenstore.domain.tenants.workspace import CreateWorkspace
 from provenstore.domain.transparency.merkle import Frontier, leaf_hash
+from provenstore.domain.uploads.initiating import NewFile
 from provenstore.projections.tree import whole_tree
 from raw_log import back_up, restore, tamper
 

@@ -20,10 +20,10 @@ from provenstore.adapters.spaces_unsigned_probe import encoded_form, unsigned_he
 from provenstore.domain.errors import ContentMismatch, InvalidInput, WrongState
 from provenstore.domain.files import file_events as e
 from provenstore.domain.files.file import File
-from provenstore.domain.initiating import NewFile
 from provenstore.domain.storage.objects import SignedUrl
 from provenstore.domain.storage.upload_sizes import PART_SIZE
 from provenstore.domain.tenants import workspace as ws
+from provenstore.domain.uploads.initiating import NewFile
 
 CONTENT = b"%PDF-1.7 of the caller"
 SECRET = b"%PDF-1.7 somebody else"

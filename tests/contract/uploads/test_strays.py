@@ -7,11 +7,11 @@ import pytest
 
 from custody import APPROVER, RECORDS, SERVICE, Custody
 from provenstore.adapters.spaces import Spaces
-from provenstore.domain.clearing import STRAYS_AT_ONCE
 from provenstore.domain.errors import StoreUnavailable
 from provenstore.domain.files import file_events as e
 from provenstore.domain.files.file import File
 from provenstore.domain.storage.objects import ObjectVersion
+from provenstore.domain.uploads.clearing import STRAYS_AT_ONCE
 
 STRAY = b"%PDF-1.7 what came late"
 

@@ -1,7 +1,7 @@
 """The beginning of a file: what its caller says about it is checked, its space reserved, its place and path decided.
 
 Nothing of the file exists after this but its first event. A crash before that leaves nothing; after it the upload can
-go on, or it expires and is cleared (see `domain.uploading`).
+go on, or it expires and is cleared (see `domain.uploads.uploading`).
 """
 
 from collections.abc import Mapping
@@ -27,13 +27,13 @@ from provenstore.domain.files import file_commands as c
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import File, file_stream
 from provenstore.domain.files.file_decisions import decide
-from provenstore.domain.part_uploading import WRITE_URL_TTL
 from provenstore.domain.storage.media_types import extension_of
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import Capabilities, Digests, SignedUrl
 from provenstore.domain.storage.upload_sizes import MULTIPART_ABOVE, part_size_for
 from provenstore.domain.tenants.categories import UPLOAD_TTL, Category, path_for, require_type
 from provenstore.domain.tenants.workspace import workspace_stream
+from provenstore.domain.uploads.part_uploading import WRITE_URL_TTL
 
 _BY_ONE_URL = frozenset({"presigned", "form"})
 """Methods whose whole content is sent to one URL without a key."""

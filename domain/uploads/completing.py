@@ -9,7 +9,7 @@ Life of a completion of bytes that did not come through us whole, and what a cra
  5. Bytes that landed where a URL may still write are copied to the file's path. Crash: `finish` finds the copy, or
     copies again.
  6. The object in the place is compared once more, and Stored is recorded. Crash after this: what is left at the
-    landing key is removed at the second look (`domain.clearing`).
+    landing key is removed at the second look (`domain.uploads.clearing`).
 """
 
 import hashlib
@@ -38,11 +38,11 @@ from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import REMOVAL_LEASE, Completion, File
 from provenstore.domain.files.parts import combined_etag
 from provenstore.domain.files.upload_decisions import require_open
-from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import ObjectInfo, ObjectNotFound, PartRef, SourceChanged
 from provenstore.domain.storage.upload_sizes import PART_SIZE
 from provenstore.domain.text import require_hex
+from provenstore.domain.uploads.part_uploading import PartUploading
 
 
 class Completing:

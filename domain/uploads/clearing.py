@@ -25,9 +25,9 @@ from provenstore.domain.files import file_commands as c
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import File, later
 from provenstore.domain.files.parts import combined_etag
-from provenstore.domain.part_uploading import PartUploading
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import MultipartInfo, MultipartNotFound, ObjectVersion
+from provenstore.domain.uploads.part_uploading import PartUploading
 
 Found = TypeVar("Found", ObjectVersion, MultipartInfo)
 

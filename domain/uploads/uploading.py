@@ -4,7 +4,7 @@ Life of a streamed upload, and what a crash leaves at each point:
  1. UploadInitiated is durable, space is reserved. Crash: the upload can go on, or it expires and is cleared.
  2. The bytes stream into the store's staging, digests computed on the way. Crash: the store clears its staging.
  3. All bytes are staged and compared with what was declared; CompletionRequested announces them: from here exactly
-    one attempt may publish. Crash: `domain.completing` finds no object in the place and opens the upload again.
+    one attempt may publish. Crash: `domain.uploads.completing` finds no object in the place and opens the upload again.
  4. The store publishes the object, only if none is there. Crash: it finds the announced object: Stored.
  5. Stored is recorded. Crash after this: nothing is left to do.
 """
@@ -13,7 +13,6 @@ import hashlib
 from collections.abc import Iterable
 from uuid import UUID
 
-from provenstore.domain.completing import Completing
 from provenstore.domain.custody.recorder import Recorder, require_store
 from provenstore.domain.custody.store_identity import StoreIdentity
 from provenstore.domain.errors import (
@@ -29,6 +28,7 @@ from provenstore.domain.files.file import File
 from provenstore.domain.files.upload_decisions import require_open
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import Digests, ObjectInfo
+from provenstore.domain.uploads.completing import Completing
 
 
 class Uploading:
