@@ -18,13 +18,13 @@ from provenstore.api.services import Services
 from provenstore.api.views import two_persons
 from provenstore.api.workspace_views import shown_runs
 from provenstore.domain.canonical import Json
-from provenstore.domain.disposing import Run
 from provenstore.domain.eventlog.caller import Caller, Operation
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.eventlog.event_types import format_time
 from provenstore.domain.eventlog.on_record import recording
 from provenstore.domain.ledger import SYSTEM
+from provenstore.domain.removal.disposing import Run
 from provenstore.domain.tenants.disposal import BUILT_IN, Disposal, Policy, PolicyRequest
 from provenstore.domain.tenants.disposal_events import DisposalRunEnded
 from provenstore.domain.tenants.second_person import Act

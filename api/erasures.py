@@ -12,7 +12,6 @@ from provenstore.api import views
 from provenstore.api.services import Services
 from provenstore.domain.access.reading import visible
 from provenstore.domain.canonical import Json, parse_canonical
-from provenstore.domain.erasing import Wanted
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Event
 from provenstore.domain.eventlog.event_log import Disclosures, IdempotencyKey, disclosed
@@ -21,6 +20,7 @@ from provenstore.domain.eventlog.on_record import recording
 from provenstore.domain.files.file import file_stream
 from provenstore.domain.privacy.erasure_events import ErasureCompleted, ErasureRejected
 from provenstore.domain.privacy.erasure_request import ErasureRequest
+from provenstore.domain.removal.erasing import Wanted
 from provenstore.projections.file_fold import fold_file
 from provenstore.projections.file_row import FileRow, holds_json
 

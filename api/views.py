@@ -13,7 +13,6 @@ from provenstore.domain.access.key_list import KeyDescription
 from provenstore.domain.access.linking import Link
 from provenstore.domain.access.reading import History
 from provenstore.domain.canonical import Json, parse_canonical
-from provenstore.domain.erasing import Preview
 from provenstore.domain.errors import NotFound, ProvenstoreError, WrongState
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Disclosure, Disclosures, QuotaUse, disclosed
@@ -24,6 +23,7 @@ from provenstore.domain.files.destruction import ReachOf
 from provenstore.domain.files.file import File
 from provenstore.domain.files.parts import Chunk
 from provenstore.domain.privacy.erasure_events import FoundValues
+from provenstore.domain.removal.erasing import Preview
 from provenstore.domain.tenants.categories import BUILT_IN, Category
 from provenstore.domain.tenants.credential import IssuedKey
 from provenstore.domain.tenants.retention_policy import BoundRequest

@@ -25,9 +25,7 @@ from provenstore.domain.clock import Clock
 from provenstore.domain.custody.authentication import Authentication
 from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.custody.store_identity import StoreIdentity
-from provenstore.domain.disposing import Disposing
 from provenstore.domain.entropy import Entropy
-from provenstore.domain.erasing import Erasing
 from provenstore.domain.errors import InvalidInput, Unavailable
 from provenstore.domain.eventlog.caller import Caller, Operation, Permits
 from provenstore.domain.eventlog.envelope import Actor
@@ -37,7 +35,9 @@ from provenstore.domain.eventlog.recording import first_event
 from provenstore.domain.files import file_commands as c
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE, File
-from provenstore.domain.purging import Purging
+from provenstore.domain.removal.disposing import Disposing
+from provenstore.domain.removal.erasing import Erasing
+from provenstore.domain.removal.purging import Purging
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.tenants.workspace import workspace_stream
 from provenstore.domain.uploads.clearing import Clearing

@@ -48,12 +48,12 @@ from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
 from provenstore.api.wiring import open_services
 from provenstore.domain.access.linking import LinkWish
-from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import AlreadyExists, InvalidInput, PreconditionFailed, Unsigned
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.files.file import File
+from provenstore.domain.removal.erasing import Wanted
 from provenstore.domain.tenants import workspace as ws
 from provenstore.projections.file_fold import fold_file
 from provenstore.projections.file_row import View

@@ -18,10 +18,10 @@ from pydantic import (
 )
 
 from provenstore.domain.canonical import MAX_INTEGER
-from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.caller import Role
 from provenstore.domain.files import file_events as fe
+from provenstore.domain.removal.erasing import Wanted
 from provenstore.domain.storage.objects import PartRef
 from provenstore.domain.storage.store_call import Outcome as CallOutcome
 from provenstore.domain.storage.store_call import StoreAct

@@ -12,9 +12,9 @@ from provenstore.api.completer import Round
 from provenstore.api.disposal import Disposer
 from provenstore.api.disposal_terms import terms_of
 from provenstore.api.sweeper import Sweeper
-from provenstore.domain.disposing import Run
 from provenstore.domain.errors import StoreUnavailable, WrongStore
 from provenstore.domain.ledger import SYSTEM
+from provenstore.domain.removal.disposing import Run
 from tests.api.conftest import Api, Tenant
 
 

@@ -16,13 +16,13 @@ from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
 from provenstore.api.wiring import PROJECTIONS as PROJECTION_MODELS
 from provenstore.api.wiring import open_services
-from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import InvalidInput, NotFound, Refused
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Actor, draft
 from provenstore.domain.eventlog.event_log import Append
 from provenstore.domain.eventlog.event_types import REGISTRY, EventData, Fact
 from provenstore.domain.proofs.verification import verify_log
+from provenstore.domain.removal.erasing import Wanted
 from provenstore.domain.system.projection_events import PROJECTIONS, EventSkipped
 from provenstore.domain.tenants.workspace import CreateWorkspace
 from provenstore.domain.uploads.initiating import NewFile

@@ -8,8 +8,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from provenstore.domain.disposing import Run
 from provenstore.domain.ledger import SYSTEM
+from provenstore.domain.removal.disposing import Run
 from tests.api.conftest import Api, Tenant
 
 POSITION = "Provenstore-Position"

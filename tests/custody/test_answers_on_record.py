@@ -13,8 +13,8 @@ from cut_log import CutLog
 from provenstore.adapters.database import Database
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.adapters.local_urls import LocalUrlSigner
-from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import AppendOutcomeUnknown, StoreUnavailable, Unavailable, Unfinished
+from provenstore.domain.removal.erasing import Wanted
 from provenstore.domain.tenants import workspace as ws
 from provenstore.domain.uploads.initiating import NewFile
 

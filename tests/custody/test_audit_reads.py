@@ -9,12 +9,12 @@ import pytest
 from custody import AUDITOR, ERASURE_APPROVER, SERVICE, Custody, caller
 from provenstore.domain.access.audit_reads import conditions_of
 from provenstore.domain.canonical import Json, parse_canonical
-from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import DatabaseUnavailable, Forbidden
 from provenstore.domain.eventlog import remembered_reads
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import disclosed
+from provenstore.domain.removal.erasing import Wanted
 
 PRIVACY = caller("dora", "privacy")
 LEDGER_AUDITOR = replace(AUDITOR, scope=None)

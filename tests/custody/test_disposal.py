@@ -11,12 +11,12 @@ import pytest
 from custody import APPROVER, AUDITOR, CONTENT, RECORDS, SERVICE, Custody
 from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local_folder import LocalFolder
-from provenstore.domain.disposing import Run
 from provenstore.domain.errors import Forbidden, ObjectMissing, StoreUnavailable, WrongState, WrongStore
 from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.files import file_commands as c
 from provenstore.domain.files.file import File
 from provenstore.domain.ledger import SYSTEM, Ledger
+from provenstore.domain.removal.disposing import Run
 from provenstore.domain.system.provider_events import ProviderIdentified
 from provenstore.domain.tenants.disposal import NOTICE
 from provenstore.domain.tenants.disposal_events import DisposalRunEnded

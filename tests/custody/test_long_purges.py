@@ -10,7 +10,7 @@ from provenstore.adapters.local_folder import LocalFolder
 from provenstore.domain.files import file_events as e
 from provenstore.domain.files.file import File
 from provenstore.domain.proofs.verification import verify_log
-from provenstore.domain.purging import Purging
+from provenstore.domain.removal.purging import Purging
 from provenstore.domain.storage.objects import ObjectVersion
 
 MANY = 3_000

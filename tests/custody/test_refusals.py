@@ -11,7 +11,6 @@ import pytest
 
 from custody import ADMIN, AUDITOR, CONTENT, SERVICE, Custody, caller
 from provenstore.domain.custody import recorder
-from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import (
     ContentTooLarge,
     Forbidden,
@@ -29,6 +28,7 @@ from provenstore.domain.eventlog.merging import MAX_NOTED
 from provenstore.domain.eventlog.refusals import MAX_ADDRESSES, MAX_VARIETY, Asked, CredentialRefused, RequestRefused
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.ledger import Ledger
+from provenstore.domain.removal.erasing import Wanted
 from provenstore.domain.tenants import workspace as ws
 from provenstore.domain.tenants.workspace_events import Limits
 from provenstore.domain.uploads.initiating import NewFile

@@ -12,12 +12,12 @@ import pytest
 from custody import ADMIN, Custody
 from interposed import raising
 from provenstore.adapters.local_folder import LocalFolder
-from provenstore.domain.erasing import Wanted
 from provenstore.domain.errors import SecondPersonRequired, StoreUnavailable
 from provenstore.domain.eventlog.caller import Caller, Role
 from provenstore.domain.eventlog.deadline import Deadline, within
 from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.proofs.verification import verify_log
+from provenstore.domain.removal.erasing import Wanted
 from provenstore.domain.tenants import retention_policy
 from provenstore.domain.tenants import workspace as ws
 

@@ -18,7 +18,7 @@ from provenstore.api.http.conditions import required_version
 from provenstore.api.http.places import place_for
 from provenstore.api.workspace_views import shown_history
 from provenstore.domain.access.reading import sees_all
-from provenstore.domain.erasing import Wanted
+from provenstore.domain.removal.erasing import Wanted
 from provenstore.domain.uploads.storing import Begun
 
 router = APIRouter(tags=["files"])

@@ -2,7 +2,7 @@
 
 Life of a run, and what a crash leaves at each point:
  1. Each due file is purged under its policy: PurgeRequested names it, and from there it is a purge like any other
-    (`domain.purging`). Crash: `settle` goes on with it.
+    (`domain.removal.purging`). Crash: `settle` goes on with it.
  2. DisposalRunEnded says how much the run destroyed. Crash before it: the files' own events say so.
 """
 
@@ -20,7 +20,7 @@ from provenstore.domain.eventlog.event_log import Append, IdempotencyKey
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.files import file_commands as c
 from provenstore.domain.files.file import File
-from provenstore.domain.purging import Purging
+from provenstore.domain.removal.purging import Purging
 from provenstore.domain.tenants import disposal as dp
 from provenstore.domain.tenants.disposal_events import DisposalRunEnded
 from provenstore.domain.text import require_reason
