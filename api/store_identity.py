@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from provenstore.api.cli.direct import system_user
 from provenstore.api.settings import load_settings
+from provenstore.api.system_user import system_user
 from provenstore.api.wiring import open_services
 from provenstore.domain.custody.store_identity import Identities, StoreIdentity
 

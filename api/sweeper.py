@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from provenstore.api.completer import Completer, Round
-from provenstore.api.disposal import Disposer
+from provenstore.api.disposer import Disposer
 from provenstore.api.services import Services
 from provenstore.domain.errors import ProvenstoreError, Unavailable
 

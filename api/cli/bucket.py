@@ -56,8 +56,8 @@ def register(app: typer.Typer) -> None:
         the result from their next start.
         """
         from provenstore.api.bucket import probe_bucket
-        from provenstore.api.cli.direct import system_user
         from provenstore.api.settings import load_settings
+        from provenstore.api.system_user import system_user
         from provenstore.api.wiring import open_providers
 
         settings = load_settings(data_dir=session.data_dir)

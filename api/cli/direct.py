@@ -7,7 +7,6 @@ subject, so a second person is another user, never the same one twice.
 import hashlib
 import json
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -15,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 from pydantic import ValidationError
@@ -46,11 +45,11 @@ from provenstore.api.http.audit_question import AuditQuery
 from provenstore.api.http.wording import finding
 from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
+from provenstore.api.system_user import system_user
 from provenstore.api.wiring import open_services
 from provenstore.domain.access.linking import LinkWish
 from provenstore.domain.errors import AlreadyExists, InvalidInput, PreconditionFailed, Unsigned
 from provenstore.domain.eventlog.caller import Caller
-from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.files.file import File
 from provenstore.domain.removal.erasing import Wanted
@@ -75,12 +74,6 @@ def open_direct(data_dir: Path | None, *, make: bool) -> Iterator["Direct"]:
         structlog.contextvars.bound_contextvars(**{REQUEST: caller.request}),
     ):
         yield Direct(services, caller)
-
-
-def system_user() -> Caller:
-    """Return the system user as a caller: one subject, all roles but never its own second person."""
-    actor = Actor(f"system-user-{os.getuid()}", "person", "cli")
-    return Caller(actor, frozenset({"admin"}), None, request=str(uuid4()))
 
 
 _LONG = frozenset(

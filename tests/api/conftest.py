@@ -27,7 +27,7 @@ from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.spaces import Spaces
 from provenstore.adapters.spaces_client import Bucket, connect
 from provenstore.api.completer import Completer
-from provenstore.api.disposal import Disposer
+from provenstore.api.disposer import Disposer
 from provenstore.api.http.app import create_app
 from provenstore.api.http.server import server_config
 from provenstore.api.permissions import permits

@@ -16,9 +16,9 @@ from provenstore.adapters.spaces_copy import SpacesCopier
 from provenstore.adapters.spaces_multipart import SpacesMultipart
 from provenstore.adapters.spaces_probe import MIN_PART_SIZE
 from provenstore.api.bucket import bucket_of, probe_bucket
-from provenstore.api.cli.direct import system_user
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
+from provenstore.api.system_user import system_user
 from provenstore.api.wiring import open_providers, open_services
 from provenstore.domain.errors import AlreadyExists, Forbidden, Misconfigured, StoreUnavailable
 from provenstore.domain.storage.objects import SourceChanged

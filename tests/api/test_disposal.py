@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from provenstore.api.completer import Round
-from provenstore.api.disposal import Disposer
 from provenstore.api.disposal_terms import terms_of
+from provenstore.api.disposer import Disposer
 from provenstore.api.sweeper import Sweeper
 from provenstore.domain.errors import StoreUnavailable, WrongStore
 from provenstore.domain.ledger import SYSTEM
