@@ -4,24 +4,23 @@ The checks are the domain's; here stands where each gets what it reads. It chang
 begun, nothing is recorded.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
 from provenstore.adapters import fingerprint
 from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.log_keys import LAST_SIGNED, LogKeys, known_last_signed, known_log_keys
-from provenstore.adapters.signing_key import Ed25519Verifier
-from provenstore.api.believed_keys import Keys, said_in
+from provenstore.adapters.log_keys import LAST_SIGNED, known_last_signed
+from provenstore.api.believed_keys import Keys
+from provenstore.api.given_keys import NO_KEY, Asked, given_heads, own_keys, require_signed, required_keys, verifiers
 from provenstore.api.settings import Settings
 from provenstore.api.wiring import open_log, open_services
 from provenstore.domain.access.object_check import check_object
 from provenstore.domain.errors import (
     IntegrityViolated,
     InvalidInput,
-    InvalidProof,
     Misconfigured,
     NotFound,
     Unavailable,
@@ -42,9 +41,7 @@ from provenstore.domain.proofs.tree_check import (
     in_order,
 )
 from provenstore.domain.proofs.verification import GUARDS, Finding, verify_log
-from provenstore.domain.transparency.checkpoint import open_checkpoint, parse_checkpoint
 from provenstore.domain.transparency.merkle import leaf_hash
-from provenstore.domain.transparency.note import NoteVerifier, parse_note
 from provenstore.domain.transparency.tile import Tile
 from provenstore.projections.proofs import Proofs
 
@@ -52,57 +49,7 @@ Progress = Callable[[int, int], None]
 """Told how much is done, and of how much."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What is to be checked beyond what always is; `keys` in text form, `checkpoints` as signed notes by name."""
-
-    keys: tuple[str, ...] = ()
-    checkpoints: tuple[tuple[str, bytes], ...] = ()
-    values: bool = True
-
-
 _PAGE: Final = 1_000
-_NO_KEY: Final = "is missing: a log is believed by a key that comes from elsewhere"
-
-
-def own_keys(settings: Settings) -> LogKeys | None:
-    """Return the keys of the log in the data directory, if one has begun there."""
-    return known_log_keys(DataDirectory(settings.data_dir).keys, given=settings.signing_key)
-
-
-def verifiers(settings: Settings, given: Iterable[str]) -> tuple[Ed25519Verifier, ...]:
-    """Return the keys that were given, otherwise those of the log in the data directory, if there is one.
-
-    The latter with those that were retired, whose signatures are as good as they were.
-    """
-    keys = tuple(given)
-    if not keys:
-        found = own_keys(settings)
-        keys = () if found is None else (*found.verifiers(), *found.retired())
-    return tuple(Ed25519Verifier.parse(key) for key in keys)
-
-
-def given_heads(asked: Asked) -> list[Head]:
-    """Return the heads that were given, in order of their sizes, not yet believed; InvalidInput for what is none."""
-    heads = []
-    for name, note in asked.checkpoints:
-        try:
-            found = parse_checkpoint(parse_note(note).text)
-        except InvalidInput as exc:
-            raise InvalidInput(name, exc.message) from exc
-        heads.append(Head(found.size, found.root, said_in(name), EXTENDS))
-    return sorted(heads, key=lambda head: head.size)
-
-
-def require_signed(asked: Asked, keys: Sequence[NoteVerifier]) -> None:
-    """Refuse with InvalidProof a checkpoint that was given and that no key of the log has signed."""
-    for name, note in asked.checkpoints:
-        try:
-            open_checkpoint(note, keys)
-        except InvalidProof as exc:
-            raise InvalidProof(name, exc.message) from exc
-
-
 # -- a database ----------------------------------------------------------------------------------------------
 
 
@@ -129,7 +76,7 @@ def verify_database(settings: Settings, asked: Asked, on_progress: Progress) -> 
         # Whoever names a key believes that one, and not what lies beside the keys here.
         known = Keys(verifiers(settings, asked.keys), 0 if asked.keys or own is None else own.last.read().head.size)
         if asked.checkpoints and not known:
-            raise InvalidInput("--key", _NO_KEY)
+            raise InvalidInput("--key", NO_KEY)
         tree = TreeCheck(_tiles_of(proofs), size, in_order(on_record, sorted(extends, key=lambda head: head.size)))
 
         def also(row: StoredRow) -> None:
@@ -241,11 +188,3 @@ def verify_elsewhere(settings: Settings, source: LogSource, asked: Asked, on_pro
     if not asked.checkpoints:
         unchecked[EXTENDS] = "no earlier checkpoint was given: --checkpoint"
     return replace(found, unchecked=unchecked)
-
-
-def required_keys(settings: Settings, asked: Asked) -> tuple[Ed25519Verifier, ...]:
-    """Return the keys to believe; InvalidInput where there is none."""
-    keys = verifiers(settings, asked.keys)
-    if not keys:
-        raise InvalidInput("--key", _NO_KEY)
-    return keys

@@ -16,8 +16,8 @@ from provenstore.api.cli.session import Session, local_command, of_this_machine
 from provenstore.domain.errors import IntegrityViolated, InvalidProof, NotFound, ProvenstoreError
 
 if TYPE_CHECKING:
+    from provenstore.api.given_keys import Asked
     from provenstore.api.settings import Settings
-    from provenstore.api.verification import Asked
     from provenstore.domain.proofs.published_log import Checked, LogSource
     from provenstore.domain.proofs.verification import Finding
 
@@ -100,8 +100,8 @@ def _verify(
     values: bool,
 ) -> "Checked | None":
     """Check a log, and return what was found; a document is answered here."""
+    from provenstore.api.given_keys import Asked
     from provenstore.api.settings import load_settings
-    from provenstore.api.verification import Asked
 
     settings = load_settings(data_dir=session.data_dir)
     notes = tuple((str(path), path.read_bytes()) for path in checkpoints)

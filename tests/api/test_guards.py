@@ -9,8 +9,9 @@ from provenstore.adapters import fingerprint
 from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
 from provenstore.adapters.running_postgres import OWNER
+from provenstore.api.given_keys import Asked
 from provenstore.api.settings import load_settings
-from provenstore.api.verification import Asked, verify_database, verify_objects
+from provenstore.api.verification import verify_database, verify_objects
 from provenstore.api.wiring import open_services
 from provenstore.domain.errors import Misconfigured
 from provenstore.domain.proofs.verification import GUARDS

@@ -9,9 +9,10 @@ import pytest
 from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
 from provenstore.api import log
+from provenstore.api.given_keys import Asked
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
-from provenstore.api.verification import Asked, verify_database
+from provenstore.api.verification import verify_database
 from provenstore.api.wiring import open_services
 from provenstore.domain.proofs.tree_check import ROOTS, SIGNATURES
 from provenstore.domain.tenants.workspace import CreateWorkspace

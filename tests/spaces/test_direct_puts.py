@@ -11,11 +11,11 @@ import uvicorn
 from pydantic import SecretStr
 
 from provenstore.adapters.spaces_client import Bucket
-from provenstore.api.cli.direct import system_user
 from provenstore.api.client import Client, Connection
 from provenstore.api.http.app import create_app
 from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
+from provenstore.api.system_user import system_user
 from provenstore.api.wiring import open_services
 from provenstore.domain.errors import Refused
 from provenstore.domain.tenants.workspace import CreateWorkspace

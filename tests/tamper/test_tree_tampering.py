@@ -12,8 +12,9 @@ from kept_ledger import KeptLedger, Row, kept_ledger
 from provenstore.adapters.published_logs import LogFolder
 from provenstore.adapters.publishing import Publisher
 from provenstore.adapters.signing_key import SigningKey, draw_signing_key
+from provenstore.api.given_keys import Asked
 from provenstore.api.proofs import workspace_page
-from provenstore.api.verification import Asked, verify_elsewhere, verify_objects
+from provenstore.api.verification import verify_elsewhere, verify_objects
 from provenstore.api.wiring import open_services
 from provenstore.domain.canonical import canonical
 from provenstore.domain.errors import Forbidden, IntegrityViolated, InvalidInput, InvalidProof
