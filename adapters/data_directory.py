@@ -10,7 +10,7 @@ import os
 import stat
 from pathlib import Path
 
-from provenstore.adapters.whole_file import PART, write_whole
+from provenstore.adapters.durable.whole_file import PART, write_whole
 from provenstore.domain.errors import Misconfigured, ProvenstoreError, StorageFull
 
 LAYOUT_VERSION = "1"

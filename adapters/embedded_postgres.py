@@ -24,7 +24,7 @@ from threading import Event
 from types import TracebackType
 
 from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.file_lock import FileLock
+from provenstore.adapters.durable.file_lock import FileLock
 from provenstore.adapters.postgres_cluster import Reach, check_version, clear_stale_pid, ensure_cluster, failure
 from provenstore.adapters.postgres_installation import ENVIRONMENT, Account, Installation
 from provenstore.adapters.postgres_keeper import OWNERS, SERVER, TURN

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from provenstore.adapters.file_lock import FileLock
-from provenstore.adapters.whole_file import write_whole
+from provenstore.adapters.durable.file_lock import FileLock
+from provenstore.adapters.durable.whole_file import write_whole
 from provenstore.domain.canonical import Json, canonical, parse_canonical
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, Misconfigured, StorageFull, Unavailable
 from provenstore.domain.transparency.merkle import HASH_BYTES, MAX_SIZE

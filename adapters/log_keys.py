@@ -14,6 +14,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from provenstore.adapters.durable.whole_file import sync_folder, write_whole
 from provenstore.adapters.key_file import load, load_or_create
 from provenstore.adapters.last_signed import LastSignedFile
 from provenstore.adapters.signing_key import (
@@ -23,7 +24,6 @@ from provenstore.adapters.signing_key import (
     load_or_create_signing_key,
     load_signing_key,
 )
-from provenstore.adapters.whole_file import sync_folder, write_whole
 from provenstore.domain.errors import InvalidInput, Misconfigured, Refused
 from provenstore.domain.transparency.checkpoint import open_checkpoint
 from provenstore.domain.transparency.note import require_key_name

@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.file_lock import FileLock
+from provenstore.adapters.durable.file_lock import FileLock
 from provenstore.adapters.postgres_installation import Account
 from provenstore.adapters.postgres_keeper import SERVER, TURN, remove_socket_folder
 from provenstore.adapters.postgres_watcher import Watcher

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.file_lock import FileLock
+from provenstore.adapters.durable.file_lock import FileLock
 from provenstore.adapters.postgres_installation import Account, Installation
 
 # Another process that uses the data directory: says the postmaster's pid, then waits to be told or killed.

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from provenstore.adapters.data_directory import DataDirectory
+from provenstore.adapters.durable.file_lock import FileLock
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
-from provenstore.adapters.file_lock import FileLock
 from provenstore.adapters.postgres_installation import Account
 from provenstore.adapters.postgres_keeper import SERVER, TURN
 from provenstore.adapters.running_postgres import ROLES, SUPERUSER, RunningPostgres

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters_digest import adapters_digest
-from provenstore.adapters.file_lock import FileLock
+from provenstore.adapters.durable.file_lock import FileLock
 from provenstore.adapters.spaces_probe import PART_SIZE, keeps_versions, probe
 from provenstore.domain.storage.objects import Capabilities
 from store_servers import FINDINGS
