@@ -14,7 +14,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, ConfigDict, TypeAdapter, ValidationError
 
-from provenstore.adapters.key_file import KEY_BYTES
+from provenstore.adapters.keys.key_file import KEY_BYTES
 from provenstore.domain.errors import Misconfigured
 from provenstore.domain.storage.objects import SignedUrl, UrlExpired, UrlInvalid
 

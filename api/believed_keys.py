@@ -6,7 +6,7 @@ A log that names its own keys proves nothing by that. Nothing is believed here t
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from provenstore.adapters.signing_key import Ed25519Verifier
+from provenstore.adapters.keys.signing_key import Ed25519Verifier
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import StoredRow

@@ -12,8 +12,8 @@ import psycopg
 import structlog
 from psycopg import Connection
 
-from provenstore.adapters.believed_heads import BelievedHeads
-from provenstore.adapters.log_keys import LogKeys
+from provenstore.adapters.keys.believed_heads import BelievedHeads
+from provenstore.adapters.keys.log_keys import LogKeys
 from provenstore.domain.administration.log_keeping import LogKeeping
 from provenstore.domain.errors import LogRewound, Stopped, StorageFull, Unavailable
 from provenstore.domain.ledger import SYSTEM

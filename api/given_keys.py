@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.log_keys import LogKeys, known_log_keys
-from provenstore.adapters.signing_key import Ed25519Verifier
+from provenstore.adapters.keys.log_keys import LogKeys, known_log_keys
+from provenstore.adapters.keys.signing_key import Ed25519Verifier
 from provenstore.api.believed_keys import said_in
 from provenstore.api.settings import Settings
 from provenstore.domain.errors import (

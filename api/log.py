@@ -5,7 +5,7 @@ Nothing is shown beyond the newest checkpoint that was signed. Entries show ever
 
 from dataclasses import dataclass
 
-from provenstore.adapters.believed_heads import BelievedHeads
+from provenstore.adapters.keys.believed_heads import BelievedHeads
 from provenstore.adapters.publishing import Publisher
 from provenstore.api.checkpoints import announce, sign
 from provenstore.api.publishing import publish_newest

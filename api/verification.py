@@ -12,7 +12,7 @@ from uuid import UUID
 from provenstore.adapters import fingerprint
 from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.log_keys import LAST_SIGNED, known_last_signed
+from provenstore.adapters.keys.log_keys import LAST_SIGNED, known_last_signed
 from provenstore.api.believed_keys import Keys
 from provenstore.api.given_keys import NO_KEY, Asked, given_heads, own_keys, require_signed, required_keys, verifiers
 from provenstore.api.settings import Settings

@@ -12,8 +12,8 @@ from typing import Final, TypeVar
 
 import structlog
 
-from provenstore.adapters.log_keys import LogKeys
-from provenstore.adapters.signing_key import Ed25519Verifier
+from provenstore.adapters.keys.log_keys import LogKeys
+from provenstore.adapters.keys.signing_key import Ed25519Verifier
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof, Unsigned, UnverifiedProof
 from provenstore.domain.eventlog.envelope import Event, PrivateValue
 from provenstore.domain.proofs.consistency_document import ConsistencyProof

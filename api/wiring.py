@@ -17,7 +17,6 @@ import psycopg
 import structlog
 
 from provenstore.adapters import fingerprint, migrations
-from provenstore.adapters.believed_heads import BelievedHeads
 from provenstore.adapters.clock import SystemClock
 from provenstore.adapters.conninfo import self_contained
 from provenstore.adapters.data_directory import DataDirectory
@@ -25,10 +24,11 @@ from provenstore.adapters.database import KEEPALIVES, Database, check_server, re
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.key_file import load_or_create_key, read_key
+from provenstore.adapters.keys.believed_heads import BelievedHeads
+from provenstore.adapters.keys.key_file import load_or_create_key, read_key
+from provenstore.adapters.keys.log_keys import LogKeys
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.adapters.local_urls import LocalUrlSigner
-from provenstore.adapters.log_keys import LogKeys
 from provenstore.adapters.login import require_login
 from provenstore.adapters.notifier import Notifier
 from provenstore.adapters.observed_store import ObservedStore

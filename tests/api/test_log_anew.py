@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from interposed import Crash, Interposed, raising
-from provenstore.adapters.log_keys import LogKeys
-from provenstore.adapters.signing_key import Ed25519Verifier, SigningKey, draw_signing_key
+from provenstore.adapters.keys.log_keys import LogKeys
+from provenstore.adapters.keys.signing_key import Ed25519Verifier, SigningKey, draw_signing_key
 from provenstore.api import log
 from provenstore.api.given_keys import Asked
 from provenstore.api.services import Services

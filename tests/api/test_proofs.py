@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from provenstore.adapters.signing_key import Ed25519Verifier
+from provenstore.adapters.keys.signing_key import Ed25519Verifier
 from provenstore.api import log, proofs
 from provenstore.domain.errors import InvalidProof
 from provenstore.domain.proofs.history_proof import HistoryProof, verify_history

@@ -11,7 +11,7 @@ from interposed import Crash, Interposed, raising
 from naive_tree import NaiveTree
 from note_keys import LOG, LOG_NEXT, ORIGIN
 from provenstore.adapters.durable.file_lock import FileLock
-from provenstore.adapters.last_signed import LastSignedFile
+from provenstore.adapters.keys.last_signed import LastSignedFile
 from provenstore.domain.errors import (
     DatabaseUnavailable,
     IntegrityViolated,

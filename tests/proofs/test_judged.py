@@ -11,7 +11,7 @@ from naive_tree import NaiveTree
 from note_keys import LOG, ORIGIN, WITNESS
 from proof_judges import Case, Judge, every, flip
 from proven_log import ProvenLog
-from provenstore.adapters.signing_key import SigningKey, draw_signing_key
+from provenstore.adapters.keys.signing_key import SigningKey, draw_signing_key
 from provenstore.domain.transparency.checkpoint import Checkpoint, sign_checkpoint
 from provenstore.domain.transparency.merkle import consistency_proof, inclusion_proof, root
 from provenstore.domain.transparency.note import parse_note, sign_note

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from custody import ADMIN, caller
 from kept_ledger import KeptLedger, Row, kept_ledger
-from provenstore.adapters.log_keys import LogKeys
-from provenstore.adapters.signing_key import Ed25519Verifier
+from provenstore.adapters.keys.log_keys import LogKeys
+from provenstore.adapters.keys.signing_key import Ed25519Verifier
 from provenstore.api import log, proofs
 from provenstore.api.http.app import create_app
 from provenstore.api.services import Services

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenstore.adapters.key_file import load_or_create_key
+from provenstore.adapters.keys.key_file import load_or_create_key
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.adapters.local_urls import LocalUrlSigner, SignedGrant
 from provenstore.domain.errors import Misconfigured

@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from note_keys import LOG, ORIGIN
-from provenstore.adapters.key_file import MAX_TEXT
-from provenstore.adapters.signing_key import (
+from provenstore.adapters.keys.key_file import MAX_TEXT
+from provenstore.adapters.keys.signing_key import (
     Ed25519Verifier,
     SigningKey,
     draw_signing_key,

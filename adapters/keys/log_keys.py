@@ -15,9 +15,9 @@ from typing import Final
 from pydantic import SecretStr
 
 from provenstore.adapters.durable.whole_file import sync_folder, write_whole
-from provenstore.adapters.key_file import load, load_or_create
-from provenstore.adapters.last_signed import LastSignedFile
-from provenstore.adapters.signing_key import (
+from provenstore.adapters.keys.key_file import load, load_or_create
+from provenstore.adapters.keys.last_signed import LastSignedFile
+from provenstore.adapters.keys.signing_key import (
     Ed25519Verifier,
     SigningKey,
     draw_signing_key,

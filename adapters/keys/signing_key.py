@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import SecretStr
 
-from provenstore.adapters.key_file import load, load_or_create
+from provenstore.adapters.keys.key_file import load, load_or_create
 from provenstore.domain.errors import InvalidInput, Misconfigured
 from provenstore.domain.transparency.note import SignerKey, VerifierKey, key_id
 

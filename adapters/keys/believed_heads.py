@@ -6,8 +6,8 @@ last is kept beside the key and always counts.
 
 from functools import lru_cache
 
-from provenstore.adapters.log_keys import LogKeys
-from provenstore.adapters.signing_key import Ed25519Verifier
+from provenstore.adapters.keys.log_keys import LogKeys
+from provenstore.adapters.keys.signing_key import Ed25519Verifier
 from provenstore.domain.errors import InvalidInput, InvalidProof
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.transparency.signing import RecordedHead
