@@ -11,7 +11,7 @@ from boto3.session import Session
 from botocore.config import Config
 from pydantic import SecretStr
 
-from provenstore.adapters.request_ids import note_answer
+from provenstore.adapters.objects.request_ids import note_answer
 from provenstore.adapters.spaces_session import SealedSession
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from provenstore.adapters.digests import part_count
+from provenstore.adapters.objects.digests import part_count
 from provenstore.adapters.spaces_bucket import SpacesBucket, unquoted
 from provenstore.adapters.spaces_errors import is_absent, is_taken, meaning, status
 from provenstore.adapters.spaces_multipart import SpacesMultipart

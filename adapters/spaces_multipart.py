@@ -13,7 +13,7 @@ from typing import IO, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from provenstore.adapters.digests import Bytes, Declared, receive
+from provenstore.adapters.objects.digests import Bytes, Declared, receive
 from provenstore.adapters.spaces_bucket import SpacesBucket, unquoted
 from provenstore.adapters.spaces_errors import code, is_absent, is_taken, meaning, superseded, translated
 from provenstore.domain.errors import AlreadyExists, ContentMismatch, InvalidInput, ProvenstoreError, StoreUnavailable

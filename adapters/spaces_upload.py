@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
-from provenstore.adapters.digests import Bytes
+from provenstore.adapters.objects.digests import Bytes
 from provenstore.adapters.spaces_multipart import SpacesMultipart
 from provenstore.domain.errors import Unavailable
 from provenstore.domain.storage.objects import ObjectInfo, PartInfo, PartRef

@@ -31,7 +31,7 @@ from provenstore.adapters.local_folder import LocalFolder
 from provenstore.adapters.local_urls import LocalUrlSigner
 from provenstore.adapters.login import require_login
 from provenstore.adapters.notifier import Notifier
-from provenstore.adapters.observed_store import ObservedStore
+from provenstore.adapters.objects.observed_store import ObservedStore
 from provenstore.adapters.position_marks import PositionMarks
 from provenstore.adapters.running_postgres import OWNER
 from provenstore.adapters.surroundings import forget_surroundings

@@ -20,7 +20,7 @@ import structlog
 from pydantic import ValidationError
 
 from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.request_ids import REQUEST
+from provenstore.adapters.objects.request_ids import REQUEST
 from provenstore.adapters.serving import served_at
 from provenstore.api import (
     audit,

@@ -15,7 +15,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from provenstore.adapters.request_ids import REQUEST
+from provenstore.adapters.objects.request_ids import REQUEST
 from provenstore.api.http.access_log import log_access, note_error
 from provenstore.api.http.answers import REPLAYED
 from provenstore.api.http.auth import IDEMPOTENCY, client_request, prove_key

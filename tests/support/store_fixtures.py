@@ -14,7 +14,7 @@ from probed import probed
 from provenstore.adapters.clock import SystemClock
 from provenstore.adapters.local_folder import LocalFolder
 from provenstore.adapters.local_urls import LocalUrlSigner
-from provenstore.adapters.observed_store import ObservedStore
+from provenstore.adapters.objects.observed_store import ObservedStore
 from provenstore.adapters.spaces import Spaces
 from provenstore.adapters.spaces_client import Bucket, connect
 from provenstore.adapters.spaces_probe import MIN_PART_SIZE

@@ -13,8 +13,8 @@ import structlog
 from interposed import Interposed
 from provenstore.adapters.clock import SystemClock
 from provenstore.adapters.local_folder import LocalFolder
-from provenstore.adapters.observed_store import ObservedStore
-from provenstore.adapters.request_ids import note_answer
+from provenstore.adapters.objects.observed_store import ObservedStore
+from provenstore.adapters.objects.request_ids import note_answer
 from provenstore.domain.errors import (
     AlreadyExists,
     ContentMismatch,

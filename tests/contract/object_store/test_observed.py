@@ -1,7 +1,7 @@
 """A watched store tells under which id a real server knows the call."""
 
 from provenstore.adapters.clock import SystemClock
-from provenstore.adapters.observed_store import ObservedStore
+from provenstore.adapters.objects.observed_store import ObservedStore
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.store_call import StoreCall
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
-from provenstore.adapters.request_ids import answered_by, current_request, forget_answer
+from provenstore.adapters.objects.request_ids import answered_by, current_request, forget_answer
 from provenstore.domain.clock import Clock
 from provenstore.domain.errors import Refused, error_code
 from provenstore.domain.storage.object_store import ObjectReader

@@ -6,7 +6,7 @@ It keeps the port's contract to the letter, and nothing of what passes through i
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from provenstore.adapters.observed_call import Listener, ObservedCall, ObservedReader
+from provenstore.adapters.objects.observed_call import Listener, ObservedCall, ObservedReader
 from provenstore.domain.clock import Clock
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import (
