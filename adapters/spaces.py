@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from provenstore.adapters.local_urls import LocalUrlSigner
+from provenstore.adapters.local.urls import LocalUrlSigner
 from provenstore.adapters.objects.digests import Declared, receive
 from provenstore.adapters.spaces_bucket import (
     WRITE,

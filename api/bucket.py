@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from provenstore.adapters.local_urls import LocalUrlSigner
+from provenstore.adapters.local.urls import LocalUrlSigner
 from provenstore.adapters.spaces import Spaces
 from provenstore.adapters.spaces_client import Bucket, connect
 from provenstore.adapters.spaces_probe import VERSION, keeps_versions, probe

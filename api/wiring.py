@@ -27,8 +27,8 @@ from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.keys.believed_heads import BelievedHeads
 from provenstore.adapters.keys.key_file import load_or_create_key, read_key
 from provenstore.adapters.keys.log_keys import LogKeys
-from provenstore.adapters.local_folder import LocalFolder
-from provenstore.adapters.local_urls import LocalUrlSigner
+from provenstore.adapters.local.folder import LocalFolder
+from provenstore.adapters.local.urls import LocalUrlSigner
 from provenstore.adapters.login import require_login
 from provenstore.adapters.notifier import Notifier
 from provenstore.adapters.objects.observed_store import ObservedStore

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.local_folder import LocalFolder
+from provenstore.adapters.local.folder import LocalFolder
 from provenstore.api import wiring
 from provenstore.api.completer import Round
 from provenstore.api.services import Services

@@ -12,7 +12,7 @@ import pytest
 from custody import ADMIN, AUDITOR, CONTENT, RECORDS, SERVICE, Custody, caller
 from interposed import Interposed
 from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.local_folder import LocalFolder
+from provenstore.adapters.local.folder import LocalFolder
 from provenstore.domain.errors import (
     AppendOutcomeUnknown,
     Conflict,

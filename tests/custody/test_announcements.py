@@ -10,7 +10,7 @@ import pytest
 from custody import ADMIN, CONTENT, SERVICE, Custody
 from interposed import Crash, Interposed, raising
 from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.local_folder import LocalFolder
+from provenstore.adapters.local.folder import LocalFolder
 from provenstore.domain.errors import ContentMismatch, InvalidInput, StoreUnavailable, WrongState
 
 STRANGER = b"%PDF-1.7 a stranger"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from custody import ADMIN, APPROVER, CONTENT, RECORDS, SERVICE, Custody, dying
-from provenstore.adapters.local_folder import LocalFolder
+from provenstore.adapters.local.folder import LocalFolder
 from provenstore.domain.errors import (
     ContentMismatch,
     ContentTooLarge,

@@ -10,7 +10,7 @@ import pytest
 
 from custody import ADMIN, AUDITOR, CONTENT, RECORDS, SERVICE, Custody, caller
 from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.local_folder import LocalFolder
+from provenstore.adapters.local.folder import LocalFolder
 from provenstore.domain.access.linking import LinkWays, LinkWish
 from provenstore.domain.errors import (
     Conflict,

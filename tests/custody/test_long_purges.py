@@ -6,7 +6,7 @@ import pytest
 
 from custody import APPROVER, RECORDS, Custody
 from interposed import Crash
-from provenstore.adapters.local_folder import LocalFolder
+from provenstore.adapters.local.folder import LocalFolder
 from provenstore.domain.files import file_events as e
 from provenstore.domain.files.file import File
 from provenstore.domain.proofs.verification import verify_log

@@ -11,7 +11,7 @@ import pytest
 
 from custody import ADMIN, Custody
 from interposed import raising
-from provenstore.adapters.local_folder import LocalFolder
+from provenstore.adapters.local.folder import LocalFolder
 from provenstore.domain.errors import SecondPersonRequired, StoreUnavailable
 from provenstore.domain.eventlog.caller import Caller, Role
 from provenstore.domain.eventlog.deadline import Deadline, within

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from provenstore.adapters.local_files import Files
-from provenstore.adapters.local_folder import LocalFolder
+from provenstore.adapters.local.files import Files
+from provenstore.adapters.local.folder import LocalFolder
 from provenstore.domain.errors import (
     AlreadyExists,
     Conflict,
@@ -218,7 +218,7 @@ def test_failures_are_named(tmp_path: Path, call: str, code: int, error: type[Pr
 FULL = """
 import resource, sys
 from pathlib import Path
-from provenstore.adapters.local_folder import LocalFolder
+from provenstore.adapters.local.folder import LocalFolder
 from provenstore.domain.errors import StorageFull
 resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000))
 store = LocalFolder(Path(sys.argv[1]))

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.local_urls import LocalUrlSigner
+from provenstore.adapters.local.urls import LocalUrlSigner
 from provenstore.api.permissions import permits
 from provenstore.domain.access.linking import LinkWays
 from provenstore.domain.errors import InvalidInput

@@ -9,7 +9,7 @@ import pytest
 from custody import Custody
 from provenstore.adapters.database import Database
 from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.local_folder import LocalFolder
+from provenstore.adapters.local.folder import LocalFolder
 
 
 @pytest.fixture

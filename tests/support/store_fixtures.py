@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from probed import probed
 from provenstore.adapters.clock import SystemClock
-from provenstore.adapters.local_folder import LocalFolder
-from provenstore.adapters.local_urls import LocalUrlSigner
+from provenstore.adapters.local.folder import LocalFolder
+from provenstore.adapters.local.urls import LocalUrlSigner
 from provenstore.adapters.objects.observed_store import ObservedStore
 from provenstore.adapters.spaces import Spaces
 from provenstore.adapters.spaces_client import Bucket, connect

@@ -12,7 +12,7 @@ import structlog
 
 from interposed import Interposed
 from provenstore.adapters.clock import SystemClock
-from provenstore.adapters.local_folder import LocalFolder
+from provenstore.adapters.local.folder import LocalFolder
 from provenstore.adapters.objects.observed_store import ObservedStore
 from provenstore.adapters.objects.request_ids import note_answer
 from provenstore.domain.errors import (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from provenstore.adapters.local_folder import LocalFolder
+from provenstore.adapters.local.folder import LocalFolder
 from provenstore.api.cli import in_time
 from provenstore.api.cli.direct import Direct
 

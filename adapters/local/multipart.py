@@ -11,10 +11,10 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
-from provenstore.adapters.local_files import Files, names, status, translated
-from provenstore.adapters.local_reader import LocalReader
-from provenstore.adapters.local_records import Record, moment
-from provenstore.adapters.local_shelf import PRIVATE, Shelf
+from provenstore.adapters.local.files import Files, names, status, translated
+from provenstore.adapters.local.reader import LocalReader
+from provenstore.adapters.local.records import Record, moment
+from provenstore.adapters.local.shelf import PRIVATE, Shelf
 from provenstore.adapters.objects.digests import Declared, receive
 from provenstore.domain.errors import AlreadyExists, ContentMismatch, InvalidInput
 from provenstore.domain.files.parts import combined_etag

@@ -5,8 +5,8 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 
-from provenstore.adapters.local_files import Tree, open_below
-from provenstore.adapters.local_shelf import PRIVATE
+from provenstore.adapters.local.files import Tree, open_below
+from provenstore.adapters.local.shelf import PRIVATE
 
 _FILE, _FOLDER = "", "/"
 

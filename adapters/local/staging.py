@@ -10,8 +10,8 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from provenstore.adapters.local_files import Files, Tree, names, open_file, translated
-from provenstore.adapters.local_records import Record, record_of
+from provenstore.adapters.local.files import Files, Tree, names, open_file, translated
+from provenstore.adapters.local.records import Record, record_of
 from provenstore.domain.storage.objects import Digests
 
 

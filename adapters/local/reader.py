@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
-from provenstore.adapters.local_files import translated
+from provenstore.adapters.local.files import translated
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, RangeNotSatisfiable
 from provenstore.domain.storage.objects import ObjectInfo
 

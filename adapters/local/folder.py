@@ -11,13 +11,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from provenstore.adapters.local_files import Files, translated
-from provenstore.adapters.local_listing import walk
-from provenstore.adapters.local_multipart import MAX_PART_SIZE, MAX_PARTS, LocalMultipart
-from provenstore.adapters.local_reader import LocalReader
-from provenstore.adapters.local_records import moment
-from provenstore.adapters.local_shelf import PRIVATE, Shelf
-from provenstore.adapters.local_urls import LocalUrlSigner
+from provenstore.adapters.local.files import Files, translated
+from provenstore.adapters.local.listing import walk
+from provenstore.adapters.local.multipart import MAX_PART_SIZE, MAX_PARTS, LocalMultipart
+from provenstore.adapters.local.reader import LocalReader
+from provenstore.adapters.local.records import moment
+from provenstore.adapters.local.shelf import PRIVATE, Shelf
+from provenstore.adapters.local.urls import LocalUrlSigner
 from provenstore.adapters.objects.digests import Declared, part_count, receive
 from provenstore.domain.errors import AlreadyExists, ContentMismatch, IntegrityViolated, InvalidInput, WrongStore
 from provenstore.domain.files.parts import PartsEtag

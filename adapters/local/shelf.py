@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 
-from provenstore.adapters.local_files import Files, Tree, entry, open_file, status, translated
-from provenstore.adapters.local_records import UNKNOWN_TYPE, Record, decode, encode, record_name, record_of
-from provenstore.adapters.local_staging import StagingArea, StagingFile
+from provenstore.adapters.local.files import Files, Tree, entry, open_file, status, translated
+from provenstore.adapters.local.records import UNKNOWN_TYPE, Record, decode, encode, record_name, record_of
+from provenstore.adapters.local.staging import StagingArea, StagingFile
 from provenstore.adapters.objects.digests import BLOCK, Digester
 from provenstore.domain.errors import AlreadyExists, StorageFull, StoreUnavailable
 from provenstore.domain.storage.objects import Digests, NoObject, ObjectNotFound
