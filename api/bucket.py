@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from provenstore.adapters.local.urls import LocalUrlSigner
-from provenstore.adapters.spaces import Spaces
-from provenstore.adapters.spaces_client import Bucket, connect
-from provenstore.adapters.spaces_probe import VERSION, keeps_versions, probe
+from provenstore.adapters.spaces.client import Bucket, connect
+from provenstore.adapters.spaces.probe import VERSION, keeps_versions, probe
+from provenstore.adapters.spaces.store import Spaces
 from provenstore.api.settings import Settings
 from provenstore.domain.custody.providers import Providers
 from provenstore.domain.errors import Misconfigured

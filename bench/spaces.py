@@ -35,9 +35,9 @@ from bench.transfer import (
     serve,
     served,
 )
-from provenstore.adapters.spaces import Spaces
-from provenstore.adapters.spaces_client import Bucket, connect
-from provenstore.adapters.spaces_probe import probe
+from provenstore.adapters.spaces.client import Bucket, connect
+from provenstore.adapters.spaces.probe import probe
+from provenstore.adapters.spaces.store import Spaces
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

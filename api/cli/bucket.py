@@ -9,7 +9,7 @@ from provenstore.api.cli import exits
 from provenstore.api.cli.session import Session, local_command, plain_command
 
 if TYPE_CHECKING:
-    from provenstore.adapters.spaces_client import Bucket
+    from provenstore.adapters.spaces.client import Bucket
     from provenstore.domain.storage.objects import Capabilities
 
 _LOOK = "an upload looks first and writes then; keys that one upload alone ever writes keep files apart"
@@ -77,7 +77,7 @@ def register(app: typer.Typer) -> None:
         Needs no database. Exit code 1 if anything failed; a warning is something that may be meant so.
         """
         from provenstore.adapters.clock import SystemClock
-        from provenstore.adapters.spaces_check import check
+        from provenstore.adapters.spaces.check import check
 
         findings = check(_bucket(), SystemClock().now)
         sound = all(one.status != "failed" for one in findings)
@@ -105,7 +105,7 @@ def register(app: typer.Typer) -> None:
         Rules that are there already stay as they are. Doing it again changes nothing. Exit code 1 if the server
         refused a repair.
         """
-        from provenstore.adapters.spaces_harden import harden
+        from provenstore.adapters.spaces.harden import harden
 
         repairs = harden(_bucket(), versioning=versioning, dry_run=dry_run)
         if session.out.as_json:

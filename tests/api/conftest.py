@@ -24,8 +24,8 @@ from pydantic import SecretStr
 
 from probed import probed
 from provenstore.adapters.entropy import SystemEntropy
-from provenstore.adapters.spaces import Spaces
-from provenstore.adapters.spaces_client import Bucket, connect
+from provenstore.adapters.spaces.client import Bucket, connect
+from provenstore.adapters.spaces.store import Spaces
 from provenstore.api.completer import Completer
 from provenstore.api.disposer import Disposer
 from provenstore.api.http.app import create_app

@@ -9,12 +9,12 @@ import pytest
 from pydantic import SecretStr
 
 from probed import probed
-from provenstore.adapters.spaces import Spaces
-from provenstore.adapters.spaces_bucket import SpacesBucket
-from provenstore.adapters.spaces_client import Bucket, connect
-from provenstore.adapters.spaces_copy import SpacesCopier
-from provenstore.adapters.spaces_multipart import SpacesMultipart
-from provenstore.adapters.spaces_probe import MIN_PART_SIZE
+from provenstore.adapters.spaces.bucket import SpacesBucket
+from provenstore.adapters.spaces.client import Bucket, connect
+from provenstore.adapters.spaces.copy import SpacesCopier
+from provenstore.adapters.spaces.multipart import SpacesMultipart
+from provenstore.adapters.spaces.probe import MIN_PART_SIZE
+from provenstore.adapters.spaces.store import Spaces
 from provenstore.api.bucket import bucket_of, probe_bucket
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings

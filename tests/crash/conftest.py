@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from log_fixtures import unconfigured_logs
-from provenstore.adapters.spaces_client import Bucket, connect
+from provenstore.adapters.spaces.client import Bucket, connect
 from provenstore.api.settings import Settings, load_settings
 from store_servers import PROPERTY, address, chosen
 from tests.crash.killable import Ground

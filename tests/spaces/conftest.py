@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
-from provenstore.adapters.spaces_client import Bucket, connect
+from provenstore.adapters.spaces.client import Bucket, connect
 from store_servers import PROPERTY, address, chosen
 
 REAL = ("rgw-http", "rgw-https", "swift")

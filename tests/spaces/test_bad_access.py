@@ -15,10 +15,10 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from provenstore.adapters.spaces import Spaces
-from provenstore.adapters.spaces_check import check
-from provenstore.adapters.spaces_client import Bucket, connect
-from provenstore.adapters.spaces_probe import keeps_versions, probe
+from provenstore.adapters.spaces.check import check
+from provenstore.adapters.spaces.client import Bucket, connect
+from provenstore.adapters.spaces.probe import keeps_versions, probe
+from provenstore.adapters.spaces.store import Spaces
 from provenstore.api.cli.app import app
 from provenstore.domain.errors import Misconfigured, StoreUnavailable
 from provenstore.domain.storage.objects import ObjectNotFound

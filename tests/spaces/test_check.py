@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from provenstore.adapters.spaces_check import check
-from provenstore.adapters.spaces_client import Bucket, connect
-from provenstore.adapters.spaces_findings import Finding
-from provenstore.adapters.spaces_harden import RULE, Repair, harden
+from provenstore.adapters.spaces.check import check
+from provenstore.adapters.spaces.client import Bucket, connect
+from provenstore.adapters.spaces.findings import Finding
+from provenstore.adapters.spaces.harden import RULE, Repair, harden
 
 NewBucket = Callable[[str], Bucket]
 FOREIGN: dict[str, Any] = {

@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 from pydantic import SecretStr
 
-from provenstore.adapters.spaces_client import Bucket
+from provenstore.adapters.spaces.client import Bucket
 from provenstore.api.client import Client, Connection
 from provenstore.api.http.app import create_app
 from provenstore.api.services import Services

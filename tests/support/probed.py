@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from adapters_digest import adapters_digest
 from provenstore.adapters.durable.file_lock import FileLock
-from provenstore.adapters.spaces_probe import PART_SIZE, keeps_versions, probe
+from provenstore.adapters.spaces.probe import PART_SIZE, keeps_versions, probe
 from provenstore.domain.storage.objects import Capabilities
 from store_servers import FINDINGS
 

@@ -15,9 +15,9 @@ from provenstore.adapters.clock import SystemClock
 from provenstore.adapters.local.folder import LocalFolder
 from provenstore.adapters.local.urls import LocalUrlSigner
 from provenstore.adapters.objects.observed_store import ObservedStore
-from provenstore.adapters.spaces import Spaces
-from provenstore.adapters.spaces_client import Bucket, connect
-from provenstore.adapters.spaces_probe import MIN_PART_SIZE
+from provenstore.adapters.spaces.client import Bucket, connect
+from provenstore.adapters.spaces.probe import MIN_PART_SIZE
+from provenstore.adapters.spaces.store import Spaces
 from provenstore.domain.storage.object_store import ObjectStore
 from store_servers import PROPERTY, address, chosen
 

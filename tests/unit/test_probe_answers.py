@@ -2,7 +2,7 @@
 
 import pytest
 
-from provenstore.adapters import spaces_probe_answers as answers
+from provenstore.adapters.spaces import probe_answers as answers
 
 
 @pytest.mark.parametrize(

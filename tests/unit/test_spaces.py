@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from pydantic import SecretStr
 
-from provenstore.adapters.spaces import Spaces
-from provenstore.adapters.spaces_client import Bucket, connect
-from provenstore.adapters.spaces_probe import probe
+from provenstore.adapters.spaces.client import Bucket, connect
+from provenstore.adapters.spaces.probe import probe
+from provenstore.adapters.spaces.store import Spaces
 from provenstore.domain.errors import AlreadyExists, Misconfigured, ProvenstoreError, StorageFull, StoreUnavailable
 from provenstore.domain.storage.objects import Capabilities, ObjectInfo, ObjectNotFound
 

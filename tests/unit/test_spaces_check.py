@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from provenstore.adapters.spaces_check import check
-from provenstore.adapters.spaces_client import Bucket, connect
-from provenstore.adapters.spaces_findings import Finding
-from provenstore.adapters.spaces_outside import Outside
-from provenstore.adapters.spaces_probe import probe
-from provenstore.adapters.spaces_rules import aborts, covers_all, deletes
+from provenstore.adapters.spaces.check import check
+from provenstore.adapters.spaces.client import Bucket, connect
+from provenstore.adapters.spaces.findings import Finding
+from provenstore.adapters.spaces.outside import Outside
+from provenstore.adapters.spaces.probe import probe
+from provenstore.adapters.spaces.rules import aborts, covers_all, deletes
 from provenstore.domain.errors import Misconfigured
 from throwaway_tls import certificate, https_server
 

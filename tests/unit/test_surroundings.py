@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
 from provenstore.adapters.conninfo import NOWHERE, self_contained
-from provenstore.adapters.spaces_client import Bucket, connect
+from provenstore.adapters.spaces.client import Bucket, connect
 from provenstore.adapters.surroundings import forget_surroundings
 from provenstore.api.client.connection import Connection
 from provenstore.api.client.transport import Transport

@@ -11,9 +11,9 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from pydantic import SecretStr
 
-from provenstore.adapters import spaces_probe_answers as answers
-from provenstore.adapters.spaces_client import Bucket, connect
-from provenstore.adapters.spaces_unsigned_probe import CONTENT, UnsignedProbe
+from provenstore.adapters.spaces import probe_answers as answers
+from provenstore.adapters.spaces.client import Bucket, connect
+from provenstore.adapters.spaces.unsigned_probe import CONTENT, UnsignedProbe
 from provenstore.domain.errors import StoreUnavailable
 
 SENT = {"x-amz-acl": {"x-amz-acl": "public-read"}, "cache-control": {"cache-control": "public"}}

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
-from provenstore.adapters.spaces_client import Bucket, connect
+from provenstore.adapters.spaces.client import Bucket, connect
 from provenstore.api.cli.app import app
 from provenstore.api.cli.bucket import FOLLOWS
 from provenstore.domain.storage.objects import Capabilities

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from botocore.awsrequest import AWSPreparedRequest
 
-from provenstore.adapters.spaces import Spaces
+from provenstore.adapters.spaces.store import Spaces
 from provenstore.domain.errors import AlreadyExists, ContentMismatch, StoreUnavailable
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import Digests, ObjectInfo, ObjectNotFound

@@ -13,10 +13,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from custody import SERVICE, Custody, caller
-from provenstore.adapters.spaces import Spaces
-from provenstore.adapters.spaces_errors import status
-from provenstore.adapters.spaces_extras import others
-from provenstore.adapters.spaces_unsigned_probe import encoded_form, unsigned_headers
+from provenstore.adapters.spaces.errors import status
+from provenstore.adapters.spaces.extras import others
+from provenstore.adapters.spaces.store import Spaces
+from provenstore.adapters.spaces.unsigned_probe import encoded_form, unsigned_headers
 from provenstore.domain.errors import ContentMismatch, InvalidInput, WrongState
 from provenstore.domain.files import file_events as e
 from provenstore.domain.files.file import File

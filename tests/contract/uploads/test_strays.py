@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from custody import APPROVER, RECORDS, SERVICE, Custody
-from provenstore.adapters.spaces import Spaces
+from provenstore.adapters.spaces.store import Spaces
 from provenstore.domain.errors import StoreUnavailable
 from provenstore.domain.files import file_events as e
 from provenstore.domain.files.file import File

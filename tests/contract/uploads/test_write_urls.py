@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from custody import APPROVER, RECORDS, SERVICE, Custody
-from provenstore.adapters.spaces_unsigned_probe import encoded_form
+from provenstore.adapters.spaces.unsigned_probe import encoded_form
 from provenstore.domain.errors import InvalidInput, NotFound, Refused, WrongState
 from provenstore.domain.files import file_events as e
 from provenstore.domain.files.file import File

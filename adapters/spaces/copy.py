@@ -13,9 +13,9 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from provenstore.adapters.objects.digests import part_count
-from provenstore.adapters.spaces_bucket import SpacesBucket, unquoted
-from provenstore.adapters.spaces_errors import is_absent, is_taken, meaning, status
-from provenstore.adapters.spaces_multipart import SpacesMultipart
+from provenstore.adapters.spaces.bucket import SpacesBucket, unquoted
+from provenstore.adapters.spaces.errors import is_absent, is_taken, meaning, status
+from provenstore.adapters.spaces.multipart import SpacesMultipart
 from provenstore.domain.errors import AlreadyExists, ProvenstoreError, StoreUnavailable, Unavailable
 from provenstore.domain.storage.objects import ObjectInfo, ObjectNotFound, PartRef, SourceChanged
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from provenstore.adapters.spaces_bucket import WRITE, SpacesBucket, read_failure
-from provenstore.adapters.spaces_errors import code, meaning
-from provenstore.adapters.spaces_rules import not_offered
+from provenstore.adapters.spaces.bucket import WRITE, SpacesBucket, read_failure
+from provenstore.adapters.spaces.errors import code, meaning
+from provenstore.adapters.spaces.rules import not_offered
 
 SERVED: Final[Mapping[str, str]] = {
     "CacheControl": "cache-control",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
-from provenstore.adapters.spaces_errors import translated
+from provenstore.adapters.spaces.errors import translated
 from provenstore.domain.errors import IntegrityViolated, StoreUnavailable
 from provenstore.domain.storage.objects import ObjectInfo
 

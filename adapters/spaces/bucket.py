@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from provenstore.adapters.spaces_errors import is_absent, meaning, status, translated
+from provenstore.adapters.spaces.errors import is_absent, meaning, status, translated
 from provenstore.domain.errors import ProvenstoreError
 from provenstore.domain.storage.objects import Capabilities, ObjectInfo, ObjectNotFound, ObjectVersion
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
-from provenstore.adapters.spaces_bucket import SpacesBucket
-from provenstore.adapters.spaces_multipart import SpacesMultipart, content_md5
+from provenstore.adapters.spaces.bucket import SpacesBucket
+from provenstore.adapters.spaces.multipart import SpacesMultipart, content_md5
 from provenstore.domain.storage.objects import SignedUrl, UrlExpired
 
 LONGEST = timedelta(days=7)  # signature version 4 allows no more

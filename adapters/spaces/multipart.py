@@ -14,8 +14,8 @@ from typing import IO, Any, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from provenstore.adapters.objects.digests import Bytes, Declared, receive
-from provenstore.adapters.spaces_bucket import SpacesBucket, unquoted
-from provenstore.adapters.spaces_errors import code, is_absent, is_taken, meaning, superseded, translated
+from provenstore.adapters.spaces.bucket import SpacesBucket, unquoted
+from provenstore.adapters.spaces.errors import code, is_absent, is_taken, meaning, superseded, translated
 from provenstore.domain.errors import AlreadyExists, ContentMismatch, InvalidInput, ProvenstoreError, StoreUnavailable
 from provenstore.domain.files.parts import combined_etag
 from provenstore.domain.storage.objects import MultipartInfo, MultipartNotFound, ObjectInfo, PartInfo, PartRef

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from provenstore.adapters.objects.digests import Bytes
-from provenstore.adapters.spaces_multipart import SpacesMultipart
+from provenstore.adapters.spaces.multipart import SpacesMultipart
 from provenstore.domain.errors import Unavailable
 from provenstore.domain.storage.objects import ObjectInfo, PartInfo, PartRef
 

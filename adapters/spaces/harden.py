@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from provenstore.adapters.spaces_client import Bucket, connect
-from provenstore.adapters.spaces_errors import at_start, meaning, translated
-from provenstore.adapters.spaces_rules import ABORT_AFTER, aborts, lifecycle_rules, not_offered
+from provenstore.adapters.spaces.client import Bucket, connect
+from provenstore.adapters.spaces.errors import at_start, meaning, translated
+from provenstore.adapters.spaces.rules import ABORT_AFTER, aborts, lifecycle_rules, not_offered
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from provenstore.adapters.spaces_client import CONNECT_TIMEOUT
-from provenstore.adapters.spaces_errors import meaning, status, translated
-from provenstore.adapters.spaces_extras import others
-from provenstore.adapters.spaces_probe_answers import for_now, settled
+from provenstore.adapters.spaces.client import CONNECT_TIMEOUT
+from provenstore.adapters.spaces.errors import meaning, status, translated
+from provenstore.adapters.spaces.extras import others
+from provenstore.adapters.spaces.probe_answers import for_now, settled
 from provenstore.domain.errors import StoreUnavailable
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from provenstore.adapters.spaces_errors import code, is_absent, status
-from provenstore.adapters.spaces_findings import Finding, failed, fine, warned
+from provenstore.adapters.spaces.errors import code, is_absent, status
+from provenstore.adapters.spaces.findings import Finding, failed, fine, warned
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from provenstore.adapters.spaces_bucket import unquoted
-from provenstore.adapters.spaces_errors import at_start, is_taken, meaning, status, translated
-from provenstore.adapters.spaces_unsigned_probe import AT_ONCE, UnsignedProbe
-from provenstore.adapters.spaces_url_probe import UrlProbe
+from provenstore.adapters.spaces.bucket import unquoted
+from provenstore.adapters.spaces.errors import at_start, is_taken, meaning, status, translated
+from provenstore.adapters.spaces.unsigned_probe import AT_ONCE, UnsignedProbe
+from provenstore.adapters.spaces.url_probe import UrlProbe
 from provenstore.domain.storage.objects import Capabilities
 
 if TYPE_CHECKING:

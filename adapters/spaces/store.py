@@ -14,20 +14,20 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from provenstore.adapters.local.urls import LocalUrlSigner
 from provenstore.adapters.objects.digests import Declared, receive
-from provenstore.adapters.spaces_bucket import (
+from provenstore.adapters.spaces.bucket import (
     WRITE,
     SpacesBucket,
     answered_at,
     read_failure,
     unquoted,
 )
-from provenstore.adapters.spaces_copy import SpacesCopier
-from provenstore.adapters.spaces_errors import code, is_absent, is_taken, meaning, status, superseded, translated
-from provenstore.adapters.spaces_extras import extras
-from provenstore.adapters.spaces_multipart import SpacesMultipart, integrity
-from provenstore.adapters.spaces_reader import SpacesReader, require_range
-from provenstore.adapters.spaces_upload import StreamedUpload
-from provenstore.adapters.spaces_urls import SpacesUrls
+from provenstore.adapters.spaces.copy import SpacesCopier
+from provenstore.adapters.spaces.errors import code, is_absent, is_taken, meaning, status, superseded, translated
+from provenstore.adapters.spaces.extras import extras
+from provenstore.adapters.spaces.multipart import SpacesMultipart, integrity
+from provenstore.adapters.spaces.reader import SpacesReader, require_range
+from provenstore.adapters.spaces.upload import StreamedUpload
+from provenstore.adapters.spaces.urls import SpacesUrls
 from provenstore.domain.errors import AlreadyExists, InvalidInput, RangeNotSatisfiable, StoreUnavailable
 from provenstore.domain.storage.objects import (
     MAX_PAGE,

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from provenstore.adapters.spaces_client import Bucket, connect
-from provenstore.adapters.spaces_errors import code, meaning
-from provenstore.adapters.spaces_findings import Finding, failed, fine, warned
-from provenstore.adapters.spaces_outside import Outside
-from provenstore.adapters.spaces_probe import PREFIX
-from provenstore.adapters.spaces_rules import check_rules
-from provenstore.adapters.spaces_unsigned_probe import AT_ONCE, UnsignedProbe
+from provenstore.adapters.spaces.client import Bucket, connect
+from provenstore.adapters.spaces.errors import code, meaning
+from provenstore.adapters.spaces.findings import Finding, failed, fine, warned
+from provenstore.adapters.spaces.outside import Outside
+from provenstore.adapters.spaces.probe import PREFIX
+from provenstore.adapters.spaces.rules import check_rules
+from provenstore.adapters.spaces.unsigned_probe import AT_ONCE, UnsignedProbe
 from provenstore.domain.errors import ProvenstoreError
 
 if TYPE_CHECKING:

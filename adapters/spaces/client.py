@@ -12,7 +12,7 @@ from botocore.config import Config
 from pydantic import SecretStr
 
 from provenstore.adapters.objects.request_ids import note_answer
-from provenstore.adapters.spaces_session import SealedSession
+from provenstore.adapters.spaces.session import SealedSession
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

@@ -12,8 +12,8 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from provenstore.adapters.spaces_client import CONNECT_TIMEOUT, Bucket
-from provenstore.adapters.spaces_findings import Finding, failed, fine, warned
+from provenstore.adapters.spaces.client import CONNECT_TIMEOUT, Bucket
+from provenstore.adapters.spaces.findings import Finding, failed, fine, warned
 
 TIMEOUT = 30.0  # seconds without a byte
 MAX_SKEW = timedelta(minutes=15)  # beyond it S3 refuses every request
