@@ -6,7 +6,7 @@ Nothing is shown beyond the newest checkpoint that was signed. Entries show ever
 from dataclasses import dataclass
 
 from provenstore.adapters.keys.believed_heads import BelievedHeads
-from provenstore.adapters.publishing import Publisher
+from provenstore.adapters.publishing.objects import Publisher
 from provenstore.api.checkpoints import announce, sign
 from provenstore.api.publishing import publish_newest
 from provenstore.api.services import Services

@@ -9,7 +9,7 @@ from typing import Any, Final
 import psycopg
 import structlog
 
-from provenstore.adapters.publishing import Publisher
+from provenstore.adapters.publishing.objects import Publisher
 from provenstore.api.services import Services
 from provenstore.api.verified_proofs import VerifiedProofs
 from provenstore.domain.errors import (

@@ -154,7 +154,7 @@ def _progress(session: Session, label: str, unit: str) -> Iterator[Callable[[int
 
 @contextmanager
 def _source(settings: "Settings", what: str) -> "Iterator[LogSource]":
-    from provenstore.adapters.published_logs import LogFolder, LogInStore, log_at
+    from provenstore.adapters.publishing.sources import LogFolder, LogInStore, log_at
     from provenstore.api.client.connection import client_settings
 
     if what.startswith(("http://", "https://")):

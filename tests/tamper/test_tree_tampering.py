@@ -10,8 +10,8 @@ import pytest
 from custody import ADMIN
 from kept_ledger import KeptLedger, Row, kept_ledger
 from provenstore.adapters.keys.signing_key import SigningKey, draw_signing_key
-from provenstore.adapters.published_logs import LogFolder
-from provenstore.adapters.publishing import Publisher
+from provenstore.adapters.publishing.objects import Publisher
+from provenstore.adapters.publishing.sources import LogFolder
 from provenstore.api.given_keys import Asked
 from provenstore.api.proofs import workspace_page
 from provenstore.api.verification import verify_elsewhere, verify_objects

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from provenstore.adapters import published_logs
-from provenstore.adapters.published_logs import LogAtUrl, LogFolder, log_at
+from provenstore.adapters.publishing import sources as published_logs
+from provenstore.adapters.publishing.sources import LogAtUrl, LogFolder, log_at
 from provenstore.domain.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from provenstore.domain.transparency.note import MAX_NOTE_BYTES
 from provenstore.domain.transparency.tile import EntryBundle, Tile

@@ -8,8 +8,8 @@ import pytest
 from interposed import Crash, Interposed, raising
 from naive_tree import NaiveTree
 from note_keys import LOG, ORIGIN, NoteKey
-from provenstore.adapters.published_logs import LogInStore
-from provenstore.adapters.publishing import Publisher, check_prefix
+from provenstore.adapters.publishing.objects import Publisher, check_prefix
+from provenstore.adapters.publishing.sources import LogInStore
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, LogRewound, Refused
 from provenstore.domain.proofs.published_log import LogSource
 from provenstore.domain.storage.object_store import ObjectStore

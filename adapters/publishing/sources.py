@@ -19,7 +19,7 @@ from typing import Any, Final
 import httpx
 from pydantic import SecretStr
 
-from provenstore.adapters.publishing import CHECKPOINT, check_prefix
+from provenstore.adapters.publishing.objects import CHECKPOINT, check_prefix
 from provenstore.domain.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import ObjectNotFound
