@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from provenstore.adapters import fingerprint
 from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.keys.log_keys import LAST_SIGNED, known_last_signed
+from provenstore.adapters.postgres import fingerprint
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.api.believed_keys import Keys
 from provenstore.api.given_keys import NO_KEY, Asked, given_heads, own_keys, require_signed, required_keys, verifiers
 from provenstore.api.settings import Settings

@@ -16,23 +16,23 @@ from typing import Any, cast
 import psycopg
 import structlog
 
-from provenstore.adapters import fingerprint, migrations
 from provenstore.adapters.clock import SystemClock
-from provenstore.adapters.conninfo import self_contained
 from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.database import KEEPALIVES, Database, check_server, reading_pool
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
 from provenstore.adapters.entropy import SystemEntropy
-from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.keys.believed_heads import BelievedHeads
 from provenstore.adapters.keys.key_file import load_or_create_key, read_key
 from provenstore.adapters.keys.log_keys import LogKeys
 from provenstore.adapters.local.folder import LocalFolder
 from provenstore.adapters.local.urls import LocalUrlSigner
-from provenstore.adapters.login import require_login
-from provenstore.adapters.notifier import Notifier
 from provenstore.adapters.objects.observed_store import ObservedStore
 from provenstore.adapters.position_marks import PositionMarks
+from provenstore.adapters.postgres import fingerprint, migrations
+from provenstore.adapters.postgres.conninfo import self_contained
+from provenstore.adapters.postgres.database import KEEPALIVES, Database, check_server, reading_pool
+from provenstore.adapters.postgres.event_store import PostgresEventLog
+from provenstore.adapters.postgres.login import require_login
+from provenstore.adapters.postgres.notifier import Notifier
 from provenstore.adapters.running_postgres import OWNER
 from provenstore.adapters.surroundings import forget_surroundings
 from provenstore.api.checkpoints import PATIENCE, LogWork, Signing

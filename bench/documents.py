@@ -22,10 +22,10 @@ from bench.__main__ import Result, Scale, alternate
 from bench.mixed_log import fill
 from bench.transfer import PROVENSTORE, free_port, serve, served
 from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.database import Database
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
-from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.migrations import migrate
+from provenstore.adapters.postgres.database import Database
+from provenstore.adapters.postgres.event_store import PostgresEventLog
+from provenstore.adapters.postgres.migrations import migrate
 from provenstore.adapters.running_postgres import OWNER, SUPERUSER
 from provenstore.api import offline_verifier
 from provenstore.api.wiring import WRITER

@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.idle_store import idle_store
-from provenstore.adapters import migrations
 from provenstore.adapters.clock import SystemClock
 from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.database import Database
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
 from provenstore.adapters.entropy import SystemEntropy
-from provenstore.adapters.event_store import PostgresEventLog
+from provenstore.adapters.postgres import migrations
+from provenstore.adapters.postgres.database import Database
+from provenstore.adapters.postgres.event_store import PostgresEventLog
+from provenstore.adapters.postgres.states import MAX_STATES
 from provenstore.adapters.running_postgres import OWNER, RunningPostgres
-from provenstore.adapters.states import MAX_STATES
 from provenstore.api.permissions import permits
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Actor

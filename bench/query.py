@@ -21,10 +21,10 @@ from psycopg_pool import ConnectionPool
 from bench.__main__ import Result, Scale
 from bench.query_log import QueryLog
 from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.database import Database
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
-from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.migrations import migrate
+from provenstore.adapters.postgres.database import Database
+from provenstore.adapters.postgres.event_store import PostgresEventLog
+from provenstore.adapters.postgres.migrations import migrate
 from provenstore.adapters.running_postgres import OWNER, RunningPostgres
 from provenstore.api.wiring import RUNNER, WRITER
 from provenstore.projections.audit_query import Audit, AuditFilter

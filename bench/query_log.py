@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from provenstore.adapters.entropy import SystemEntropy
-from provenstore.adapters.event_store import PostgresEventLog
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.domain.canonical import Json
 from provenstore.domain.eventlog.envelope import SALT_BYTES, Actor, Draft, Origin, draft
 from provenstore.domain.eventlog.event_log import Append, Appended

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import get_args
 
-from provenstore.adapters import database
+from provenstore.adapters.postgres import database
 from provenstore.api.http import problems
 from provenstore.api.http.app import create_app
 from provenstore.api.http.limits import HEAD_TIMEOUT, MAX_BODY, MAX_HEAD, MAX_HEADER_FIELDS, MAX_NESTING, SMALL_BODY

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
-from provenstore.adapters.database import ConnectionLost
+from provenstore.adapters.postgres.database import ConnectionLost
 from provenstore.api.http.access_log import caller_of, note_error
 from provenstore.api.http.wording import finding
 from provenstore.api.views import error_json

@@ -11,7 +11,7 @@ import pytest
 
 from cut_log import CutLog
 from provenstore.adapters.entropy import SystemEntropy
-from provenstore.adapters.event_store import PostgresEventLog
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.api.http.app import create_app
 from provenstore.api.permissions import permits
 from provenstore.api.settings import Settings

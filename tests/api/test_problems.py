@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from provenstore.adapters.database import ConnectionLost
+from provenstore.adapters.postgres.database import ConnectionLost
 from provenstore.api.http.problems import add_problem_handlers
 from tests.api.conftest import MovableClock, serving
 

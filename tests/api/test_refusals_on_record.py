@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from provenstore.adapters.event_store import PostgresEventLog
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from tests.api.conftest import ROOT, Api, Tenant
 
 DOCUMENT: Final[dict[str, Any]] = json.loads(Path(__file__).with_name("openapi.json").read_text("utf-8"))

@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local.folder import LocalFolder
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.api import wiring
 from provenstore.api.completer import Round
 from provenstore.api.services import Services

@@ -11,8 +11,8 @@ import pytest
 
 from custody import ADMIN, AUDITOR, CONTENT, RECORDS, SERVICE, Custody, caller
 from interposed import Interposed
-from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local.folder import LocalFolder
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.domain.errors import (
     AppendOutcomeUnknown,
     Conflict,

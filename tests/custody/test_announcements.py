@@ -9,8 +9,8 @@ import pytest
 
 from custody import ADMIN, CONTENT, SERVICE, Custody
 from interposed import Crash, Interposed, raising
-from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local.folder import LocalFolder
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.domain.errors import ContentMismatch, InvalidInput, StoreUnavailable, WrongState
 
 STRANGER = b"%PDF-1.7 a stranger"

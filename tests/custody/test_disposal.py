@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 
 from custody import APPROVER, AUDITOR, CONTENT, RECORDS, SERVICE, Custody
-from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local.folder import LocalFolder
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.domain.errors import Forbidden, ObjectMissing, StoreUnavailable, WrongState, WrongStore
 from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.files import file_commands as c

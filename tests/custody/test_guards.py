@@ -9,8 +9,8 @@ import pytest
 
 from custody import CONTENT, SERVICE, Custody
 from interposed import Interposed
-from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local.folder import LocalFolder
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.domain.errors import Gone
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.storage.objects import ObjectInfo, ObjectNotFound

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from custody import ADMIN, AUDITOR, CONTENT, RECORDS, SERVICE, Custody, caller
-from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local.folder import LocalFolder
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.domain.access.linking import LinkWays, LinkWish
 from provenstore.domain.errors import (
     Conflict,

@@ -3,7 +3,7 @@
 import pytest
 
 from custody import ADMIN, CONTENT, RECORDS, SERVICE, Custody
-from provenstore.adapters.event_store import PostgresEventLog
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.domain.errors import ContentTooLarge, Gone, WrongState
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import File, access_stream, file_stream, project

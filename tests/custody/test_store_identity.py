@@ -11,8 +11,8 @@ import pytest
 
 from custody import ADMIN, APPROVER, AUDITOR, CONTENT, RECORDS, SERVICE, Custody
 from interposed import Crash, Interposed, raising
-from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local.folder import LocalFolder
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.domain.access.object_check import check_object
 from provenstore.domain.custody import store_identity
 from provenstore.domain.custody.store_identity import Evidence, StoreIdentity

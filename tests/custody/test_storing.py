@@ -11,8 +11,8 @@ import pytest
 
 from custody import ADMIN, APPROVER, CONTENT, RECORDS, SERVICE, Custody, caller
 from interposed import Crash, Interposed, raising
-from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local.folder import LocalFolder
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.domain.errors import (
     ContentMismatch,
     ContentTooLarge,

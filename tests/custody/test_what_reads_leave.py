@@ -10,8 +10,8 @@ import pytest
 
 from custody import ADMIN, CONTENT, RECORDS, SERVICE, Custody
 from interposed import Interposed
-from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local.folder import LocalFolder
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.domain.access import open_accesses
 from provenstore.domain.errors import Conflict, DatabaseUnavailable, Gone
 from provenstore.domain.eventlog.caller import Caller

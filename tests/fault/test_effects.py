@@ -16,8 +16,8 @@ import pytest
 from custody import APPROVER, CONTENT, RECORDS, SERVICE, Custody
 from custody_fixtures import log
 from interposed import Crash, Interposed, When, raising
-from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local.folder import LocalFolder
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.domain.errors import (
     AppendOutcomeUnknown,
     ContentMismatch,

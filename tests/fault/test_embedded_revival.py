@@ -13,8 +13,8 @@ import pytest
 import structlog
 
 from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.database import Database
 from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+from provenstore.adapters.postgres.database import Database
 from provenstore.adapters.postgres_watcher import RETRY_SECONDS
 from provenstore.adapters.running_postgres import SUPERUSER, RunningPostgres
 from provenstore.api import wiring

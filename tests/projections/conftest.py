@@ -10,7 +10,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool
 
-from provenstore.adapters.migrations import migrate
+from provenstore.adapters.postgres.migrations import migrate
 from provenstore.adapters.running_postgres import OWNER, SUPERUSER, RunningPostgres
 
 ConnInfo = Callable[[str], str]

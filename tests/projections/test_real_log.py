@@ -6,8 +6,8 @@ from uuid import uuid4
 import psycopg
 
 from memory_log import CLERK, accessed, initiated, stored
-from provenstore.adapters.database import Database
-from provenstore.adapters.event_store import PostgresEventLog
+from provenstore.adapters.postgres.database import Database
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.domain.canonical import Json
 from provenstore.domain.eventlog.envelope import SALT_BYTES, draft
 from provenstore.domain.eventlog.event_log import Append

@@ -14,7 +14,7 @@ from psycopg_pool import ConnectionPool
 
 import index_leader
 from memory_log import MemoryLog, add_file, story
-from provenstore.adapters.notifier import Notifier
+from provenstore.adapters.postgres.notifier import Notifier
 from provenstore.domain.errors import DatabaseUnavailable, Unavailable
 from provenstore.domain.eventlog.event_log import Disclosures
 from provenstore.domain.eventlog.event_types import RawData

@@ -16,8 +16,8 @@ from custody import ADMIN, OTHER_ADMIN, SERVICE, Custody, caller
 from custody_model import DAY, Codes, Model, ModelFile, Party
 from followed import Followed
 from log_clock import empty_log, move_log
-from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local.folder import LocalFolder
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.domain.errors import ProvenstoreError, Refused
 from provenstore.domain.files import file_commands as c
 from provenstore.domain.files.file import File, evolve, file_stream, project

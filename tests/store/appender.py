@@ -8,8 +8,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from provenstore.adapters.database import Database
-from provenstore.adapters.event_store import PostgresEventLog
+from provenstore.adapters.postgres.database import Database
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.domain.errors import Conflict, InvalidInput
 from store_commands import mixed
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import store_commands  # noqa: F401  # registers the types of the commands
-from provenstore.adapters.database import Database
-from provenstore.adapters.event_store import PostgresEventLog
+from provenstore.adapters.postgres.database import Database
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.domain.eventlog.event_log import Append
 from sequential_log import answer
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from provenstore.adapters.database import Database
-from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.migrations import migrate
+from provenstore.adapters.postgres.database import Database
+from provenstore.adapters.postgres.event_store import PostgresEventLog
+from provenstore.adapters.postgres.migrations import migrate
 from store_database import PROGRAMS, WRITER, ScratchDatabase, ScratchDatabases, Server
 
 

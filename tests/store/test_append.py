@@ -2,7 +2,7 @@
 
 import pytest
 
-from provenstore.adapters.event_store import PostgresEventLog
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.domain.errors import Conflict, IntegrityViolated, InvalidInput, KeyReused, NotFound
 from provenstore.domain.eventlog.event_log import Append, Erasure, Guard, IdempotencyKey
 from store_commands import command, happened

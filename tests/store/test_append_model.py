@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from provenstore.adapters.event_store import PostgresEventLog
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.domain.eventlog.envelope import Draft
 from provenstore.domain.eventlog.event_log import Append, Erasure, Guard, IdempotencyKey
 from provenstore.domain.eventlog.quota import QuotaChange

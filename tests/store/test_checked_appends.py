@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import pytest
 
-from provenstore.adapters import migrations
-from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.sealing import Batch
+from provenstore.adapters.postgres import migrations
+from provenstore.adapters.postgres.event_store import PostgresEventLog
+from provenstore.adapters.postgres.sealing import Batch
 from provenstore.domain.canonical import parse_canonical
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, Misconfigured
 from provenstore.domain.eventlog.envelope import Draft, draft

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from provenstore.adapters.event_store import APPEND, PostgresEventLog
-from provenstore.adapters.sealing import Batch
+from provenstore.adapters.postgres.event_store import APPEND, PostgresEventLog
+from provenstore.adapters.postgres.sealing import Batch
 from provenstore.domain.eventlog.envelope import Event
 from sealed_check import check_sealed
 from store_commands import command, happened, mixed

@@ -8,10 +8,10 @@ import psycopg
 import pytest
 from psycopg import errors as pg
 
-from provenstore.adapters import migrations
-from provenstore.adapters.database import check_server
-from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.migrations import Migration, available, migrate
+from provenstore.adapters.postgres import migrations
+from provenstore.adapters.postgres.database import check_server
+from provenstore.adapters.postgres.event_store import PostgresEventLog
+from provenstore.adapters.postgres.migrations import Migration, available, migrate
 from provenstore.domain.errors import Misconfigured
 from provenstore.domain.eventlog.event_log import Erasure
 from provenstore.domain.eventlog.quota import QuotaChange

@@ -6,8 +6,8 @@ from importlib.resources import files
 
 import pytest
 
-from provenstore.adapters import fingerprint, migrations
-from provenstore.adapters.database import Database
+from provenstore.adapters.postgres import fingerprint, migrations
+from provenstore.adapters.postgres.database import Database
 from provenstore.domain.errors import Misconfigured
 from store_database import WRITER, ScratchDatabase
 

@@ -8,8 +8,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from cutting_proxy import CuttingProxy
-from provenstore.adapters.database import Database
-from provenstore.adapters.event_store import PostgresEventLog
+from provenstore.adapters.postgres.database import Database
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.domain.errors import AppendOutcomeUnknown, DatabaseUnavailable
 from provenstore.domain.eventlog.event_log import Append, Guard
 from store_commands import command, happened

@@ -4,8 +4,8 @@ from typing import Any, LiteralString
 
 import pytest
 
-from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.recorder import QUERIES
+from provenstore.adapters.postgres.event_rows import QUERIES
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.projections.queries import queries
 from store_commands import command, happened
 from store_database import ScratchDatabase

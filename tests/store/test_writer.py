@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.writer import MAX_EVENTS, Answer, Writer
+from provenstore.adapters.postgres.event_store import PostgresEventLog
+from provenstore.adapters.postgres.writer import MAX_EVENTS, Answer, Writer
 from provenstore.domain.errors import AppendOutcomeUnknown, Busy, Conflict, DatabaseUnavailable, Unavailable
 from provenstore.domain.eventlog.event_log import Append, Appended, Guard
 from store_commands import happened

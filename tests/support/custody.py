@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from provenstore.adapters.entropy import SystemEntropy
-from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local.urls import LocalUrlSigner
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.api.permissions import permits
 from provenstore.domain.access.linking import LinkWays
 from provenstore.domain.errors import InvalidInput

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from custody import Custody
-from provenstore.adapters.database import Database
-from provenstore.adapters.event_store import PostgresEventLog
 from provenstore.adapters.local.folder import LocalFolder
+from provenstore.adapters.postgres.database import Database
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 
 
 @pytest.fixture

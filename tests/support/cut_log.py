@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
-from provenstore.adapters.database import ConnectionLost, Database
-from provenstore.adapters.event_store import PostgresEventLog
-from provenstore.adapters.sealing import Batch
+from provenstore.adapters.postgres.database import ConnectionLost, Database
+from provenstore.adapters.postgres.event_store import PostgresEventLog
+from provenstore.adapters.postgres.sealing import Batch
 from provenstore.domain.errors import DatabaseUnavailable
 from provenstore.domain.eventlog.event_log import Appended
 

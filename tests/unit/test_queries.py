@@ -2,7 +2,7 @@
 
 import pytest
 
-from provenstore.adapters.queries import parse_queries
+from provenstore.adapters.postgres.queries import parse_queries
 
 
 def test_queries_by_name() -> None:

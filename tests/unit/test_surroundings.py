@@ -12,7 +12,7 @@ from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
-from provenstore.adapters.conninfo import NOWHERE, self_contained
+from provenstore.adapters.postgres.conninfo import NOWHERE, self_contained
 from provenstore.adapters.spaces.client import Bucket, connect
 from provenstore.adapters.surroundings import forget_surroundings
 from provenstore.api.client.connection import Connection

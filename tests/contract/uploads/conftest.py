@@ -4,7 +4,7 @@ import pytest
 
 from custody import Custody
 from custody_fixtures import log
-from provenstore.adapters.event_store import PostgresEventLog
+from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.domain.storage.object_store import ObjectStore
 from store_fixtures import buckets, outsider, pytest_generate_tests, store
 

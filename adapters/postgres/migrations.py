@@ -15,8 +15,8 @@ from typing import Any, get_args, get_origin
 import psycopg
 from pydantic import BaseModel
 
-from provenstore.adapters.database import Connection, translated
-from provenstore.adapters.queries import load_queries
+from provenstore.adapters.postgres.database import Connection, translated
+from provenstore.adapters.postgres.queries import load_queries
 from provenstore.domain.custody.event_catalog import REGISTRY, TYPE_NAMES
 from provenstore.domain.errors import DatabaseUnavailable, Misconfigured
 from provenstore.domain.eventlog.event_types import Registry

@@ -21,8 +21,8 @@ from eventsourcing.persistence import (
     Subscription,
 )
 
-from provenstore.adapters.database import Database
-from provenstore.adapters.queries import load_queries
+from provenstore.adapters.postgres.database import Database
+from provenstore.adapters.postgres.queries import load_queries
 from provenstore.domain.custody.event_catalog import REGISTRY
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.eventlog.envelope import Event

@@ -10,7 +10,7 @@ from typing import Final
 import psycopg
 import structlog
 
-from provenstore.adapters.queries import load_queries
+from provenstore.adapters.postgres.queries import load_queries
 
 LEAST_PAUSE: Final = 0.02
 """Seconds between two hints, however many appends there were."""

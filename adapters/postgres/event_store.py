@@ -13,12 +13,19 @@ import stamina
 from eventsourcing.application import AggregateNotFoundError, Repository
 from eventsourcing.persistence import EventStore
 
-from provenstore.adapters.database import ConnectionLost, Database
-from provenstore.adapters.prepared import Prepared
-from provenstore.adapters.recorder import QUERIES, EnvelopeMapper, EnvelopeRecorder, EventRow, to_event, walked
-from provenstore.adapters.sealing import Batch
-from provenstore.adapters.states import MAX_STATES, Known, States
-from provenstore.adapters.writer import Writer
+from provenstore.adapters.postgres.database import ConnectionLost, Database
+from provenstore.adapters.postgres.event_rows import (
+    QUERIES,
+    EnvelopeMapper,
+    EnvelopeRecorder,
+    EventRow,
+    to_event,
+    walked,
+)
+from provenstore.adapters.postgres.prepared import Prepared
+from provenstore.adapters.postgres.sealing import Batch
+from provenstore.adapters.postgres.states import MAX_STATES, Known, States
+from provenstore.adapters.postgres.writer import Writer
 from provenstore.domain.errors import (
     AppendOutcomeUnknown,
     DatabaseUnavailable,

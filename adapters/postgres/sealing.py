@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from provenstore.adapters.arrays import Bigints, Bytes, Column, Texts, Uuids
+from provenstore.adapters.postgres.arrays import Bigints, Bytes, Column, Texts, Uuids
 from provenstore.domain.errors import Conflict, IntegrityViolated, KeyReused, QuotaExceeded
 from provenstore.domain.eventlog.envelope import Draft
 from provenstore.domain.eventlog.event_log import Append, Appended, Sealed

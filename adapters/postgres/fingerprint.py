@@ -12,8 +12,8 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Final
 
-from provenstore.adapters.database import Connection, Database, translated
-from provenstore.adapters.queries import load_queries
+from provenstore.adapters.postgres.database import Connection, Database, translated
+from provenstore.adapters.postgres.queries import load_queries
 from provenstore.domain.errors import Misconfigured
 
 FILE: Final = "fingerprint.json"

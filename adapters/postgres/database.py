@@ -13,8 +13,8 @@ from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 from psycopg_pool.base import AttemptWithBackoff
 
-from provenstore.adapters.overdue import Overdue
-from provenstore.adapters.queries import load_queries
+from provenstore.adapters.postgres.overdue import Overdue
+from provenstore.adapters.postgres.queries import load_queries
 from provenstore.domain.errors import (
     DatabaseUnavailable,
     EventTooLarge,

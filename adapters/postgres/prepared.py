@@ -13,8 +13,8 @@ from psycopg.adapt import Transformer
 from psycopg.pq import DiagnosticField, ExecStatus, Format
 from psycopg.pq.abc import PGresult
 
-from provenstore.adapters.arrays import Column
-from provenstore.adapters.database import Connection
+from provenstore.adapters.postgres.arrays import Column
+from provenstore.adapters.postgres.database import Connection
 
 _NAME: Final = re.compile(r"%\((\w+)\)s")
 _NOT_PREPARED: Final = b"26000"  # invalid_sql_statement_name
