@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from provenstore.adapters.data_directory import DataDirectory
+from provenstore.adapters.embedded.data_directory import DataDirectory
 from provenstore.adapters.keys.log_keys import LogKeys, known_log_keys
 from provenstore.adapters.keys.signing_key import Ed25519Verifier
 from provenstore.api.believed_keys import said_in

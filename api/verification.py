@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from provenstore.adapters.data_directory import DataDirectory
+from provenstore.adapters.embedded.data_directory import DataDirectory
 from provenstore.adapters.keys.log_keys import LAST_SIGNED, known_last_signed
 from provenstore.adapters.postgres import fingerprint
 from provenstore.adapters.postgres.event_store import PostgresEventLog

@@ -17,8 +17,9 @@ import psycopg
 import structlog
 
 from provenstore.adapters.clock import SystemClock
-from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.running import OWNER
+from provenstore.adapters.embedded.server import EmbeddedPostgres
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.keys.believed_heads import BelievedHeads
 from provenstore.adapters.keys.key_file import load_or_create_key, read_key
@@ -33,7 +34,6 @@ from provenstore.adapters.postgres.database import KEEPALIVES, Database, check_s
 from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.adapters.postgres.login import require_login
 from provenstore.adapters.postgres.notifier import Notifier
-from provenstore.adapters.running_postgres import OWNER
 from provenstore.adapters.surroundings import forget_surroundings
 from provenstore.api.checkpoints import PATIENCE, LogWork, Signing
 from provenstore.api.flusher import Flusher

@@ -22,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from bench.__main__ import Result, Scale, alternate
 from bench.ledgers import Bench, bench_ledger, run_threads, running_postgres
-from provenstore.adapters.running_postgres import OWNER, SUPERUSER, RunningPostgres
+from provenstore.adapters.embedded.running import OWNER, SUPERUSER, RunningPostgres
 from provenstore.domain.proofs.verification import verify_log
 
 WRITER = "provenstore_writer"

@@ -21,12 +21,12 @@ import psycopg
 from bench.__main__ import Result, Scale, alternate
 from bench.mixed_log import fill
 from bench.transfer import PROVENSTORE, free_port, serve, served
-from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.running import OWNER, SUPERUSER
+from provenstore.adapters.embedded.server import EmbeddedPostgres
 from provenstore.adapters.postgres.database import Database
 from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.adapters.postgres.migrations import migrate
-from provenstore.adapters.running_postgres import OWNER, SUPERUSER
 from provenstore.api import offline_verifier
 from provenstore.api.wiring import WRITER
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from bench.idle_store import idle_store
 from provenstore.adapters.clock import SystemClock
-from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.running import OWNER, RunningPostgres
+from provenstore.adapters.embedded.server import EmbeddedPostgres
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.postgres import migrations
 from provenstore.adapters.postgres.database import Database
 from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.adapters.postgres.states import MAX_STATES
-from provenstore.adapters.running_postgres import OWNER, RunningPostgres
 from provenstore.api.permissions import permits
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Actor

@@ -22,12 +22,12 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from bench.__main__ import Result, Scale, alternate, compared
 from bench.mixed_log import fill
-from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.running import OWNER, RunningPostgres
+from provenstore.adapters.embedded.server import EmbeddedPostgres
 from provenstore.adapters.postgres.database import Database
 from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.adapters.postgres.migrations import migrate
-from provenstore.adapters.running_postgres import OWNER, RunningPostgres
 from provenstore.api.wiring import RUNNER, WRITER
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Values

@@ -20,12 +20,12 @@ from psycopg_pool import ConnectionPool
 
 from bench.__main__ import Result, Scale
 from bench.query_log import QueryLog
-from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.running import OWNER, RunningPostgres
+from provenstore.adapters.embedded.server import EmbeddedPostgres
 from provenstore.adapters.postgres.database import Database
 from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.adapters.postgres.migrations import migrate
-from provenstore.adapters.running_postgres import OWNER, RunningPostgres
 from provenstore.api.wiring import RUNNER, WRITER
 from provenstore.projections.audit_query import Audit, AuditFilter
 from provenstore.projections.audit_trail import AuditTrail

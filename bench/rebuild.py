@@ -12,12 +12,12 @@ import psycopg
 
 from bench.__main__ import Result, Scale
 from bench.mixed_log import fill
-from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.running import OWNER
+from provenstore.adapters.embedded.server import EmbeddedPostgres
 from provenstore.adapters.postgres.database import Database
 from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.adapters.postgres.migrations import migrate
-from provenstore.adapters.running_postgres import OWNER
 from provenstore.api.wiring import PROJECTIONS, RUNNER, WRITER
 from provenstore.domain.proofs.verification import verify_log
 from provenstore.projections.building import Builder

@@ -15,9 +15,9 @@ from psycopg_pool import ConnectionPool
 from bench.__main__ import Result, Scale, alternate
 from bench.ledgers import ADMIN, running_postgres
 from bench.mixed_log import fill
+from provenstore.adapters.embedded.running import SUPERUSER, RunningPostgres
 from provenstore.adapters.postgres.database import Database
 from provenstore.adapters.postgres.event_store import PostgresEventLog
-from provenstore.adapters.running_postgres import SUPERUSER, RunningPostgres
 from provenstore.api.log_output import log_to_stderr
 from provenstore.api.settings import load_settings
 from provenstore.api.wiring import RUNNER, WRITER, open_services

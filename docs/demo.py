@@ -15,9 +15,9 @@ from typing import Any
 import psycopg
 from psycopg.sql import SQL, Identifier
 
-from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.embedded_postgres import EmbeddedPostgres
-from provenstore.adapters.running_postgres import OWNER
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.running import OWNER
+from provenstore.adapters.embedded.server import EmbeddedPostgres
 from provenstore.domain.transparency.merkle import Frontier, leaf_hash
 
 PROVENSTORE = Path(sys.executable).parent / "provenstore"

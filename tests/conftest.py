@@ -17,10 +17,10 @@ from hypothesis import settings
 from psycopg import sql
 
 from adapters_digest import adapters_digest
-from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.running import OWNER, SUPERUSER, RunningPostgres
+from provenstore.adapters.embedded.server import EmbeddedPostgres
 from provenstore.adapters.postgres.migrations import event_types, migrate
-from provenstore.adapters.running_postgres import OWNER, SUPERUSER, RunningPostgres
 
 pytest_plugins = ["store_servers"]
 

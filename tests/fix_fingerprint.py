@@ -6,10 +6,10 @@ from pathlib import Path
 
 import psycopg
 
-from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.running import OWNER
+from provenstore.adapters.embedded.server import EmbeddedPostgres
 from provenstore.adapters.postgres import fingerprint, migrations
-from provenstore.adapters.running_postgres import OWNER
 
 FILE = Path(__file__).parents[1] / "adapters" / "sql" / fingerprint.FILE
 

@@ -19,9 +19,9 @@ from uuid import UUID
 import structlog
 from pydantic import ValidationError
 
-from provenstore.adapters.data_directory import DataDirectory
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.serving import served_at
 from provenstore.adapters.objects.request_ids import REQUEST
-from provenstore.adapters.serving import served_at
 from provenstore.api import (
     audit,
     disposal,

@@ -112,8 +112,8 @@ def _bound(host: str, port: int, family: socket.AddressFamily) -> socket.socket:
 
 def _serve(session: Session, settings: "Settings", listener: socket.socket) -> None:
     """Open the services, then serve. Several workers join the database that this process holds open."""
-    from provenstore.adapters.data_directory import DataDirectory
-    from provenstore.adapters.serving import announced
+    from provenstore.adapters.embedded.data_directory import DataDirectory
+    from provenstore.adapters.embedded.serving import announced
     from provenstore.api.http.server import allow_files, server_config
     from provenstore.api.wiring import open_services
     from provenstore.api.workers import run_workers

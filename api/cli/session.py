@@ -106,8 +106,8 @@ def _running_server() -> str:
 
     A key says who asks. Working on the data directory instead would ask as the system user, in silence.
     """
-    from provenstore.adapters.data_directory import DataDirectory
-    from provenstore.adapters.serving import served_at
+    from provenstore.adapters.embedded.data_directory import DataDirectory
+    from provenstore.adapters.embedded.serving import served_at
     from provenstore.api.settings import load_settings
 
     directory = DataDirectory(load_settings().data_dir)

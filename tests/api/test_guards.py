@@ -5,10 +5,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.running import OWNER
+from provenstore.adapters.embedded.server import EmbeddedPostgres
 from provenstore.adapters.postgres import fingerprint
-from provenstore.adapters.running_postgres import OWNER
 from provenstore.api.given_keys import Asked
 from provenstore.api.settings import load_settings
 from provenstore.api.verification import verify_database, verify_objects

@@ -18,10 +18,10 @@ from pydantic import SecretStr
 
 from interposed import Interposed
 from naive_tree import NaiveTree
+from provenstore.adapters.embedded.running import SUPERUSER
 from provenstore.adapters.keys.log_keys import LogKeys
 from provenstore.adapters.keys.signing_key import Ed25519Verifier, draw_signing_key
 from provenstore.adapters.publishing.objects import Publisher
-from provenstore.adapters.running_postgres import SUPERUSER
 from provenstore.api import log
 from provenstore.api.checkpoints import LogWork, Signing
 from provenstore.api.http.app import create_app

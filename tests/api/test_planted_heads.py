@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.server import EmbeddedPostgres
 from provenstore.api import log
 from provenstore.api.given_keys import Asked
 from provenstore.api.services import Services

@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 import structlog
 
-from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.running import OWNER, SUPERUSER
+from provenstore.adapters.embedded.server import EmbeddedPostgres
 from provenstore.adapters.entropy import SystemEntropy
-from provenstore.adapters.running_postgres import OWNER, SUPERUSER
 from provenstore.api import wiring
 from provenstore.api.http.routes import health
 from provenstore.api.settings import load_settings

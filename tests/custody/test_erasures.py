@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from custody import ADMIN, APPROVER, RECORDS, SERVICE, Custody, caller
-from provenstore.adapters.running_postgres import OWNER
+from provenstore.adapters.embedded.running import OWNER
 from provenstore.domain.access.linking import LinkWish
 from provenstore.domain.errors import (
     DatabaseUnavailable,

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.durable.file_lock import FileLock
-from provenstore.adapters.postgres_installation import Account, Installation
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.installation import Account, Installation
 
 # Another process that uses the data directory: says the postmaster's pid, then waits to be told or killed.
 _OWNER = """
 import sys
 from pathlib import Path
-from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.server import EmbeddedPostgres
 directory = DataDirectory(Path(sys.argv[1]))
 with EmbeddedPostgres(directory, durable=False):
     print((directory.postgres / "postmaster.pid").read_text().split()[0], flush=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from provenstore.adapters.data_directory import DataDirectory
+from provenstore.adapters.embedded.data_directory import DataDirectory
 from provenstore.domain.errors import Misconfigured, StorageFull
 
 

@@ -11,11 +11,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.embedded_postgres import EmbeddedPostgres
-from provenstore.adapters.postgres_installation import ENVIRONMENT, Account, Installation
-from provenstore.adapters.postgres_keeper import SOCKET_FILES
-from provenstore.adapters.running_postgres import ROLES, SUPERUSER, RunningPostgres
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.installation import ENVIRONMENT, Account, Installation
+from provenstore.adapters.embedded.keeper import SOCKET_FILES
+from provenstore.adapters.embedded.running import ROLES, SUPERUSER, RunningPostgres
+from provenstore.adapters.embedded.server import EmbeddedPostgres
 from provenstore.domain.errors import Misconfigured
 
 LENGTHS = {"short": "d", "long": "d" * 150}

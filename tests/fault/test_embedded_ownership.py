@@ -11,12 +11,12 @@ import psutil
 import psycopg
 import pytest
 
-from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.durable.file_lock import FileLock
-from provenstore.adapters.embedded_postgres import EmbeddedPostgres
-from provenstore.adapters.postgres_installation import Account
-from provenstore.adapters.postgres_keeper import SERVER, TURN
-from provenstore.adapters.running_postgres import ROLES, SUPERUSER, RunningPostgres
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.installation import Account
+from provenstore.adapters.embedded.keeper import SERVER, TURN
+from provenstore.adapters.embedded.running import ROLES, SUPERUSER, RunningPostgres
+from provenstore.adapters.embedded.server import EmbeddedPostgres
 
 AT_ONCE = 0.0
 WITHIN = 15.0

@@ -12,11 +12,11 @@ import psycopg
 import pytest
 import structlog
 
-from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.running import SUPERUSER, RunningPostgres
+from provenstore.adapters.embedded.server import EmbeddedPostgres
+from provenstore.adapters.embedded.watcher import RETRY_SECONDS
 from provenstore.adapters.postgres.database import Database
-from provenstore.adapters.postgres_watcher import RETRY_SECONDS
-from provenstore.adapters.running_postgres import SUPERUSER, RunningPostgres
 from provenstore.api import wiring
 from provenstore.api.settings import load_settings
 from provenstore.domain.errors import DatabaseUnavailable, ProvenstoreError

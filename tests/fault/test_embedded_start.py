@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.embedded_postgres import EmbeddedPostgres
-from provenstore.adapters.postgres_cluster import Reach
-from provenstore.adapters.postgres_installation import ENVIRONMENT, Account, Installation
+from provenstore.adapters.embedded.cluster import Reach
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.installation import ENVIRONMENT, Account, Installation
+from provenstore.adapters.embedded.server import EmbeddedPostgres
 from provenstore.domain.errors import DatabaseUnavailable, Misconfigured, StorageFull
 
 MakeInstallation = Callable[[str], Installation]

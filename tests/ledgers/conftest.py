@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.embedded_postgres import EmbeddedPostgres
-from provenstore.adapters.running_postgres import SUPERUSER, RunningPostgres
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.running import SUPERUSER, RunningPostgres
+from provenstore.adapters.embedded.server import EmbeddedPostgres
 from store_database import PROGRAMS
 
 RELEASES = sorted(Path(__file__).parent.glob("release-*.tar.xz"))

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from provenstore.adapters.postgres_installation import Installation
-from provenstore.adapters.running_postgres import SUPERUSER
+from provenstore.adapters.embedded.installation import Installation
+from provenstore.adapters.embedded.running import SUPERUSER
 from provenstore.api import log
 from provenstore.api.services import Services
 from provenstore.api.settings import load_settings

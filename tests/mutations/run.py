@@ -94,8 +94,8 @@ def servers(folder: Path) -> Iterator[None]:
     """Keep the servers that tests start, for all of them; processes started meanwhile find them by the environment."""
     sys.path.insert(0, str(ROOT / "tests" / "support"))
     import store_servers
-    from provenstore.adapters.data_directory import DataDirectory
-    from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+    from provenstore.adapters.embedded.data_directory import DataDirectory
+    from provenstore.adapters.embedded.server import EmbeddedPostgres
 
     shared = folder / "server"
     with ExitStack() as stack, EmbeddedPostgres(DataDirectory(shared), durable=False):

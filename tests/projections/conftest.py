@@ -10,8 +10,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool
 
+from provenstore.adapters.embedded.running import OWNER, SUPERUSER, RunningPostgres
 from provenstore.adapters.postgres.migrations import migrate
-from provenstore.adapters.running_postgres import OWNER, SUPERUSER, RunningPostgres
 
 ConnInfo = Callable[[str], str]
 NewDatabase = Callable[[], AbstractContextManager[ConnInfo]]

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from custody_fixtures import log
-from provenstore.adapters.running_postgres import OWNER
+from provenstore.adapters.embedded.running import OWNER
 from provenstore.api.wiring import RUNNER
 
 __all__ = ["log"]

@@ -13,14 +13,14 @@ import psutil
 import psycopg
 import pytest
 
-from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.embedded_postgres import EmbeddedPostgres
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.running import OWNER
+from provenstore.adapters.embedded.server import EmbeddedPostgres
 from provenstore.adapters.postgres import database as limits
 from provenstore.adapters.postgres.database import Database
 from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.adapters.postgres.migrations import migrate
 from provenstore.adapters.postgres.writer import MAX_SECONDS, Writer
-from provenstore.adapters.running_postgres import OWNER
 from provenstore.domain.errors import AppendOutcomeUnknown, Busy, DatabaseUnavailable, Unavailable
 from provenstore.domain.eventlog.deadline import Deadline, require_time, within
 from provenstore.domain.eventlog.event_log import Append, Appended, IdempotencyKey

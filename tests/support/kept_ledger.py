@@ -15,7 +15,7 @@ import psycopg
 
 from custody import ADMIN, SERVICE
 from guards import GUARDS_ON
-from provenstore.adapters.running_postgres import SUPERUSER
+from provenstore.adapters.embedded.running import SUPERUSER
 from provenstore.api import log
 from provenstore.api.given_keys import Asked
 from provenstore.api.services import Services

@@ -8,7 +8,7 @@ import pytest
 
 from custody import RECORDS, SERVICE, Custody, caller
 from custody_fixtures import custody, log
-from provenstore.adapters.running_postgres import OWNER
+from provenstore.adapters.embedded.running import OWNER
 from provenstore.domain.proofs.verification import verify_log
 
 __all__ = ["custody", "log"]

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from custody import ADMIN, APPROVER, RECORDS, SERVICE, Custody
-from provenstore.adapters.running_postgres import OWNER
+from provenstore.adapters.embedded.running import OWNER
 from provenstore.domain.errors import SecondPersonRequired
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Actor, Event, Origin, draft

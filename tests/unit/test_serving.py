@@ -5,13 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from provenstore.adapters.serving import announced, served_at
+from provenstore.adapters.embedded.serving import announced, served_at
 
 URL = "http://127.0.0.1:18080"
 _SERVER = """
 import sys
 from pathlib import Path
-from provenstore.adapters.serving import announced
+from provenstore.adapters.embedded.serving import announced
 with announced(Path(sys.argv[1]), "http://127.0.0.1:19090"):
     print("ready", flush=True)
     sys.stdin.read()

@@ -18,9 +18,9 @@ import psutil
 import psycopg
 
 from guards import GUARDS_ON
-from provenstore.adapters.data_directory import DataDirectory
-from provenstore.adapters.embedded_postgres import EmbeddedPostgres
-from provenstore.adapters.running_postgres import SUPERUSER
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.running import SUPERUSER
+from provenstore.adapters.embedded.server import EmbeddedPostgres
 
 from .conftest import ON_A_TERMINAL, PROVENSTORE, READY, Provenstore, Served
 

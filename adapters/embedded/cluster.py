@@ -12,10 +12,10 @@ from typing import Self
 
 import psutil
 
-from provenstore.adapters.data_directory import FOLDER_MODE, DataDirectory
 from provenstore.adapters.durable.whole_file import sync_folder
-from provenstore.adapters.postgres_installation import ENVIRONMENT, MAJOR, Account, Installation
-from provenstore.adapters.running_postgres import SUPERUSER
+from provenstore.adapters.embedded.data_directory import FOLDER_MODE, DataDirectory
+from provenstore.adapters.embedded.installation import ENVIRONMENT, MAJOR, Account, Installation
+from provenstore.adapters.embedded.running import SUPERUSER
 from provenstore.domain.errors import DatabaseUnavailable, Misconfigured, ProvenstoreError, StorageFull
 
 _LOG_TAIL_LINES = 5

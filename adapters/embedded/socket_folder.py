@@ -9,9 +9,9 @@ import stat
 import tempfile
 from pathlib import Path
 
-from provenstore.adapters.data_directory import FOLDER_MODE
-from provenstore.adapters.postgres_installation import Account
-from provenstore.adapters.postgres_keeper import SOCKET_FILES, remove_socket_folder
+from provenstore.adapters.embedded.data_directory import FOLDER_MODE
+from provenstore.adapters.embedded.installation import Account
+from provenstore.adapters.embedded.keeper import SOCKET_FILES, remove_socket_folder
 from provenstore.domain.errors import Misconfigured
 
 # sockaddr_un.sun_path holds 104 bytes on macOS and 108 on Linux, the final NUL included.

@@ -12,11 +12,11 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.durable.file_lock import FileLock
-from provenstore.adapters.postgres_installation import Account
-from provenstore.adapters.postgres_keeper import SERVER, TURN, remove_socket_folder
-from provenstore.adapters.postgres_watcher import Watcher
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.installation import Account
+from provenstore.adapters.embedded.keeper import SERVER, TURN, remove_socket_folder
+from provenstore.adapters.embedded.watcher import Watcher
 from provenstore.domain.errors import DatabaseUnavailable
 
 # Made by initdb; used to create roles and databases, never to serve.

@@ -23,19 +23,19 @@ from pathlib import Path
 from threading import Event
 from types import TracebackType
 
-from provenstore.adapters.data_directory import DataDirectory
 from provenstore.adapters.durable.file_lock import FileLock
-from provenstore.adapters.postgres_cluster import Reach, check_version, clear_stale_pid, ensure_cluster, failure
-from provenstore.adapters.postgres_installation import ENVIRONMENT, Account, Installation
-from provenstore.adapters.postgres_keeper import OWNERS, SERVER, TURN
-from provenstore.adapters.postgres_socket import (
+from provenstore.adapters.embedded.cluster import Reach, check_version, clear_stale_pid, ensure_cluster, failure
+from provenstore.adapters.embedded.data_directory import DataDirectory
+from provenstore.adapters.embedded.installation import ENVIRONMENT, Account, Installation
+from provenstore.adapters.embedded.keeper import OWNERS, SERVER, TURN
+from provenstore.adapters.embedded.running import ROLES, SUPERUSER, TURN_SECONDS, RunningPostgres
+from provenstore.adapters.embedded.socket_folder import (
     answers,
     make_socket_folder,
     recorded_socket_folder,
     reuse_socket_folder,
 )
-from provenstore.adapters.postgres_watcher import Watcher
-from provenstore.adapters.running_postgres import ROLES, SUPERUSER, TURN_SECONDS, RunningPostgres
+from provenstore.adapters.embedded.watcher import Watcher
 from provenstore.domain.errors import DatabaseUnavailable, ProvenstoreError
 
 # Crash recovery may have much to replay; otherwise a start takes a tenth of a second.
