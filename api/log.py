@@ -18,7 +18,7 @@ from provenstore.domain.transparency.checkpoint import Checkpoint
 from provenstore.domain.transparency.note import VerifierKey, parse_note
 from provenstore.domain.transparency.tile import FULL, EntryBundle, encode_entries, parse_path
 from provenstore.projections.checkpoints import HeadsOnRecord
-from provenstore.projections.database import translated
+from provenstore.projections.engine.database import translated
 from provenstore.projections.proofs import SignedCheckpoint
 from provenstore.projections.tree import catch_up
 

@@ -19,14 +19,14 @@ from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.eventlog.event_types import format_time
 from provenstore.domain.eventlog.recording import slug_of
 from provenstore.domain.eventlog.refusals import Asked
-from provenstore.projections.as_of import parse_moment, position_at, rows_at
-from provenstore.projections.builds import Build, Difference
-from provenstore.projections.control import Standing
-from provenstore.projections.database import translated
+from provenstore.projections.engine.as_of import parse_moment, position_at, rows_at
+from provenstore.projections.engine.builds import Build, Difference
+from provenstore.projections.engine.control import Standing
+from provenstore.projections.engine.database import translated
+from provenstore.projections.engine.places import Place
+from provenstore.projections.engine.skips import skips
 from provenstore.projections.file_fold import fold_file
 from provenstore.projections.file_row import View
-from provenstore.projections.places import Place
-from provenstore.projections.skips import skips
 
 Act = Literal["pause", "park", "resume", "retry"]
 

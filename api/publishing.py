@@ -20,9 +20,9 @@ from provenstore.domain.errors import (
     NotFound,
     ProvenstoreError,
 )
+from provenstore.projections.engine.queries import queries
+from provenstore.projections.engine.worker import Worker, win
 from provenstore.projections.proofs import SignedCheckpoint
-from provenstore.projections.queries import queries
-from provenstore.projections.worker import Worker, win
 
 TAKEOVER: Final = 1.0
 """Seconds between two attempts of a process that does not publish to become the one that does."""

@@ -14,19 +14,19 @@ from provenstore.domain.errors import Unavailable
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.ledger import Ledger
 from provenstore.projections.audit_query import Audit
-from provenstore.projections.building import Builder
-from provenstore.projections.control import Control
-from provenstore.projections.database import Pool
 from provenstore.projections.disposal import Disposals
+from provenstore.projections.engine.building import Builder
+from provenstore.projections.engine.control import Control
+from provenstore.projections.engine.database import Pool
+from provenstore.projections.engine.positions import Positions
+from provenstore.projections.engine.runner import Runner
+from provenstore.projections.engine.worker import Connect
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import Files
 from provenstore.projections.jobs import Jobs
 from provenstore.projections.operations import Operations
-from provenstore.projections.positions import Positions
 from provenstore.projections.proofs import Proofs
-from provenstore.projections.runner import Runner
 from provenstore.projections.usage_query import Usages
-from provenstore.projections.worker import Connect
 
 
 @dataclass(frozen=True, slots=True)

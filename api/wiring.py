@@ -56,20 +56,20 @@ from provenstore.domain.ledger import SYSTEM, Ledger
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.projections.audit_query import Audit
 from provenstore.projections.audit_trail import AuditTrail
-from provenstore.projections.building import Builder
 from provenstore.projections.call_writer import CallWriter
-from provenstore.projections.control import Control
 from provenstore.projections.disposal import Disposals
+from provenstore.projections.engine.building import Builder
+from provenstore.projections.engine.control import Control
+from provenstore.projections.engine.fold import Projection
+from provenstore.projections.engine.listener import Listener
+from provenstore.projections.engine.positions import Positions, prepare
+from provenstore.projections.engine.runner import Runner
+from provenstore.projections.engine.skips import skips
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import Files
-from provenstore.projections.fold import Projection
 from provenstore.projections.jobs import Jobs, prepare_attempts
-from provenstore.projections.listener import Listener
 from provenstore.projections.operations import Operations, prepare_calls
-from provenstore.projections.positions import Positions, prepare
 from provenstore.projections.proofs import Proofs
-from provenstore.projections.runner import Runner
-from provenstore.projections.skips import skips
 from provenstore.projections.tree import Integrator
 from provenstore.projections.usage import Usage
 from provenstore.projections.usage_query import Usages

@@ -31,8 +31,8 @@ from provenstore.adapters.postgres.migrations import migrate
 from provenstore.api.wiring import RUNNER, WRITER
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Values
-from provenstore.projections.positions import prepare
-from provenstore.projections.runner import Runner
+from provenstore.projections.engine.positions import prepare
+from provenstore.projections.engine.runner import Runner
 
 SHARE: Final = 10
 """Of our events to theirs: their rate does not depend on how many there are, and takes long to measure."""

@@ -29,10 +29,10 @@ from provenstore.adapters.postgres.migrations import migrate
 from provenstore.api.wiring import RUNNER, WRITER
 from provenstore.projections.audit_query import Audit, AuditFilter
 from provenstore.projections.audit_trail import AuditTrail
+from provenstore.projections.engine.fold import Projection
+from provenstore.projections.engine.positions import Positions
+from provenstore.projections.engine.runner import Runner
 from provenstore.projections.file_index import FileIndex
-from provenstore.projections.fold import Projection
-from provenstore.projections.positions import Positions
-from provenstore.projections.runner import Runner
 
 QUESTIONS = 400
 """Of each kind: the 95th percentile is the twentieth from the top."""

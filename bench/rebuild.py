@@ -20,9 +20,9 @@ from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.adapters.postgres.migrations import migrate
 from provenstore.api.wiring import PROJECTIONS, RUNNER, WRITER
 from provenstore.domain.proofs.verification import verify_log
-from provenstore.projections.building import Builder
-from provenstore.projections.builds import begin, builds
-from provenstore.projections.positions import prepare
+from provenstore.projections.engine.building import Builder
+from provenstore.projections.engine.builds import begin, builds
+from provenstore.projections.engine.positions import prepare
 
 
 def run(scale: Scale) -> Iterator[Result]:

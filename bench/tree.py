@@ -23,8 +23,8 @@ from provenstore.api.settings import load_settings
 from provenstore.api.wiring import RUNNER, WRITER, open_services
 from provenstore.domain.tenants.workspace import CreateWorkspace
 from provenstore.domain.transparency.merkle import verify_inclusion
+from provenstore.projections.engine.queries import queries
 from provenstore.projections.proofs import Proofs
-from provenstore.projections.queries import queries
 from provenstore.projections.tree import catch_up
 
 QUESTIONS: Final = 2_000

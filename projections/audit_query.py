@@ -18,10 +18,10 @@ from provenstore.projections.audit_filters import FILTERS, NAMES, Filter, filter
 from provenstore.projections.audit_row import REPLACING, Entry, action_of
 from provenstore.projections.audit_trail import audit_row
 from provenstore.projections.audit_values import read_value
-from provenstore.projections.cursor import decode_cursor, encode_cursor
-from provenstore.projections.database import Pool, reading
+from provenstore.projections.engine.cursor import decode_cursor, encode_cursor
+from provenstore.projections.engine.database import Pool, reading
+from provenstore.projections.engine.queries import queries
 from provenstore.projections.file_query import after_prefix
-from provenstore.projections.queries import queries
 
 MAX_PAGE: Final = 1_000
 """Rows of one page: no read transaction may last longer than a page."""

@@ -16,9 +16,9 @@ from psycopg.sql import SQL, Composed
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.projections.audit_fold import TOP, AuditFold
 from provenstore.projections.audit_row import AuditRow
-from provenstore.projections.json_rows import json_rows
-from provenstore.projections.private_values import related_of, subjects_of
-from provenstore.projections.queries import queries
+from provenstore.projections.engine.json_rows import json_rows
+from provenstore.projections.engine.private_values import related_of, subjects_of
+from provenstore.projections.engine.queries import queries
 
 _CHILDREN: Final = frozenset({"related", "subjects", "values"})
 """Fields with tables of their own."""

@@ -10,8 +10,8 @@ from provenstore.domain.errors import DatabaseUnavailable, IntegrityViolated
 from provenstore.domain.transparency import merkle
 from provenstore.domain.transparency.signing import RecordedHead, Standing, TreeHead
 from provenstore.domain.transparency.tiled_tree import read_through
-from provenstore.projections.database import translated
-from provenstore.projections.queries import queries
+from provenstore.projections.engine.database import translated
+from provenstore.projections.engine.queries import queries
 from provenstore.projections.tree import fetch_tiles
 
 _PAGE = 100

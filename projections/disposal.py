@@ -14,9 +14,9 @@ from psycopg.rows import class_row
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.event_types import format_time
 from provenstore.domain.tenants.disposal import Policy
-from provenstore.projections.cursor import decode_cursor, encode_cursor
-from provenstore.projections.database import Pool, reading
-from provenstore.projections.queries import queries
+from provenstore.projections.engine.cursor import decode_cursor, encode_cursor
+from provenstore.projections.engine.database import Pool, reading
+from provenstore.projections.engine.queries import queries
 
 MAX_PAGE: Final = 1_000
 

@@ -15,9 +15,9 @@ from provenstore.domain.eventlog.event_log import Disclosures, Values
 from provenstore.domain.files import file_events as events
 from provenstore.domain.files.file import later
 from provenstore.domain.files.file_events import RetentionMode
+from provenstore.projections.engine.fold import fold_events
+from provenstore.projections.engine.private_values import metadata_of, related_of, subjects_of, text_of
 from provenstore.projections.file_row import Disposal, FileRow, Hold
-from provenstore.projections.fold import fold_events
-from provenstore.projections.private_values import metadata_of, related_of, subjects_of, text_of
 
 _STREAMS: Final = ("file:", "access:")
 """Chunks (`parts:`) are not here: they change nothing that a reader of the file sees. URLs for parts do."""

@@ -14,11 +14,11 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Composed
 
 from provenstore.domain.eventlog.envelope import Event
+from provenstore.projections.engine.json_rows import json_rows
+from provenstore.projections.engine.private_values import Related
+from provenstore.projections.engine.queries import queries
 from provenstore.projections.file_fold import FileFold, without_erased
 from provenstore.projections.file_row import FileRow, Hold
-from provenstore.projections.json_rows import json_rows
-from provenstore.projections.private_values import Related
-from provenstore.projections.queries import queries
 
 _Child = dict[str, object]
 

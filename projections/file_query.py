@@ -14,11 +14,11 @@ from psycopg.rows import dict_row
 from provenstore.domain.canonical import MAX_INTEGER
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.files.file_events import RetentionMode
-from provenstore.projections.cursor import decode_cursor, encode_cursor
-from provenstore.projections.database import Pool, reading, storable
+from provenstore.projections.engine.cursor import decode_cursor, encode_cursor
+from provenstore.projections.engine.database import Pool, reading, storable
+from provenstore.projections.engine.queries import queries
 from provenstore.projections.file_index import file_row, select
 from provenstore.projections.file_row import FileRow
-from provenstore.projections.queries import queries
 
 MAX_PAGE: Final = 1_000
 """Rows of one page: no read transaction may last longer than a page."""

@@ -12,7 +12,7 @@ from typing import Literal
 from provenstore.domain.canonical import Json
 from provenstore.domain.eventlog.event_types import format_time
 from provenstore.domain.files.file_events import AccessLevel, RetentionMode, Sha256Status, UploadMethod, Variant
-from provenstore.projections.private_values import Related
+from provenstore.projections.engine.private_values import Related
 
 Status = Literal["initiated", "stored", "soft_deleted", "purged", "aborted", "expired"]
 Disposal = Literal["requested", "approved", "purging", "failed"]

@@ -14,8 +14,8 @@ from psycopg.rows import class_row
 
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.storage.store_call import Outcome, StoreAct, StoreCall
-from provenstore.projections.database import Pool, reading
-from provenstore.projections.queries import queries
+from provenstore.projections.engine.database import Pool, reading
+from provenstore.projections.engine.queries import queries
 
 MAX_PAGE: Final = 1_000
 

@@ -15,8 +15,8 @@ from provenstore.domain.transparency.range_proof import range_proof
 from provenstore.domain.transparency.signing import RecordedHead, TreeHead
 from provenstore.domain.transparency.tile import EntryBundle, Tile, TileKey
 from provenstore.domain.transparency.tiled_tree import read_through
-from provenstore.projections.database import Pool, glancing
-from provenstore.projections.queries import queries
+from provenstore.projections.engine.database import Pool, glancing
+from provenstore.projections.engine.queries import queries
 from provenstore.projections.tree import TreeState, fetch_tiles, tree_state
 
 _PAGE = 1_000

@@ -18,8 +18,8 @@ from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.transparency.merkle import leaf_hash
 from provenstore.domain.transparency.tile import FULL, TileKey
 from provenstore.domain.transparency.tiled_tree import Edge, edge
-from provenstore.projections.queries import queries
-from provenstore.projections.worker import Connect, Worker, win
+from provenstore.projections.engine.queries import queries
+from provenstore.projections.engine.worker import Connect, Worker, win
 
 STRETCH: Final = 4_096
 """Rows of one transaction: large enough that its commit costs little, small enough that it is soon over."""

@@ -13,8 +13,8 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed
 
 from provenstore.domain.eventlog.envelope import Event
-from provenstore.projections.json_rows import json_rows
-from provenstore.projections.queries import queries
+from provenstore.projections.engine.json_rows import json_rows
+from provenstore.projections.engine.queries import queries
 from provenstore.projections.usage_fold import UsageFold
 from provenstore.projections.usage_row import FileUsage, Served, differences
 

@@ -13,8 +13,8 @@ from psycopg.sql import SQL, Composable
 from psycopg.sql import Literal as Constant
 
 from provenstore.domain.errors import InvalidInput
-from provenstore.projections.database import Pool, reading, storable
-from provenstore.projections.queries import queries
+from provenstore.projections.engine.database import Pool, reading, storable
+from provenstore.projections.engine.queries import queries
 from provenstore.projections.usage_row import NOTHING, Sums
 
 By = Literal["workspace", "owner", "category", "provider", "month"]

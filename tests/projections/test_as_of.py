@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from memory_log import START, MemoryLog, at, story
 from provenstore.domain.errors import InvalidInput, UnknownEventType
 from provenstore.domain.eventlog.event_types import RawData
-from provenstore.projections import generations
-from provenstore.projections.as_of import parse_moment, position_at, rows_at
+from provenstore.projections.engine import generations
+from provenstore.projections.engine.as_of import parse_moment, position_at, rows_at
+from provenstore.projections.engine.positions import prepare
 from provenstore.projections.file_index import FileIndex
-from provenstore.projections.positions import prepare
 from shelf import index
 
 Connection = psycopg.Connection[Any]

@@ -13,10 +13,10 @@ from provenstore.domain.canonical import Json
 from provenstore.domain.errors import IntegrityViolated, Misconfigured
 from provenstore.domain.eventlog.event_types import EventData
 from provenstore.domain.files import file_events as f
-from provenstore.projections.batch import Overtaken, advance
-from provenstore.projections.builds import builds
+from provenstore.projections.engine.batch import Overtaken, advance
+from provenstore.projections.engine.builds import builds
+from provenstore.projections.engine.positions import places, prepare
 from provenstore.projections.file_index import FileIndex
-from provenstore.projections.positions import places, prepare
 from shelf import one_by_one, rows
 
 Connection = psycopg.Connection[Any]

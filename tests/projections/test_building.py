@@ -11,11 +11,11 @@ from psycopg.sql import SQL, Composed
 from memory_log import MemoryLog, accessed, add_file, story
 from provenstore.domain.errors import Misconfigured, Refused
 from provenstore.domain.eventlog.event_types import format_time
-from provenstore.projections import builds, generations
-from provenstore.projections.builds import BuildUnderWay
+from provenstore.projections.engine import builds, generations
+from provenstore.projections.engine.builds import BuildUnderWay
+from provenstore.projections.engine.folding import Folding
+from provenstore.projections.engine.positions import prepare
 from provenstore.projections.file_index import FileIndex
-from provenstore.projections.folding import Folding
-from provenstore.projections.positions import prepare
 from read_models import build, building, ended, place, running, until
 from shelf import index, one_by_one, rows
 from tally import Tally

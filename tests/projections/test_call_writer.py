@@ -16,8 +16,8 @@ from provenstore.domain.errors import DatabaseUnavailable
 from provenstore.domain.storage.store_call import StoreCall
 from provenstore.projections import call_writer
 from provenstore.projections.call_writer import CallWriter
+from provenstore.projections.engine.positions import prepare
 from provenstore.projections.operations import prepare_calls
-from provenstore.projections.positions import prepare
 
 Connection = psycopg.Connection[Any]
 Connect = Callable[[], Connection]

@@ -10,11 +10,11 @@ from psycopg.sql import SQL, Composed
 from memory_log import MemoryLog, story
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Values
-from provenstore.projections import builds, generations
-from provenstore.projections.builds import Build, Difference
+from provenstore.projections.engine import builds, generations
+from provenstore.projections.engine.builds import Build, Difference
+from provenstore.projections.engine.fold import Projection
+from provenstore.projections.engine.positions import prepare
 from provenstore.projections.file_index import FileIndex
-from provenstore.projections.fold import Projection
-from provenstore.projections.positions import prepare
 from read_models import build, building, ended, place, running, until
 from shelf import index
 
@@ -119,7 +119,7 @@ def test_only_the_first_differences_are_kept(
     connect: Connect, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All are counted, over all tables."""
-    monkeypatch.setattr("provenstore.projections.comparing.MAX_DIFFERENCES", 3)
+    monkeypatch.setattr("provenstore.projections.engine.comparing.MAX_DIFFERENCES", 3)
     log = story(4)
     index(connection, log)
     connection.execute("UPDATE provenstore_read.file_index SET downloads = 99, size = 1")

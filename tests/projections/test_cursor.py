@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provenstore.domain.errors import InvalidInput
-from provenstore.projections.cursor import decode_cursor, encode_cursor
+from provenstore.projections.engine.cursor import decode_cursor, encode_cursor
 
 
 @given(st.integers(1, 2**63 - 1))

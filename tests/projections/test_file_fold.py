@@ -13,9 +13,9 @@ from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.eventlog.envelope import Actor, Origin
 from provenstore.domain.eventlog.event_types import EventData, RawData, format_time
 from provenstore.domain.files import file_events as f
+from provenstore.projections.engine.private_values import Related
 from provenstore.projections.file_fold import FileFold, fold_file
 from provenstore.projections.file_row import FileRow, to_json
-from provenstore.projections.private_values import Related
 
 REQUEST = f.PurgeRequested(purge="p1", four_eyes=True)
 

@@ -10,10 +10,10 @@ from psycopg_pool import ConnectionPool
 from memory_log import START, MemoryLog, accessed, add_file, initiated
 from provenstore.domain.errors import DatabaseUnavailable, InvalidInput, Unavailable
 from provenstore.domain.files import file_events as f
+from provenstore.projections.engine.positions import Positions
 from provenstore.projections.file_fold import fold_file
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import FileFilter, Files
-from provenstore.projections.positions import Positions
 from shelf import LONG, found, index, two_files
 
 Connection = psycopg.Connection[Any]

@@ -9,12 +9,12 @@ from structlog.testing import capture_logs
 
 from memory_log import MemoryLog, add_file
 from provenstore.domain.files import file_events as f
-from provenstore.projections import builds
 from provenstore.projections.audit_trail import AuditTrail
+from provenstore.projections.engine import builds
+from provenstore.projections.engine.fold import Projection
+from provenstore.projections.engine.positions import prepare
+from provenstore.projections.engine.queries import queries
 from provenstore.projections.file_index import FileIndex
-from provenstore.projections.fold import Projection
-from provenstore.projections.positions import prepare
-from provenstore.projections.queries import queries
 from read_models import build, building, ended, place, running, until
 from shelf import one_by_one, rows
 

@@ -11,9 +11,9 @@ from psycopg_pool import ConnectionPool
 from memory_log import START
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.storage.store_call import StoreCall
+from provenstore.projections.engine.positions import prepare
+from provenstore.projections.engine.queries import queries
 from provenstore.projections.operations import Calls, Figure, Operations, keep, prepare_calls
-from provenstore.projections.positions import prepare
-from provenstore.projections.queries import queries
 
 Connection = psycopg.Connection[Any]
 Pool = ConnectionPool[Any]

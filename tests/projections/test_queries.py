@@ -2,7 +2,7 @@
 
 import pytest
 
-from provenstore.projections.queries import parse_queries, queries
+from provenstore.projections.engine.queries import parse_queries, queries
 
 
 def test_statements_are_found_by_name() -> None:

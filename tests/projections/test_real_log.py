@@ -12,11 +12,11 @@ from provenstore.domain.canonical import Json
 from provenstore.domain.eventlog.envelope import SALT_BYTES, draft
 from provenstore.domain.eventlog.event_log import Append
 from provenstore.domain.eventlog.event_types import EventData, Fact
+from provenstore.projections.engine.positions import Positions
+from provenstore.projections.engine.runner import Runner
 from provenstore.projections.file_fold import fold_file
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import FileFilter, Files
-from provenstore.projections.positions import Positions
-from provenstore.projections.runner import Runner
 
 
 def append(log: PostgresEventLog, stream: str, data: EventData, **private: Json) -> int:

@@ -19,16 +19,16 @@ from provenstore.domain.errors import DatabaseUnavailable, Unavailable
 from provenstore.domain.eventlog.event_log import Disclosures
 from provenstore.domain.eventlog.event_types import RawData
 from provenstore.domain.files import file_events as f
-from provenstore.projections.builds import begin
+from provenstore.projections.engine.builds import begin
+from provenstore.projections.engine.folding import Folding
+from provenstore.projections.engine.listener import Listener
+from provenstore.projections.engine.places import places
+from provenstore.projections.engine.positions import Positions, prepare
+from provenstore.projections.engine.queries import queries
+from provenstore.projections.engine.runner import FEW, Runner
+from provenstore.projections.engine.skips import no_skips
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_row import FileRow
-from provenstore.projections.folding import Folding
-from provenstore.projections.listener import Listener
-from provenstore.projections.places import places
-from provenstore.projections.positions import Positions, prepare
-from provenstore.projections.queries import queries
-from provenstore.projections.runner import FEW, Runner
-from provenstore.projections.skips import no_skips
 from read_models import PATIENCE, build, building, ended, place, running, until
 from shelf import found, one_by_one, rows
 from tally import Tally

@@ -18,7 +18,7 @@ from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.transparency.merkle import leaf_hash, node_hash
 from provenstore.domain.transparency.tile import TileKey
 from provenstore.domain.transparency.tiled_tree import Edge
-from provenstore.projections.database import Pool
+from provenstore.projections.engine.database import Pool
 from provenstore.projections.proofs import Proofs
 from provenstore.projections.tree import (
     Integrator,

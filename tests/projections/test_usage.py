@@ -18,7 +18,7 @@ from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.event_log import QuotaUse
 from provenstore.domain.eventlog.event_types import EventData
 from provenstore.domain.files import file_events as f
-from provenstore.projections.positions import prepare
+from provenstore.projections.engine.positions import prepare
 from provenstore.projections.usage import Usage
 from provenstore.projections.usage_query import Billed, Usages
 from provenstore.projections.usage_row import FileUsage, Group, Sums, contributions, quota_json, quota_level

@@ -6,7 +6,7 @@ import pytest
 
 from provenstore.adapters.postgres.event_rows import QUERIES
 from provenstore.adapters.postgres.event_store import PostgresEventLog
-from provenstore.projections.queries import queries
+from provenstore.projections.engine.queries import queries
 from store_commands import command, happened
 from store_database import ScratchDatabase
 

@@ -16,9 +16,9 @@ from provenstore.domain.tenants import workspace_events as w
 from provenstore.projections.audit_fold import AuditFold
 from provenstore.projections.audit_query import Audit, AuditFilter
 from provenstore.projections.audit_row import AuditRow
-from provenstore.projections.batch import advance
-from provenstore.projections.fold import Projection
-from provenstore.projections.positions import places, prepare
+from provenstore.projections.engine.batch import advance
+from provenstore.projections.engine.fold import Projection
+from provenstore.projections.engine.positions import places, prepare
 
 KEY_1, KEY_2 = "01a1fc12-0000-7000-8000-000000000001", "01a1fc12-0000-7000-8000-000000000002"
 HOLD = "01a1fc12-0000-7000-8000-00000000000a"

@@ -9,8 +9,8 @@ import threading
 import psycopg
 
 from memory_log import story
+from provenstore.projections.engine.runner import Runner
 from provenstore.projections.file_index import FileIndex
-from provenstore.projections.runner import Runner
 
 
 def main(conninfo: str, files: str, delay: str) -> None:

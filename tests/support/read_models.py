@@ -8,13 +8,13 @@ from typing import Any
 import psycopg
 
 from memory_log import MemoryLog
-from provenstore.projections.building import Builder
-from provenstore.projections.builds import Build, builds
+from provenstore.projections.engine.building import Builder
+from provenstore.projections.engine.builds import Build, builds
+from provenstore.projections.engine.fold import Projection
+from provenstore.projections.engine.places import Place, places
+from provenstore.projections.engine.runner import Runner
+from provenstore.projections.engine.skips import Skips, no_skips
 from provenstore.projections.file_index import FileIndex
-from provenstore.projections.fold import Projection
-from provenstore.projections.places import Place, places
-from provenstore.projections.runner import Runner
-from provenstore.projections.skips import Skips, no_skips
 
 Connection = psycopg.Connection[Any]
 Connect = Callable[[], Connection]

@@ -9,13 +9,13 @@ from memory_log import MemoryLog, add_file, at
 from provenstore.domain.canonical import parse_canonical
 from provenstore.domain.eventlog.event_log import disclosed
 from provenstore.domain.files import file_events as f
-from provenstore.projections.batch import advance
+from provenstore.projections.engine.batch import advance
+from provenstore.projections.engine.positions import places, prepare
 from provenstore.projections.file_fold import FileFold
 from provenstore.projections.file_index import FileIndex
 from provenstore.projections.file_query import FileFilter, Files
 from provenstore.projections.file_row import FileRow
 from provenstore.projections.jobs import prepare_attempts
-from provenstore.projections.positions import places, prepare
 
 LONG = "x" * 5_000  # more than a B-tree entry may hold
 

@@ -65,7 +65,7 @@ class Projection(Fold[Row], Protocol[Row]):
     def create(self, generation: int) -> Composed:
         """Return the statements that make the tables and indexes of a generation, and nothing else.
 
-        Row-level security, grants and views are made by whoever keeps generations (`projections.generations`).
+        Row-level security, grants and views are made by whoever keeps generations (`projections.engine.generations`).
         """
 
     def load(self, cursor: Cursor[Any], generation: int, keys: Sequence[str]) -> dict[str, Row]:

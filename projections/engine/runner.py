@@ -13,14 +13,14 @@ from typing import Any, Final
 
 import psycopg
 
-from provenstore.projections.batch import MAX_BATCH, LogReader
-from provenstore.projections.fold import Projection
-from provenstore.projections.folding import Folding
-from provenstore.projections.forgetting import Forgetting
-from provenstore.projections.places import Place, places
-from provenstore.projections.positions import prepare
-from provenstore.projections.skips import Skips, no_skips
-from provenstore.projections.worker import Connect, Worker, win
+from provenstore.projections.engine.batch import MAX_BATCH, LogReader
+from provenstore.projections.engine.fold import Projection
+from provenstore.projections.engine.folding import Folding
+from provenstore.projections.engine.forgetting import Forgetting
+from provenstore.projections.engine.places import Place, places
+from provenstore.projections.engine.positions import prepare
+from provenstore.projections.engine.skips import Skips, no_skips
+from provenstore.projections.engine.worker import Connect, Worker, win
 
 POLL: Final = 0.1
 """Seconds between two looks at a log that had nothing new; `wake()` ends the wait."""

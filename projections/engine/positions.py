@@ -7,11 +7,11 @@ from typing import Any, Final
 from psycopg import Connection
 
 from provenstore.domain.errors import Misconfigured, Unavailable
-from provenstore.projections import builds, generations
-from provenstore.projections.database import NotMade, Pool, glancing
-from provenstore.projections.fold import Projection
-from provenstore.projections.places import Place, places
-from provenstore.projections.queries import queries
+from provenstore.projections.engine import builds, generations
+from provenstore.projections.engine.database import NotMade, Pool, glancing
+from provenstore.projections.engine.fold import Projection
+from provenstore.projections.engine.places import Place, places
+from provenstore.projections.engine.queries import queries
 
 __all__ = ["Place", "Positions", "places", "prepare"]
 

@@ -12,11 +12,11 @@ import psycopg
 import structlog
 
 from provenstore.domain.errors import ProvenstoreError, Unavailable
-from provenstore.projections.ahead import ReadAhead
-from provenstore.projections.batch import LogReader, Overtaken, take
-from provenstore.projections.fold import Projection
-from provenstore.projections.places import Place, move, park
-from provenstore.projections.skips import Skips
+from provenstore.projections.engine.ahead import ReadAhead
+from provenstore.projections.engine.batch import LogReader, Overtaken, take
+from provenstore.projections.engine.fold import Projection
+from provenstore.projections.engine.places import Place, move, park
+from provenstore.projections.engine.skips import Skips
 
 LOST: Final = (
     psycopg.OperationalError,

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from psycopg import Connection, Cursor
 
-from provenstore.projections.queries import queries
+from provenstore.projections.engine.queries import queries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

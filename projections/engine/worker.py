@@ -10,8 +10,8 @@ import psycopg
 import structlog
 
 from provenstore.domain.errors import Misconfigured
-from provenstore.projections.folding import LOST
-from provenstore.projections.queries import queries
+from provenstore.projections.engine.folding import LOST
+from provenstore.projections.engine.queries import queries
 
 Connect = Callable[[], psycopg.Connection[Any]]
 """Opens a direct connection (no transaction pooler) of the role that owns the read models."""

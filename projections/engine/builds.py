@@ -14,10 +14,10 @@ from psycopg.rows import class_row
 
 from provenstore.domain.errors import Misconfigured, NotFound, Refused
 from provenstore.domain.eventlog.event_types import format_time
-from provenstore.projections import generations
-from provenstore.projections.fold import Projection
-from provenstore.projections.places import Place, places
-from provenstore.projections.queries import queries
+from provenstore.projections.engine import generations
+from provenstore.projections.engine.fold import Projection
+from provenstore.projections.engine.places import Place, places
+from provenstore.projections.engine.queries import queries
 
 Purpose = Literal["version", "rebuild", "compare"]
 End = Literal["done", "cancelled"]

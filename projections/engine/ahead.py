@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
 
-from provenstore.projections.batch import LogReader, Stretch
+from provenstore.projections.engine.batch import LogReader, Stretch
 
 MISSES: Final = 8
 """So often something else may be asked for before what was read ahead is given up: whoever wanted it has ended."""

@@ -10,8 +10,8 @@ from typing import Any
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
-from provenstore.projections.fold import Projection
-from provenstore.projections.queries import queries
+from provenstore.projections.engine.fold import Projection
+from provenstore.projections.engine.queries import queries
 
 
 def lock(connection: Connection[Any]) -> None:

@@ -8,9 +8,9 @@ from typing import Any, Final
 import psycopg
 import structlog
 
-from provenstore.projections.folding import LOST
-from provenstore.projections.queries import queries
-from provenstore.projections.worker import Connect
+from provenstore.projections.engine.folding import LOST
+from provenstore.projections.engine.queries import queries
+from provenstore.projections.engine.worker import Connect
 
 _LOOK: Final = 0.5
 """Seconds after which a listener sees that it is to stop."""

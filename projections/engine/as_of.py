@@ -14,9 +14,9 @@ from psycopg.sql import SQL, Identifier
 
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.event_types import format_time
-from provenstore.projections.batch import MAX_BATCH, LogReader, Stretch, keys_of, write
-from provenstore.projections.fold import Keyed, Projection
-from provenstore.projections.queries import queries
+from provenstore.projections.engine.batch import MAX_BATCH, LogReader, Stretch, keys_of, write
+from provenstore.projections.engine.fold import Keyed, Projection
+from provenstore.projections.engine.queries import queries
 
 Moment = int | datetime
 """A position, or a time with a zone."""

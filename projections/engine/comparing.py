@@ -8,8 +8,8 @@ from typing import Any
 from psycopg import Connection
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
-from provenstore.projections.builds import MAX_DIFFERENCES, Build
-from provenstore.projections.queries import queries
+from provenstore.projections.engine.builds import MAX_DIFFERENCES, Build
+from provenstore.projections.engine.queries import queries
 
 
 def compare(connection: Connection[Any], build: Build, live: int) -> int:

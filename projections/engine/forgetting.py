@@ -10,11 +10,11 @@ from typing import Any, Final
 import psycopg
 import structlog
 
-from provenstore.projections.batch import MAX_BATCH, LogReader, Stretch
-from provenstore.projections.fold import Projection
-from provenstore.projections.folding import LOST, POISON
-from provenstore.projections.places import Place, stands_still
-from provenstore.projections.queries import queries
+from provenstore.projections.engine.batch import MAX_BATCH, LogReader, Stretch
+from provenstore.projections.engine.fold import Projection
+from provenstore.projections.engine.folding import LOST, POISON
+from provenstore.projections.engine.places import Place, stands_still
+from provenstore.projections.engine.queries import queries
 
 _Where = tuple[str, int, int]
 """Name, generation and position: what has moved since is looked at anew, as it may have been given older values."""

@@ -14,18 +14,18 @@ import psycopg
 import structlog
 from psycopg import IsolationLevel
 
-from provenstore.projections import generations
-from provenstore.projections.batch import LogReader
-from provenstore.projections.builds import Build, builds, end, hold, resume, swap, sweep
-from provenstore.projections.comparing import compare
-from provenstore.projections.fold import Projection
-from provenstore.projections.folding import Folding
-from provenstore.projections.forgetting import Forgetting, erasing, forget_early
-from provenstore.projections.places import Place, places
-from provenstore.projections.positions import prepare
-from provenstore.projections.queries import queries
-from provenstore.projections.skips import Skips, no_skips
-from provenstore.projections.worker import Connect, Worker, win
+from provenstore.projections.engine import generations
+from provenstore.projections.engine.batch import LogReader
+from provenstore.projections.engine.builds import Build, builds, end, hold, resume, swap, sweep
+from provenstore.projections.engine.comparing import compare
+from provenstore.projections.engine.fold import Projection
+from provenstore.projections.engine.folding import Folding
+from provenstore.projections.engine.forgetting import Forgetting, erasing, forget_early
+from provenstore.projections.engine.places import Place, places
+from provenstore.projections.engine.positions import prepare
+from provenstore.projections.engine.queries import queries
+from provenstore.projections.engine.skips import Skips, no_skips
+from provenstore.projections.engine.worker import Connect, Worker, win
 
 BUILD_BATCH: Final = 2_000
 """Events of one batch: twice a runner's, as nobody waits for what is built, and rows that are busy are written half as

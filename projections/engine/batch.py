@@ -14,9 +14,9 @@ from provenstore.domain.errors import IntegrityViolated, UnknownEventType
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Disclosure, Disclosures, Erased, Values
 from provenstore.domain.eventlog.event_types import RawData
-from provenstore.projections.fold import Keyed, Projection, Row, fold_keyed
-from provenstore.projections.places import Place, move
-from provenstore.projections.queries import queries
+from provenstore.projections.engine.fold import Keyed, Projection, Row, fold_keyed
+from provenstore.projections.engine.places import Place, move
+from provenstore.projections.engine.queries import queries
 
 MAX_BATCH = 1_000
 """Events of one batch: large enough that the commit costs little, small enough that no transaction lasts long."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from provenstore.domain.errors import NotFound, Refused
-from provenstore.projections import builds
-from provenstore.projections.builds import Build, Difference, Purpose
-from provenstore.projections.database import Pool, reading
-from provenstore.projections.fold import Projection
-from provenstore.projections.places import Place, places
-from provenstore.projections.queries import queries
+from provenstore.projections.engine import builds
+from provenstore.projections.engine.builds import Build, Difference, Purpose
+from provenstore.projections.engine.database import Pool, reading
+from provenstore.projections.engine.fold import Projection
+from provenstore.projections.engine.places import Place, places
+from provenstore.projections.engine.queries import queries
 
 Stop = Literal["paused", "parked"]
 
