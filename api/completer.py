@@ -17,7 +17,7 @@ from provenstore.api.disposal_terms import terms_of
 from provenstore.api.services import Services
 from provenstore.domain.errors import ProvenstoreError, Unavailable, error_code
 from provenstore.domain.ledger import SYSTEM
-from provenstore.projections.jobs import SETTLED, Job, Kind
+from provenstore.projections.files.jobs import SETTLED, Job, Kind
 
 _UNSETTLED: Final = (
     ProvenstoreError,

@@ -20,8 +20,8 @@ from provenstore.domain.tenants.disposal import BUILT_IN, Disposal, Policy, Poli
 from provenstore.domain.tenants.disposal_events import DisposalRunEnded
 from provenstore.domain.tenants.second_person import Act
 from provenstore.domain.tenants.workspace import workspace_stream
-from provenstore.projections.disposal import Due, Sum, Term
-from provenstore.projections.file_row import FileRow, to_json
+from provenstore.projections.files.disposal import Due, Sum, Term
+from provenstore.projections.files.row import FileRow, to_json
 
 
 def policies(services: Services, caller: Caller, workspace: str) -> dict[str, Json]:

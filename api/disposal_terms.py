@@ -3,7 +3,7 @@
 from itertools import groupby
 
 from provenstore.api.services import Services
-from provenstore.projections.disposal import Term
+from provenstore.projections.files.disposal import Term
 
 
 def terms_of(services: Services, workspace: str | None = None) -> list[Term]:

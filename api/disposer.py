@@ -15,8 +15,8 @@ from provenstore.api.disposal_terms import terms_of
 from provenstore.api.services import Services
 from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.removal.disposing import Run
-from provenstore.projections.disposal import Term
-from provenstore.projections.jobs import Job
+from provenstore.projections.files.disposal import Term
+from provenstore.projections.files.jobs import Job
 
 RUN_FILES: Final = 500
 """Files that one run destroys at most."""

@@ -21,8 +21,8 @@ from provenstore.domain.files.file import file_stream
 from provenstore.domain.privacy.erasure_events import ErasureCompleted, ErasureRejected
 from provenstore.domain.privacy.erasure_request import ErasureRequest
 from provenstore.domain.removal.erasing import Wanted
-from provenstore.projections.file_fold import fold_file
-from provenstore.projections.file_row import FileRow, holds_json
+from provenstore.projections.files.fold import fold_file
+from provenstore.projections.files.row import FileRow, holds_json
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from provenstore.api.services import Services
 from provenstore.domain.tenants.reach import shown_actors
-from provenstore.projections.file_query import FileFilter
+from provenstore.projections.files.query import FileFilter
 
 
 def file_filter(services: Services, scope: str | None, conditions: Mapping[str, Any]) -> FileFilter:

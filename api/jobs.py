@@ -16,7 +16,7 @@ from provenstore.api.services import Services
 from provenstore.domain.canonical import Json
 from provenstore.domain.eventlog.caller import Caller, Operation
 from provenstore.domain.eventlog.event_types import format_time
-from provenstore.projections.jobs import KINDS, Job, Kind
+from provenstore.projections.files.jobs import KINDS, Job, Kind
 
 RUN_FOR: Final = 20.0
 """Seconds after which a round that somebody waits for begins no further file."""

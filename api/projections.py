@@ -25,8 +25,8 @@ from provenstore.projections.engine.control import Standing
 from provenstore.projections.engine.database import translated
 from provenstore.projections.engine.places import Place
 from provenstore.projections.engine.skips import skips
-from provenstore.projections.file_fold import fold_file
-from provenstore.projections.file_row import View
+from provenstore.projections.files.fold import fold_file
+from provenstore.projections.files.row import View
 
 Act = Literal["pause", "park", "resume", "retry"]
 

@@ -30,9 +30,9 @@ from provenstore.domain.tenants.retention_policy import BoundRequest
 from provenstore.domain.tenants.second_person import Act
 from provenstore.domain.tenants.workspace import Workspace
 from provenstore.domain.uploads.part_uploading import PartList, PartUrl
-from provenstore.projections.file_fold import fold_file, without_reasons
-from provenstore.projections.file_query import Page
-from provenstore.projections.file_row import FileRow, KeyReach, View, holds_json, retention_json, to_json
+from provenstore.projections.files.fold import fold_file, without_reasons
+from provenstore.projections.files.query import Page
+from provenstore.projections.files.row import FileRow, KeyReach, View, holds_json, retention_json, to_json
 
 Why = Callable[[Act], Json]
 """Looks up the reason of something that somebody did; None where there is none, or it may not be seen."""

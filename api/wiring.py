@@ -57,7 +57,6 @@ from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.projections.audit_query import Audit
 from provenstore.projections.audit_trail import AuditTrail
 from provenstore.projections.call_writer import CallWriter
-from provenstore.projections.disposal import Disposals
 from provenstore.projections.engine.building import Builder
 from provenstore.projections.engine.control import Control
 from provenstore.projections.engine.fold import Projection
@@ -65,9 +64,10 @@ from provenstore.projections.engine.listener import Listener
 from provenstore.projections.engine.positions import Positions, prepare
 from provenstore.projections.engine.runner import Runner
 from provenstore.projections.engine.skips import skips
-from provenstore.projections.file_index import FileIndex
-from provenstore.projections.file_query import Files
-from provenstore.projections.jobs import Jobs, prepare_attempts
+from provenstore.projections.files.disposal import Disposals
+from provenstore.projections.files.index import FileIndex
+from provenstore.projections.files.jobs import Jobs, prepare_attempts
+from provenstore.projections.files.query import Files
 from provenstore.projections.operations import Operations, prepare_calls
 from provenstore.projections.proofs import Proofs
 from provenstore.projections.tree import Integrator

@@ -32,7 +32,7 @@ from provenstore.projections.audit_trail import AuditTrail
 from provenstore.projections.engine.fold import Projection
 from provenstore.projections.engine.positions import Positions
 from provenstore.projections.engine.runner import Runner
-from provenstore.projections.file_index import FileIndex
+from provenstore.projections.files.index import FileIndex
 
 QUESTIONS = 400
 """Of each kind: the 95th percentile is the twentieth from the top."""

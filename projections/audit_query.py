@@ -21,7 +21,7 @@ from provenstore.projections.audit_values import read_value
 from provenstore.projections.engine.cursor import decode_cursor, encode_cursor
 from provenstore.projections.engine.database import Pool, reading
 from provenstore.projections.engine.queries import queries
-from provenstore.projections.file_query import after_prefix
+from provenstore.projections.files.query import after_prefix
 
 MAX_PAGE: Final = 1_000
 """Rows of one page: no read transaction may last longer than a page."""

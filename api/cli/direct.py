@@ -54,8 +54,8 @@ from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.files.file import File
 from provenstore.domain.removal.erasing import Wanted
 from provenstore.domain.tenants import workspace as ws
-from provenstore.projections.file_fold import fold_file
-from provenstore.projections.file_row import View
+from provenstore.projections.files.fold import fold_file
+from provenstore.projections.files.row import View
 
 Parsed = TypeVar("Parsed", bound=bodies.Body)
 

@@ -18,8 +18,8 @@ from provenstore.domain.eventlog.event_log import Disclosures
 from provenstore.domain.eventlog.on_record import OnRecord, recording
 from provenstore.domain.files.file import File, file_stream
 from provenstore.domain.uploads.storing import Begun
-from provenstore.projections.file_fold import fold_file
-from provenstore.projections.file_row import FileRow, View
+from provenstore.projections.files.fold import fold_file
+from provenstore.projections.files.row import FileRow, View
 
 POSITION = "Provenstore-Position"
 """The newest event that an answer knows of: what a reader of lists waits for as `min_position`.

@@ -32,7 +32,7 @@ from provenstore.domain.tenants.disposal import DEFAULT_DAYS, MAX_DAYS
 from provenstore.domain.tenants.retention_policy import MAX_RETENTION_YEARS
 from provenstore.domain.transparency.merkle import MAX_SIZE
 from provenstore.domain.uploads.initiating import NewFile
-from provenstore.projections.jobs import Kind
+from provenstore.projections.files.jobs import Kind
 
 AccessLevel = Annotated[fe.AccessLevel, WithJsonSchema({"type": "string", "enum": ["private", "workspace"]})]
 """What may be asked for; the domain says why `public` is refused."""

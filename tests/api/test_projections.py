@@ -26,7 +26,7 @@ from provenstore.domain.removal.erasing import Wanted
 from provenstore.domain.system.projection_events import PROJECTIONS, EventSkipped
 from provenstore.domain.tenants.workspace import CreateWorkspace
 from provenstore.domain.uploads.initiating import NewFile
-from provenstore.projections.file_index import FileIndex
+from provenstore.projections.files.index import FileIndex
 from read_models import until
 from tests.api.conftest import ROOT, Api, Tenant
 

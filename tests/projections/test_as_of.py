@@ -16,7 +16,7 @@ from provenstore.domain.eventlog.event_types import RawData
 from provenstore.projections.engine import generations
 from provenstore.projections.engine.as_of import parse_moment, position_at, rows_at
 from provenstore.projections.engine.positions import prepare
-from provenstore.projections.file_index import FileIndex
+from provenstore.projections.files.index import FileIndex
 from shelf import index
 
 Connection = psycopg.Connection[Any]

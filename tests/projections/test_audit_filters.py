@@ -24,7 +24,7 @@ from provenstore.projections.audit_filters import FILTERS, NAMES
 from provenstore.projections.audit_query import Audit, AuditFilter, question
 from provenstore.projections.audit_row import audit_json
 from provenstore.projections.audit_trail import AuditTrail
-from provenstore.projections.file_index import FileIndex
+from provenstore.projections.files.index import FileIndex
 
 Pool = ConnectionPool[Any]
 Way = Callable[[str], str]

@@ -18,7 +18,7 @@ from memory_log import at
 from provenstore.domain.errors import InvalidInput
 from provenstore.projections.audit_query import Audit, AuditFilter, question
 from provenstore.projections.audit_trail import AuditTrail
-from provenstore.projections.file_index import FileIndex
+from provenstore.projections.files.index import FileIndex
 
 Pool = ConnectionPool[Any]
 Way = Callable[[str], str]

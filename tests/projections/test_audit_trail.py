@@ -16,7 +16,7 @@ from provenstore.domain.tenants import workspace_events  # noqa: F401  # they fi
 from provenstore.projections.audit_fold import AuditFold
 from provenstore.projections.audit_row import Entry, action_of, audit_json
 from provenstore.projections.audit_trail import AuditTrail
-from provenstore.projections.file_index import FileIndex
+from provenstore.projections.files.index import FileIndex
 
 Connection = psycopg.Connection[Any]
 ERASABLE = ("filename", "related", "subjects", "metadata", "reason", "address", "user_agent", "name", "matter")

@@ -16,7 +16,7 @@ from provenstore.domain.files import file_events as f
 from provenstore.projections.engine.batch import Overtaken, advance
 from provenstore.projections.engine.builds import builds
 from provenstore.projections.engine.positions import places, prepare
-from provenstore.projections.file_index import FileIndex
+from provenstore.projections.files.index import FileIndex
 from shelf import one_by_one, rows
 
 Connection = psycopg.Connection[Any]

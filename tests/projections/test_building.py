@@ -15,7 +15,7 @@ from provenstore.projections.engine import builds, generations
 from provenstore.projections.engine.builds import BuildUnderWay
 from provenstore.projections.engine.folding import Folding
 from provenstore.projections.engine.positions import prepare
-from provenstore.projections.file_index import FileIndex
+from provenstore.projections.files.index import FileIndex
 from read_models import build, building, ended, place, running, until
 from shelf import index, one_by_one, rows
 from tally import Tally

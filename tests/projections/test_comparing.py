@@ -14,7 +14,7 @@ from provenstore.projections.engine import builds, generations
 from provenstore.projections.engine.builds import Build, Difference
 from provenstore.projections.engine.fold import Projection
 from provenstore.projections.engine.positions import prepare
-from provenstore.projections.file_index import FileIndex
+from provenstore.projections.files.index import FileIndex
 from read_models import build, building, ended, place, running, until
 from shelf import index
 

@@ -14,8 +14,8 @@ from psycopg_pool import ConnectionPool
 
 from memory_log import at
 from provenstore.domain.errors import InvalidInput
-from provenstore.projections.file_index import FileIndex
-from provenstore.projections.file_query import FileFilter, Files
+from provenstore.projections.files.index import FileIndex
+from provenstore.projections.files.query import FileFilter, Files
 from shelf import LONG, found, index, two_files
 
 Pool = ConnectionPool[Any]

@@ -14,8 +14,8 @@ from provenstore.domain.eventlog.envelope import Actor, Origin
 from provenstore.domain.eventlog.event_types import EventData, RawData, format_time
 from provenstore.domain.files import file_events as f
 from provenstore.projections.engine.private_values import Related
-from provenstore.projections.file_fold import FileFold, fold_file
-from provenstore.projections.file_row import FileRow, to_json
+from provenstore.projections.files.fold import FileFold, fold_file
+from provenstore.projections.files.row import FileRow, to_json
 
 REQUEST = f.PurgeRequested(purge="p1", four_eyes=True)
 

@@ -11,9 +11,9 @@ from memory_log import START, MemoryLog, accessed, add_file, initiated
 from provenstore.domain.errors import DatabaseUnavailable, InvalidInput, Unavailable
 from provenstore.domain.files import file_events as f
 from provenstore.projections.engine.positions import Positions
-from provenstore.projections.file_fold import fold_file
-from provenstore.projections.file_index import FileIndex
-from provenstore.projections.file_query import FileFilter, Files
+from provenstore.projections.files.fold import fold_file
+from provenstore.projections.files.index import FileIndex
+from provenstore.projections.files.query import FileFilter, Files
 from shelf import LONG, found, index, two_files
 
 Connection = psycopg.Connection[Any]

@@ -14,7 +14,7 @@ from provenstore.projections.engine import builds
 from provenstore.projections.engine.fold import Projection
 from provenstore.projections.engine.positions import prepare
 from provenstore.projections.engine.queries import queries
-from provenstore.projections.file_index import FileIndex
+from provenstore.projections.files.index import FileIndex
 from read_models import build, building, ended, place, running, until
 from shelf import one_by_one, rows
 

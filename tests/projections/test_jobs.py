@@ -11,7 +11,7 @@ from psycopg_pool import ConnectionPool
 from memory_log import START, MemoryLog, add_file, at, stored
 from provenstore.domain.errors import DatabaseUnavailable, InvalidInput
 from provenstore.domain.files import file_events as f
-from provenstore.projections.jobs import KINDS, SETTLED, Job, Jobs, Kind
+from provenstore.projections.files.jobs import KINDS, SETTLED, Job, Jobs, Kind
 from shelf import index
 
 Connection = psycopg.Connection[Any]
@@ -160,7 +160,7 @@ def test_pages_split_no_job_off(jobs: Jobs) -> None:
 @pytest.mark.usefixtures("many")
 def test_who_works_gets_everything_once(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the first page, whatever was settled or failed meanwhile."""
-    monkeypatch.setattr("provenstore.projections.jobs.MAX_PAGE", 2)
+    monkeypatch.setattr("provenstore.projections.files.jobs.MAX_PAGE", 2)
     found = [job.file for job in _failing(jobs, jobs.ready(SOON, SETTLED))]
     assert found == [f"f{number}" for number in range(7)]
     assert list(jobs.ready(SOON, SETTLED)) == []

@@ -14,9 +14,9 @@ from provenstore.domain.eventlog.event_log import Append
 from provenstore.domain.eventlog.event_types import EventData, Fact
 from provenstore.projections.engine.positions import Positions
 from provenstore.projections.engine.runner import Runner
-from provenstore.projections.file_fold import fold_file
-from provenstore.projections.file_index import FileIndex
-from provenstore.projections.file_query import FileFilter, Files
+from provenstore.projections.files.fold import fold_file
+from provenstore.projections.files.index import FileIndex
+from provenstore.projections.files.query import FileFilter, Files
 
 
 def append(log: PostgresEventLog, stream: str, data: EventData, **private: Json) -> int:

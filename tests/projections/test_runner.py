@@ -27,8 +27,8 @@ from provenstore.projections.engine.positions import Positions, prepare
 from provenstore.projections.engine.queries import queries
 from provenstore.projections.engine.runner import FEW, Runner
 from provenstore.projections.engine.skips import no_skips
-from provenstore.projections.file_index import FileIndex
-from provenstore.projections.file_row import FileRow
+from provenstore.projections.files.index import FileIndex
+from provenstore.projections.files.row import FileRow
 from read_models import PATIENCE, build, building, ended, place, running, until
 from shelf import found, one_by_one, rows
 from tally import Tally

@@ -14,7 +14,7 @@ from provenstore.projections.engine.batch import LogReader, advance
 from provenstore.projections.engine.fold import Projection, fold_events
 from provenstore.projections.engine.places import Place, places
 from provenstore.projections.engine.positions import prepare
-from provenstore.projections.file_row import FileRow
+from provenstore.projections.files.row import FileRow
 
 _BATCHES: Final = (3, 1_000, 1, 20)
 """Events of a batch; the read models take turns, so that they stand at different positions on their way."""

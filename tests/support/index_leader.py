@@ -10,7 +10,7 @@ import psycopg
 
 from memory_log import story
 from provenstore.projections.engine.runner import Runner
-from provenstore.projections.file_index import FileIndex
+from provenstore.projections.files.index import FileIndex
 
 
 def main(conninfo: str, files: str, delay: str) -> None:

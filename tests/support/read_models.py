@@ -14,7 +14,7 @@ from provenstore.projections.engine.fold import Projection
 from provenstore.projections.engine.places import Place, places
 from provenstore.projections.engine.runner import Runner
 from provenstore.projections.engine.skips import Skips, no_skips
-from provenstore.projections.file_index import FileIndex
+from provenstore.projections.files.index import FileIndex
 
 Connection = psycopg.Connection[Any]
 Connect = Callable[[], Connection]

@@ -11,11 +11,11 @@ from provenstore.domain.eventlog.event_log import disclosed
 from provenstore.domain.files import file_events as f
 from provenstore.projections.engine.batch import advance
 from provenstore.projections.engine.positions import places, prepare
-from provenstore.projections.file_fold import FileFold
-from provenstore.projections.file_index import FileIndex
-from provenstore.projections.file_query import FileFilter, Files
-from provenstore.projections.file_row import FileRow
-from provenstore.projections.jobs import prepare_attempts
+from provenstore.projections.files.fold import FileFold
+from provenstore.projections.files.index import FileIndex
+from provenstore.projections.files.jobs import prepare_attempts
+from provenstore.projections.files.query import FileFilter, Files
+from provenstore.projections.files.row import FileRow
 
 LONG = "x" * 5_000  # more than a B-tree entry may hold
 

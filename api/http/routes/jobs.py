@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from provenstore.api import jobs
 from provenstore.api.http import bodies, shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
-from provenstore.projections.jobs import Kind
+from provenstore.projections.files.jobs import Kind
 
 router = APIRouter(tags=["jobs"])
 

@@ -9,7 +9,7 @@ from provenstore.api.cli import erasing, options
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.privacy.erasure import OF_FILES
 from provenstore.domain.storage.store_call import OUTCOMES, STORE_ACTS
-from provenstore.projections.jobs import KINDS
+from provenstore.projections.files.jobs import KINDS
 
 from .conftest import Provenstore, Served
 

@@ -13,10 +13,10 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from provenstore.domain.errors import InvalidInput
-from provenstore.projections.disposal import Term, json_terms
 from provenstore.projections.engine.cursor import decode_cursor, encode_cursor
 from provenstore.projections.engine.database import Pool, reading
 from provenstore.projections.engine.queries import queries
+from provenstore.projections.files.disposal import Term, json_terms
 
 Kind = Literal["complete", "clear", "purge", "expire", "look_again", "verify", "dispose"]
 

@@ -1,4 +1,4 @@
-"""Lists of files for callers, from the file index; what is due there is for `projections.jobs`.
+"""Lists of files for callers, from the file index; what is due there is for `projections.files.jobs`.
 
 Answers lag behind the log by as much as the read model does; whoever must see their own write waits for its position
 first (`Positions.wait_for`). On a connection of the reader's role row-level security leaves exactly one workspace.
@@ -17,8 +17,8 @@ from provenstore.domain.files.file_events import RetentionMode
 from provenstore.projections.engine.cursor import decode_cursor, encode_cursor
 from provenstore.projections.engine.database import Pool, reading, storable
 from provenstore.projections.engine.queries import queries
-from provenstore.projections.file_index import file_row, select
-from provenstore.projections.file_row import FileRow
+from provenstore.projections.files.index import file_row, select
+from provenstore.projections.files.row import FileRow
 
 MAX_PAGE: Final = 1_000
 """Rows of one page: no read transaction may last longer than a page."""

@@ -17,7 +17,7 @@ from provenstore.domain.files.file import later
 from provenstore.domain.files.file_events import RetentionMode
 from provenstore.projections.engine.fold import fold_events
 from provenstore.projections.engine.private_values import metadata_of, related_of, subjects_of, text_of
-from provenstore.projections.file_row import Disposal, FileRow, Hold
+from provenstore.projections.files.row import Disposal, FileRow, Hold
 
 _STREAMS: Final = ("file:", "access:")
 """Chunks (`parts:`) are not here: they change nothing that a reader of the file sees. URLs for parts do."""

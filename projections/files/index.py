@@ -17,8 +17,8 @@ from provenstore.domain.eventlog.envelope import Event
 from provenstore.projections.engine.json_rows import json_rows
 from provenstore.projections.engine.private_values import Related
 from provenstore.projections.engine.queries import queries
-from provenstore.projections.file_fold import FileFold, without_erased
-from provenstore.projections.file_row import FileRow, Hold
+from provenstore.projections.files.fold import FileFold, without_erased
+from provenstore.projections.files.row import FileRow, Hold
 
 _Child = dict[str, object]
 
