@@ -13,10 +13,10 @@ from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.event_types import format_time
 from provenstore.domain.tenants.reach import shown_actors
-from provenstore.projections.audit_query import AuditFilter, AuditPage
-from provenstore.projections.audit_row import audit_json
-from provenstore.projections.audit_storage_log import STORAGE_TYPES, storage_json
-from provenstore.projections.audit_trail import AuditTrail
+from provenstore.projections.audit.query import AuditFilter, AuditPage
+from provenstore.projections.audit.row import audit_json
+from provenstore.projections.audit.storage_log import STORAGE_TYPES, storage_json
+from provenstore.projections.audit.trail import AuditTrail
 
 CLOCKS_DIFFER: Final = timedelta(days=1)
 """By how much a time may lie ahead of this server's clock and still mean something."""

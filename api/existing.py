@@ -15,8 +15,8 @@ from provenstore.domain.eventlog.caller import Caller, Operation
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.eventlog.refusals import Asked
 from provenstore.domain.tenants import credential as cr
-from provenstore.projections.audit_query import AuditFilter
-from provenstore.projections.audit_trail import AuditTrail
+from provenstore.projections.audit.query import AuditFilter
+from provenstore.projections.audit.trail import AuditTrail
 
 _IN_THE_TRAIL: tuple[Kind, ...] = ("link", "hold", "purge")
 

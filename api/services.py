@@ -13,7 +13,7 @@ from provenstore.domain.clock import Clock
 from provenstore.domain.errors import Unavailable
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.ledger import Ledger
-from provenstore.projections.audit_query import Audit
+from provenstore.projections.audit.query import Audit
 from provenstore.projections.engine.building import Builder
 from provenstore.projections.engine.control import Control
 from provenstore.projections.engine.database import Pool

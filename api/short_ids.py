@@ -6,7 +6,7 @@ from functools import partial
 from provenstore.api.services import Services
 from provenstore.domain.administration.short_ids import Kind
 from provenstore.domain.eventlog.caller import Caller
-from provenstore.projections.audit_trail import AuditTrail
+from provenstore.projections.audit.trail import AuditTrail
 
 
 def find(services: Services, caller: Caller, kind: Kind, prefix: str, within: str | None = None) -> str:

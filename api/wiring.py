@@ -54,8 +54,8 @@ from provenstore.domain.eventlog.event_log import EventLog
 from provenstore.domain.files.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE
 from provenstore.domain.ledger import SYSTEM, Ledger
 from provenstore.domain.storage.object_store import ObjectStore
-from provenstore.projections.audit_query import Audit
-from provenstore.projections.audit_trail import AuditTrail
+from provenstore.projections.audit.query import Audit
+from provenstore.projections.audit.trail import AuditTrail
 from provenstore.projections.call_writer import CallWriter
 from provenstore.projections.engine.building import Builder
 from provenstore.projections.engine.control import Control

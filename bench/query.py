@@ -27,8 +27,8 @@ from provenstore.adapters.postgres.database import Database
 from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.adapters.postgres.migrations import migrate
 from provenstore.api.wiring import RUNNER, WRITER
-from provenstore.projections.audit_query import Audit, AuditFilter
-from provenstore.projections.audit_trail import AuditTrail
+from provenstore.projections.audit.query import Audit, AuditFilter
+from provenstore.projections.audit.trail import AuditTrail
 from provenstore.projections.engine.fold import Projection
 from provenstore.projections.engine.positions import Positions
 from provenstore.projections.engine.runner import Runner

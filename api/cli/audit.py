@@ -12,7 +12,7 @@ from provenstore.api.cli import text
 from provenstore.api.cli.custody import Document
 from provenstore.api.cli.options import file_id, instant, key_id, one_of, pair, part_id, whole_event_id
 from provenstore.api.cli.session import Session, command
-from provenstore.projections.audit_filters import FILTERS, Action, Filter, Outcome, filter_of
+from provenstore.projections.audit.filters import FILTERS, Action, Filter, Outcome, filter_of
 
 _PAGE = 1_000
 

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field, WithJsonSchema, create_model
 from provenstore.api.http.bodies import Body, Position, Time
 from provenstore.domain.custody.event_catalog import TYPE_NAMES
 from provenstore.domain.tenants.credential import KEY
-from provenstore.projections.audit_filters import FILTERS, NAMES, Action, Filter, Kind, Outcome
-from provenstore.projections.audit_values import CODE, DECISION, READ
+from provenstore.projections.audit.filters import FILTERS, NAMES, Action, Filter, Kind, Outcome
+from provenstore.projections.audit.values import CODE, DECISION, READ
 
 
 class AuditPageQuery(Body):

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from provenstore.projections.audit_storage_log import StorageAction
+from provenstore.projections.audit.storage_log import StorageAction
 from tests.api.conftest import Api, Tenant
 
 Found = list[dict[str, Any]]

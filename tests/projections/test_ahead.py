@@ -13,7 +13,7 @@ from memory_log import MemoryLog, add_file, story
 from provenstore.domain.errors import DatabaseUnavailable
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Disclosures
-from provenstore.projections.audit_trail import AuditTrail
+from provenstore.projections.audit.trail import AuditTrail
 from provenstore.projections.engine.ahead import MISSES, ReadAhead
 from provenstore.projections.engine.positions import prepare
 from provenstore.projections.usage import Usage

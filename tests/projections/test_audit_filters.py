@@ -20,10 +20,10 @@ from provenstore.domain.eventlog.envelope import Origin
 from provenstore.domain.eventlog.refusals import RequestRefused
 from provenstore.domain.files import file_events as f
 from provenstore.domain.tenants import workspace_events as w
-from provenstore.projections.audit_filters import FILTERS, NAMES
-from provenstore.projections.audit_query import Audit, AuditFilter, question
-from provenstore.projections.audit_row import audit_json
-from provenstore.projections.audit_trail import AuditTrail
+from provenstore.projections.audit.filters import FILTERS, NAMES
+from provenstore.projections.audit.query import Audit, AuditFilter, question
+from provenstore.projections.audit.row import audit_json
+from provenstore.projections.audit.trail import AuditTrail
 from provenstore.projections.files.index import FileIndex
 
 Pool = ConnectionPool[Any]

@@ -16,8 +16,8 @@ from psycopg_pool import ConnectionPool
 from audited import KEY_1, KEY_2, LONG, audit_rows, catch_up, happenings, naive, positions
 from memory_log import at
 from provenstore.domain.errors import InvalidInput
-from provenstore.projections.audit_query import Audit, AuditFilter, question
-from provenstore.projections.audit_trail import AuditTrail
+from provenstore.projections.audit.query import Audit, AuditFilter, question
+from provenstore.projections.audit.trail import AuditTrail
 from provenstore.projections.files.index import FileIndex
 
 Pool = ConnectionPool[Any]

@@ -13,9 +13,9 @@ from provenstore.domain.canonical import Json
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.eventlog.event_types import REGISTRY, RawData
 from provenstore.domain.tenants import workspace_events  # noqa: F401  # they fill the registry
-from provenstore.projections.audit_fold import AuditFold
-from provenstore.projections.audit_row import Entry, action_of, audit_json
-from provenstore.projections.audit_trail import AuditTrail
+from provenstore.projections.audit.fold import AuditFold
+from provenstore.projections.audit.row import Entry, action_of, audit_json
+from provenstore.projections.audit.trail import AuditTrail
 from provenstore.projections.files.index import FileIndex
 
 Connection = psycopg.Connection[Any]

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from memory_log import MemoryLog, add_file
 from provenstore.domain.files import file_events as f
-from provenstore.projections.audit_trail import AuditTrail
+from provenstore.projections.audit.trail import AuditTrail
 from provenstore.projections.engine import builds
 from provenstore.projections.engine.fold import Projection
 from provenstore.projections.engine.positions import prepare

@@ -13,9 +13,9 @@ from provenstore.domain.eventlog.envelope import Actor, Origin
 from provenstore.domain.eventlog.event_log import disclosed
 from provenstore.domain.files import file_events as f
 from provenstore.domain.tenants import workspace_events as w
-from provenstore.projections.audit_fold import AuditFold
-from provenstore.projections.audit_query import Audit, AuditFilter
-from provenstore.projections.audit_row import AuditRow
+from provenstore.projections.audit.fold import AuditFold
+from provenstore.projections.audit.query import Audit, AuditFilter
+from provenstore.projections.audit.row import AuditRow
 from provenstore.projections.engine.batch import advance
 from provenstore.projections.engine.fold import Projection
 from provenstore.projections.engine.positions import places, prepare

@@ -17,7 +17,7 @@ def test_it_names_every_type_that_the_product_registers() -> None:
 def test_a_filter_takes_a_type_of_which_nothing_was_loaded() -> None:
     """A process that has asked nothing of the log's keys yet may still filter by them."""
     asked = (
-        "from provenstore.projections.audit_query import AuditFilter\n"
+        "from provenstore.projections.audit.query import AuditFilter\n"
         "print(AuditFilter(type=('log.keys_changed.v1',)).asked())"
     )
 

@@ -12,8 +12,8 @@ from provenstore.api import audit
 from provenstore.api.http import shapes
 from provenstore.api.http.audit_question import AuditQuery
 from provenstore.api.http.auth import CallerIn, ServicesIn
-from provenstore.projections.audit_row import Action
-from provenstore.projections.audit_storage_log import StorageAction
+from provenstore.projections.audit.row import Action
+from provenstore.projections.audit.storage_log import StorageAction
 
 router = APIRouter(tags=["audit"])
 

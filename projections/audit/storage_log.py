@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from provenstore.domain.canonical import Json
 from provenstore.domain.eventlog.event_types import format_time
-from provenstore.projections.audit_row import AuditRow, Entry
+from provenstore.projections.audit.row import AuditRow, Entry
 
 StorageAction = Literal["UPLOAD", "VIEW", "EDIT", "DELETE", "SIGNED_URL_GENERATED", "DOWNLOAD"]
 

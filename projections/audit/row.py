@@ -14,7 +14,7 @@ from provenstore.domain.canonical import Json
 from provenstore.domain.custody.event_catalog import EVENT_TYPES
 from provenstore.domain.eventlog.envelope import Actor, ActorKind, Via
 from provenstore.domain.eventlog.event_types import format_time
-from provenstore.projections import audit_filters
+from provenstore.projections.audit import filters as audit_filters
 from provenstore.projections.engine.private_values import Related
 
 Action = audit_filters.Action | Literal["other"]

@@ -14,8 +14,8 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Composed
 
 from provenstore.domain.eventlog.envelope import Event
-from provenstore.projections.audit_fold import TOP, AuditFold
-from provenstore.projections.audit_row import AuditRow
+from provenstore.projections.audit.fold import TOP, AuditFold
+from provenstore.projections.audit.row import AuditRow
 from provenstore.projections.engine.json_rows import json_rows
 from provenstore.projections.engine.private_values import related_of, subjects_of
 from provenstore.projections.engine.queries import queries

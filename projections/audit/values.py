@@ -10,7 +10,7 @@ from uuid import UUID
 from provenstore.domain.custody.event_catalog import TYPE_NAMES
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.tenants.credential import credential_id
-from provenstore.projections.audit_filters import Action, Filter, Kind, Outcome
+from provenstore.projections.audit.filters import Action, Filter, Kind, Outcome
 from provenstore.projections.engine.database import storable
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")

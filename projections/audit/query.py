@@ -14,10 +14,10 @@ from psycopg.sql import SQL, Composed
 from provenstore.domain.custody.event_catalog import TYPE_NAMES
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.tenants.reach import ShownActors
-from provenstore.projections.audit_filters import FILTERS, NAMES, Filter, filter_of
-from provenstore.projections.audit_row import REPLACING, Entry, action_of
-from provenstore.projections.audit_trail import audit_row
-from provenstore.projections.audit_values import read_value
+from provenstore.projections.audit.filters import FILTERS, NAMES, Filter, filter_of
+from provenstore.projections.audit.row import REPLACING, Entry, action_of
+from provenstore.projections.audit.trail import audit_row
+from provenstore.projections.audit.values import read_value
 from provenstore.projections.engine.cursor import decode_cursor, encode_cursor
 from provenstore.projections.engine.database import Pool, reading
 from provenstore.projections.engine.queries import queries

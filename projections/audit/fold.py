@@ -12,7 +12,7 @@ from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Values
 from provenstore.domain.eventlog.event_types import EventData
 from provenstore.domain.files.decided import read_decision
-from provenstore.projections.audit_row import AuditRow
+from provenstore.projections.audit.row import AuditRow
 from provenstore.projections.engine.private_values import related_of, subjects_of, text_of
 
 _FILE_STREAMS = frozenset({"file", "parts", "access"})
