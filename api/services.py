@@ -26,7 +26,7 @@ from provenstore.projections.files.jobs import Jobs
 from provenstore.projections.files.query import Files
 from provenstore.projections.operations import Operations
 from provenstore.projections.proofs import Proofs
-from provenstore.projections.usage_query import Usages
+from provenstore.projections.usage.query import Usages
 
 
 @dataclass(frozen=True, slots=True)

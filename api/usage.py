@@ -12,9 +12,9 @@ from provenstore.api.services import Services
 from provenstore.domain.canonical import Json
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.event_log import QuotaUse
-from provenstore.projections.usage import Usage
-from provenstore.projections.usage_query import Used
-from provenstore.projections.usage_row import quota_json
+from provenstore.projections.usage.query import Used
+from provenstore.projections.usage.row import quota_json
+from provenstore.projections.usage.sums import Usage
 
 _GIB = 2**30
 _MICROS = 1_000_000

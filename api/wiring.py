@@ -71,8 +71,8 @@ from provenstore.projections.files.query import Files
 from provenstore.projections.operations import Operations, prepare_calls
 from provenstore.projections.proofs import Proofs
 from provenstore.projections.tree import Integrator
-from provenstore.projections.usage import Usage
-from provenstore.projections.usage_query import Usages
+from provenstore.projections.usage.query import Usages
+from provenstore.projections.usage.sums import Usage
 
 PROJECTIONS: Sequence[Projection[Any]] = (FileIndex(), AuditTrail(), Usage())
 BESIDE = (prepare_attempts, prepare_calls)

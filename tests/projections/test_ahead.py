@@ -16,7 +16,7 @@ from provenstore.domain.eventlog.event_log import Disclosures
 from provenstore.projections.audit.trail import AuditTrail
 from provenstore.projections.engine.ahead import MISSES, ReadAhead
 from provenstore.projections.engine.positions import prepare
-from provenstore.projections.usage import Usage
+from provenstore.projections.usage.sums import Usage
 from read_models import place, running, until
 
 Connection = psycopg.Connection[Any]

@@ -19,9 +19,9 @@ from provenstore.domain.eventlog.event_log import QuotaUse
 from provenstore.domain.eventlog.event_types import EventData
 from provenstore.domain.files import file_events as f
 from provenstore.projections.engine.positions import prepare
-from provenstore.projections.usage import Usage
-from provenstore.projections.usage_query import Billed, Usages
-from provenstore.projections.usage_row import FileUsage, Group, Sums, contributions, quota_json, quota_level
+from provenstore.projections.usage.query import Billed, Usages
+from provenstore.projections.usage.row import FileUsage, Group, Sums, contributions, quota_json, quota_level
+from provenstore.projections.usage.sums import Usage
 
 Connection = psycopg.Connection[Any]
 Pool = ConnectionPool[Any]

@@ -7,7 +7,7 @@ from psycopg import Connection
 
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.files import file_events as f
-from provenstore.projections.usage_row import Group, Sums
+from provenstore.projections.usage.row import Group, Sums
 
 
 def plainly(events: Sequence[Event]) -> dict[Group, dict[str, int]]:

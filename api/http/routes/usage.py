@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse, Response
 from provenstore.api import usage
 from provenstore.api.http import bodies, shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
-from provenstore.projections.usage_query import By
-from provenstore.projections.usage_row import Level
+from provenstore.projections.usage.query import By
+from provenstore.projections.usage.row import Level
 
 router = APIRouter(tags=["usage"])
 

@@ -15,8 +15,8 @@ from psycopg.sql import SQL, Composed
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.projections.engine.json_rows import json_rows
 from provenstore.projections.engine.queries import queries
-from provenstore.projections.usage_fold import UsageFold
-from provenstore.projections.usage_row import FileUsage, Served, differences
+from provenstore.projections.usage.fold import UsageFold
+from provenstore.projections.usage.row import FileUsage, Served, differences
 
 _FILE: Final = tuple(name for name in FileUsage.__dataclass_fields__ if name != "served")
 _MONTH: Final = tuple(Served.__dataclass_fields__)

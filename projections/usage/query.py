@@ -15,7 +15,7 @@ from psycopg.sql import Literal as Constant
 from provenstore.domain.errors import InvalidInput
 from provenstore.projections.engine.database import Pool, reading, storable
 from provenstore.projections.engine.queries import queries
-from provenstore.projections.usage_row import NOTHING, Sums
+from provenstore.projections.usage.row import NOTHING, Sums
 
 By = Literal["workspace", "owner", "category", "provider", "month"]
 

@@ -10,7 +10,7 @@ from typing import Final
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Values
 from provenstore.domain.files import file_events as events
-from provenstore.projections.usage_row import FileUsage, Served
+from provenstore.projections.usage.row import FileUsage, Served
 
 _COUNTED: Final = (
     events.Accessed,
