@@ -11,7 +11,7 @@ from provenstore.domain.canonical import Json
 from provenstore.domain.eventlog.caller import Caller, Operation
 from provenstore.domain.eventlog.event_types import format_time
 from provenstore.domain.storage.store_call import Outcome, StoreAct, StoreCall
-from provenstore.projections.operations import Calls, Figure
+from provenstore.projections.operations.store_calls import Calls, Figure
 
 SPAN: Final = timedelta(days=1)
 """What is looked at unless a time is named: up to now, or up to `before`."""

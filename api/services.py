@@ -24,7 +24,7 @@ from provenstore.projections.files.disposal import Disposals
 from provenstore.projections.files.index import FileIndex
 from provenstore.projections.files.jobs import Jobs
 from provenstore.projections.files.query import Files
-from provenstore.projections.operations import Operations
+from provenstore.projections.operations.store_calls import Operations
 from provenstore.projections.proofs import Proofs
 from provenstore.projections.usage.query import Usages
 

@@ -56,7 +56,6 @@ from provenstore.domain.ledger import SYSTEM, Ledger
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.projections.audit.query import Audit
 from provenstore.projections.audit.trail import AuditTrail
-from provenstore.projections.call_writer import CallWriter
 from provenstore.projections.engine.building import Builder
 from provenstore.projections.engine.control import Control
 from provenstore.projections.engine.fold import Projection
@@ -68,7 +67,8 @@ from provenstore.projections.files.disposal import Disposals
 from provenstore.projections.files.index import FileIndex
 from provenstore.projections.files.jobs import Jobs, prepare_attempts
 from provenstore.projections.files.query import Files
-from provenstore.projections.operations import Operations, prepare_calls
+from provenstore.projections.operations.call_writer import CallWriter
+from provenstore.projections.operations.store_calls import Operations, prepare_calls
 from provenstore.projections.proofs import Proofs
 from provenstore.projections.tree import Integrator
 from provenstore.projections.usage.query import Usages

@@ -104,7 +104,7 @@ def test_whoever_leads_forgets_what_is_old(tenant: Tenant, monkeypatch: pytest.M
     request = service.get(f"/v1/files/{file_id}/content").headers["X-Request-Id"]
 
     def found() -> tuple[Any, ...]:
-        from provenstore.projections.operations import Calls
+        from provenstore.projections.operations.store_calls import Calls
 
         now = services.clock.now()
         asked = Calls(since=now - timedelta(days=40), before=now + timedelta(days=40))

@@ -14,10 +14,10 @@ from memory_log import START
 from provenstore.adapters.clock import SystemClock
 from provenstore.domain.errors import DatabaseUnavailable
 from provenstore.domain.storage.store_call import StoreCall
-from provenstore.projections import call_writer
-from provenstore.projections.call_writer import CallWriter
 from provenstore.projections.engine.positions import prepare
-from provenstore.projections.operations import prepare_calls
+from provenstore.projections.operations import call_writer
+from provenstore.projections.operations.call_writer import CallWriter
+from provenstore.projections.operations.store_calls import prepare_calls
 
 Connection = psycopg.Connection[Any]
 Connect = Callable[[], Connection]

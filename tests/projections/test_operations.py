@@ -13,7 +13,7 @@ from provenstore.domain.errors import InvalidInput
 from provenstore.domain.storage.store_call import StoreCall
 from provenstore.projections.engine.positions import prepare
 from provenstore.projections.engine.queries import queries
-from provenstore.projections.operations import Calls, Figure, Operations, keep, prepare_calls
+from provenstore.projections.operations.store_calls import Calls, Figure, Operations, keep, prepare_calls
 
 Connection = psycopg.Connection[Any]
 Pool = ConnectionPool[Any]
@@ -92,7 +92,7 @@ def test_old_calls_are_forgotten(
     connection: Connection, operations: Operations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some at a time, for as long as whoever does it leads, and nothing that is not old."""
-    monkeypatch.setattr("provenstore.projections.operations._PRUNED_AT_ONCE", 2)
+    monkeypatch.setattr("provenstore.projections.operations.store_calls._PRUNED_AT_ONCE", 2)
     moments = [START + timedelta(minutes=n) for n in range(7)]
     _keep(connection, *(replace(CALL, started_at=moment) for moment in moments), missing=1)
     going = iter([True, False])

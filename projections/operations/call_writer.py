@@ -17,7 +17,7 @@ import structlog
 from provenstore.domain.clock import Clock
 from provenstore.domain.errors import Unavailable
 from provenstore.domain.storage.store_call import StoreCall
-from provenstore.projections.operations import keep
+from provenstore.projections.operations.store_calls import keep
 
 EVERY: Final = 1.0
 """Seconds between two writings: what a crash may take."""
