@@ -19,10 +19,10 @@ from provenstore.domain.errors import LogRewound, Stopped, StorageFull, Unavaila
 from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.transparency.checkpoint import Checkpoint
 from provenstore.domain.transparency.signing import learn, sign_next
-from provenstore.projections.checkpoints import HeadsOnRecord
 from provenstore.projections.engine.worker import Connect, Worker, win
-from provenstore.projections.proofs import Proofs
-from provenstore.projections.tree import Integrator
+from provenstore.projections.tree.checkpoints import HeadsOnRecord
+from provenstore.projections.tree.integrator import Integrator
+from provenstore.projections.tree.proofs import Proofs
 
 TAKEOVER: Final = 0.5
 """Seconds between two attempts of a process that does not sign to become the one that does."""

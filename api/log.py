@@ -17,10 +17,10 @@ from provenstore.domain.eventlog.event_types import format_time
 from provenstore.domain.transparency.checkpoint import Checkpoint
 from provenstore.domain.transparency.note import VerifierKey, parse_note
 from provenstore.domain.transparency.tile import FULL, EntryBundle, encode_entries, parse_path
-from provenstore.projections.checkpoints import HeadsOnRecord
 from provenstore.projections.engine.database import translated
-from provenstore.projections.proofs import SignedCheckpoint
-from provenstore.projections.tree import catch_up
+from provenstore.projections.tree.checkpoints import HeadsOnRecord
+from provenstore.projections.tree.integrator import catch_up
+from provenstore.projections.tree.proofs import SignedCheckpoint
 
 READ: Operation = "log.read"
 _CHANGE: Operation = "log.change"

@@ -26,7 +26,7 @@ from provenstore.domain.proofs.range_document import RangeProof
 from provenstore.domain.proofs.receipt import Receipt
 from provenstore.domain.proofs.workspace_proof import WorkspaceProof
 from provenstore.domain.transparency.merkle import MAX_SIZE, leaf_hash
-from provenstore.projections.proofs import SignedCheckpoint
+from provenstore.projections.tree.proofs import SignedCheckpoint
 
 MAX_PAGE = 1_000
 """Events of one page of a list, and of one range."""

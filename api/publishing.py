@@ -22,7 +22,7 @@ from provenstore.domain.errors import (
 )
 from provenstore.projections.engine.queries import queries
 from provenstore.projections.engine.worker import Worker, win
-from provenstore.projections.proofs import SignedCheckpoint
+from provenstore.projections.tree.proofs import SignedCheckpoint
 
 TAKEOVER: Final = 1.0
 """Seconds between two attempts of a process that does not publish to become the one that does."""

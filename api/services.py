@@ -25,7 +25,7 @@ from provenstore.projections.files.index import FileIndex
 from provenstore.projections.files.jobs import Jobs
 from provenstore.projections.files.query import Files
 from provenstore.projections.operations.store_calls import Operations
-from provenstore.projections.proofs import Proofs
+from provenstore.projections.tree.proofs import Proofs
 from provenstore.projections.usage.query import Usages
 
 

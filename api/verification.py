@@ -43,7 +43,7 @@ from provenstore.domain.proofs.tree_check import (
 from provenstore.domain.proofs.verification import GUARDS, Finding, verify_log
 from provenstore.domain.transparency.merkle import leaf_hash
 from provenstore.domain.transparency.tile import Tile
-from provenstore.projections.proofs import Proofs
+from provenstore.projections.tree.proofs import Proofs
 
 Progress = Callable[[int, int], None]
 """Told how much is done, and of how much."""

@@ -23,7 +23,7 @@ from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoi
 from provenstore.domain.transparency.merkle import leaf_hash, verify_consistency
 from provenstore.domain.transparency.tile import FULL, EntryBundle, Tile, bundles_between
 from provenstore.domain.transparency.tile_proof import verify_tile
-from provenstore.projections.proofs import Proofs, SignedCheckpoint
+from provenstore.projections.tree.proofs import Proofs, SignedCheckpoint
 
 BELIEVED_FOR: Final = 5.0
 """Seconds for which a checkpoint that was verified is not verified again, nor the keys read."""

@@ -69,8 +69,8 @@ from provenstore.projections.files.jobs import Jobs, prepare_attempts
 from provenstore.projections.files.query import Files
 from provenstore.projections.operations.call_writer import CallWriter
 from provenstore.projections.operations.store_calls import Operations, prepare_calls
-from provenstore.projections.proofs import Proofs
-from provenstore.projections.tree import Integrator
+from provenstore.projections.tree.integrator import Integrator
+from provenstore.projections.tree.proofs import Proofs
 from provenstore.projections.usage.query import Usages
 from provenstore.projections.usage.sums import Usage
 

@@ -24,8 +24,8 @@ from provenstore.api.wiring import RUNNER, WRITER, open_services
 from provenstore.domain.tenants.workspace import CreateWorkspace
 from provenstore.domain.transparency.merkle import verify_inclusion
 from provenstore.projections.engine.queries import queries
-from provenstore.projections.proofs import Proofs
-from provenstore.projections.tree import catch_up
+from provenstore.projections.tree.integrator import catch_up
+from provenstore.projections.tree.proofs import Proofs
 
 QUESTIONS: Final = 2_000
 APPENDS: Final = 10

@@ -42,7 +42,7 @@ from provenstore.domain.transparency.note import parse_note
 from provenstore.domain.transparency.signing import TreeHead
 from provenstore.domain.transparency.tile import bundles_between, parse_entries, tiles_between
 from provenstore.projections.engine.worker import win
-from provenstore.projections.tree import Integrator, catch_up
+from provenstore.projections.tree.integrator import Integrator, catch_up
 from raw_log import tamper
 from read_models import until
 from tests.api.conftest import ROOT, Api, MovableClock, Tenant, serving

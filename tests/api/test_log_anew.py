@@ -32,7 +32,7 @@ from provenstore.domain.system.log_events import LOG, LogBegunAnew, LogKeysChang
 from provenstore.domain.tenants.workspace import CreateWorkspace
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from provenstore.domain.transparency.signing import Signed, TreeHead
-from provenstore.projections.checkpoints import HeadsOnRecord
+from provenstore.projections.tree.checkpoints import HeadsOnRecord
 from raw_log import tamper
 from read_models import until
 from tests.api.conftest import ROOT

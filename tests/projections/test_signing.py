@@ -23,9 +23,9 @@ from provenstore.domain.errors import (
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.transparency.note import NoteSigner, parse_note
 from provenstore.domain.transparency.signing import Signed, TreeHead, clear_alarm, learn, sign_next
-from provenstore.projections.checkpoints import HeadsOnRecord
-from provenstore.projections.proofs import Proofs
-from provenstore.projections.tree import catch_up
+from provenstore.projections.tree.checkpoints import HeadsOnRecord
+from provenstore.projections.tree.integrator import catch_up
+from provenstore.projections.tree.proofs import Proofs
 from raw_log import back_up, entries, fill, restore, tamper
 from tests.projections.conftest import ConnInfo, Pool
 

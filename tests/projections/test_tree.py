@@ -19,8 +19,7 @@ from provenstore.domain.transparency.merkle import leaf_hash, node_hash
 from provenstore.domain.transparency.tile import TileKey
 from provenstore.domain.transparency.tiled_tree import Edge
 from provenstore.projections.engine.database import Pool
-from provenstore.projections.proofs import Proofs
-from provenstore.projections.tree import (
+from provenstore.projections.tree.integrator import (
     Integrator,
     Outgrown,
     catch_up,
@@ -30,6 +29,7 @@ from provenstore.projections.tree import (
     tree_state,
     whole_tree,
 )
+from provenstore.projections.tree.proofs import Proofs
 from raw_log import entries, entry, fill, tamper
 from read_models import until
 from tests.projections.conftest import Connect, ConnInfo

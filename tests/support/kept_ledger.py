@@ -28,7 +28,7 @@ from provenstore.domain.proofs.verification import Finding
 from provenstore.domain.tenants.workspace import CreateWorkspace
 from provenstore.domain.transparency.merkle import Frontier, leaf_hash
 from provenstore.domain.uploads.initiating import NewFile
-from provenstore.projections.tree import whole_tree
+from provenstore.projections.tree.integrator import whole_tree
 from raw_log import back_up, restore, tamper
 
 Row = dict[str, Any]

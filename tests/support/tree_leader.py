@@ -5,7 +5,7 @@ import time
 
 import psycopg
 
-from provenstore.projections.tree import Integrator
+from provenstore.projections.tree.integrator import Integrator
 
 if __name__ == "__main__":
     conninfo, stretch = sys.argv[1:]

@@ -24,7 +24,7 @@ from provenstore.domain.proofs.tree_check import EXTENDS, LEAVES, OBJECTS, ROOTS
 from provenstore.domain.proofs.verification import GUARDS
 from provenstore.domain.transparency.checkpoint import Checkpoint, sign_checkpoint
 from provenstore.domain.transparency.tile import EntryBundle, encode_entries
-from provenstore.projections.tree import catch_up
+from provenstore.projections.tree.integrator import catch_up
 
 AT = 150
 """A position in the first tile, under an older checkpoint."""

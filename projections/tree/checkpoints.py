@@ -12,7 +12,7 @@ from provenstore.domain.transparency.signing import RecordedHead, Standing, Tree
 from provenstore.domain.transparency.tiled_tree import read_through
 from provenstore.projections.engine.database import translated
 from provenstore.projections.engine.queries import queries
-from provenstore.projections.tree import fetch_tiles
+from provenstore.projections.tree.integrator import fetch_tiles
 
 _PAGE = 100
 

@@ -17,7 +17,7 @@ from provenstore.domain.transparency.tile import EntryBundle, Tile, TileKey
 from provenstore.domain.transparency.tiled_tree import read_through
 from provenstore.projections.engine.database import Pool, glancing
 from provenstore.projections.engine.queries import queries
-from provenstore.projections.tree import TreeState, fetch_tiles, tree_state
+from provenstore.projections.tree.integrator import TreeState, fetch_tiles, tree_state
 
 _PAGE = 1_000
 """Heads of one read."""
