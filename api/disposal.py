@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Literal
 
 from provenstore.api.completer import Completer
+from provenstore.api.contract.views import two_persons
 from provenstore.api.disposal_terms import terms_of
 from provenstore.api.reasons import Reasons
 from provenstore.api.services import Services
-from provenstore.api.views import two_persons
 from provenstore.api.workspace_views import shown_runs
 from provenstore.domain.canonical import Json
 from provenstore.domain.eventlog.caller import Caller, Operation

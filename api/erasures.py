@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
-from provenstore.api import views
+from provenstore.api.contract import views
 from provenstore.api.services import Services
 from provenstore.domain.access.reading import visible
 from provenstore.domain.canonical import Json, parse_canonical

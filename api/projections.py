@@ -9,7 +9,7 @@ from itertools import islice, takewhile
 from typing import Any, Concatenate, Literal, ParamSpec
 from uuid import UUID
 
-from provenstore.api import views
+from provenstore.api.contract import views
 from provenstore.api.services import Services
 from provenstore.domain.access.audit_reads import conditions_of
 from provenstore.domain.canonical import Json

@@ -7,7 +7,7 @@ fees and what they include belong to no workspace, and are not in it.
 from collections.abc import Sequence
 from fractions import Fraction
 
-from provenstore.api.http.bodies import UsageQuery, WorkspaceUsageQuery
+from provenstore.api.contract.bodies import UsageQuery, WorkspaceUsageQuery
 from provenstore.api.services import Services
 from provenstore.domain.canonical import Json
 from provenstore.domain.eventlog.caller import Caller

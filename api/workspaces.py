@@ -1,6 +1,6 @@
 """Workspaces for HTTP and the CLI alike: described, and changed, with who requested what waits, and why."""
 
-from provenstore.api import views
+from provenstore.api.contract import views
 from provenstore.api.reasons import Reasons
 from provenstore.api.services import Services
 from provenstore.domain.administration.workspaces import Tenant

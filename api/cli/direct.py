@@ -33,15 +33,14 @@ from provenstore.api import (
     proofs,
     short_ids,
     usage,
-    views,
     workspaces,
 )
 from provenstore.api.cli.custody import Decision, DisposalDecision, Document, ErasureDecision, IdKind, ProjectionAct
 from provenstore.api.cli.in_time import in_time
+from provenstore.api.contract import bodies, views
+from provenstore.api.contract.audit_question import AuditQuery
 from provenstore.api.existing import require_workspace
 from provenstore.api.file_lists import file_filter
-from provenstore.api.http import bodies
-from provenstore.api.http.audit_question import AuditQuery
 from provenstore.api.http.wording import finding
 from provenstore.api.services import Services
 from provenstore.api.settings import load_settings

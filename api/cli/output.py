@@ -104,7 +104,7 @@ class Output:
         if not self.as_json:
             sys.stderr.write(f"provenstore: {safe(self.sentence(error))}\n")
             return
-        from provenstore.api.views import error_json
+        from provenstore.api.contract.views import error_json
 
         sys.stderr.write(json.dumps({**error_json(error), **(further or {})}) + "\n")
 

@@ -61,7 +61,7 @@ class Tally:
         self._in_vain = self._in_vain + 1 if isinstance(known, Unavailable) else 0
         self.hopeless = fatal or self._in_vain >= PATIENCE or _would_fail_again(known)
         if self._out.as_json:
-            from provenstore.api.views import error_json
+            from provenstore.api.contract.views import error_json
 
             self._out.record({"path": _text(path), "result": "failed", "problem": error_json(known)})
         else:

@@ -41,7 +41,7 @@ class Commands(TyperGroup):
     def _fail(self, error: TyperException) -> NoReturn:
         if not self._as_json:
             raise error
-        from provenstore.api.views import error_json
+        from provenstore.api.contract.views import error_json
 
         sys.stderr.write(json.dumps(error_json(InvalidUsage(error.format_message()))) + "\n")
         raise typer.Exit(error.exit_code) from error

@@ -13,6 +13,7 @@ from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from provenstore.adapters.entropy import SystemEntropy
+from provenstore.api.contract.shapes import Problem
 from provenstore.api.http.conditions import refuse_unheeded
 from provenstore.api.http.envelope import Envelope
 from provenstore.api.http.limits import MAX_CHECKS
@@ -44,7 +45,6 @@ from provenstore.api.http.routes import (
     verification,
     workspaces,
 )
-from provenstore.api.http.shapes import Problem
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
 from provenstore.api.wiring import open_services

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from fastapi.routing import APIRoute
 
-from provenstore.api.http.bodies import POSITION
+from provenstore.api.contract.bodies import POSITION
+from provenstore.api.contract.glossary import EXAMPLES, WORDS
 from provenstore.api.http.bounds import TOGETHER, Schema, bound_field, bound_parameter
-from provenstore.api.http.glossary import EXAMPLES, WORDS
 
 JSON: Final = "application/json"
 OCTETS: Final = "application/octet-stream"

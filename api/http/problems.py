@@ -16,9 +16,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
 from provenstore.adapters.postgres.database import ConnectionLost
+from provenstore.api.contract.views import error_json
 from provenstore.api.http.access_log import caller_of, note_error
 from provenstore.api.http.wording import finding
-from provenstore.api.views import error_json
 from provenstore.domain import errors as e
 from provenstore.domain.eventlog.on_record import answer_to
 from provenstore.domain.storage import objects as o

@@ -15,7 +15,7 @@ from uuid import UUID
 from fastapi import Depends, Header, Request
 from starlette.responses import JSONResponse, Response
 
-from provenstore.api import views
+from provenstore.api.contract import views
 from provenstore.api.http import conditions
 from provenstore.api.http.answers import file_answer
 from provenstore.api.http.pace import pace_of

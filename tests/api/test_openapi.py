@@ -60,7 +60,7 @@ def each_operation() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_everything_is_described() -> None:
-    """Every field, parameter and operation has words; a new one gets them in api/http/glossary.py."""
+    """Every field, parameter and operation has words; a new one gets them in api/contract/glossary.py."""
     schemas = json.loads(described())["components"]["schemas"]
     fields = {f"{name}.{field}": one for name, shape in schemas.items() for field, one in _properties(shape)}
     assert not [name for name, one in fields.items() if not one.get("description")]

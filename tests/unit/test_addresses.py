@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from provenstore.api.http.audit_question import AuditQuery
+from provenstore.api.contract.audit_question import AuditQuery
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis.strategies import binary, characters, from_regex, integers, text
 from pydantic import ValidationError
 
-from provenstore.api.http.bodies import QuotaBody
+from provenstore.api.contract.bodies import QuotaBody
 from provenstore.api.http.bounds import ANY_MEDIA_TYPE, ASCII_KEY, BASE64, BOUNDS, LINE, STORABLE, TEXT, within_bytes
 from provenstore.domain.canonical import MAX_INTEGER
 from provenstore.domain.errors import InvalidInput

@@ -9,8 +9,8 @@ from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
 from provenstore.api import audit
-from provenstore.api.http import shapes
-from provenstore.api.http.audit_question import AuditQuery
+from provenstore.api.contract import shapes
+from provenstore.api.contract.audit_question import AuditQuery
 from provenstore.api.http.auth import CallerIn, ServicesIn
 from provenstore.projections.audit.row import Action
 from provenstore.projections.audit.storage_log import StorageAction

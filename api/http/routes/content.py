@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from provenstore.api.http import shapes
+from provenstore.api.contract import shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
 from provenstore.api.http.transfers import Arrival, AskedIn, Md5In, describe, give, receive_content
 from provenstore.domain.files import file_events as fe

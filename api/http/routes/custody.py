@@ -6,8 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from provenstore.api import views
-from provenstore.api.http import bodies, shapes
+from provenstore.api.contract import bodies, shapes, views
 from provenstore.api.http.answers import file_answer, location
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 from provenstore.api.workspace_views import shown_certificate

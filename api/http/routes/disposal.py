@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse, Response
 
 from provenstore.api import disposal
-from provenstore.api.http import bodies, shapes
+from provenstore.api.contract import bodies, shapes
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 
 router = APIRouter(tags=["disposal"])

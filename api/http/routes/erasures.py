@@ -6,8 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from provenstore.api import erasures, views
-from provenstore.api.http import bodies, shapes
+from provenstore.api import erasures
+from provenstore.api.contract import bodies, shapes, views
 from provenstore.api.http.answers import location
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 

@@ -8,10 +8,10 @@ from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from provenstore.api import erasures, projections, proofs, views
+from provenstore.api import erasures, projections, proofs
+from provenstore.api.contract import bodies, shapes, views
 from provenstore.api.existing import require_workspace
 from provenstore.api.file_lists import file_filter
-from provenstore.api.http import bodies, shapes
 from provenstore.api.http.answers import begun_answer, file_answer, file_view
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 from provenstore.api.http.conditions import required_version

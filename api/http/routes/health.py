@@ -7,7 +7,7 @@ from anyio import create_task_group, move_on_after, to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from provenstore.api.http import shapes
+from provenstore.api.contract import shapes
 from provenstore.api.http.auth import ServicesIn
 from provenstore.api.http.places import Places
 from provenstore.api.http.protocol import EXTENSION, Connections

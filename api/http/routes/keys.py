@@ -8,8 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
-from provenstore.api import views
-from provenstore.api.http import shapes
+from provenstore.api.contract import shapes, views
 from provenstore.api.http.auth import CallerIn, ServicesIn
 
 router = APIRouter(tags=["workspaces"])

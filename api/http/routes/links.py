@@ -6,8 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from provenstore.api import views
-from provenstore.api.http import bodies, shapes
+from provenstore.api.contract import bodies, shapes, views
 from provenstore.api.http.answers import base_url
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 from provenstore.domain.access.linking import LinkWish

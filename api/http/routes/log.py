@@ -7,7 +7,7 @@ from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
 from provenstore.api import log
-from provenstore.api.http import bodies, shapes
+from provenstore.api.contract import bodies, shapes
 from provenstore.api.http.auth import CallerIn, ReaderIn, ServicesIn
 from provenstore.api.services import Services
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
 from provenstore.api import operations
-from provenstore.api.http import bodies, shapes
+from provenstore.api.contract import bodies, shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
 from provenstore.domain.storage.store_call import Outcome, StoreAct
 

@@ -6,8 +6,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from provenstore.api import views
-from provenstore.api.http import bodies, shapes
+from provenstore.api.contract import bodies, shapes, views
 from provenstore.api.http.answers import base_url, file_answer
 from provenstore.api.http.auth import CallerIn, ServicesIn
 from provenstore.api.http.places import place_for

@@ -14,7 +14,7 @@ from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
 from provenstore.api import proofs
-from provenstore.api.http import bodies, shapes
+from provenstore.api.contract import bodies, shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
 from provenstore.api.services import Services
 from provenstore.domain.access.proving import Provable

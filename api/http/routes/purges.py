@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from provenstore.api.http import bodies, shapes
+from provenstore.api.contract import bodies, shapes
 from provenstore.api.http.answers import purge_answer
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
 from provenstore.adapters.local.urls import SignedGrant
-from provenstore.api.http import shapes
+from provenstore.api.contract import shapes
 from provenstore.api.http.auth import ServicesIn, described
 from provenstore.api.http.transfers import (
     Arrival,

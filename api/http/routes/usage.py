@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse, Response
 
 from provenstore.api import usage
-from provenstore.api.http import bodies, shapes
+from provenstore.api.contract import bodies, shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
 from provenstore.projections.usage.query import By
 from provenstore.projections.usage.row import Level

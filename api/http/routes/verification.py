@@ -8,8 +8,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from provenstore.api import views
-from provenstore.api.http import shapes
+from provenstore.api.contract import shapes, views
 from provenstore.api.http.auth import CallerIn, ServicesIn
 from provenstore.api.http.places import place_for
 from provenstore.domain.files.file import File

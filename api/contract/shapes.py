@@ -1,4 +1,4 @@
-"""What answers look like, for the OpenAPI description. Documentation only: answers are made by `api.views`.
+"""What answers look like, for the OpenAPI description. Documentation only: answers are made by `api.contract.views`.
 
 That they agree is a test's business (schemathesis validates real answers against these).
 """

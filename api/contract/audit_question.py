@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, WithJsonSchema, create_model
 
-from provenstore.api.http.bodies import Body, Position, Time
+from provenstore.api.contract.bodies import Body, Position, Time
 from provenstore.domain.custody.event_catalog import TYPE_NAMES
 from provenstore.domain.tenants.credential import KEY
 from provenstore.projections.audit.filters import FILTERS, NAMES, Action, Filter, Kind, Outcome
