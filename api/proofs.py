@@ -2,7 +2,7 @@
 
 Whoever asks is let in by the ledger before anything is looked up. Nothing is proven under anything but a checkpoint
 that was signed; what lies beyond the newest one is to be asked for again. Each proof is verified before it is handed
-out (`api.verified_proofs`).
+out (`api.verify.verified_proofs`).
 """
 
 import hashlib

@@ -11,7 +11,7 @@ import structlog
 
 from provenstore.adapters.publishing.objects import Publisher
 from provenstore.api.services import Services
-from provenstore.api.verified_proofs import VerifiedProofs
+from provenstore.api.verify.verified_proofs import VerifiedProofs
 from provenstore.domain.errors import (
     DatabaseUnavailable,
     InvalidInput,

@@ -7,7 +7,7 @@ from provenstore.adapters.keys.log_keys import LogKeys
 from provenstore.adapters.local.urls import LocalUrlSigner
 from provenstore.adapters.position_marks import PositionMarks
 from provenstore.api.settings import Settings
-from provenstore.api.verified_proofs import VerifiedProofs
+from provenstore.api.verify.verified_proofs import VerifiedProofs
 from provenstore.domain.administration.log_keeping import LogKeeping
 from provenstore.domain.clock import Clock
 from provenstore.domain.errors import Unavailable

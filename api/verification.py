@@ -13,9 +13,17 @@ from provenstore.adapters.embedded.data_directory import DataDirectory
 from provenstore.adapters.keys.log_keys import LAST_SIGNED, known_last_signed
 from provenstore.adapters.postgres import fingerprint
 from provenstore.adapters.postgres.event_store import PostgresEventLog
-from provenstore.api.believed_keys import Keys
-from provenstore.api.given_keys import NO_KEY, Asked, given_heads, own_keys, require_signed, required_keys, verifiers
 from provenstore.api.settings import Settings
+from provenstore.api.verify.believed_keys import Keys
+from provenstore.api.verify.given_keys import (
+    NO_KEY,
+    Asked,
+    given_heads,
+    own_keys,
+    require_signed,
+    required_keys,
+    verifiers,
+)
 from provenstore.api.wiring import open_log, open_services
 from provenstore.domain.access.object_check import check_object
 from provenstore.domain.errors import (

@@ -42,7 +42,7 @@ from provenstore.api.publishing import Publishing
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings
 from provenstore.api.sweeper import Sweeper
-from provenstore.api.verified_proofs import VerifiedProofs
+from provenstore.api.verify.verified_proofs import VerifiedProofs
 from provenstore.domain.access.linking import LinkWays
 from provenstore.domain.administration.log_keeping import LogKeeping
 from provenstore.domain.clock import Clock

@@ -27,7 +27,7 @@ from provenstore.adapters.embedded.server import EmbeddedPostgres
 from provenstore.adapters.postgres.database import Database
 from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.adapters.postgres.migrations import migrate
-from provenstore.api import offline_verifier
+from provenstore.api.verify import offline_verifier
 from provenstore.api.wiring import WRITER
 
 QUESTIONS: Final = 2_000

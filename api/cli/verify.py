@@ -16,8 +16,8 @@ from provenstore.api.cli.session import Session, local_command, of_this_machine
 from provenstore.domain.errors import IntegrityViolated, InvalidProof, NotFound, ProvenstoreError
 
 if TYPE_CHECKING:
-    from provenstore.api.given_keys import Asked
     from provenstore.api.settings import Settings
+    from provenstore.api.verify.given_keys import Asked
     from provenstore.domain.proofs.published_log import Checked, LogSource
     from provenstore.domain.proofs.verification import Finding
 
@@ -100,8 +100,8 @@ def _verify(
     values: bool,
 ) -> "Checked | None":
     """Check a log, and return what was found; a document is answered here."""
-    from provenstore.api.given_keys import Asked
     from provenstore.api.settings import load_settings
+    from provenstore.api.verify.given_keys import Asked
 
     settings = load_settings(data_dir=session.data_dir)
     notes = tuple((str(path), path.read_bytes()) for path in checkpoints)
@@ -175,7 +175,7 @@ def _source(settings: "Settings", what: str) -> "Iterator[LogSource]":
 
 
 def _document(session: Session, settings: "Settings", path: Path, asked: "Asked") -> None:
-    from provenstore.api.proven_documents import verify_document
+    from provenstore.api.verify.proven_documents import verify_document
 
     with path.open("rb") as file:
         proven = verify_document(settings, file.read(MAX_DOCUMENT_BYTES + 1), asked)

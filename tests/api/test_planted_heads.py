@@ -9,10 +9,10 @@ import pytest
 from provenstore.adapters.embedded.data_directory import DataDirectory
 from provenstore.adapters.embedded.server import EmbeddedPostgres
 from provenstore.api import log
-from provenstore.api.given_keys import Asked
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
 from provenstore.api.verification import verify_database
+from provenstore.api.verify.given_keys import Asked
 from provenstore.api.wiring import open_services
 from provenstore.domain.proofs.tree_check import ROOTS, SIGNATURES
 from provenstore.domain.tenants.workspace import CreateWorkspace

@@ -14,7 +14,7 @@ import pytest
 from exported_log import SIZE, drafts, seal, signed, write_folder, write_lines
 from note_keys import LOG
 from proven_log import NAME, ProvenLog
-from provenstore.api import offline_verifier
+from provenstore.api.verify import offline_verifier
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "verify-offline.md"
 

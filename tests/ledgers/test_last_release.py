@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from provenstore.api import log
-from provenstore.api.given_keys import Asked
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
 from provenstore.api.verification import verify_database, verify_objects
+from provenstore.api.verify.given_keys import Asked
 from provenstore.api.wiring import PROJECTIONS, migrate, open_services
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Actor, Event

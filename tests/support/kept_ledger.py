@@ -17,10 +17,10 @@ from custody import ADMIN, SERVICE
 from guards import GUARDS_ON
 from provenstore.adapters.embedded.running import SUPERUSER
 from provenstore.api import log
-from provenstore.api.given_keys import Asked
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
 from provenstore.api.verification import verify_database
+from provenstore.api.verify.given_keys import Asked
 from provenstore.api.wiring import open_services
 from provenstore.domain.canonical import canonical
 from provenstore.domain.proofs.published_log import Checked

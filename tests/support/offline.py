@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from note_keys import LOG
-from provenstore.api import offline_verifier
+from provenstore.api.verify import offline_verifier
 
 KEY = str(LOG.public)
 

@@ -17,7 +17,7 @@ from provenstore.adapters.keys.signing_key import Ed25519Verifier
 from provenstore.api import log, proofs
 from provenstore.api.http.app import create_app
 from provenstore.api.services import Services
-from provenstore.api.verified_proofs import VerifiedProofs
+from provenstore.api.verify.verified_proofs import VerifiedProofs
 from provenstore.domain.errors import Unsigned, UnverifiedProof
 from provenstore.domain.files.file import file_stream
 from provenstore.domain.proofs.history_proof import HistoryProof, verify_history

@@ -12,7 +12,7 @@ import pytest
 from exported_log import SIZE, drafts, edited, seal, signed, write_folder, write_lines
 from note_keys import LOG, ORIGIN, WITNESS
 from offline import Answer, verify
-from provenstore.api import offline_verifier as offline
+from provenstore.api.verify import offline_verifier as offline
 from provenstore.domain.transparency.checkpoint import Checkpoint, sign_checkpoint
 from provenstore.domain.transparency.merkle import EMPTY_ROOT, leaf_hash
 from provenstore.domain.transparency.tile import encode_entries

@@ -21,7 +21,7 @@ from naive_tree import MOST, TREE
 from note_keys import LOG, LOG_NEXT, ORIGIN, WITNESS, NoteKey
 from offline import KEY, Answer, verify
 from proven_log import NAME, ProvenLog
-from provenstore.api import offline_verifier as offline
+from provenstore.api.verify import offline_verifier as offline
 from provenstore.domain.canonical import canonical
 from provenstore.domain.errors import IntegrityViolated, InvalidInput, InvalidProof
 from provenstore.domain.eventlog.envelope import Event, parse_fields

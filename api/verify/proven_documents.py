@@ -6,8 +6,8 @@ The formats and their checks are the domain's. Nothing of the ledger is opened b
 import json
 from dataclasses import dataclass
 
-from provenstore.api.given_keys import Asked, required_keys
 from provenstore.api.settings import Settings
+from provenstore.api.verify.given_keys import Asked, required_keys
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.proofs.consistency_document import MEMBERS, ConsistencyProof, verify_consistency_document
 from provenstore.domain.proofs.history_proof import HistoryProof, verify_history
