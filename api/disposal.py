@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Literal
 
-from provenstore.api.completer import Completer
+from provenstore.api.background.completer import Completer
+from provenstore.api.background.disposal_terms import terms_of
 from provenstore.api.contract.views import two_persons
-from provenstore.api.disposal_terms import terms_of
 from provenstore.api.reasons import Reasons
 from provenstore.api.services import Services
 from provenstore.api.workspace_views import shown_runs

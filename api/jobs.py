@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from provenstore.api.completer import Completer
-from provenstore.api.disposal_terms import terms_of
-from provenstore.api.disposer import Disposer
+from provenstore.api.background.completer import Completer
+from provenstore.api.background.disposal_terms import terms_of
+from provenstore.api.background.disposer import Disposer
 from provenstore.api.existing import require_workspace
 from provenstore.api.services import Services
 from provenstore.domain.canonical import Json

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from provenstore.adapters.keys.believed_heads import BelievedHeads
 from provenstore.adapters.publishing.objects import Publisher
-from provenstore.api.checkpoints import announce, sign
-from provenstore.api.publishing import publish_newest
+from provenstore.api.background.checkpoints import announce, sign
+from provenstore.api.background.publishing import publish_newest
 from provenstore.api.services import Services
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import InvalidInput, Misconfigured, NotFound, Refused

@@ -35,13 +35,13 @@ from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.adapters.postgres.login import require_login
 from provenstore.adapters.postgres.notifier import Notifier
 from provenstore.adapters.surroundings import forget_surroundings
-from provenstore.api.checkpoints import PATIENCE, LogWork, Signing
-from provenstore.api.flusher import Flusher
+from provenstore.api.background.checkpoints import PATIENCE, LogWork, Signing
+from provenstore.api.background.flusher import Flusher
+from provenstore.api.background.publishing import Publishing
+from provenstore.api.background.sweeper import Sweeper
 from provenstore.api.permissions import permits
-from provenstore.api.publishing import Publishing
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings
-from provenstore.api.sweeper import Sweeper
 from provenstore.api.verify.verified_proofs import VerifiedProofs
 from provenstore.domain.access.linking import LinkWays
 from provenstore.domain.administration.log_keeping import LogKeeping

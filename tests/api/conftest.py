@@ -26,8 +26,8 @@ from probed import probed
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.spaces.client import Bucket, connect
 from provenstore.adapters.spaces.store import Spaces
-from provenstore.api.completer import Completer
-from provenstore.api.disposer import Disposer
+from provenstore.api.background.completer import Completer
+from provenstore.api.background.disposer import Disposer
 from provenstore.api.http.app import create_app
 from provenstore.api.http.server import server_config
 from provenstore.api.permissions import permits

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from probed import probed
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.spaces.client import Bucket, connect
-from provenstore.api.completer import Completer, Round
+from provenstore.api.background.completer import Completer, Round
 from provenstore.api.permissions import permits
 from provenstore.api.services import Services
 from provenstore.api.settings import load_settings

@@ -7,8 +7,8 @@ from uuid import UUID
 import httpx
 import pytest
 
-from provenstore.api.completer import Round
-from provenstore.api.sweeper import Sweeper
+from provenstore.api.background.completer import Round
+from provenstore.api.background.sweeper import Sweeper
 from provenstore.domain.errors import StoreUnavailable, Unavailable
 from provenstore.domain.files.file import File
 from tests.api.conftest import ROOT

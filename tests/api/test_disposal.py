@@ -8,10 +8,10 @@ from uuid import UUID
 import httpx
 import pytest
 
-from provenstore.api.completer import Round
-from provenstore.api.disposal_terms import terms_of
-from provenstore.api.disposer import Disposer
-from provenstore.api.sweeper import Sweeper
+from provenstore.api.background.completer import Round
+from provenstore.api.background.disposal_terms import terms_of
+from provenstore.api.background.disposer import Disposer
+from provenstore.api.background.sweeper import Sweeper
 from provenstore.domain.errors import StoreUnavailable, WrongStore
 from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.removal.disposing import Run

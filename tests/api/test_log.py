@@ -23,9 +23,9 @@ from provenstore.adapters.keys.log_keys import LogKeys
 from provenstore.adapters.keys.signing_key import Ed25519Verifier, draw_signing_key
 from provenstore.adapters.publishing.objects import Publisher
 from provenstore.api import log
-from provenstore.api.checkpoints import LogWork, Signing
+from provenstore.api.background.checkpoints import LogWork, Signing
+from provenstore.api.background.publishing import publish_newest
 from provenstore.api.http.app import create_app
-from provenstore.api.publishing import publish_newest
 from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
 from provenstore.api.wiring import open_services

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from provenstore.api.sweeper import Sweeper
+from provenstore.api.background.sweeper import Sweeper
 from provenstore.domain.errors import DatabaseUnavailable
 from tests.api.conftest import Api, Tenant
 

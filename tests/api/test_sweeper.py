@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from provenstore.api.flusher import Flusher
-from provenstore.api.sweeper import Sweeper
+from provenstore.api.background.flusher import Flusher
+from provenstore.api.background.sweeper import Sweeper
 from provenstore.domain.errors import DatabaseUnavailable, Unavailable
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.files import file_commands as c

@@ -17,9 +17,9 @@ from typing import Any
 from provenstore.adapters.local.folder import LocalFolder
 from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.api import wiring
-from provenstore.api.completer import Round
+from provenstore.api.background.completer import Round
+from provenstore.api.background.sweeper import Sweeper
 from provenstore.api.services import Services
-from provenstore.api.sweeper import Sweeper
 from provenstore.domain.errors import Unavailable
 
 CONTROL = "CRASH_CONTROL"

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import structlog
 
-from provenstore.api.disposal_terms import terms_of
+from provenstore.api.background.disposal_terms import terms_of
 from provenstore.api.services import Services
 from provenstore.domain.errors import ProvenstoreError, Unavailable, error_code
 from provenstore.domain.ledger import SYSTEM

@@ -10,8 +10,8 @@ from itertools import groupby
 from typing import Final
 from uuid import UUID
 
-from provenstore.api.completer import Completer, Going, Round
-from provenstore.api.disposal_terms import terms_of
+from provenstore.api.background.completer import Completer, Going, Round
+from provenstore.api.background.disposal_terms import terms_of
 from provenstore.api.services import Services
 from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.removal.disposing import Run

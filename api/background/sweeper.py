@@ -12,8 +12,8 @@ from typing import Final
 
 import structlog
 
-from provenstore.api.completer import Completer, Round
-from provenstore.api.disposer import Disposer
+from provenstore.api.background.completer import Completer, Round
+from provenstore.api.background.disposer import Disposer
 from provenstore.api.services import Services
 from provenstore.domain.errors import ProvenstoreError, Unavailable
 
