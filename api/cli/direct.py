@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from provenstore.adapters.embedded.data_directory import DataDirectory
 from provenstore.adapters.embedded.serving import served_at
 from provenstore.adapters.objects.request_ids import REQUEST
-from provenstore.api import (
+from provenstore.api.acts import (
     audit,
     disposal,
     erasures,
@@ -35,12 +35,12 @@ from provenstore.api import (
     usage,
     workspaces,
 )
+from provenstore.api.acts.existing import require_workspace
+from provenstore.api.acts.file_lists import file_filter
 from provenstore.api.cli.custody import Decision, DisposalDecision, Document, ErasureDecision, IdKind, ProjectionAct
 from provenstore.api.cli.in_time import in_time
 from provenstore.api.contract import bodies, views
 from provenstore.api.contract.audit_question import AuditQuery
-from provenstore.api.existing import require_workspace
-from provenstore.api.file_lists import file_filter
 from provenstore.api.http.wording import finding
 from provenstore.api.services import Services
 from provenstore.api.settings import load_settings

@@ -66,7 +66,7 @@ def _register_proofs(prove: typer.Typer) -> None:
         output: Into = None,
     ) -> None:
         """Prove that a workspace's list of events is whole, as far as the newest checkpoint. Recorded."""
-        from provenstore.api.proofs import whole_list
+        from provenstore.api.acts.proofs import whole_list
 
         _answer(session, whole_list(_pages(session, workspace, through)), output)
 

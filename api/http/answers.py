@@ -7,7 +7,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from provenstore.api import disposal
+from provenstore.api.acts import disposal
 from provenstore.api.contract import views
 from provenstore.api.http.conditions import matches
 from provenstore.api.services import Services

@@ -13,7 +13,7 @@ from anyio import to_thread
 from fastapi import Depends, Header, Request
 from starlette.types import Scope
 
-from provenstore.api import log
+from provenstore.api.acts import log
 from provenstore.api.http.access_log import note_caller, note_key
 from provenstore.api.http.problems import request_id_of
 from provenstore.api.services import Services

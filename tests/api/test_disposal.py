@@ -214,7 +214,7 @@ def test_a_read_model_that_stands_still_keeps_no_run_going(tenant: Tenant, monke
     services.wait_for(services.ledger.log.position())
     due = list(services.jobs.ready(services.clock.now(), ("dispose",), tenant.id, terms=terms_of(services, tenant.id)))
     terms = terms_of(services, tenant.id)
-    monkeypatch.setattr("provenstore.api.disposal.terms_of", lambda *_: terms)
+    monkeypatch.setattr("provenstore.api.acts.disposal.terms_of", lambda *_: terms)
     monkeypatch.setattr(services.jobs, "ready", lambda *_, **__: iter(due))
     asked = iter(range(50))
     done = Disposer(services, files=1).dispose_all(workspace=tenant.id, going=lambda: next(asked, None) is not None)

@@ -22,7 +22,7 @@ from provenstore.adapters.embedded.running import SUPERUSER
 from provenstore.adapters.keys.log_keys import LogKeys
 from provenstore.adapters.keys.signing_key import Ed25519Verifier, draw_signing_key
 from provenstore.adapters.publishing.objects import Publisher
-from provenstore.api import log
+from provenstore.api.acts import log
 from provenstore.api.background.checkpoints import LogWork, Signing
 from provenstore.api.background.publishing import publish_newest
 from provenstore.api.http.app import create_app

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from provenstore.api import log
+from provenstore.api.acts import log
 from provenstore.api.http.description import described
 from tests.api.conftest import Api, Tenant
 

@@ -8,7 +8,7 @@ import pytest
 
 from provenstore.adapters.embedded.data_directory import DataDirectory
 from provenstore.adapters.embedded.server import EmbeddedPostgres
-from provenstore.api import log
+from provenstore.api.acts import log
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
 from provenstore.api.verification import verify_database

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from provenstore.api import projections as acts
+from provenstore.api.acts import projections as acts
 from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
 from provenstore.api.wiring import PROJECTIONS as PROJECTION_MODELS

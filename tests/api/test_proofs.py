@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from provenstore.adapters.keys.signing_key import Ed25519Verifier
-from provenstore.api import log, proofs
+from provenstore.api.acts import log, proofs
 from provenstore.domain.errors import InvalidProof
 from provenstore.domain.proofs.history_proof import HistoryProof, verify_history
 from provenstore.domain.proofs.proof_document import parse_document

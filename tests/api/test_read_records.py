@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from provenstore.api import log
+from provenstore.api.acts import log
 from provenstore.api.cli.direct import Direct
 from provenstore.api.system_user import system_user
 from provenstore.domain.eventlog.envelope import Actor

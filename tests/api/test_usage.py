@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from provenstore.api.acts.usage import micros
 from provenstore.api.settings import Settings, load_settings
-from provenstore.api.usage import micros
 from provenstore.domain.errors import Misconfigured
 from tests.api.conftest import Api, Tenant
 

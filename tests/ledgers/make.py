@@ -24,7 +24,7 @@ from uuid import UUID
 
 from provenstore.adapters.embedded.installation import Installation
 from provenstore.adapters.embedded.running import SUPERUSER
-from provenstore.api import log
+from provenstore.api.acts import log
 from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
 from provenstore.api.wiring import PROJECTIONS, open_services

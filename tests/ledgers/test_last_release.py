@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from provenstore.api import log
+from provenstore.api.acts import log
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
 from provenstore.api.verification import verify_database, verify_objects

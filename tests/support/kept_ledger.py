@@ -16,7 +16,7 @@ import psycopg
 from custody import ADMIN, SERVICE
 from guards import GUARDS_ON
 from provenstore.adapters.embedded.running import SUPERUSER
-from provenstore.api import log
+from provenstore.api.acts import log
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
 from provenstore.api.verification import verify_database

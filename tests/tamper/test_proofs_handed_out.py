@@ -14,7 +14,7 @@ from custody import ADMIN, caller
 from kept_ledger import KeptLedger, Row, kept_ledger
 from provenstore.adapters.keys.log_keys import LogKeys
 from provenstore.adapters.keys.signing_key import Ed25519Verifier
-from provenstore.api import log, proofs
+from provenstore.api.acts import log, proofs
 from provenstore.api.http.app import create_app
 from provenstore.api.services import Services
 from provenstore.api.verify.verified_proofs import VerifiedProofs

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
-from provenstore.api import audit
+from provenstore.api.acts import audit
 from provenstore.api.contract import shapes
 from provenstore.api.contract.audit_question import AuditQuery
 from provenstore.api.http.auth import CallerIn, ServicesIn

@@ -6,10 +6,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
+from provenstore.api.acts.workspace_views import shown_certificate
 from provenstore.api.contract import bodies, shapes, views
 from provenstore.api.http.answers import file_answer, location
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
-from provenstore.api.workspace_views import shown_certificate
 from provenstore.domain.files.file import File
 
 router = APIRouter(tags=["custody"])

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse, Response
 
-from provenstore.api import disposal
+from provenstore.api.acts import disposal
 from provenstore.api.contract import bodies, shapes
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from provenstore.api import erasures
+from provenstore.api.acts import erasures
 from provenstore.api.contract import bodies, shapes, views
 from provenstore.api.http.answers import location
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn

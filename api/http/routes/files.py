@@ -8,15 +8,15 @@ from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from provenstore.api import erasures, projections, proofs
+from provenstore.api.acts import erasures, projections, proofs
+from provenstore.api.acts.existing import require_workspace
+from provenstore.api.acts.file_lists import file_filter
+from provenstore.api.acts.workspace_views import shown_history
 from provenstore.api.contract import bodies, shapes, views
-from provenstore.api.existing import require_workspace
-from provenstore.api.file_lists import file_filter
 from provenstore.api.http.answers import begun_answer, file_answer, file_view
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 from provenstore.api.http.conditions import required_version
 from provenstore.api.http.places import place_for
-from provenstore.api.workspace_views import shown_history
 from provenstore.domain.access.reading import sees_all
 from provenstore.domain.removal.erasing import Wanted
 from provenstore.domain.uploads.storing import Begun

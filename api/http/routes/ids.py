@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse, Response
 
-from provenstore.api import short_ids
+from provenstore.api.acts import short_ids
 from provenstore.api.contract import shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
 from provenstore.domain.administration.short_ids import Kind

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse, Response
 
-from provenstore.api import jobs
+from provenstore.api.acts import jobs
 from provenstore.api.contract import bodies, shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
 from provenstore.projections.files.jobs import Kind

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
-from provenstore.api import log
+from provenstore.api.acts import log
 from provenstore.api.contract import bodies, shapes
 from provenstore.api.http.auth import CallerIn, ReaderIn, ServicesIn
 from provenstore.api.services import Services

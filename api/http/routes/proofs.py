@@ -13,7 +13,7 @@ from fastapi import APIRouter, Header, Query
 from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
-from provenstore.api import proofs
+from provenstore.api.acts import proofs
 from provenstore.api.contract import bodies, shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
 from provenstore.api.services import Services

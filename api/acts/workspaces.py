@@ -1,7 +1,7 @@
 """Workspaces for HTTP and the CLI alike: described, and changed, with who requested what waits, and why."""
 
+from provenstore.api.acts.reasons import Reasons
 from provenstore.api.contract import views
-from provenstore.api.reasons import Reasons
 from provenstore.api.services import Services
 from provenstore.domain.administration.workspaces import Tenant
 from provenstore.domain.canonical import Json

@@ -7,8 +7,8 @@ key of the whole ledger, is there for a workspace if an entry of its own trail n
 
 from uuid import UUID
 
+from provenstore.api.acts.short_ids import in_trail
 from provenstore.api.services import Services
-from provenstore.api.short_ids import in_trail
 from provenstore.domain.administration.short_ids import Kind, digits_of
 from provenstore.domain.errors import NotFound
 from provenstore.domain.eventlog.caller import Caller, Operation

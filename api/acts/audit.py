@@ -4,10 +4,10 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from provenstore.api.acts.existing import require_left_out, require_named
+from provenstore.api.acts.workspace_views import shown_audit
 from provenstore.api.contract.audit_question import AuditQuery
-from provenstore.api.existing import require_left_out, require_named
 from provenstore.api.services import Services
-from provenstore.api.workspace_views import shown_audit
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.caller import Caller

@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Literal
 
+from provenstore.api.acts.reasons import Reasons
+from provenstore.api.acts.workspace_views import shown_runs
 from provenstore.api.background.completer import Completer
 from provenstore.api.background.disposal_terms import terms_of
 from provenstore.api.contract.views import two_persons
-from provenstore.api.reasons import Reasons
 from provenstore.api.services import Services
-from provenstore.api.workspace_views import shown_runs
 from provenstore.domain.canonical import Json
 from provenstore.domain.eventlog.caller import Caller, Operation
 from provenstore.domain.eventlog.envelope import Event

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
+from provenstore.api.acts.existing import require_workspace
 from provenstore.api.background.completer import Completer
 from provenstore.api.background.disposal_terms import terms_of
 from provenstore.api.background.disposer import Disposer
-from provenstore.api.existing import require_workspace
 from provenstore.api.services import Services
 from provenstore.domain.canonical import Json
 from provenstore.domain.eventlog.caller import Caller, Operation
