@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
     @local_command(store, "show")
     def show(session: Session) -> None:
         """Show the identity on record and in the store's marker."""
-        from provenstore.api.store_identity import show_identities
+        from provenstore.api.maintenance.store_identity import show_identities
 
         _show(session, show_identities(session.data_dir))
 
@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
         ] = False,
     ) -> None:
         """Record the configured store as the log's own."""
-        from provenstore.api.store_identity import record_identity
+        from provenstore.api.maintenance.store_identity import record_identity
 
         found = record_identity(
             session.data_dir, reason, although_missing=although_missing, although_empty=although_empty

@@ -132,7 +132,7 @@ def _is_there(path: Path) -> bool:
 
 
 def _check(session: Session, settings: "Settings", what: str | None, asked: "Asked", *, objects: bool) -> "Checked":
-    from provenstore.api.verification import verify_database, verify_elsewhere, verify_objects
+    from provenstore.api.maintenance.verification import verify_database, verify_elsewhere, verify_objects
 
     if what is None:
         with _progress(session, "verifying", "events") as advance:

@@ -9,8 +9,8 @@ from provenstore.adapters.embedded.data_directory import DataDirectory
 from provenstore.adapters.embedded.running import OWNER
 from provenstore.adapters.embedded.server import EmbeddedPostgres
 from provenstore.adapters.postgres import fingerprint
+from provenstore.api.maintenance.verification import verify_database, verify_objects
 from provenstore.api.settings import load_settings
-from provenstore.api.verification import verify_database, verify_objects
 from provenstore.api.verify.given_keys import Asked
 from provenstore.api.wiring import open_services
 from provenstore.domain.errors import Misconfigured

@@ -12,9 +12,9 @@ from interposed import Crash, Interposed, raising
 from provenstore.adapters.keys.log_keys import LogKeys
 from provenstore.adapters.keys.signing_key import Ed25519Verifier, SigningKey, draw_signing_key
 from provenstore.api.acts import log
+from provenstore.api.maintenance.verification import verify_database
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
-from provenstore.api.verification import verify_database
 from provenstore.api.verify.given_keys import Asked
 from provenstore.api.wiring import open_services
 from provenstore.domain.errors import (

@@ -9,9 +9,9 @@ import pytest
 from provenstore.adapters.embedded.data_directory import DataDirectory
 from provenstore.adapters.embedded.server import EmbeddedPostgres
 from provenstore.api.acts import log
+from provenstore.api.maintenance.verification import verify_database
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
-from provenstore.api.verification import verify_database
 from provenstore.api.verify.given_keys import Asked
 from provenstore.api.wiring import open_services
 from provenstore.domain.proofs.tree_check import ROOTS, SIGNATURES

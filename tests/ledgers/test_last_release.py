@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from provenstore.api.acts import log
+from provenstore.api.maintenance.verification import verify_database, verify_objects
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
-from provenstore.api.verification import verify_database, verify_objects
 from provenstore.api.verify.given_keys import Asked
 from provenstore.api.wiring import PROJECTIONS, migrate, open_services
 from provenstore.domain.eventlog.caller import Caller

@@ -17,9 +17,9 @@ from custody import ADMIN, SERVICE
 from guards import GUARDS_ON
 from provenstore.adapters.embedded.running import SUPERUSER
 from provenstore.api.acts import log
+from provenstore.api.maintenance.verification import verify_database
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
-from provenstore.api.verification import verify_database
 from provenstore.api.verify.given_keys import Asked
 from provenstore.api.wiring import open_services
 from provenstore.domain.canonical import canonical

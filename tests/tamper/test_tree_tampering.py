@@ -13,7 +13,7 @@ from provenstore.adapters.keys.signing_key import SigningKey, draw_signing_key
 from provenstore.adapters.publishing.objects import Publisher
 from provenstore.adapters.publishing.sources import LogFolder
 from provenstore.api.acts.proofs import workspace_page
-from provenstore.api.verification import verify_elsewhere, verify_objects
+from provenstore.api.maintenance.verification import verify_elsewhere, verify_objects
 from provenstore.api.verify.given_keys import Asked
 from provenstore.api.wiring import open_services
 from provenstore.domain.canonical import canonical
