@@ -1,4 +1,4 @@
-"""Writes `adapters/sql/fingerprint.json` from a freshly migrated database: run by `make fingerprint`."""
+"""Writes `adapters/postgres/sql/fingerprint.json` from a freshly migrated database: run by `make fingerprint`."""
 
 import json
 import tempfile
@@ -11,7 +11,7 @@ from provenstore.adapters.embedded.running import OWNER
 from provenstore.adapters.embedded.server import EmbeddedPostgres
 from provenstore.adapters.postgres import fingerprint, migrations
 
-FILE = Path(__file__).parents[1] / "adapters" / "sql" / fingerprint.FILE
+FILE = Path(__file__).parents[1] / "adapters" / "postgres" / "sql" / fingerprint.FILE
 
 
 def main() -> None:

@@ -57,7 +57,7 @@ class RunningPostgres:
 
     def bootstrap(self, dbname: str = DATABASE) -> None:
         """Create the four roles and the database where missing, and close the others; idempotent, also concurrently."""
-        scripts = resources.files("provenstore.adapters") / "sql"
+        scripts = resources.files("provenstore.adapters.postgres") / "sql"
         try:
             with psycopg.connect(self.conninfo(SUPERUSER, "postgres"), autocommit=True) as connection:
                 connection.execute("SELECT pg_advisory_lock(%s)", (_BOOTSTRAP_LOCK,))

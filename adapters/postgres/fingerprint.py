@@ -34,7 +34,9 @@ def objects(connection: Connection) -> Mapping[str, str]:
 @lru_cache(maxsize=1)
 def on_file() -> Mapping[str, str]:
     """Return what the migrations of this release make."""
-    found: dict[str, str] = json.loads((files("provenstore.adapters") / "sql" / FILE).read_text("utf-8"))["objects"]
+    found: dict[str, str] = json.loads((files("provenstore.adapters.postgres") / "sql" / FILE).read_text("utf-8"))[
+        "objects"
+    ]
     return found
 
 

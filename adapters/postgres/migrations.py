@@ -74,7 +74,7 @@ def _ours() -> Sequence[str]:
 def available() -> Sequence[Migration]:
     """Return the migrations of this release, numbered from 1 without gaps; ValueError if they are not."""
     found = []
-    for file in (files("provenstore.adapters") / "sql" / "migrations").iterdir():
+    for file in (files("provenstore.adapters.postgres") / "sql" / "migrations").iterdir():
         if match := _NAME.fullmatch(file.name):
             found.append(Migration(int(match[1]), match[2], file.read_text("utf-8")))
     found.sort(key=lambda migration: migration.number)

@@ -26,6 +26,6 @@ def parse_queries(text: str) -> Mapping[str, LiteralString]:
     return MappingProxyType(queries)
 
 
-def load_queries(file: str, package: str = "provenstore.adapters") -> Mapping[str, LiteralString]:
+def load_queries(file: str, package: str = "provenstore.adapters.postgres") -> Mapping[str, LiteralString]:
     """Return the queries of `sql/<file>` in a package; ValueError where the file is malformed."""
     return parse_queries((files(package) / "sql" / file).read_text("utf-8"))

@@ -50,7 +50,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def template(server: Server) -> str:
     """A migrated database to copy."""
-    roles = (files("provenstore.adapters") / "sql" / "roles.sql").read_text("utf-8")
+    roles = (files("provenstore.adapters.postgres") / "sql" / "roles.sql").read_text("utf-8")
     server.run(roles, "create database template_ledger owner provenstore_owner")
     migrate(server.conninfo("provenstore_owner", "template_ledger"))
     return "template_ledger"

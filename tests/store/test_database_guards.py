@@ -134,7 +134,7 @@ def test_unsafe_settings_do_not_start(database: ScratchDatabase, setting: str) -
 def test_schema_file_equals_the_migrations(database: ScratchDatabase, empty_database: ScratchDatabase) -> None:
     """schema.sql says what the migrations do."""
     with empty_database.connect(OWNER) as connection:
-        connection.execute((files("provenstore.adapters") / "sql" / "schema.sql").read_bytes())
+        connection.execute((files("provenstore.adapters.postgres") / "sql" / "schema.sql").read_bytes())
     assert dump(empty_database) == dump(database)
 
 

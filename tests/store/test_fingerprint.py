@@ -120,7 +120,7 @@ ALTERED = {
 
 def test_the_file_is_of_a_freshly_migrated_database(database: ScratchDatabase) -> None:
     """`make fingerprint` writes it anew after a migration."""
-    text = (files("provenstore.adapters") / "sql" / fingerprint.FILE).read_text("utf-8")
+    text = (files("provenstore.adapters.postgres") / "sql" / fingerprint.FILE).read_text("utf-8")
     with database.connect(OWNER) as connection:
         found = {"migration": migrations.available()[-1].number, "objects": dict(fingerprint.objects(connection))}
     assert json.loads(text) == found
