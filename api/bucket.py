@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from provenstore.adapters.local.urls import LocalUrlSigner
+from provenstore.adapters.objects.own_urls import LocalUrlSigner
 from provenstore.adapters.spaces.client import Bucket, connect
 from provenstore.adapters.spaces.probe import VERSION, keeps_versions, probe
 from provenstore.adapters.spaces.store import Spaces

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from provenstore.adapters.keys.log_keys import LogKeys
-from provenstore.adapters.local.urls import LocalUrlSigner
+from provenstore.adapters.objects.own_urls import LocalUrlSigner
 from provenstore.adapters.position_marks import PositionMarks
 from provenstore.api.settings import Settings
 from provenstore.api.verify.verified_proofs import VerifiedProofs

@@ -25,8 +25,8 @@ from provenstore.adapters.keys.believed_heads import BelievedHeads
 from provenstore.adapters.keys.key_file import load_or_create_key, read_key
 from provenstore.adapters.keys.log_keys import LogKeys
 from provenstore.adapters.local.folder import LocalFolder
-from provenstore.adapters.local.urls import LocalUrlSigner
 from provenstore.adapters.objects.observed_store import ObservedStore
+from provenstore.adapters.objects.own_urls import LocalUrlSigner
 from provenstore.adapters.position_marks import PositionMarks
 from provenstore.adapters.postgres import fingerprint, migrations
 from provenstore.adapters.postgres.conninfo import self_contained

@@ -60,7 +60,7 @@ def _grown(running: RunningPostgres, events: int) -> float:
     with psycopg.connect(running.conninfo(SUPERUSER), autocommit=True) as operator:
         operator.execute(_EMPTY)
     with psycopg.connect(running.conninfo(RUNNER), autocommit=True) as connection:
-        connection.execute(queries("projection")["session"])
+        connection.execute(queries("engine/projection")["session"])
         begun = time.perf_counter()
         grown = catch_up(connection)
         seconds = time.perf_counter() - begun

@@ -200,7 +200,7 @@ class EmbeddedPostgres:
             server = [str(installation.program("postgres")), "-D", reach.name(self._directory.postgres)]
             server += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
             descriptors = (lock.fileno(), *reach.descriptors)
-            keeper = [sys.executable, "-I", "-S", str(Path(__file__).with_name("postgres_keeper.py")), str(self._run)]
+            keeper = [sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py")), str(self._run)]
             keeper += [temporary, str(account.uid), str(account.gid), ",".join(map(str, descriptors))]
             log = closing.enter_context(self._log.open("wb"))
             started = subprocess.run(  # noqa: S603 (a fixed program, no shell)

@@ -17,8 +17,8 @@ from provenstore.adapters.local.multipart import MAX_PART_SIZE, MAX_PARTS, Local
 from provenstore.adapters.local.reader import LocalReader
 from provenstore.adapters.local.records import moment
 from provenstore.adapters.local.shelf import PRIVATE, Shelf
-from provenstore.adapters.local.urls import LocalUrlSigner
 from provenstore.adapters.objects.digests import Declared, part_count, receive
+from provenstore.adapters.objects.own_urls import LocalUrlSigner
 from provenstore.domain.errors import AlreadyExists, ContentMismatch, IntegrityViolated, InvalidInput, WrongStore
 from provenstore.domain.files.parts import PartsEtag
 from provenstore.domain.storage.objects import (

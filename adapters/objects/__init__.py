@@ -1,4 +1,4 @@
-"""What every object store needs: digests while bytes flow, and calls that are watched.
+"""What every object store needs: digests while bytes flow, URLs of our own, and calls that are watched.
 
-May import: the foundation of the floor. Begin with `digests`; `observed_store` wraps a store.
+May import: `keys`, `durable`. Begin with `digests`; `observed_store` wraps a store.
 """

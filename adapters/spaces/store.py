@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from provenstore.adapters.local.urls import LocalUrlSigner
 from provenstore.adapters.objects.digests import Declared, receive
+from provenstore.adapters.objects.own_urls import LocalUrlSigner
 from provenstore.adapters.spaces.bucket import (
     WRITE,
     SpacesBucket,

@@ -76,7 +76,7 @@ class Publishing(Worker):
         while not self.stopping.is_set():
             self.stopping.wait(self._every if self._round() else PAUSE)
             # A session that is gone has lost the lead.
-            connection.execute(queries("proofs")["alive"])
+            connection.execute(queries("tree/proofs")["alive"])
 
     def _round(self) -> bool:
         """Publish what is new, and tell whether nothing stood in the way."""

@@ -1,6 +1,7 @@
 """The command line `provenstore`: parses, asks a ledger, prints. It decides nothing.
 
 stdout carries the answer, stderr everything else; exit codes are in `exits`. Heavy imports happen inside commands.
+May import: everything else of this floor. Begin with `app`, the tree of commands, and `session`, one run of a command.
 """
 
 import signal

@@ -1,6 +1,7 @@
 """The Python client over HTTP: the acts of the API as methods, with the same typed errors as inside.
 
 It never shows or logs a key, and repeats only what is safe to repeat.
+May import: nothing else of this floor but `settings`. Begin with `client`, the methods; `transport` sends and retries.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -115,7 +115,7 @@ class Audit:
         """
         statement, values = question(asked, cursor=cursor, limit=limit, oldest_first=oldest_first)
         with reading(self._pool) as connection:
-            connection.execute(queries("audit_query")["scope"], {"workspace": asked.one("workspace") or ""})
+            connection.execute(queries("audit/query")["scope"], {"workspace": asked.one("workspace") or ""})
             found = [_entry(row) for row in connection.cursor(row_factory=dict_row).execute(statement, values)]
         page = tuple(found[:limit])
         kind = _OLDEST_FIRST if oldest_first else _NEWEST_FIRST
@@ -124,9 +124,9 @@ class Audit:
     def keys_of(self, actor: str, *, workspace: str | None) -> list[str | None]:
         """Return the API keys that an actor has acted with, None for none; of `workspace`, where it is given."""
         with reading(self._pool) as connection:
-            connection.execute(queries("audit_query")["scope"], {"workspace": workspace or ""})
+            connection.execute(queries("audit/query")["scope"], {"workspace": workspace or ""})
             values = {"actor": actor, "workspace": workspace}
-            return [found for (found,) in connection.execute(queries("audit_query")["keys_of"], values)]
+            return [found for (found,) in connection.execute(queries("audit/query")["keys_of"], values)]
 
     def ids(self, name: str, digits: str, *, workspace: str | None, file: str | None = None) -> list[str]:
         """Return the ids in a column that begin with these hexadecimal digits; two at most, in whichever spelling.
@@ -136,9 +136,9 @@ class Audit:
         if name not in _IDS:
             raise ValueError(f"{name} holds no ids")
         values = {"prefixes": sorted({digits, _dashed(digits)}), "workspace": workspace, "file": file}
-        statement = SQL(queries("audit_query")["ids"].format(column=name))
+        statement = SQL(queries("audit/query")["ids"].format(column=name))
         with reading(self._pool) as connection:
-            connection.execute(queries("audit_query")["scope"], {"workspace": workspace or ""})
+            connection.execute(queries("audit/query")["scope"], {"workspace": workspace or ""})
             return [found for (found,) in connection.execute(statement, values)]
 
 
@@ -165,7 +165,7 @@ def question(
     """Return the statement that finds a page and one row more, and its values; InvalidInput as `Audit.search`."""
     if not 1 <= limit <= MAX_PAGE:
         raise InvalidInput("limit", f"is not between 1 and {MAX_PAGE:,}", limit=MAX_PAGE)
-    texts, values = queries("audit_query"), _values(asked)
+    texts, values = queries("audit/query"), _values(asked)
     conditions = [_condition(name, asked.shown(name)) for name in asked.asked() if name not in _IN_THE_SOURCE]
     if (modes := _modes(asked.asked().get("action", ()))) is not None:
         values["modes"] = modes
@@ -181,7 +181,7 @@ def question(
 
 def _statement(asked: AuditFilter, conditions: Sequence[str], order: str, values: dict[str, Any]) -> str:
     """Return the source that an index serves best, with the conditions on it and the order."""
-    texts = queries("audit_query")
+    texts = queries("audit/query")
     named = [filter_of(name) for name in asked.asked()]
     finders = [texts[one.finds] for one, negated in named if one.finds and not negated]
     ordered = any((one.column and one.indexed) or one.name in _ORDERED for one, negated in named if not negated)
@@ -195,7 +195,7 @@ def _statement(asked: AuditFilter, conditions: Sequence[str], order: str, values
         source = texts["from_files"].format(files="\nINTERSECT\n".join(finders) if finders[1:] else _once(finders[0]))
     elif each_type:
         source = texts["from_types"]
-    parts = [queries("audit_trail")["columns"], texts["beside"], source, *conditions, order]
+    parts = [queries("audit/trail")["columns"], texts["beside"], source, *conditions, order]
     if finders or each_type:
         parts += [") a", order]  # the newest of each, and of those the newest
     return "\n".join(parts)
@@ -211,7 +211,7 @@ _IN_THE_SOURCE: Final = frozenset(
 
 def _condition(name: str, shown: ShownActors | None) -> str:
     """Return the condition of one filter; `shown` is what its actors mean besides their ids."""
-    texts, (asked, negated) = queries("audit_query"), filter_of(name)
+    texts, (asked, negated) = queries("audit/query"), filter_of(name)
     if shown is not None:
         return texts["differs_from_actors" if negated else "of_actors"].format(name=name)
     if asked.column is not None:
@@ -224,7 +224,7 @@ def _condition(name: str, shown: ShownActors | None) -> str:
 
 def _excluding(asked: Filter) -> str:
     """Return the finder of files that are to be left out."""
-    finder = queries("audit_query")[str(asked.finds)]
+    finder = queries("audit/query")[str(asked.finds)]
     for name in (asked.name, f"{asked.name}_end"):
         finder = finder.replace(f"%({name})s", f"%(not_{name})s")
     return finder

@@ -40,13 +40,13 @@ class AuditTrail(AuditFold):
 
     def create(self, generation: int) -> Composed:
         """Return the statements that make the tables of a generation."""
-        ddl = queries("audit_tables")
+        ddl = queries("audit/tables")
         return SQL("\n").join(SQL(ddl[view]).format(g=_suffix(generation)) for view in self.tables)
 
     def load(self, cursor: Cursor[Any], generation: int, keys: Sequence[str]) -> dict[str, AuditRow]:
         """Return the rows of these events."""
         rows = cursor.connection.cursor(row_factory=dict_row)
-        texts = queries("audit_trail")
+        texts = queries("audit/trail")
         statement = SQL(texts["columns"] + "\n" + texts["by_position"]).format(g=_suffix(generation))
         rows.execute(statement, {"positions": list(map(int, keys))})
         return {str(row["position"]): audit_row(row) for row in rows}
@@ -93,7 +93,7 @@ class AuditTrail(AuditFold):
         positions: dict[str, list[int]] = defaultdict(list)
         for position, field in erased:
             positions[field].append(position)
-        texts = queries("audit_trail")
+        texts = queries("audit/trail")
         for field, held in sorted(positions.items()):
             names = [f"forget_{field}"] if field in TOP | _FOUND_BY else []
             if field not in TOP:
@@ -140,7 +140,7 @@ def _value(value: Any) -> dict[str, object]:
 def _insert(cursor: Cursor[Any], name: str, generation: int, rows: Iterable[Mapping[str, object]]) -> None:
     """Insert rows by one statement, as one JSON array that PostgreSQL takes apart; nothing for none."""
     if text := json_rows(rows):
-        cursor.execute(SQL(queries("audit_trail")[name]).format(g=_suffix(generation)), {"rows": text})
+        cursor.execute(SQL(queries("audit/trail")[name]).format(g=_suffix(generation)), {"rows": text})
 
 
 def _suffix(generation: int) -> SQL:

@@ -83,7 +83,7 @@ def rows_at(
     owns the read models; it is in a transaction until the end. UnknownEventType, as the runner would meet.
     """
     with connection.transaction() as transaction, connection.cursor() as cursor:
-        cursor.execute(queries("projection")["utc"])
+        cursor.execute(queries("engine/projection")["utc"])
         generation = _PAST + connection.info.backend_pid
         cursor.execute(projection.create(generation))
         after = 0
@@ -110,7 +110,7 @@ def _wanted(keyed: Keyed, keys: Collection[str] | None) -> Keyed:
 
 
 def _rows(connection: Connection[Any], view: str, generation: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    statement = SQL(queries("projection")["rows"]).format(table=Identifier(f"{view}_{generation:d}"))
+    statement = SQL(queries("engine/projection")["rows"]).format(table=Identifier(f"{view}_{generation:d}"))
     found: Cursor[Any]
     with connection.cursor("as_of") as found:  # of the server: a batch of rows at a time
         found.itersize = MAX_BATCH

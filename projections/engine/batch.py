@@ -133,11 +133,11 @@ def take(
         stretch.values(event for event, _ in keyed)
     erased = stretch.erased(len(events))
     with connection.transaction(), connection.cursor() as cursor:
-        cursor.execute(queries("projection")["utc"])
+        cursor.execute(queries("engine/projection")["utc"])
         # 1. Rows as they stand at `place`: nobody else writes them, and (2) fails if somebody did.
         write(cursor, projection, place.generation, stretch, keyed=keyed, erased=erased)
         if erased:
-            cursor.execute(queries("projection")["forget_differences"], {"name": place.name})
+            cursor.execute(queries("engine/projection")["forget_differences"], {"name": place.name})
         # 2. The fence: a runner that lost its lead, or a swapped generation, rolls (1) back.
         if not move(cursor, place, events[-1].position):
             raise Overtaken

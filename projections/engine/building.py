@@ -142,7 +142,7 @@ class Builder(Worker):
         """Put the built generation in the live one's place, in one transaction: a crash leaves the build as it was."""
         with connection.transaction():
             # 1. Nobody makes tables, and the live generation stands still.
-            connection.execute(queries("builds")["briefly"])
+            connection.execute(queries("engine/builds")["briefly"])
             generations.lock(connection)
             live = hold(connection, build.name)
             # 2. What was folded there since is folded here. The live one may be behind, where it is parked.
@@ -160,7 +160,7 @@ class Builder(Worker):
         with self._connect() as holder:
             holder.autocommit = False
             # 1. The live generation is held for no longer than it takes to fold one batch and to open a snapshot.
-            holder.execute(queries("builds")["briefly"])
+            holder.execute(queries("engine/builds")["briefly"])
             live = hold(holder, build.name)
             if self._reach(connection, build, live) is None:
                 return False
@@ -177,7 +177,7 @@ class Builder(Worker):
                 connection.isolation_level = None
         # 4. What was erased meanwhile must not live on in what was found. From here on the runner sees to that.
         if any(erasing(self._events, live.position, self._batch)):
-            connection.execute(queries("projection")["forget_differences"], {"name": build.name})
+            connection.execute(queries("engine/projection")["forget_differences"], {"name": build.name})
         with connection.transaction():
             generations.lock(connection)
             end(connection, build, "done", found)
@@ -196,7 +196,7 @@ class Builder(Worker):
         """Take out of both generations what was erased after where they stand; LockNotAvailable beside a batch."""
         for stretch in erasing(self._events, live.position, self._batch):
             with connection.transaction(), connection.cursor() as cursor:
-                cursor.execute(queries("builds")["briefly"])
+                cursor.execute(queries("engine/builds")["briefly"])
                 for generation in (live.generation, build.generation):
                     forget_early(cursor, self._projections[build.name], generation, stretch)
 

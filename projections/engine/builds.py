@@ -84,7 +84,7 @@ class Difference:
 
 def builds(connection: Connection[Any]) -> tuple[Build, ...]:
     """Return the newest build of each read model."""
-    return tuple(connection.cursor(row_factory=class_row(Build)).execute(queries("builds")["builds"]))
+    return tuple(connection.cursor(row_factory=class_row(Build)).execute(queries("engine/builds")["builds"]))
 
 
 def begin(connection: Connection[Any], projection: Projection[Any], purpose: Purpose, by: str | None) -> Build:
@@ -108,7 +108,7 @@ def begin(connection: Connection[Any], projection: Projection[Any], purpose: Pur
                 generations.drop(connection, found.tables, found.generation)
         generation = max(live.generation, found.generation if found else 0) + 1
         generations.make(connection, projection, generation)
-        connection.execute(queries("builds")["clear_differences"], {"name": projection.name})
+        connection.execute(queries("engine/builds")["clear_differences"], {"name": projection.name})
         values = {
             "name": projection.name,
             "version": projection.version,
@@ -117,7 +117,7 @@ def begin(connection: Connection[Any], projection: Projection[Any], purpose: Pur
             "purpose": purpose,
             "by": by,
         }
-        connection.execute(queries("builds")["begin"], values)
+        connection.execute(queries("engine/builds")["begin"], values)
         return next(one for one in builds(connection) if one.name == projection.name)
 
 
@@ -132,23 +132,23 @@ def renew(connection: Connection[Any], projection: Projection[Any]) -> None:
 
 def again(connection: Connection[Any], name: str) -> bool:
     """Try a build again that failed; False if there is none."""
-    return connection.execute(queries("builds")["again"], {"name": name}).rowcount == 1
+    return connection.execute(queries("engine/builds")["again"], {"name": name}).rowcount == 1
 
 
 def resume(connection: Connection[Any], build: Build) -> None:
     """Note that a build was taken up by somebody, from whom on its rate counts."""
-    connection.execute(queries("builds")["resume"], {"name": build.name, "generation": build.generation})
+    connection.execute(queries("engine/builds")["resume"], {"name": build.name, "generation": build.generation})
 
 
 def end(connection: Connection[Any], build: Build, how: End, differences: int | None = None) -> None:
     """Note how a build ended."""
     values = {"name": build.name, "generation": build.generation, "status": how, "differences": differences}
-    connection.execute(queries("builds")["end"], values)
+    connection.execute(queries("engine/builds")["end"], values)
 
 
 def hold(connection: Connection[Any], name: str) -> Place:
     """Return where the live generation stands, which it does until the transaction ends."""
-    row = connection.execute(queries("builds")["hold"], {"name": name}).fetchone()
+    row = connection.execute(queries("engine/builds")["hold"], {"name": name}).fetchone()
     if row is None:
         raise NotFound(f"there is no read model {name}")
     version, generation, position, tables = row
@@ -164,8 +164,8 @@ def swap(connection: Connection[Any], place: Place) -> None:
         "position": place.position,
         "tables": list(place.tables),
     }
-    connection.execute(queries("builds")["swap"], values)
-    connection.execute(queries("builds")["end"], {**values, "status": "done", "differences": None})
+    connection.execute(queries("engine/builds")["swap"], values)
+    connection.execute(queries("engine/builds")["end"], {**values, "status": "done", "differences": None})
 
 
 def cancel(connection: Connection[Any], name: str) -> bool:
@@ -183,7 +183,7 @@ def cancel(connection: Connection[Any], name: str) -> bool:
 def differences(connection: Connection[Any], name: str) -> tuple[Difference, ...]:
     """Return what the newest comparison found, up to `MAX_DIFFERENCES`."""
     found = connection.cursor(row_factory=class_row(Difference))
-    return tuple(found.execute(queries("builds")["differences"], {"name": name}))
+    return tuple(found.execute(queries("engine/builds")["differences"], {"name": name}))
 
 
 def sweep(connection: Connection[Any]) -> None:
@@ -192,7 +192,7 @@ def sweep(connection: Connection[Any]) -> None:
     LockNotAvailable, after a short wait, while somebody still reads one of them: then all are left for another time.
     """
     with connection.transaction():
-        connection.execute(queries("builds")["briefly"])
+        connection.execute(queries("engine/builds")["briefly"])
         generations.lock(connection)
         kept: list[tuple[Sequence[str], int]] = [(place.tables, place.generation) for place in places(connection)]
         begun = builds(connection)

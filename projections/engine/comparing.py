@@ -17,7 +17,7 @@ def compare(connection: Connection[Any], build: Build, live: int) -> int:
 
     `connection` is in a transaction of the level REPEATABLE READ, whose snapshot has both at the same position.
     """
-    texts = queries("builds")
+    texts = queries("engine/builds")
     total = 0
     for view in build.tables:
         compared = _statement(connection, view, live, build.generation)
@@ -30,7 +30,7 @@ def compare(connection: Connection[Any], build: Build, live: int) -> int:
 
 def _statement(connection: Connection[Any], view: str, live: int, rebuilt: int) -> Composed:
     """Return what finds the rows of one view that differ, by primary key where its tables have one."""
-    texts = queries("builds")
+    texts = queries("engine/builds")
     tables = {"live": Identifier(f"{view}_{live:d}"), "rebuilt": Identifier(f"{view}_{rebuilt:d}")}
     names = [name for (name,) in connection.execute(texts["key_columns"], {"table": f"{view}_{live:d}"})]
     if not names:

@@ -76,7 +76,7 @@ class Control:
         """Fold nothing into it until somebody lets it go on; parked, it also counts as not healthy."""
         self.one(name)
         with reading(self._pool) as connection:
-            connection.execute(queries("projection")["pause"], {"name": name, "status": status, "by": by})
+            connection.execute(queries("engine/projection")["pause"], {"name": name, "status": status, "by": by})
 
     def resume(self, name: str) -> None:
         """Let a paused read model go on; Refused where it is not paused."""
@@ -102,4 +102,4 @@ class Control:
 
     def _resume(self, name: str, status: Stop) -> None:
         with reading(self._pool) as connection:
-            connection.execute(queries("projection")["resume"], {"name": name, "from": [status]})
+            connection.execute(queries("engine/projection")["resume"], {"name": name, "from": [status]})

@@ -79,7 +79,7 @@ def erasing(log: LogReader, after: int, batch: int = MAX_BATCH) -> Iterator[Stre
 def forget_early(cursor: psycopg.Cursor[Any], projection: Projection[Any], generation: int, stretch: Stretch) -> None:
     """Take out of the rows of a generation that stands before `stretch` what was erased there."""
     projection.forget_early(cursor, generation, stretch.erasing, stretch.erased(len(stretch.events)))
-    cursor.execute(queries("projection")["forget_differences"], {"name": projection.name})
+    cursor.execute(queries("engine/projection")["forget_differences"], {"name": projection.name})
 
 
 def _name(error: Exception) -> str:

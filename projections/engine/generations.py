@@ -16,14 +16,14 @@ from provenstore.projections.engine.queries import queries
 
 def lock(connection: Connection[Any]) -> None:
     """Wait until nobody else makes or drops tables; held until the transaction ends."""
-    connection.execute(queries("generations")["lock"])
+    connection.execute(queries("engine/generations")["lock"])
 
 
 def make(connection: Connection[Any], projection: Projection[Any], generation: int) -> None:
     """Make the tables of a generation, each under row-level security, and let readers at what they may see of them."""
     connection.execute(projection.create(generation))
     for view in projection.tables:
-        connection.execute(SQL(queries("generations")["protect"]).format(table=_table(view, generation)))
+        connection.execute(SQL(queries("engine/generations")["protect"]).format(table=_table(view, generation)))
 
 
 def show(
@@ -34,7 +34,7 @@ def show(
     Where `instead_of`, the views of the version before, are not these, theirs go, since their columns may differ. The
     views are locked until the transaction ends: give it a lock timeout.
     """
-    texts = queries("generations")
+    texts = queries("engine/generations")
     for view in instead_of:
         connection.execute(SQL(texts["drop_view"]).format(view=Identifier(view)))
     for view in tables:
@@ -45,12 +45,12 @@ def show(
 def drop(connection: Connection[Any], tables: Iterable[str], generation: int) -> None:
     """Drop the tables of a generation, as far as they are there."""
     for view in tables:
-        connection.execute(SQL(queries("generations")["drop_table"]).format(table=_table(view, generation)))
+        connection.execute(SQL(queries("engine/generations")["drop_table"]).format(table=_table(view, generation)))
 
 
 def made(connection: Connection[Any], table: str) -> tuple[int, ...]:
     """Return the generations of `table` that are there."""
-    found = connection.execute(queries("generations")["made"], {"pattern": f"^{table}_[0-9]+$"})
+    found = connection.execute(queries("engine/generations")["made"], {"pattern": f"^{table}_[0-9]+$"})
     return tuple(int(name.rpartition("_")[2]) for (name,) in found)
 
 

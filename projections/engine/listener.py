@@ -41,7 +41,7 @@ class Listener:
         self._stopping.set()
         # A hint of our own ends the wait at once; without it the next look does.
         with contextlib.suppress(*LOST), self._connect() as connection:
-            connection.execute(queries("projection")["notify"])
+            connection.execute(queries("engine/projection")["notify"])
         self._thread.join()
 
     def _run(self) -> None:
@@ -55,7 +55,7 @@ class Listener:
                 self._stopping.wait(self._reconnect)
 
     def _listen(self, connection: psycopg.Connection[Any]) -> None:
-        connection.execute(queries("projection")["listen"])
+        connection.execute(queries("engine/projection")["listen"])
         self._wake()  # for what came before
         while not self._stopping.is_set():
             for _ in connection.notifies(timeout=_LOOK, stop_after=1):

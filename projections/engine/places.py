@@ -36,7 +36,7 @@ class Place:
 
 def places(connection: Connection[Any]) -> tuple[Place, ...]:
     """Return where the live generations stand."""
-    return tuple(_place(row) for row in connection.execute(queries("projection")["places"]))
+    return tuple(_place(row) for row in connection.execute(queries("engine/projection")["places"]))
 
 
 def _place(row: Sequence[Any]) -> Place:
@@ -59,14 +59,14 @@ def move(cursor: Cursor[Any], place: Place, to: int) -> bool:
     """Move a read model from `place` to a position; False if it no longer stands there, or was stopped by hand."""
     values = {"name": place.name, "position": place.position, "generation": place.generation, "to": to}
     query = "move_build" if place.shadow else "move"
-    return cursor.execute(queries("projection")[query], values).rowcount == 1
+    return cursor.execute(queries("engine/projection")[query], values).rowcount == 1
 
 
 def stands_still(cursor: Cursor[Any], place: Place) -> bool:
     """Tell whether nobody folds anything into `place`; until the transaction ends nobody lets it go on either."""
     values = {"name": place.name, "position": place.position, "generation": place.generation}
     query = "still_build" if place.shadow else "still"
-    return cursor.execute(queries("projection")[query], values).rowcount == 1
+    return cursor.execute(queries("engine/projection")[query], values).rowcount == 1
 
 
 def park(connection: Connection[Any], place: Place, error: Exception) -> bool:
@@ -82,4 +82,4 @@ def park(connection: Connection[Any], place: Place, error: Exception) -> bool:
         "error_position": place.position + 1,
     }
     query = "fail_build" if place.shadow else "park"
-    return connection.execute(queries("projection")[query], values).rowcount == 1
+    return connection.execute(queries("engine/projection")[query], values).rowcount == 1

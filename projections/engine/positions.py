@@ -67,7 +67,7 @@ def prepare(
     the same transaction. `connection` is of the role that owns the read models. Misconfigured
     when rows of a newer version are there, unless not `strict`: then those read models are left alone.
     """
-    texts = queries("projection")
+    texts = queries("engine/projection")
     with connection.transaction():
         generations.lock(connection)
         for name in ("forget_old", "create", "create_build", "create_difference", "grant"):
@@ -91,6 +91,6 @@ def prepare(
 def _begin(connection: Connection[Any], projection: Projection[Any]) -> None:
     """Let a read model that is new here start before the first event."""
     values = {"name": projection.name, "version": projection.version, "tables": list(projection.tables)}
-    connection.execute(queries("projection")["register"], values)
+    connection.execute(queries("engine/projection")["register"], values)
     generations.make(connection, projection, _FIRST)
     generations.show(connection, projection.tables, _FIRST)

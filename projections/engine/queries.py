@@ -14,8 +14,8 @@ _BLOCK = re.compile(r"^-- name: (\w+)\n-- \S.*\n(?:-- .*\n)*", re.MULTILINE)
 
 @cache
 def queries(name: str) -> Mapping[str, str]:
-    """Return the statements of `sql/<name>.sql` by their names."""
-    return parse_queries((files("provenstore.projections") / "sql" / f"{name}.sql").read_text("utf-8"))
+    """Return the statements of `<name>.sql` by their names; `name` is that of a wing and its file: `audit/query`."""
+    return parse_queries(files("provenstore.projections").joinpath(f"{name}.sql").read_text("utf-8"))
 
 
 def parse_queries(text: str) -> Mapping[str, str]:

@@ -70,7 +70,7 @@ class Worker(ABC):
             try:
                 with self._connect() as connection:
                     connection.autocommit = True
-                    connection.execute(queries("projection")["session"])
+                    connection.execute(queries("engine/projection")["session"])
                     failures = 0
                     self.work(connection)
             except LOST as exc:
@@ -89,4 +89,4 @@ class Worker(ABC):
 
 def win(connection: psycopg.Connection[Any], what: str) -> bool:
     """Try to become the one who folds `what`, until the session ends; never asked again by whoever has won."""
-    return connection.execute(queries("projection")["lead"], {"what": what}).fetchone() == (True,)
+    return connection.execute(queries("engine/projection")["lead"], {"what": what}).fetchone() == (True,)

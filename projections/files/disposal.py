@@ -80,7 +80,7 @@ class Disposals:
     def categories(self, workspace: str | None = None) -> list[tuple[str, str]]:
         """Return each workspace and category in which anything is deleted or expired, in order."""
         with reading(self._pool) as connection:
-            found = connection.execute(queries("disposal")["categories"], {"workspace": workspace})
+            found = connection.execute(queries("files/disposal")["categories"], {"workspace": workspace})
             return [(str(row[0]), str(row[1])) for row in found]
 
     def sums(self, now: datetime, terms: Sequence[Term]) -> tuple[Sum, ...]:
@@ -103,9 +103,9 @@ class Disposals:
         return DuePage(found[:limit], encode_cursor(_CURSOR, found[limit - 1].position))
 
     def _read(self, name: str, into: type[Any], terms: Sequence[Term], **asked: Any) -> Iterable[Any]:
-        texts = queries("disposal")
+        texts = queries("files/disposal")
         with reading(self._pool) as connection:
-            connection.execute(queries("projection")["utc"])
+            connection.execute(queries("engine/projection")["utc"])
             rows = connection.cursor(row_factory=class_row(into))
             return rows.execute(f"{texts['removed']}\n{texts[name]}", {**asked, "terms": json_terms(terms)}).fetchall()
 

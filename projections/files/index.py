@@ -43,13 +43,13 @@ class FileIndex(FileFold):
 
     def create(self, generation: int) -> Composed:
         """Return the statements that make the tables of a generation."""
-        ddl = queries("file_index_tables")
+        ddl = queries("files/tables")
         return SQL("\n").join(SQL(ddl[view]).format(g=_suffix(generation)) for view in self.tables)
 
     def load(self, cursor: Cursor[Any], generation: int, keys: Sequence[str]) -> dict[str, FileRow]:
         """Return the rows of these files."""
         rows = cursor.connection.cursor(row_factory=dict_row)
-        rows.execute(select(queries("file_index")["by_id"], generation), {"ids": list(keys)})
+        rows.execute(select(queries("files/index")["by_id"], generation), {"ids": list(keys)})
         return {row["id"]: file_row(row) for row in rows}
 
     def save(
@@ -95,7 +95,7 @@ class FileIndex(FileFold):
 
 def select(conditions: str, generation: int | None = None) -> Composed:
     """Return the statement that reads whole rows under `conditions`, of a generation or of the live one."""
-    statement = SQL(queries("file_index")["select"] + "\n" + conditions)
+    statement = SQL(queries("files/index")["select"] + "\n" + conditions)
     return statement.format(g=SQL("") if generation is None else _suffix(generation))
 
 
@@ -125,7 +125,7 @@ def _columns(row: FileRow) -> dict[str, object]:
 def _execute(cursor: Cursor[Any], name: str, generation: int, **values: str | list[str]) -> None:
     """Run a statement unless there is nothing to run it on."""
     if all(values.values()):
-        cursor.execute(SQL(queries("file_index")[name]).format(g=_suffix(generation)), values)
+        cursor.execute(SQL(queries("files/index")[name]).format(g=_suffix(generation)), values)
 
 
 def _suffix(generation: int) -> SQL:

@@ -134,7 +134,7 @@ class Jobs:
         again = replace(job, attempts=job.attempts + 1, last_code=code, last_at=now, next_at=now + pause)
         with reading(self._pool) as connection:
             connection.execute(
-                queries("jobs")["failed"],
+                queries("files/jobs")["failed"],
                 {"file": job.file, "kind": job.kind, "code": code, "now": now, "next_at": again.next_at},
             )
         return again
@@ -143,24 +143,24 @@ class Jobs:
         """Forget the attempts of a job that succeeded."""
         if job.attempts:
             with reading(self._pool) as connection:
-                connection.execute(queries("jobs")["done"], {"file": job.file, "kind": job.kind})
+                connection.execute(queries("files/jobs")["done"], {"file": job.file, "kind": job.kind})
 
     def hurry(self, file: str, kinds: Sequence[Kind], now: datetime) -> None:
         """Let a file's jobs of these kinds be tried in the next round, however often that was in vain."""
         with reading(self._pool) as connection:
-            connection.execute(queries("jobs")["hurry"], {"file": file, "kinds": [*kinds], "now": now})
+            connection.execute(queries("files/jobs")["hurry"], {"file": file, "kinds": [*kinds], "now": now})
 
     def forget(self, now: datetime, terms: Sequence[Term] = ()) -> int:
         """Forget the attempts of jobs that are no more, and return how many were; `terms` are those of everywhere."""
-        texts = queries("jobs")
+        texts = queries("files/jobs")
         with reading(self._pool) as connection:
             values = {"until": _FOREVER, "now": now, "terms": json_terms(terms), **self._limits}
             return connection.execute(f"{texts['jobs']}\n{texts['forget']}", values).rowcount
 
     def _select(self, *, terms: Sequence[Term], **asked: Any) -> tuple[Job, ...]:
-        texts = queries("jobs")
+        texts = queries("files/jobs")
         with reading(self._pool) as connection:
-            connection.execute(queries("projection")["utc"])
+            connection.execute(queries("engine/projection")["utc"])
             rows = connection.cursor(row_factory=class_row(Job))
             return tuple(
                 rows.execute(f"{texts['jobs']}\n{texts['list']}", {**asked, "terms": json_terms(terms), **self._limits})
@@ -169,4 +169,4 @@ class Jobs:
 
 def prepare_attempts(connection: Connection[Any]) -> None:
     """Make the table of attempts if it is missing."""
-    connection.execute(queries("jobs")["create"])
+    connection.execute(queries("files/jobs")["create"])

@@ -128,14 +128,14 @@ class Files:
 
     def keys_of(self, owner: str, *, workspace: str | None) -> Sequence[str | None]:
         """Return the API keys that an owner began files with, None for none; of `workspace`, where it is given."""
-        parts = queries("file_query")
+        parts = queries("files/query")
         with reading(self._pool) as connection:
             connection.execute(parts["scope"], {"workspace": workspace or ""})
             found = connection.execute(parts["keys_of"], {"owner": owner, "workspace": workspace})
             return tuple(key for (key,) in found)
 
     def _select(self, names: tuple[str, ...], values: Mapping[str, Any], scope: str = "") -> tuple[FileRow, ...]:
-        parts = queries("file_query")
+        parts = queries("files/query")
         statement = select("\n".join(parts[name] for name in names))
         with reading(self._pool) as connection:
             cursor = connection.cursor(row_factory=dict_row)

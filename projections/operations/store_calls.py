@@ -71,8 +71,8 @@ class Operations:
         """Return the figures by provider and kind; InvalidInput for a time that ends before it begins."""
         with reading(self._pool) as connection:
             rows = connection.cursor(row_factory=class_row(Figure))
-            found = tuple(rows.execute(queries("operations")["figures"], _values(asked)))
-            missing = connection.execute(queries("operations")["missing"], _values(asked)).fetchone()
+            found = tuple(rows.execute(queries("operations/store_calls")["figures"], _values(asked)))
+            missing = connection.execute(queries("operations/store_calls")["missing"], _values(asked)).fetchone()
         return Figures(found, 0 if missing is None else missing[0])
 
     def newest(
@@ -82,10 +82,10 @@ class Operations:
         if not 1 <= limit <= MAX_PAGE:
             raise InvalidInput("limit", f"is not between 1 and {MAX_PAGE:,}", limit=MAX_PAGE)
         with reading(self._pool) as connection:
-            connection.execute(queries("projection")["utc"])
+            connection.execute(queries("engine/projection")["utc"])
             rows = connection.cursor(row_factory=class_row(StoreCall))
             values = {**_values(asked), "outcome": outcome, "request": request, "limit": limit}
-            return tuple(rows.execute(queries("operations")["newest"], values))
+            return tuple(rows.execute(queries("operations/store_calls")["newest"], values))
 
     def prune(self, before: datetime, going: Callable[[], bool] = lambda: True) -> int:
         """Forget calls that began before a moment, as long as `going`, and return how many; DatabaseUnavailable."""
@@ -93,8 +93,8 @@ class Operations:
         while going():
             with reading(self._pool) as connection:
                 values = {"before": before, "limit": _PRUNED_AT_ONCE}
-                found = connection.execute(queries("operations")["prune"], values).rowcount
-                connection.execute(queries("operations")["prune_gaps"], {"before": before})
+                found = connection.execute(queries("operations/store_calls")["prune"], values).rowcount
+                connection.execute(queries("operations/store_calls")["prune_gaps"], {"before": before})
             pruned += found
             if found < _PRUNED_AT_ONCE:
                 break
@@ -109,7 +109,7 @@ def _values(asked: Calls) -> dict[str, object]:
 
 def prepare_calls(connection: Connection[Any]) -> None:
     """Make the tables if they are missing."""
-    connection.execute(queries("operations")["create"])
+    connection.execute(queries("operations/store_calls")["create"])
 
 
 def keep(connection: Connection[Any], calls: Sequence[StoreCall], missing: int, now: datetime) -> None:
@@ -130,6 +130,6 @@ def keep(connection: Connection[Any], calls: Sequence[StoreCall], missing: int, 
                     "store_request",
                 )
             ]
-            connection.execute(queries("operations")["keep"], columns)
+            connection.execute(queries("operations/store_calls")["keep"], columns)
         if missing:
-            connection.execute(queries("operations")["gap"], {"now": now, "calls": missing})
+            connection.execute(queries("operations/store_calls")["gap"], {"now": now, "calls": missing})

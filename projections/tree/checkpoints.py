@@ -27,12 +27,12 @@ class HeadsOnRecord:
         """
         self._connection, self._believes = connection, believes
         with translated():
-            connection.execute(queries("proofs")["durable"])
+            connection.execute(queries("tree/proofs")["durable"])
 
     def standing(self) -> Standing:
         """Return how log, tree and heads stand."""
         with translated():
-            row = self._connection.execute(queries("proofs")["standing"]).fetchone()
+            row = self._connection.execute(queries("tree/proofs")["standing"]).fetchone()
         if row is None:
             raise DatabaseUnavailable("the database follows another one, so it may be behind")
         entries, size, *head = row
@@ -46,7 +46,7 @@ class HeadsOnRecord:
         while True:
             values = {"below": size, "limit": _PAGE}
             with translated():
-                rows = self._connection.execute(queries("proofs")["heads_below"], values).fetchall()
+                rows = self._connection.execute(queries("tree/proofs")["heads_below"], values).fetchall()
             for below, root, _, note in rows:
                 found = RecordedHead(TreeHead(below, root), note)
                 if self._believes(found):
@@ -64,15 +64,15 @@ class HeadsOnRecord:
         """Put a head on record."""
         values = {"size": head.size, "root": head.root}
         with translated():
-            self._connection.execute(queries("proofs")["record"], values)
-            found = self._connection.execute(queries("proofs")["root_on_record"], values).fetchone()
+            self._connection.execute(queries("tree/proofs")["record"], values)
+            found = self._connection.execute(queries("tree/proofs")["root_on_record"], values).fetchone()
         if found != (head.root,):
             raise IntegrityViolated(f"another root is on record for the tree of {head.size:,}", size=head.size)
 
     def attach(self, size: int, note: bytes) -> None:
         """Add the note."""
         with translated():
-            self._connection.execute(queries("proofs")["attach"], {"size": size, "note": note})
-            row = self._connection.execute(queries("proofs")["recorded"], {"size": size}).fetchone()
+            self._connection.execute(queries("tree/proofs")["attach"], {"size": size, "note": note})
+            row = self._connection.execute(queries("tree/proofs")["recorded"], {"size": size}).fetchone()
         if row is None or not self._believes(RecordedHead(TreeHead(size, row[0]), row[1])):
             raise IntegrityViolated(f"the head of {size:,} on record bears a note that is not ours", size=size)

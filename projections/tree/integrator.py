@@ -108,7 +108,7 @@ def whole_tree(leaves: Iterable[bytes]) -> Iterator[tuple[TileKey, bytes]]:
 
 def tree_state(connection: Connection[Any]) -> TreeState:
     """Return how far the tree has come."""
-    row = connection.execute(queries("tree")["tree"]).fetchone()
+    row = connection.execute(queries("tree/integrator")["tree"]).fetchone()
     if row is None or row[0] is None:
         raise IntegrityViolated("the size of the tree is missing")
     return TreeState(*row)
@@ -118,7 +118,7 @@ def fetch_tiles(connection: Connection[Any], keys: Sequence[TileKey]) -> Mapping
     """Return tiles as they are by now; those that are not there are left out."""
     values = {"levels": [key.level for key in keys], "numbers": [key.number for key in keys]}
     with connection.cursor(binary=True) as cursor:
-        found = cursor.execute(queries("tree")["tiles"], values)
+        found = cursor.execute(queries("tree/integrator")["tiles"], values)
         return {TileKey(level, number): hashes for level, number, hashes in found}
 
 
@@ -152,18 +152,18 @@ def grow(connection: Connection[Any], growing: Edge, limit: int = STRETCH) -> in
 
 def _entries(connection: Connection[Any], after: int, limit: int) -> Generator[Entry]:
     with connection.cursor(binary=True) as cursor:
-        yield from cursor.stream(queries("tree")["entries"], {"after": after, "limit": limit}, size=_CHUNK)
+        yield from cursor.stream(queries("tree/integrator")["entries"], {"after": after, "limit": limit}, size=_CHUNK)
 
 
 def _write(connection: Connection[Any], before: int, size: int, tiles: Mapping[TileKey, bytes]) -> None:
     with connection.transaction(), connection.cursor(binary=True) as cursor:
         # 1. The fence: whoever comes second waits here for the first, sees another size, and writes nothing.
-        if not cursor.execute(queries("tree")["grow"], {"before": before, "size": size}).rowcount:
+        if not cursor.execute(queries("tree/integrator")["grow"], {"before": before, "size": size}).rowcount:
             raise Outgrown
         # 2. The tiles; a crash before the commit takes back the size with them.
         levels, numbers = zip(*tiles, strict=True)
         values = {"levels": list(levels), "numbers": list(numbers), "hashes": list(tiles.values())}
-        cursor.execute(queries("tree")["write_tiles"], values)
+        cursor.execute(queries("tree/integrator")["write_tiles"], values)
 
 
 def take_up(connection: Connection[Any]) -> Edge:
@@ -195,12 +195,12 @@ def park(connection: Connection[Any], fault: IntegrityViolated) -> None:
     """Record where the tree stands still, for whoever asks for its health."""
     size = tree_state(connection).size
     position = fault.details.get("position") or size + 1
-    connection.execute(queries("tree")["park"], {"size": size, "position": position, "why": fault.message})
+    connection.execute(queries("tree/integrator")["park"], {"size": size, "position": position, "why": fault.message})
 
 
 def go_on(connection: Connection[Any]) -> None:
     """Record that the tree does not stand still any more."""
-    connection.execute(queries("tree")["go_on"])
+    connection.execute(queries("tree/integrator")["go_on"])
 
 
 # -- worker --------------------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ class Proofs:
     def position(self) -> int:
         """Return how many events the log has."""
         with glancing(self._pool) as connection:
-            row = connection.execute(queries("proofs")["position"]).fetchone()
+            row = connection.execute(queries("tree/proofs")["position"]).fetchone()
         return row[0] if row is not None else 0
 
     def root(self, size: int) -> bytes:
@@ -100,7 +100,7 @@ class Proofs:
         """
         upto = bundle.begin + bundle.width
         with glancing(self._pool) as connection, connection.cursor(binary=True) as cursor:
-            rows = cursor.execute(queries("proofs")["bundle"], {"after": bundle.begin, "upto": upto}).fetchall()
+            rows = cursor.execute(queries("tree/proofs")["bundle"], {"after": bundle.begin, "upto": upto}).fetchall()
         for expected, (position, _) in enumerate(rows, start=bundle.begin + 1):
             if position != expected:
                 raise IntegrityViolated("the event at this position is missing", position=expected)
@@ -113,7 +113,7 @@ class Proofs:
     def newest(self) -> SignedCheckpoint | None:
         """Return the newest checkpoint; None before the first."""
         with glancing(self._pool) as connection:
-            row = connection.execute(queries("proofs")["newest"]).fetchone()
+            row = connection.execute(queries("tree/proofs")["newest"]).fetchone()
         found = None if row is None else SignedCheckpoint(*row)
         return found if found is None or self._believed(found) else self._below(found.size)
 
@@ -124,7 +124,9 @@ class Proofs:
         """Return the largest checkpoint below a size that is believed."""
         while True:
             with glancing(self._pool) as connection:
-                rows = connection.execute(queries("proofs")["heads_below"], {"below": size, "limit": _PAGE}).fetchall()
+                rows = connection.execute(
+                    queries("tree/proofs")["heads_below"], {"below": size, "limit": _PAGE}
+                ).fetchall()
             for found in (SignedCheckpoint(*row) for row in rows):
                 if self._believed(found):
                     return found
@@ -148,7 +150,7 @@ class Proofs:
     def _under(self, position: int, upto: int) -> tuple[SignedCheckpoint, list[bytes]]:
         with glancing(self._pool) as connection, connection.cursor(binary=True) as cursor:
             values = {"index": position - 1, "upto": upto}
-            rows = cursor.execute(queries("proofs")["under_newest"], values).fetchall()
+            rows = cursor.execute(queries("tree/proofs")["under_newest"], values).fetchall()
             if rows and not self._believed(SignedCheckpoint(*rows[0][:4])):
                 raise _Unbelieved(rows[0][0])
             if not rows or rows[0][0] < position:
@@ -167,7 +169,7 @@ class Proofs:
         while True:
             with glancing(self._pool) as connection:
                 values = {"after": after, "upto": upto, "limit": _PAGE}
-                rows = connection.execute(queries("proofs")["heads"], values).fetchall()
+                rows = connection.execute(queries("tree/proofs")["heads"], values).fetchall()
             for size, root, note in rows:
                 yield RecordedHead(TreeHead(size, root), note)
             if len(rows) < _PAGE:
@@ -177,17 +179,17 @@ class Proofs:
     def root_on_record(self, size: int) -> bytes | None:
         """Return the root of the head on record of a size, signed or not; None without one."""
         with glancing(self._pool) as connection:
-            row = connection.execute(queries("proofs")["root_on_record"], {"size": size}).fetchone()
+            row = connection.execute(queries("tree/proofs")["root_on_record"], {"size": size}).fetchone()
         return None if row is None else row[0]
 
     def largest_head(self) -> int:
         """Return the size of the largest head on record, 0 without any."""
         with glancing(self._pool) as connection:
-            row = connection.execute(queries("proofs")["largest_head"]).fetchone()
+            row = connection.execute(queries("tree/proofs")["largest_head"]).fetchone()
         return row[0] if row is not None else 0
 
     def checkpoints(self, *, after: int = 0, limit: int = 100) -> tuple[SignedCheckpoint, ...]:
         """Return up to `limit` checkpoints of sizes above `after`, in order."""
         with glancing(self._pool) as connection:
-            found = connection.execute(queries("proofs")["checkpoints"], {"after": after, "limit": limit})
+            found = connection.execute(queries("tree/proofs")["checkpoints"], {"after": after, "limit": limit})
             return tuple(one for one in (SignedCheckpoint(*row) for row in found) if self._believed(one))

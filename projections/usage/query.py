@@ -82,7 +82,7 @@ class Usages:
     def _select(
         self, source: str, by: Composable, *, workspace: str | None, month: str | None, **values: Any
     ) -> tuple[Used, ...]:
-        texts = queries("usage_query")
+        texts = queries("usage/query")
         asked = {"workspace": workspace, "month": month}
         within = "\n".join(texts[name] for name, value in asked.items() if value is not None)
         statement = SQL("\n".join([texts["sums"], texts[source], within, texts["end"]]))

@@ -32,13 +32,13 @@ class Usage(UsageFold):
 
     def create(self, generation: int) -> Composed:
         """Return the statements that make the tables of a generation."""
-        ddl = queries("usage_tables")
+        ddl = queries("usage/tables")
         return SQL("\n").join(SQL(ddl[view]).format(g=_suffix(generation)) for view in self.tables)
 
     def load(self, cursor: Cursor[Any], generation: int, keys: Sequence[str]) -> dict[str, FileUsage]:
         """Return the rows of these files."""
         rows = cursor.connection.cursor(row_factory=dict_row)
-        rows.execute(SQL(queries("usage")["by_file"]).format(g=_suffix(generation)), {"files": list(keys)})
+        rows.execute(SQL(queries("usage/sums")["by_file"]).format(g=_suffix(generation)), {"files": list(keys)})
         return {
             row["file"]: FileUsage(**{**row, "served": tuple(Served(*month) for month in row["served"])})
             for row in rows
@@ -90,7 +90,7 @@ def _moved(before: Mapping[str, FileUsage], row: FileUsage) -> bool:
 def _write(cursor: Cursor[Any], name: str, generation: int, rows: Iterable[Mapping[str, object]]) -> None:
     """Write rows by one statement, as one JSON array that PostgreSQL takes apart; nothing for none."""
     if text := json_rows(rows):
-        cursor.execute(SQL(queries("usage")[name]).format(g=_suffix(generation)), {"rows": text})
+        cursor.execute(SQL(queries("usage/sums")[name]).format(g=_suffix(generation)), {"rows": text})
 
 
 def _suffix(generation: int) -> SQL:

@@ -11,7 +11,7 @@ import pytest
 from custody import ADMIN, APPROVER, CONTENT, OTHER_ADMIN, RECORDS, SERVICE, Custody, caller
 from cut_log import CutLog
 from provenstore.adapters.local.folder import LocalFolder
-from provenstore.adapters.local.urls import LocalUrlSigner
+from provenstore.adapters.objects.own_urls import LocalUrlSigner
 from provenstore.adapters.postgres.database import Database
 from provenstore.domain.errors import AppendOutcomeUnknown, StoreUnavailable, Unavailable, Unfinished
 from provenstore.domain.removal.erasing import Wanted

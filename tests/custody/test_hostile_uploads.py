@@ -7,7 +7,7 @@ import pytest
 
 from custody import APPROVER, CONTENT, RECORDS, SERVICE, Custody
 from provenstore.adapters.local.folder import LocalFolder
-from provenstore.adapters.local.urls import LocalUrlSigner
+from provenstore.adapters.objects.own_urls import LocalUrlSigner
 from provenstore.domain.errors import ContentMismatch, IntegrityViolated, InvalidInput, Misconfigured, WrongState
 from provenstore.domain.files.file import File
 from provenstore.domain.storage.objects import PartRef

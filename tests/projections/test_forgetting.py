@@ -80,7 +80,7 @@ def test_what_is_stopped_by_hand_forgets(connect: Connect, connection: Connectio
         for model in models:
             until(stands(connection, model.name, log.position()))
             stop = {"name": model.name, "status": status, "by": "ann"}
-            connection.execute(queries("projection")["pause"], stop)
+            connection.execute(queries("engine/projection")["pause"], stop)
         stood = log.position()
         assert held(connection) == sorted([*ALL, "f0.pdf", *ALL[1:]])
         for number in range(5):
@@ -90,7 +90,7 @@ def test_what_is_stopped_by_hand_forgets(connect: Connect, connection: Connectio
         until(lambda: reasons(connection) == ["ann said so"])
         assert [place(connection, model.name).position for model in models] == [stood, stood]
         resume = {"name": "file_index", "from": [status]}
-        connection.execute(queries("projection")["resume"], resume)
+        connection.execute(queries("engine/projection")["resume"], resume)
         until(stands(connection, "file_index", log.position()))
     assert rows(connection) == one_by_one(log)
 
@@ -147,7 +147,7 @@ def test_an_erasure_that_is_not_folded_yet_is_no_difference(
 def test_what_cannot_be_read_stops_nobody(connect: Connect, connection: Connection, log: MemoryLog) -> None:
     """A log that was tampered with behind a stopped read model leaves the runner at work, and is complained of once."""
     prepare(connection, [FileIndex()])
-    connection.execute(queries("projection")["pause"], {"name": "file_index", "status": "paused", "by": "ann"})
+    connection.execute(queries("engine/projection")["pause"], {"name": "file_index", "status": "paused", "by": "ann"})
     del log.events[1]
     with capture_logs() as told, running(log, connect) as runner:
         until(lambda: any(one["action"] == "projections.forget" for one in told))

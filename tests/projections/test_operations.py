@@ -109,7 +109,9 @@ def test_figures_are_read_from_the_index(connection: Connection, operations: Ope
     _keep(connection, *many, *(replace(call, act="get") for call in many))
     connection.execute("VACUUM ANALYZE provenstore_read.store_call")
     values = {"since": START + 0.9 * HOUR / 2, "before": START + HOUR / 2, "provider": None, "act": None}
-    plan = connection.execute(f"EXPLAIN (FORMAT text) {queries('operations')['figures']}", values).fetchall()
+    plan = connection.execute(
+        f"EXPLAIN (FORMAT text) {queries('operations/store_calls')['figures']}", values
+    ).fetchall()
     shown = "\n".join(row[0] for row in plan)
     assert shown.count("store_call_figures") == 3  # the first pair, the next one, and the time of a pair
     assert "(act = pair.act) AND (started_at >= " in shown

@@ -1,8 +1,13 @@
 """The loader takes statements apart by their names, and takes no others."""
 
+from pathlib import Path
+
 import pytest
 
 from provenstore.projections.engine.queries import parse_queries, queries
+
+FLOOR = Path(__file__).parents[2] / "projections"
+FILES = sorted(file.relative_to(FLOOR).with_suffix("").as_posix() for file in FLOOR.rglob("*.sql"))
 
 
 def test_statements_are_found_by_name() -> None:
@@ -21,7 +26,7 @@ def test_a_statement_without_purpose_or_with_a_taken_name_is_refused(text: str) 
         parse_queries(text)
 
 
-@pytest.mark.parametrize("name", ["projection", "file_index", "file_index_tables", "file_query"])
+@pytest.mark.parametrize("name", FILES)
 def test_all_files_load(name: str) -> None:
     """Every file of this floor can be read, also from an installed package."""
     assert all(queries(name).values())

@@ -308,7 +308,7 @@ def test_what_was_decided_to_be_skipped_is_left_out(connect: Connect, connection
 def let_go(connection: Connection) -> None:
     """Let the tally go on, and return once a runner has seen it."""
     parked_at = place(connection, "tally").parked_at
-    connection.execute(queries("projection")["resume"], {"name": "tally", "from": ["parked"]})
+    connection.execute(queries("engine/projection")["resume"], {"name": "tally", "from": ["parked"]})
     until(lambda: place(connection, "tally").parked_at != parked_at)
 
 
@@ -322,7 +322,7 @@ def test_what_is_stopped_by_hand_stays_stopped(
     with running(log, connect):
         Positions(runner_pool).wait_for("file_index", log.position(), PATIENCE)
         stood = log.position()
-        connection.execute(queries("projection")["pause"], stop)
+        connection.execute(queries("engine/projection")["pause"], stop)
         add_file(log, "after")
         with pytest.raises(Unavailable, match=f"is {status} at position {stood}"):
             Positions(runner_pool).wait_for("file_index", log.position(), PATIENCE)
@@ -330,7 +330,7 @@ def test_what_is_stopped_by_hand_stays_stopped(
         Positions(runner_pool).wait_for("tally", log.position(), PATIENCE)
         stopped = place(connection, "file_index")
         assert (stopped.status, stopped.position, stopped.stopped_by) == (status, stood, "ann")
-        connection.execute(queries("projection")["resume"], {"name": "file_index", "from": [status]})
+        connection.execute(queries("engine/projection")["resume"], {"name": "file_index", "from": [status]})
         Positions(runner_pool).wait_for("file_index", log.position(), PATIENCE)
 
 

@@ -47,7 +47,7 @@ def test_a_path_is_read_by_the_index_of_tiles(database: ScratchDatabase) -> None
             if statistics:
                 owner.execute("analyze provenstore.tile")
             rows = owner.execute(
-                explain + queries("proofs")["under_newest"], {"index": 77_777, "upto": 2**62}
+                explain + queries("tree/proofs")["under_newest"], {"index": 77_777, "upto": 2**62}
             ).fetchall()
             plan = "\n".join(line for (line,) in rows)
             assert "tile_pkey" in plan

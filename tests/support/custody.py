@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from provenstore.adapters.entropy import SystemEntropy
-from provenstore.adapters.local.urls import LocalUrlSigner
+from provenstore.adapters.objects.own_urls import LocalUrlSigner
 from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.api.permissions import permits
 from provenstore.domain.access.linking import LinkWays

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from probed import probed
 from provenstore.adapters.clock import SystemClock
 from provenstore.adapters.local.folder import LocalFolder
-from provenstore.adapters.local.urls import LocalUrlSigner
 from provenstore.adapters.objects.observed_store import ObservedStore
+from provenstore.adapters.objects.own_urls import LocalUrlSigner
 from provenstore.adapters.spaces.client import Bucket, connect
 from provenstore.adapters.spaces.probe import MIN_PART_SIZE
 from provenstore.adapters.spaces.store import Spaces

@@ -16,7 +16,7 @@ DOMAIN = Path(__file__).parents[2] / "domain"
 def successes() -> set[str]:
     """Return every decision that the domain writes on an event whose outcome is ok."""
     found = set()
-    for path in DOMAIN.glob("*.py"):
+    for path in DOMAIN.rglob("*.py"):
         for call in ast.walk(ast.parse(path.read_text())):
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") in {"Fact", "replace"}:
                 said = {one.arg: one.value for one in call.keywords}

@@ -16,7 +16,7 @@ PATCHES = tomllib.loads((ROOT / "tests/mutations/rules.toml").read_text())["rule
 
 def test_every_code_in_the_domain_has_a_row() -> None:
     """What errors and events carry can be looked up."""
-    source = "\n".join(path.read_text() for path in (ROOT / "domain").glob("*.py"))
+    source = "\n".join(path.read_text() for path in (ROOT / "domain").rglob("*.py"))
     carried = set(re.findall(r'(?:rule|decision)=f?"([^"]+)"', source)) - {"{rule}/1"}
     cancelled = {"hold-cancels-purge", "restore-cancels-purge"}
     codes = {code.partition("/")[0] for code in carried} - {"{by}-cancels-purge"} | cancelled

@@ -11,7 +11,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
-from provenstore.adapters.local.urls import SignedGrant
+from provenstore.adapters.objects.own_urls import SignedGrant
 from provenstore.api.contract import shapes
 from provenstore.api.http.auth import ServicesIn, described
 from provenstore.api.http.transfers import (

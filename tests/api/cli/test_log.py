@@ -9,7 +9,7 @@ import pytest
 from offline import verify
 from provenstore.adapters.keys.signing_key import Ed25519Verifier
 from provenstore.adapters.local.folder import LocalFolder
-from provenstore.adapters.local.urls import LocalUrlSigner
+from provenstore.adapters.objects.own_urls import LocalUrlSigner
 from provenstore.domain.transparency.checkpoint import Checkpoint, open_checkpoint
 from provenstore.domain.transparency.merkle import Frontier, leaf_hash
 from tests.api.cli.conftest import Provenstore, Served

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from provenstore.adapters.keys.key_file import load_or_create_key
 from provenstore.adapters.local.folder import LocalFolder
-from provenstore.adapters.local.urls import LocalUrlSigner, SignedGrant
+from provenstore.adapters.objects.own_urls import LocalUrlSigner, SignedGrant
 from provenstore.domain.errors import Misconfigured
 from provenstore.domain.storage.objects import NotSupported, UrlExpired, UrlInvalid
 
