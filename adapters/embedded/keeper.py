@@ -1,6 +1,6 @@
 """The process between us and an embedded server: starts it, waits for it, stops it when no owner is left.
 
-It runs as a script by itself (`python -I -S postgres_keeper.py …`), so that the server outlives the
+It runs as a script by itself (`python -I -S keeper.py …`), so that the server outlives the
 process that happened to start it, and yet never outlives the last of them: an owner killed by any signal
 loses its lock on `owners.lock`, which this process notices within a second.
 It must never import anything outside the standard library, and never decide anything from a process id.
