@@ -13,14 +13,14 @@ from provenstore.api.cli.session import Session, command
 
 _NO_LIMIT = -1
 
-WorkspaceId = Annotated[str, typer.Argument(metavar="WORKSPACE", show_default=False)]
+WorkspaceId = Annotated[str, typer.Argument(metavar="WORKSPACE", help="ID of the workspace.", show_default=False)]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     workspace, keys = (typer.Typer(no_args_is_help=True) for _ in range(2))
-    app.add_typer(workspace, name="workspace", help="Workspaces (tenants), their quota and purge policy.")
-    app.add_typer(keys, name="keys", help="API keys, and the keys that sign the log.")
+    app.add_typer(workspace, name="workspace", help="Manage workspaces, their quotas and policies.")
+    app.add_typer(keys, name="keys", help="Manage API keys and rotate the log's signing key.")
     _register_workspaces(workspace)
     _register_keys(keys)
     register_rotation(keys)
@@ -32,29 +32,29 @@ def _register_workspaces(app: typer.Typer) -> None:
         session: Session,
         workspace: WorkspaceId,
         *,
-        name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
-        max_bytes: Annotated[int | None, typer.Option(min=0, help="Quota in bytes; no limit without it.")] = None,
-        max_files: Annotated[int | None, typer.Option(min=0, help="Quota in files; no limit without it.")] = None,
+        name: Annotated[str | None, typer.Option(help="Display name.")] = None,
+        max_bytes: Annotated[int | None, typer.Option(min=0, help="Quota in bytes (default: no limit).")] = None,
+        max_files: Annotated[int | None, typer.Option(min=0, help="Quota in files (default: no limit).")] = None,
         four_eyes: Annotated[
             bool, typer.Option("--four-eyes/--no-four-eyes", help="Whether a purge takes a second person.")
         ] = True,
     ) -> None:
-        """Make a workspace."""
+        """Create a workspace."""
         new: Document = {"id": workspace, "four_eyes": four_eyes, "max_bytes": max_bytes, "max_files": max_files}
         _show(session, session.custody.create_workspace(new if name is None else {**new, "name": name}))
 
     @command(app, "show")
     def show(session: Session, workspace: WorkspaceId) -> None:
-        """Show a workspace's policy, quota and use."""
+        """Show a workspace's policies, quota and usage."""
         _show(session, session.custody.workspace(workspace))
 
     @command(app, "list")
     def list_workspaces(
         session: Session,
-        after: Annotated[str, typer.Option(help="Go on after this one.")] = "",
-        limit: Annotated[int, typer.Option(min=1, max=1_000)] = 100,
+        after: Annotated[str, typer.Option(help="Start after this workspace.")] = "",
+        limit: Annotated[int, typer.Option(min=1, max=1_000, help="Maximum number of workspaces.")] = 100,
     ) -> None:
-        """List the workspaces within reach."""
+        """List the workspaces that the caller may see."""
         page = session.custody.workspaces(after=after, limit=limit)
         if session.out.as_json:
             session.out.document(page)
@@ -68,8 +68,8 @@ def _register_workspaces(app: typer.Typer) -> None:
         session: Session,
         workspace: WorkspaceId,
         *,
-        max_bytes: Annotated[int | None, typer.Option(min=-1, help="Quota in bytes; -1 is no limit.")] = None,
-        max_files: Annotated[int | None, typer.Option(min=-1, help="Quota in files; -1 is no limit.")] = None,
+        max_bytes: Annotated[int | None, typer.Option(min=-1, help="Quota in bytes; -1 removes the limit.")] = None,
+        max_files: Annotated[int | None, typer.Option(min=-1, help="Quota in files; -1 removes the limit.")] = None,
         four_eyes: Annotated[
             bool | None, typer.Option("--four-eyes/--no-four-eyes", help="Whether a purge takes a second person.")
         ] = None,
@@ -110,13 +110,22 @@ def _register_keys(app: typer.Typer) -> None:
     def issue(
         session: Session,
         *,
-        role: Annotated[list[str], typer.Option(help="What the key may do; several add up.", show_default=False)],
-        actor: Annotated[str, typer.Option(help="Id of the person or service it stands for.", show_default=False)],
-        kind: Annotated[Literal["service", "person"], typer.Option(help="What the actor is.", show_default=False)],
-        workspace: Annotated[str | None, typer.Option(help="Only within this workspace.")] = None,
-        expires_at: Annotated[str | None, typer.Option(metavar="TIME", help="Good until then.")] = None,
+        role: Annotated[list[str], typer.Option(help="Role of the API key.", show_default=False)],
+        actor: Annotated[
+            str, typer.Option(help="ID of the person or service that uses the API key.", show_default=False)
+        ],
+        kind: Annotated[
+            Literal["service", "person"], typer.Option(help="Kind of actor: service or person.", show_default=False)
+        ],
+        workspace: Annotated[
+            str | None, typer.Option(help="Limit the API key to this workspace (default: the whole ledger).")
+        ] = None,
+        expires_at: Annotated[str | None, typer.Option(metavar="TIME", help="Expiry time.")] = None,
     ) -> None:
-        """Issue a key and show it, this once."""
+        """Issue an API key and print it once.
+
+        The API key cannot be shown again. Repeat --role to give several roles.
+        """
         new: Document = {"actor": actor, "kind": kind, "roles": _roles(role)}
         if workspace is not None:
             new["workspace"] = workspace
@@ -134,10 +143,12 @@ def _register_keys(app: typer.Typer) -> None:
         session: Session,
         *,
         workspace: Annotated[str | None, typer.Option(help="Only keys of this workspace.")] = None,
-        after: Annotated[UUID | None, typer.Option(metavar="ID", help="Start after this key.", parser=key_id)] = None,
-        limit: Annotated[int, typer.Option(min=1, max=1_000, help="Maximum number of keys.")] = 100,
+        after: Annotated[
+            UUID | None, typer.Option(metavar="ID", help="Start after this API key.", parser=key_id)
+        ] = None,
+        limit: Annotated[int, typer.Option(min=1, max=1_000, help="Maximum number of API keys.")] = 100,
     ) -> None:
-        """List API keys, without their secrets (the reading is logged)."""
+        """List API keys without secrets (the access is logged)."""
         page = session.custody.keys(workspace, after=None if after is None else str(after), limit=limit)
         if session.out.as_json:
             session.out.document(page)
@@ -149,7 +160,7 @@ def _register_keys(app: typer.Typer) -> None:
 
     @command(app, "show")
     def show_key(session: Session, key: KeyId) -> None:
-        """Show an API key, without its secret (the reading is logged)."""
+        """Show an API key without its secret (the access is logged)."""
         found = session.custody.key(str(key))
         if session.out.as_json:
             session.out.document(found)
@@ -162,7 +173,7 @@ def _register_keys(app: typer.Typer) -> None:
         key: KeyId,
         reason: Reason = None,
     ) -> None:
-        """Revoke a key; it opens nothing from then on."""
+        """Revoke an API key."""
         session.custody.revoke_key(str(key), reason)
         if session.out.as_json:
             session.out.document({"id": str(key), "revoked": True})

@@ -15,6 +15,7 @@ from provenstore.api.cli import (
     erasing,
     files,
     get,
+    help_pages,
     jobs,
     keeping,
     link,
@@ -37,12 +38,12 @@ app = typer.Typer(
     cls=Commands,
     name="provenstore",
     help=(
-        "A provable chain of custody for every file. Begin with `provenstore put FILE`. Commands work on a server "
-        "(--url, --profile) or directly on a data directory. Exit codes: 0 done, 1 refused, 2 usage, 3 unavailable, "
-        "7 integrity violated."
+        "A provable chain of custody for every file.\n\n"
+        "Start with `provenstore put FILE`. Commands work on a server (--url, --profile) or directly on a data "
+        "directory. `provenstore help COMMAND` explains a command.\n\n"
+        "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 unavailable, 7 integrity violated."
     ),
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # boxes wrap what is wrapped already, and cannot be copied
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
@@ -96,5 +97,7 @@ for part in (
     prove,
     bucket,
     store,
+    help_pages,
 ):
     part.register(app)
+help_pages.arrange(app)

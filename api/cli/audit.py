@@ -29,16 +29,16 @@ def register(app: typer.Typer) -> None:
         ledger: Session,  # there is a filter of the name that this has elsewhere
         /,
         *,
-        oldest_first: Annotated[bool, typer.Option("--oldest-first", help="Oldest first.")] = False,
+        oldest_first: Annotated[bool, typer.Option("--oldest-first", help="List the oldest events first.")] = False,
         storage_log: Annotated[
             bool, typer.Option("--storage-log", help="Use the storage-audit-log JSON format.")
         ] = False,
         fresh: Annotated[
-            bool, typer.Option("--fresh/--no-fresh", help="Wait until every recorded event is listed.")
+            bool, typer.Option("--fresh/--no-fresh", help="Wait until the list includes every recorded event.")
         ] = True,
-        limit: Annotated[int, typer.Option(min=1, max=_PAGE, help="Events of one page.")] = 100,
-        cursor: Annotated[str | None, typer.Option(help="Continue where a page ended.")] = None,
-        everything: Annotated[bool, typer.Option("--all", help="All pages, as one answer.")] = False,
+        limit: Annotated[int, typer.Option(min=1, max=_PAGE, help="Maximum number of events.")] = 100,
+        cursor: Annotated[str | None, typer.Option(help="Continue after the previous page.")] = None,
+        everything: Annotated[bool, typer.Option("--all", help="List every page.")] = False,
         **given: Any,
     ) -> None:
         asked = _asked(given)
@@ -46,9 +46,10 @@ def register(app: typer.Typer) -> None:
         asked |= {"format": "storage-log"} if storage_log else {}
         _answer(ledger, _pages(ledger, asked, cursor, limit, fresh=fresh, everything=everything), storage_log)
 
-    audit.__doc__ = """Search the audit trail, newest first.
+    audit.__doc__ = """Search the audit trail (the access is logged).
 
-    Each filter but times has a negation, for example --not-actor; those on events, not on files, may be repeated.
+    The newest events come first. Every filter except the times has a negation, for example --not-actor. Negations of
+    filters on events may be repeated.
     """
     first, *rest = (one for one in inspect.signature(audit).parameters.values() if one.kind is not one.VAR_KEYWORD)
     audit.__signature__ = inspect.Signature([first.replace(kind=first.POSITIONAL_OR_KEYWORD), *_options(), *rest])  # type: ignore[attr-defined]
@@ -67,7 +68,9 @@ def _options() -> list[inspect.Parameter]:
         info = typer.Option(option, help=f"{one.help}{values}.", **how)
         shown.append(_parameter(one.name, one, info, many=one.many))
         if one.negatable:
-            info = typer.Option(f"--not-{option[2:]}", hidden=True, help=f"Leave out what {option} finds.", **how)
+            info = typer.Option(
+                f"--not-{option[2:]}", hidden=True, help=f"Leave out events that {option} finds.", **how
+            )
             hidden.append(_parameter(one.negation, one, info, many=one.finds is None))
     return [*shown, *hidden]
 

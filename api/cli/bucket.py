@@ -46,14 +46,14 @@ FOLLOWS: Mapping[str, tuple[str, str]] = {
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     bucket = typer.Typer(no_args_is_help=True)
-    app.add_typer(bucket, name="bucket", help="The bucket that objects lie in.")
+    app.add_typer(bucket, name="bucket", help="Check, probe and configure the bucket.")
 
     @local_command(bucket, "probe")
     def probe(session: Session) -> None:
-        """Find out anew what the bucket can do, and record it if it has changed.
+        """Test which features the bucket supports.
 
-        Sends a few hundred small requests and leaves nothing behind. Running servers use
-        the result from their next start.
+        Sends a few hundred small requests, removes its test objects and records the result if it has changed. Running
+        servers use the result from their next start.
         """
         from provenstore.api.bucket import probe_bucket
         from provenstore.api.settings import load_settings
@@ -72,9 +72,10 @@ def register(app: typer.Typer) -> None:
 
     @plain_command(bucket, "check")
     def check(session: Session) -> None:
-        """Look whether the bucket is as it must be: key, rights, clock, certificate, what strangers may do, its rules.
+        """Check the bucket's settings and permissions.
 
-        Needs no database. Exit code 1 if anything failed; a warning is something that may be meant so.
+        Checks the access key, permissions, clock, certificate, public access and rules. Needs no database. The exit
+        code is 1 if a check failed; a warning may be intended.
         """
         from provenstore.adapters.clock import SystemClock
         from provenstore.adapters.spaces.check import check
@@ -95,15 +96,13 @@ def register(app: typer.Typer) -> None:
     @plain_command(bucket, "harden")
     def harden(
         session: Session,
-        versioning: Annotated[
-            bool, typer.Option("--versioning", help="Also keep every version of every object from now on.")
-        ] = False,
-        dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be changed.")] = False,
+        versioning: Annotated[bool, typer.Option("--versioning", help="Also turn on object versioning.")] = False,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the changes.")] = False,
     ) -> None:
-        """Repair what may be repaired: unfinished uploads go after a day, and the bucket is private.
+        """Apply recommended bucket settings.
 
-        Rules that are there already stay as they are. Doing it again changes nothing. Exit code 1 if the server
-        refused a repair.
+        Unfinished uploads are removed after a day, and the bucket is made private. Existing rules stay as they are.
+        Running the command again changes nothing. The exit code is 1 if the server refused a change.
         """
         from provenstore.adapters.spaces.harden import harden
 

@@ -10,20 +10,22 @@ from provenstore.api.cli.administration import WorkspaceId
 from provenstore.api.cli.custody import Document
 from provenstore.api.cli.session import Session, command
 
-CategoryName = Annotated[str, typer.Argument(metavar="CATEGORY", show_default=False)]
+CategoryName = Annotated[str, typer.Argument(metavar="CATEGORY", help="Name of the category.", show_default=False)]
 Extensions = Annotated[
     list[str] | None,
-    typer.Option("--extension", help="Allowed extension, such as pdf; '*' allows every type."),
+    typer.Option("--extension", help="Allowed extension, for example pdf; '*' allows every type."),
 ]
-MaxSize = Annotated[int | None, typer.Option(min=0, help="Largest file in bytes.")]
-ExpiresAfter = Annotated[int | None, typer.Option(min=0, help="Lifetime of its files in seconds; 0 for no expiry.")]
-AllowEmpty = Annotated[bool | None, typer.Option("--allow-empty/--refuse-empty", help="Whether empty files are taken.")]
+MaxSize = Annotated[int | None, typer.Option(min=0, help="Maximum file size in bytes.")]
+ExpiresAfter = Annotated[int | None, typer.Option(min=0, help="Lifetime of files in seconds; 0 means no expiry.")]
+AllowEmpty = Annotated[
+    bool | None, typer.Option("--allow-empty/--refuse-empty", help="Whether empty files are accepted.")
+]
 Reserve = Annotated[int | None, typer.Option(min=0, help="Bytes reserved for an upload of undeclared size.")]
 DirectLinks = Annotated[
     bool | None,
     typer.Option("--direct-links/--no-direct-links", help="Allow links whose uses are not recorded."),
 ]
-LinkTtl = Annotated[int | None, typer.Option(min=1, help="Longest lifetime of a link in seconds.")]
+LinkTtl = Annotated[int | None, typer.Option(min=1, help="Maximum lifetime of a link in seconds.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -22,23 +22,31 @@ def register(app: typer.Typer) -> None:
         session: Session,
         file_id: FileId,
         *,
-        name: Annotated[str | None, typer.Option(help="Call it so; its path stays.")] = None,
-        access: Annotated[AccessLevel | None, typer.Option(help="private or workspace.")] = None,
+        name: Annotated[str | None, typer.Option(help="New file name (the storage path does not change).")] = None,
+        access: Annotated[AccessLevel | None, typer.Option(help="New access level: private or workspace.")] = None,
         metadata: Annotated[
-            list[str] | None, typer.Option(metavar="KEY=VALUE", help="A metadata entry; those given replace all.")
+            list[str] | None,
+            typer.Option(metavar="KEY=VALUE", help="Metadata entry; the given entries replace all others."),
         ] = None,
         related: Annotated[
-            list[str] | None, typer.Option(metavar="TYPE:ID", help="A business object; those given replace all.")
+            list[str] | None,
+            typer.Option(metavar="TYPE:ID", help="Business object; the given ones replace all others."),
         ] = None,
         subject: Annotated[
-            list[str] | None, typer.Option(help="Id of a person whom it is about; those given replace all.")
+            list[str] | None,
+            typer.Option(help="ID of a person whom the file is about; the given ones replace all others."),
         ] = None,
-        clear: Annotated[list[str] | None, typer.Option(help=f"Leave no {', '.join(CLEARABLE)}.")] = None,
+        clear: Annotated[
+            list[str] | None, typer.Option(help=f"Remove all values of this field: {', '.join(CLEARABLE)}.")
+        ] = None,
         expires_at: Annotated[
-            str | None, typer.Option(metavar="TIME", help="When it may expire; `never` takes an expiry away.")
+            str | None, typer.Option(metavar="TIME", help="New expiry time; `never` removes the expiry.")
         ] = None,
     ) -> None:
-        """Change what is said about a file: all that is named, or nothing. What it said before stays in its history."""
+        """Update file metadata, access level or expiry (atomic).
+
+        Either all given changes apply or none. Earlier values stay in the file's history.
+        """
         changes: Document = {one: {} if one == "metadata" else [] for one in one_of("--clear", clear or [], CLEARABLE)}
         given: Document = {"filename": name, "access": access, "subjects": subject or None}
         if metadata:

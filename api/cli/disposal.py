@@ -12,7 +12,7 @@ from provenstore.api.cli.session import Session, command
 
 DEFAULT_DAYS = 90  # a test compares it with the domain's, which is too heavy to load for a help text
 
-CategoryName = Annotated[str, typer.Argument(metavar="CATEGORY", show_default=False)]
+CategoryName = Annotated[str, typer.Argument(metavar="CATEGORY", help="Name of the category.", show_default=False)]
 RequestId = Annotated[
     str,
     typer.Argument(
@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
 def _register_policies(app: typer.Typer) -> None:
     @command(app, "list")
     def list_policies(session: Session, workspace: WorkspaceId) -> None:
-        """List policies, and requests that wait for approval."""
+        """List policies and requests that wait for approval."""
         _policies(session, session.custody.disposal_policies(workspace))
 
     @command(app, "request")
@@ -51,7 +51,7 @@ def _register_policies(app: typer.Typer) -> None:
         category: CategoryName,
         *,
         days: Annotated[int, typer.Option(min=1, help="Days from deletion or expiry to destruction.")] = DEFAULT_DAYS,
-        never: Annotated[bool, typer.Option("--never", help="Destroy nothing of the category by policy.")] = False,
+        never: Annotated[bool, typer.Option("--never", help="Never destroy files of this category by policy.")] = False,
         reason: RequiredReason,
     ) -> None:
         """Request a disposal policy; a second person approves it."""
@@ -86,7 +86,7 @@ def _register_reports(app: typer.Typer) -> None:
             str | None, typer.Option(metavar="TIME", help="Only files that are due before this time.")
         ] = None,
         limit: Limit = 100,
-        cursor: Annotated[str | None, typer.Option(help="Continue where a page ended.")] = None,
+        cursor: Annotated[str | None, typer.Option(help="Continue after the previous page.")] = None,
     ) -> None:
         """Preview what policies will destroy, and when."""
         until = None if before is None else str(instant("--before", before))
@@ -119,7 +119,7 @@ def _register_reports(app: typer.Typer) -> None:
         workspace: WorkspaceId,
         *,
         limit: Limit = 100,
-        after: Annotated[str, typer.Option(help="Start after what the page before said.")] = "0",
+        after: Annotated[str, typer.Option(help="Continue after the previous page.")] = "0",
     ) -> None:
         """List reports of past runs, oldest first."""
         found = session.custody.disposal_runs(workspace, after=after, limit=limit)

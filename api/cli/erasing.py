@@ -4,10 +4,10 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from typer.core import TyperGroup
 
 from provenstore.api.cli import text
 from provenstore.api.cli.custody import Document
+from provenstore.api.cli.help_pages import Group
 from provenstore.api.cli.options import FileId, Reason, RequiredReason, one_of, part_id
 from provenstore.api.cli.session import Session, command
 
@@ -18,7 +18,7 @@ ERASABLE = (
 
 ErasureId = Annotated[
     UUID,
-    typer.Argument(metavar="ERASURE", help="The request's id.", show_default=False, parser=part_id("erasure")),
+    typer.Argument(metavar="ERASURE", help="ID of the erasure request.", show_default=False, parser=part_id("erasure")),
 ]
 Subject = Annotated[
     str | None,
@@ -26,15 +26,13 @@ Subject = Annotated[
 ]
 ActorId = Annotated[
     str | None,
-    typer.Option("--actor", help="An actor (whole id): registration, and from where it acted.", show_default=False),
+    typer.Option("--actor", help="Actor (full ID) whose registration and addresses are erased.", show_default=False),
 ]
 Fields = Annotated[list[str] | None, typer.Option("--field", help="Only values of this name.", show_default=False)]
-Within = Annotated[
-    str | None, typer.Option("--workspace", help="Only in this workspace, by default in the whole ledger.")
-]
+Within = Annotated[str | None, typer.Option("--workspace", help="Only in this workspace (default: the whole ledger).")]
 
 
-class _FileUnlessNamed(TyperGroup):
+class _FileUnlessNamed(Group):
     """`erase FILE` asks for one file; `erase --subject` is short for `erase request`."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # typer's own context
@@ -51,7 +49,7 @@ def _asks_widely(args: list[str]) -> bool:
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     erase = typer.Typer(cls=_FileUnlessNamed, no_args_is_help=True)
-    app.add_typer(erase, name="erase", help="Erase private values, by two persons; every proof stays valid.")
+    app.add_typer(erase, name="erase", help="Erase private values about a person (two persons decide).")
 
     @command(erase, "file")
     def of_file(
@@ -60,9 +58,10 @@ def register(app: typer.Typer) -> None:
         field: Annotated[list[str], typer.Option(help=f"Values to erase: {', '.join(ERASABLE)}.", show_default=False)],
         reason: RequiredReason,
     ) -> None:
-        """Request erasure of one file's values; `erase FILE` is short for this.
+        """Request erasure of private values of one file.
 
-        A second person approves it. The reason given here is kept: it must not name what is erased.
+        `provenstore erase FILE` is short for this. A second person approves the request. The reason is kept: it must
+        not repeat the erased values.
         """
         fields = sorted(set(one_of("--field", field, ERASABLE)))
         _asked(session, session.custody.erase(str(file_id), fields=fields, reason=reason))
@@ -76,7 +75,7 @@ def register(app: typer.Typer) -> None:
         field: Fields = None,
         workspace: Within = None,
     ) -> None:
-        """Preview how many values an erasure would erase, and where.
+        """Preview which values an erasure would erase.
 
         The preview is recorded.
         """
@@ -92,10 +91,10 @@ def register(app: typer.Typer) -> None:
         workspace: Within = None,
         reason: RequiredReason,
     ) -> None:
-        """Request erasure of a person; `erase --subject VALUE` is short for this.
+        """Request erasure of everything recorded about a person.
 
-        A second person approves it within seven days. Values that are recorded after the request are not erased. The
-        reason is kept: it must not name the person.
+        `provenstore erase --subject VALUE` is short for this. A second person approves the request within seven days.
+        Values that are recorded after the request are not erased. The reason is kept: it must not name the person.
         """
         wanted = _wanted(subject, actor, field, workspace)
         _asked(session, session.custody.request_erasure({**wanted, "reason": reason}))
@@ -139,7 +138,7 @@ def register(app: typer.Typer) -> None:
 
     @command(erase, "approve")
     def approve(session: Session, erasure: ErasureId, reason: Reason = None) -> None:
-        """Approve another person's request; erases the values for good."""
+        """Approve a request as the second person; erases the values."""
         _told(session, session.custody.decide_erasure(str(erasure), "approve", reason))
 
     @command(erase, "reject")

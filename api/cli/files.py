@@ -48,7 +48,8 @@ def register(app: typer.Typer) -> None:
         category: InCategory = None,
         variant: OfVariant = None,
         status: Annotated[
-            Status | None, typer.Option(help="initiated, stored, soft_deleted, purged, aborted or expired.")
+            Status | None,
+            typer.Option(help="Only this status: initiated, stored, soft_deleted, purged, aborted or expired."),
         ] = None,
         name: Named = None,
         media_type: OfType = None,
@@ -56,9 +57,11 @@ def register(app: typer.Typer) -> None:
         subject: AboutPerson = None,
         related: RelatedTo = None,
         metadata: WithEntry = None,
-        held: Annotated[bool | None, typer.Option("--held/--not-held", help="Under a legal hold or not.")] = None,
-        min_size: Annotated[int | None, typer.Option(min=0, help="At least so many bytes.")] = None,
-        max_size: Annotated[int | None, typer.Option(min=0, help="At most so many bytes.")] = None,
+        held: Annotated[
+            bool | None, typer.Option("--held/--not-held", help="Only files with, or without, a legal hold.")
+        ] = None,
+        min_size: Annotated[int | None, typer.Option(min=0, help="Minimum size in bytes.")] = None,
+        max_size: Annotated[int | None, typer.Option(min=0, help="Maximum size in bytes.")] = None,
         created_from: CreatedFrom = None,
         created_before: CreatedBefore = None,
         stored_from: StoredFrom = None,
@@ -71,14 +74,14 @@ def register(app: typer.Typer) -> None:
         unretained_at: UnretainedAt = None,
         retention_mode: RetentionModeOf = None,
         min_position: Annotated[
-            str | None, typer.Option(help="Wait until the list has seen this `Provenstore-Position`.")
+            str | None, typer.Option(help="Wait until the list includes this `Provenstore-Position`.")
         ] = None,
         fresh: Annotated[
-            bool, typer.Option("--fresh/--no-fresh", help="Wait until the list has seen all that was recorded before.")
+            bool, typer.Option("--fresh/--no-fresh", help="Wait until the list includes every recorded event.")
         ] = True,
-        limit: Annotated[int, typer.Option(min=1, max=1_000, help="Files of one page.")] = 100,
-        cursor: Annotated[str | None, typer.Option(help="Go on where a page ended.")] = None,
-        everything: Annotated[bool, typer.Option("--all", help="All pages, as one answer.")] = False,
+        limit: Annotated[int, typer.Option(min=1, max=1_000, help="Maximum number of files.")] = 100,
+        cursor: Annotated[str | None, typer.Option(help="Continue after the previous page.")] = None,
+        everything: Annotated[bool, typer.Option("--all", help="List every page.")] = False,
     ) -> None:
         """List files, newest first."""
         given = conditions(
@@ -117,12 +120,18 @@ def register(app: typer.Typer) -> None:
 
     @command(app, "show")
     def show(session: Session, file_id: FileId, at: At = None) -> None:
-        """Show everything about a file, from its own events: as it is, or as it was at any moment."""
+        """Show all details of a file, now or at an earlier time.
+
+        The details are computed from the file's own events.
+        """
         _show(session, session.custody.file(str(file_id), full=True, at=at))
 
     @command(app, "history")
     def history(session: Session, file_id: FileId) -> None:
-        """Show everything that ever happened to a file, in log order; that it was read is recorded."""
+        """Show a file's event history (the access is logged).
+
+        Events are listed in the order of the log, oldest first.
+        """
         events: list[Document] = []
         after: int | None = 0
         while after is not None:
@@ -136,12 +145,15 @@ def register(app: typer.Typer) -> None:
 
     @command(app, "rm")
     def rm(session: Session, file_id: FileId, reason: RequiredReason) -> None:
-        """Take a file's content out of reach; its bytes stay, and restore brings it back."""
+        """Soft-delete a file (can be restored).
+
+        The content can no longer be read; its bytes stay in the store. `provenstore restore` undoes this.
+        """
         done(session, session.custody.soft_delete(str(file_id), reason), "deleted")
 
     @command(app, "restore")
     def restore(session: Session, file_id: FileId, reason: Reason = None) -> None:
-        """Bring a deleted or expired file back."""
+        """Restore a deleted or expired file."""
         done(session, session.custody.restore(str(file_id), reason), "restored")
 
 

@@ -38,7 +38,8 @@ def register(app: typer.Typer) -> None:
         file_ids: FileIds = None,
         *,
         output: Annotated[
-            Path | None, typer.Option("--output", "-o", help="Where to; - is stdout. By default the file's own name.")
+            Path | None,
+            typer.Option("--output", "-o", help="Output file; - writes to stdout. The default is the stored name."),
         ] = None,
         into: Annotated[
             Path | None,
@@ -46,10 +47,10 @@ def register(app: typer.Typer) -> None:
                 "--into",
                 "-r",
                 metavar="FOLDER",
-                help="Read many files into this folder: those of the ids, or of the conditions.",
+                help="Write many files into this folder: by ID or by filter.",
             ),
         ] = None,
-        force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
+        force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
         workspace: filters.InWorkspace = None,
         category: filters.InCategory = None,
         variant: filters.OfVariant = None,
@@ -64,15 +65,16 @@ def register(app: typer.Typer) -> None:
         jobs: Jobs = 8,
         quiet: Quiet = False,
     ) -> None:
-        """Read files' content, verified against the ledger; each access is recorded first.
+        """Download files and verify them (each access is logged).
 
-        A file appears under its name only when all bytes are there and verified. On stdout the bytes are out before
-        they can be: exit code 7 says that they were not the recorded ones.
+        The access is recorded before any byte is read. A file appears under its name only when it is complete and
+        verified. On stdout the bytes are written before they can be verified: exit code 7 says that they differ from
+        the recorded content.
 
-        With -r the stored files of the ids, or those that the conditions narrow to, are written into a folder, at the
-        place that `put` kept. The same again goes on where it was interrupted, and what is there is unchanged. A name
-        that could do harm is changed; a file whose place is taken goes beside it, with its id in its name. Answers id
-        and path, as files are finished, and --json one document a line; exit codes are as those of `put`.
+        With -r, the files with the given IDs, or those that match the filters, are written into a folder at the place
+        that `put` recorded. Running the same command again continues an interrupted download and leaves existing files
+        unchanged. Unsafe names are changed. If a name is taken, the file is written beside it with its ID in the name.
+        Prints ID and path as each file is finished; --json prints one object per line. Exit codes are those of `put`.
         """
         asked = filters.conditions(
             workspace=workspace,

@@ -21,7 +21,7 @@ Within = Annotated[str | None, typer.Option(help="Only this workspace.")]
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     jobs = typer.Typer(no_args_is_help=True)
-    app.add_typer(jobs, name="jobs", help="Background work: what is due, and doing it now.")
+    app.add_typer(jobs, name="jobs", help="List, run and retry background jobs.")
 
     @command(jobs, "list")
     def list_jobs(
@@ -29,11 +29,14 @@ def register(app: typer.Typer) -> None:
         *,
         kind: Kinds = None,
         workspace: Within = None,
-        upcoming: Annotated[bool, typer.Option("--upcoming", help="Also what is not due yet.")] = False,
-        limit: Annotated[int, typer.Option(min=1, max=_PAGE, help="Jobs of one page.")] = 100,
-        cursor: Annotated[str | None, typer.Option(help="Go on where a page ended.")] = None,
+        upcoming: Annotated[bool, typer.Option("--upcoming", help="Include jobs that are not due yet.")] = False,
+        limit: Annotated[int, typer.Option(min=1, max=_PAGE, help="Maximum number of jobs.")] = 100,
+        cursor: Annotated[str | None, typer.Option(help="Continue after the previous page.")] = None,
     ) -> None:
-        """List what is due, oldest files first: since when, how often it failed, and when it is tried next."""
+        """List jobs that are due, oldest files first.
+
+        Shows since when each job is due, how often it failed and when it is tried next.
+        """
         page = session.custody.jobs(_asked(kind, workspace, upcoming=upcoming), cursor=cursor, limit=limit)
         if session.out.as_json:
             session.out.document(page)
@@ -49,7 +52,10 @@ def register(app: typer.Typer) -> None:
 
     @command(jobs, "run")
     def run(session: Session, workspace: Within = None) -> None:
-        """Do one round now, whichever process leads: settle what is due and not to be left alone for now."""
+        """Run all due jobs once now.
+
+        Jobs that failed and wait for their next attempt are left out.
+        """
         found = session.custody.run_jobs(workspace)
         if session.out.as_json:
             session.out.document(found)
@@ -65,11 +71,11 @@ def register(app: typer.Typer) -> None:
         session: Session,
         file_ids: FileIds = None,
         *,
-        everything: Annotated[bool, typer.Option("--all", help="Every file whose last attempt failed.")] = False,
+        everything: Annotated[bool, typer.Option("--all", help="All files whose last attempt failed.")] = False,
         kind: Kinds = None,
         workspace: Within = None,
     ) -> None:
-        """Do now what is due for files, however often that was in vain."""
+        """Retry pending jobs for these files now."""
         if everything == bool(file_ids):
             raise typer.BadParameter("name files, or say --all")
         if not everything and (kind or workspace):

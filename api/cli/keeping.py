@@ -14,25 +14,25 @@ HoldId = Annotated[
     str,
     typer.Argument(
         metavar="HOLD",
-        help="The hold's id.",
+        help="ID of the legal hold.",
         show_default=False,
         parser=part_id("hold", within="file_id", as_text=True),
     ),
 ]
 
 _DECISIONS: tuple[tuple[Decision, str], ...] = (
-    ("withdraw", "Take a purge request back."),
-    ("approve", "Agree, as a second person, to a purge; the bytes are destroyed at once."),
-    ("reject", "Reject a purge; the days of a disposal policy begin again."),
+    ("withdraw", "Withdraw a purge request."),
+    ("approve", "Approve a purge as the second person; destroys the content."),
+    ("reject", "Reject a purge request.\n\nThe days of a disposal policy start again."),
 )
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     purge, hold, retention = (typer.Typer(no_args_is_help=True) for _ in range(3))
-    app.add_typer(purge, name="purge", help="Destroy a deleted file's bytes, with a second person.")
-    app.add_typer(hold, name="hold", help="Legal holds: nothing is deleted, expired or purged under one.")
-    app.add_typer(retention, name="retention", help="Retention: neither expiry nor purge before a time.")
+    app.add_typer(purge, name="purge", help="Destroy a deleted file's content (two persons decide).")
+    app.add_typer(hold, name="hold", help="Manage legal holds.")
+    app.add_typer(retention, name="retention", help="Manage how long a file must be kept.")
     _register_purge(purge)
     _register_holds(hold)
 
@@ -40,14 +40,14 @@ def register(app: typer.Typer) -> None:
     def set_retention(
         session: Session,
         file_id: FileId,
-        until: Annotated[str, typer.Option(metavar="TIME", help="Kept until then.", show_default=False)],
+        until: Annotated[str, typer.Option(metavar="TIME", help="End of the retention period.", show_default=False)],
         reason: RequiredReason,
         mode: Annotated[
             Literal["compliance", "governance"],
-            typer.Option(help="Compliance is only ever lengthened; governance is shortened by two persons."),
+            typer.Option(help="compliance can only be lengthened; governance can be shortened by two persons."),
         ] = "governance",
     ) -> None:
-        """Set or lengthen a file's retention, or ask to shorten it."""
+        """Set or lengthen a retention, or request to shorten it."""
         moment = str(instant("--until", until))
         file = session.custody.set_retention(str(file_id), until=moment, mode=mode, reason=reason)
         if session.out.as_json:
@@ -69,10 +69,13 @@ def _register_purge(app: typer.Typer) -> None:
         *,
         reason: Reason = None,
         missing: Annotated[
-            bool, typer.Option("--missing", help="End a file whose object is known to be missing.")
+            bool, typer.Option("--missing", help="Purge a file whose object is missing from the store.")
         ] = False,
     ) -> None:
-        """Ask for the destruction of a deleted file's bytes."""
+        """Request destruction of a deleted file's content.
+
+        A second person approves the request.
+        """
         asked = session.custody.request_purge(str(file_id), reason, missing=missing)
         _purge(session, asked)
         if asked["status"] == "requested" and not session.out.as_json:
@@ -90,7 +93,7 @@ def _register_purge(app: typer.Typer) -> None:
 
     @command(app, "show")
     def show(session: Session, file_id: FileId) -> None:
-        """Show a file's newest purge: who, when, why (the reading is logged)."""
+        """Show a file's latest purge (the access is logged)."""
         found = session.custody.purge(str(file_id))
         if session.out.as_json:
             session.out.document(found)
@@ -99,7 +102,7 @@ def _register_purge(app: typer.Typer) -> None:
 
     @command(app, "certificate")
     def certificate(session: Session, file_id: FileId) -> None:
-        """Show the certificate of a file's destruction; that it was read is recorded."""
+        """Show the destruction certificate (the access is logged)."""
         session.out.document(session.custody.certificate(str(file_id)))
 
 
@@ -108,11 +111,11 @@ def _register_holds(app: typer.Typer) -> None:
     def place(
         session: Session,
         file_id: FileId,
-        name: Annotated[str, typer.Option(help="What the hold is called.", show_default=False)],
+        name: Annotated[str, typer.Option(help="Name of the legal hold.", show_default=False)],
         reason: RequiredReason,
-        matter: Annotated[str | None, typer.Option(help="The legal matter that it belongs to.")] = None,
+        matter: Annotated[str | None, typer.Option(help="Legal matter that the hold belongs to.")] = None,
     ) -> None:
-        """Place a legal hold and answer its id."""
+        """Place a legal hold on a file and print its ID."""
         placed = session.custody.place_hold(str(file_id), name=name, matter=matter, reason=reason)
         if session.out.as_json:
             session.out.document(placed)
@@ -127,7 +130,10 @@ def _register_holds(app: typer.Typer) -> None:
         hold: HoldId,
         reason: Reason = None,
     ) -> None:
-        """End a legal hold, as another person than the one who placed it."""
+        """Release a legal hold as the second person.
+
+        The person who placed the hold cannot release it.
+        """
         file = session.custody.release_hold(str(file_id), hold, reason)
         if session.out.as_json:
             session.out.document(file)
@@ -136,7 +142,7 @@ def _register_holds(app: typer.Typer) -> None:
 
     @command(app, "list")
     def list_holds(session: Session, file_id: FileId) -> None:
-        """List the legal holds on a file (the reading is logged)."""
+        """List the legal holds on a file (the access is logged)."""
         found = session.custody.holds(str(file_id))
         if session.out.as_json:
             session.out.document(found)

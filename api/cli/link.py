@@ -5,22 +5,24 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import typer
-from typer.core import TyperGroup
 
 from provenstore.api.cli import text
+from provenstore.api.cli.help_pages import Group
 from provenstore.api.cli.options import FileId, Reason, part_id
 from provenstore.api.cli.session import Session, command
 
 LinkId = Annotated[
     UUID,
-    typer.Argument(metavar="LINK", help="The link's id.", show_default=False, parser=part_id("link", within="file_id")),
+    typer.Argument(
+        metavar="LINK", help="ID of the link.", show_default=False, parser=part_id("link", within="file_id")
+    ),
 ]
 
 _DURATION = re.compile(r"([0-9]{1,9})([smhd]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
-class _IssueUnlessNamed(TyperGroup):
+class _IssueUnlessNamed(Group):
     """`link FILE` issues a link, as it always has; what else can be done with links is a command below `link`."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # typer's own context
@@ -33,7 +35,7 @@ class _IssueUnlessNamed(TyperGroup):
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     links = typer.Typer(cls=_IssueUnlessNamed, no_args_is_help=True)
-    app.add_typer(links, name="link", help="Issue a link to a file's content, or revoke one.")
+    app.add_typer(links, name="link", help="Issue or revoke a download link.")
 
     @command(links, "issue")
     def issue(
@@ -43,25 +45,26 @@ def register(app: typer.Typer) -> None:
         ttl: Annotated[
             str | None, typer.Option(metavar="TIME", help="Lifetime, for example 90s, 10m, 1h, 2d (default 10m).")
         ] = None,
-        purpose: Annotated[
-            str | None, typer.Option(help="What for; kept with the event as an erasable private value.")
-        ] = None,
-        recipient: Annotated[
-            str | None, typer.Option(help="For whom; kept with the event as an erasable private value.")
-        ] = None,
-        inline: Annotated[bool, typer.Option("--inline", help="To be shown in a browser instead of saved.")] = False,
+        purpose: Annotated[str | None, typer.Option(help="Purpose, kept as an erasable private value.")] = None,
+        recipient: Annotated[str | None, typer.Option(help="Recipient, kept as an erasable private value.")] = None,
+        inline: Annotated[
+            bool, typer.Option("--inline", help="Show the file in the browser instead of saving it.")
+        ] = False,
         delivery: Annotated[
             Literal["redirect", "stream"] | None,
-            typer.Option(help="Redirect to the bucket for a minute, or stream through the server."),
+            typer.Option(help="Redirect to the bucket (for one minute), or stream through the server."),
         ] = None,
         unobserved: Annotated[
             bool,
             typer.Option(
-                "--unobserved", help="Link straight to the bucket, if the category allows it; uses are not recorded."
+                "--unobserved", help="Link directly to the bucket if the category allows it; uses are not recorded."
             ),
         ] = False,
     ) -> None:
-        """Issue a link; `provenstore link FILE` is short for this."""
+        """Issue a link that downloads one file without an API key.
+
+        `provenstore link FILE` is short for `provenstore link issue FILE`. Each use is recorded.
+        """
         wish = {"ttl": _seconds(ttl), "purpose": purpose, "recipient": recipient, "delivery": delivery}
         given = {name: value for name, value in wish.items() if value is not None}
         shown = "inline" if inline else "attachment"
@@ -82,7 +85,7 @@ def register(app: typer.Typer) -> None:
         link: LinkId,
         reason: Reason = None,
     ) -> None:
-        """Revoke a link."""
+        """Revoke a link before it expires."""
         session.custody.revoke_link(str(file_id), str(link), reason)
         if session.out.as_json:
             session.out.document({"id": str(link), "revoked": True})

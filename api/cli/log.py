@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     log = typer.Typer(no_args_is_help=True)
-    app.add_typer(log, name="log", help="The log as outsiders check it.")
+    app.add_typer(log, name="log", help="Inspect, export and publish the transparency log.")
     _register_reading(log)
     _register_keeping(log)
 
@@ -28,7 +28,10 @@ def register(app: typer.Typer) -> None:
 def _register_reading(log: typer.Typer) -> None:
     @command(log, "status")
     def status(session: Session) -> None:
-        """Say how far tree and checkpoints have come, and whether an alarm keeps the log from being signed."""
+        """Show the state of the tree, the checkpoints and the alarm.
+
+        While an alarm is set, no checkpoint is signed.
+        """
         found = session.custody.log()
         if session.out.as_json:
             session.out.document(found)
@@ -41,7 +44,10 @@ def _register_reading(log: typer.Typer) -> None:
 
     @command(log, "checkpoint")
     def checkpoint(session: Session) -> None:
-        """Show the newest checkpoint, a signed note; on a data directory, one over all that is recorded."""
+        """Show the latest signed checkpoint.
+
+        On a data directory the command signs a checkpoint that covers every recorded event.
+        """
         note = session.custody.log_resource("checkpoint").decode()
         if session.out.as_json:
             session.out.document({"checkpoint": note})
@@ -51,7 +57,10 @@ def _register_reading(log: typer.Typer) -> None:
 
     @command(log, "keys")
     def keys(session: Session) -> None:
-        """Show the verifier keys in force; whoever checks the log should get them from you, not from the log."""
+        """Show the current verifier keys.
+
+        Give them to verifiers yourself: keys taken from the log prove nothing about the log.
+        """
         found = session.custody.log_resource("keys").decode().splitlines()
         if session.out.as_json:
             session.out.document({"keys": found})
@@ -62,11 +71,12 @@ def _register_reading(log: typer.Typer) -> None:
     @command(log, "export")
     def export(
         session: Session,
-        file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; must not be there.", show_default=False)],
+        file: Annotated[Path, typer.Argument(metavar="FILE", help="Output file (must not exist).", show_default=False)],
     ) -> None:
-        """Write every event, as it is, one a line, and the checkpoint over them beside it: FILE and FILE.checkpoint.
+        """Export every event and a checkpoint that covers them.
 
-        Takes an auditor's key for the whole ledger. `provenstore-verify log` checks it, offline.
+        Writes one event per line to FILE, and the checkpoint to FILE.checkpoint. Requires an auditor's API key for the
+        whole ledger. `provenstore-verify log` checks the export offline.
         """
         if str(file) == "-":
             raise typer.BadParameter("name a file: two are written, this one and its checkpoint", param_hint="FILE")
@@ -82,11 +92,18 @@ def _register_keeping(log: typer.Typer) -> None:
     @local_command(log, "publish")
     def publish(
         session: Session,
-        prefix: Annotated[str | None, typer.Argument(help="Under this; by default PROVENSTORE_LOG_PREFIX.")] = None,
+        prefix: Annotated[
+            str | None, typer.Argument(help="Prefix in the object store (default: PROVENSTORE_LOG_PREFIX).")
+        ] = None,
         *,
-        everything: Annotated[bool, typer.Option("--all", help="Write all of it anew, whatever is there.")] = False,
+        everything: Annotated[
+            bool, typer.Option("--all", help="Write everything again, even files that exist.")
+        ] = False,
     ) -> None:
-        """Write tiles, entries and checkpoint into the object store, under a prefix. Doing it again changes nothing."""
+        """Publish tiles, entries and checkpoint in the object store.
+
+        Running the command again changes nothing.
+        """
         with _direct(session) as direct:
             found = direct.publish_log(prefix, anew=everything)
         if session.out.as_json:
@@ -97,7 +114,10 @@ def _register_keeping(log: typer.Typer) -> None:
 
     @local_command(log, "clear-alarm")
     def clear_alarm(session: Session, reason: RequiredReason) -> None:
-        """Let checkpoints be signed again, once the log is the one that was signed; refused before. Recorded."""
+        """Resume signing after a rollback alarm.
+
+        The command is refused until the log is again the one that was signed. It is recorded.
+        """
         with _direct(session) as direct:
             found = direct.clear_log_alarm(reason)
         if session.out.as_json:
@@ -106,12 +126,12 @@ def _register_keeping(log: typer.Typer) -> None:
             entries = text.counted(found["size"], "entry", "entries")
             session.out.say(f"cleared: the log extends the {entries} that were signed")
 
-    @local_command(log, "begin-anew")
-    def begin_anew(session: Session, reason: RequiredReason) -> None:
-        """Let what an older copy has left of the log go on as another one, with another key. Recorded.
+    @local_command(log, "restart", old_name="begin-anew")
+    def restart(session: Session, reason: RequiredReason) -> None:
+        """Start a new log from restored data under a new name and key.
 
-        For the day on which the entries behind the copy are lost for good; refused as long as the log is whole. The new
-        name is PROVENSTORE_LOG_ORIGIN, or drawn where nobody has named the log. There is no way back.
+        Use it only when the entries after the restored copy are lost. It is refused while the log is complete, it is
+        recorded, and it cannot be undone. The new name is PROVENSTORE_LOG_ORIGIN, or random if no name is set.
         """
         with _direct(session) as direct:
             found = direct.begin_log_anew(reason)
@@ -133,9 +153,15 @@ def register_rotation(keys: typer.Typer) -> None:
     def rotate_signing(
         session: Session,
         *,
-        retire: Annotated[bool, typer.Option("--retire", help="End the rotation: only the new key signs.")] = False,
+        retire: Annotated[
+            bool, typer.Option("--retire", help="End the rotation: only the new signing key signs.")
+        ] = False,
     ) -> None:
-        """Sign checkpoints with a new key beside the old one, until --retire. Recorded; running servers follow."""
+        """Sign checkpoints with a new signing key as well.
+
+        The old signing key signs too until the command is run with --retire. It is recorded, and running servers
+        follow.
+        """
         with _direct(session) as direct:
             found = direct.rotate_log_keys(retire=retire)
         if session.out.as_json:

@@ -9,11 +9,14 @@ from provenstore.api.cli.session import Session, local_command
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     db = typer.Typer(no_args_is_help=True)
-    app.add_typer(db, name="db", help="The database's schema.")
+    app.add_typer(db, name="db", help="Upgrade the database schema.")
 
     @local_command(db, "migrate")
     def migrate(session: Session) -> None:
-        """Bring the schema up to this release, as the database's owner. Doing it again changes nothing."""
+        """Upgrade the database schema to this release.
+
+        Run it as the owner of the database. Running it again changes nothing.
+        """
         from provenstore.api.settings import load_settings
         from provenstore.api.wiring import migrate
 

@@ -8,9 +8,11 @@ from provenstore.api.cli import text
 from provenstore.api.cli.options import Outcome, StoreAct, instant
 from provenstore.api.cli.session import Session, command
 
-Since = Annotated[str | None, typer.Option(metavar="TIME", help="Begun then or later; one day by default.")]
-Before = Annotated[str | None, typer.Option(metavar="TIME", help="Begun before; now by default.")]
-Provider = Annotated[str | None, typer.Option(help="Only this store: local, spaces.")]
+Since = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Calls that began at or after this time (default: one day ago).")
+]
+Before = Annotated[str | None, typer.Option(metavar="TIME", help="Calls that began before this time (default: now).")]
+Provider = Annotated[str | None, typer.Option(help="Only this store: local or spaces.")]
 OfKind = Annotated[StoreAct | None, typer.Option("--kind", help="Only this kind of call.")]
 
 
@@ -25,12 +27,15 @@ def register(app: typer.Typer) -> None:
         before: Before = None,
         provider: Provider = None,
         kind: OfKind = None,
-        calls: Annotated[bool, typer.Option("--calls", help="Single calls, newest first.")] = False,
-        outcome: Annotated[Outcome | None, typer.Option(help="With --calls: only those that ended so.")] = None,
-        request: Annotated[str | None, typer.Option(help="With --calls: only for this request (whole id).")] = None,
-        limit: Annotated[int, typer.Option(min=1, max=1_000, help="With --calls: how many.")] = 100,
+        calls: Annotated[bool, typer.Option("--calls", help="List single calls, newest first.")] = False,
+        outcome: Annotated[Outcome | None, typer.Option(help="With --calls: only calls with this outcome.")] = None,
+        request: Annotated[str | None, typer.Option(help="With --calls: only calls of this request (full ID).")] = None,
+        limit: Annotated[int, typer.Option(min=1, max=1_000, help="With --calls: maximum number of calls.")] = 100,
     ) -> None:
-        """Show how calls to the object store went: how many, how many failed, how long they took, how many bytes."""
+        """Show calls to the object store: count, failures, duration.
+
+        One line per store and kind of call, or with --calls one line per call.
+        """
         if not calls and (outcome is not None or request is not None):
             raise typer.BadParameter("--outcome and --request narrow --calls")
         asked: dict[str, Any] = {

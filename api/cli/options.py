@@ -96,22 +96,20 @@ def part_id(
     return read
 
 
-FileId = Annotated[UUID, typer.Argument(metavar="ID", help="The file's id.", show_default=False, parser=file_id)]
+FileId = Annotated[UUID, typer.Argument(metavar="ID", help="ID of the file.", show_default=False, parser=file_id)]
 FileIds = Annotated[
-    list[UUID] | None, typer.Argument(metavar="ID", help="The files' ids.", show_default=False, parser=file_id)
+    list[UUID] | None, typer.Argument(metavar="ID", help="IDs of the files.", show_default=False, parser=file_id)
 ]
 KeyId = Annotated[
-    UUID, typer.Argument(metavar="ID", help="The API key's id, or the key.", show_default=False, parser=key_id)
+    UUID, typer.Argument(metavar="ID", help="ID of the API key, or the API key.", show_default=False, parser=key_id)
 ]
 EventId = Annotated[
     UUID | None,
-    typer.Option(metavar="ID", help="Of this event of the file, by default its newest.", parser=whole_event_id),
+    typer.Option(metavar="ID", help="Event of the file (default: the latest).", parser=whole_event_id),
 ]
-Reason = Annotated[str | None, typer.Option(help="Why; kept with the event as an erasable private value.")]
-RequiredReason = Annotated[
-    str, typer.Option(help="Why; kept with the event as an erasable private value.", show_default=False)
-]
-At = Annotated[str | None, typer.Option(metavar="WHEN", help="A position, a time (2026-11-21T08:00:00Z) or a date.")]
+Reason = Annotated[str | None, typer.Option(help="Reason, kept as an erasable private value.")]
+RequiredReason = Annotated[str, typer.Option(help="Reason, kept as an erasable private value.", show_default=False)]
+At = Annotated[str | None, typer.Option(metavar="WHEN", help="Log position, time (2026-11-21T08:00:00Z) or date.")]
 # As the domain has them, which is not imported here: help must come at once. A test compares.
 AccessLevel = Literal["private", "workspace", "public"]
 Status = Literal["initiated", "stored", "soft_deleted", "purged", "aborted", "expired"]
@@ -134,9 +132,9 @@ StoreAct = Literal[
 Outcome = Literal["ok", "refused", "failed"]
 RetentionMode = Literal["compliance", "governance"]
 Variant = Literal["original", "processed", "chunk", "thumbnail"]
-Jobs = Annotated[int, typer.Option(min=1, max=64, help="Files at once.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what failed.")]
-Workspace = Annotated[str, typer.Option(help="The workspace (tenant).")]
+Jobs = Annotated[int, typer.Option(min=1, max=64, help="Number of files at a time.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only print errors.")]
+Workspace = Annotated[str, typer.Option(help="Workspace to store into.")]
 
 
 def instant(option: str, value: str | None) -> str | None:

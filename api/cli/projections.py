@@ -12,7 +12,9 @@ from provenstore.api.cli.custody import Document, ProjectionAct
 from provenstore.api.cli.options import RequiredReason
 from provenstore.api.cli.session import Session, command
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The read model, e.g. file_index.", show_default=False)]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="Name of the read model, for example file_index.", show_default=False)
+]
 
 _LOOK_EVERY: Final = 0.25
 """Seconds between two looks at how far a build has come."""
@@ -23,19 +25,24 @@ _MAX_ROWS: Final = 10_000
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     projections = typer.Typer(no_args_is_help=True)
-    app.add_typer(projections, name="projections", help="Read models: where they stand, and building them anew.")
+    app.add_typer(projections, name="projections", help="Show and rebuild read models.")
 
     @command(projections, "list")
     def list_projections(session: Session) -> None:
-        """List the read models: how far behind the log they are, and what is being built."""
+        """List read models with their status and lag."""
         _list(session, session.custody.projections())
 
     @command(projections, "status")
     def status(
         session: Session,
-        name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this one.", show_default=False)] = None,
+        name: Annotated[
+            str | None, typer.Argument(metavar="NAME", help="Only this read model.", show_default=False)
+        ] = None,
     ) -> None:
-        """Say where all stand, or all about one, with the event that it could not take."""
+        """Show the status of all read models, or details of one.
+
+        The details include the event that a stopped read model cannot process.
+        """
         if name is None:
             _list(session, session.custody.projections())
         else:
@@ -47,11 +54,14 @@ def register(app: typer.Typer) -> None:
         name: Name,
         *,
         compare: Annotated[
-            bool, typer.Option("--compare", help="Only compare with the live rows, which stay; none differs normally.")
+            bool, typer.Option("--compare", help="Only compare with the live rows; normally there are no differences.")
         ] = False,
-        wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end.")] = True,
+        wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the rebuild has ended.")] = True,
     ) -> None:
-        """Build one anew beside the live rows, and put it in their place when it has caught up."""
+        """Rebuild a read model beside its live rows.
+
+        The new rows replace the live ones when they have caught up with the log.
+        """
         found = session.custody.rebuild_projection(name, compare=compare)
         if wait:
             found = _follow(session, name, found)
@@ -69,12 +79,15 @@ def register(app: typer.Typer) -> None:
 
     @command(projections, "cancel")
     def cancel(session: Session, name: Name) -> None:
-        """Give up building one; the live rows stay."""
+        """Cancel a rebuild; the live rows stay."""
         _show(session, session.custody.cancel_rebuild(name))
 
     @command(projections, "skip")
     def skip(session: Session, name: Name, reason: RequiredReason) -> None:
-        """Let a parked one go on without the event that it cannot take; recorded, and honoured by every rebuild."""
+        """Skip the event a stopped read model cannot process.
+
+        The decision is recorded, and every rebuild skips the event too.
+        """
         _show(session, session.custody.skip_event(name, reason))
 
     @command(projections, "rows")
@@ -85,13 +98,18 @@ def register(app: typer.Typer) -> None:
         at: Annotated[
             str,
             typer.Option(
-                metavar="WHEN", help="A position, or a time with a zone: 2026-11-21T08:00:00Z.", show_default=False
+                metavar="WHEN", help="Log position, or a time with a zone: 2026-11-21T08:00:00Z.", show_default=False
             ),
         ],
-        key: Annotated[list[str] | None, typer.Option(help="Only rows of this key, e.g. a file's whole id.")] = None,
-        limit: Annotated[int, typer.Option(min=1, max=_MAX_ROWS, help="So many at most.")] = 1_000,
+        key: Annotated[
+            list[str] | None, typer.Option(help="Only rows of this key, for example a file's full ID.")
+        ] = None,
+        limit: Annotated[int, typer.Option(min=1, max=_MAX_ROWS, help="Maximum number of rows.")] = 1_000,
     ) -> None:
-        """Show rows as they were at any moment, each on a line; takes as long as folding the log so far."""
+        """Show the rows of a read model as of a position or time.
+
+        The rows are computed from the log, which takes as long as a rebuild up to that moment.
+        """
         found = session.custody.rows(name, at=at, keys=key or (), limit=limit)
         if session.out.as_json:
             session.out.document(found)
@@ -108,10 +126,10 @@ def register(app: typer.Typer) -> None:
 
 def _acts(projections: typer.Typer) -> None:
     acts: dict[ProjectionAct, str] = {
-        "pause": "Fold nothing into one until it is resumed; what it has stays readable.",
-        "resume": "Let a paused one go on.",
-        "park": "Take one out of service until it is tried again: whoever waits for it is refused at once.",
-        "retry": "Try a parked one, or a rebuild that failed, again at the event where it stands.",
+        "pause": "Pause a read model.\n\nIts rows stay readable.",
+        "resume": "Resume a paused read model.",
+        "park": "Stop a read model until it is retried.\n\nRequests that need it are refused at once.",
+        "retry": "Retry a stopped read model or a failed rebuild.\n\nIt continues at the event where it stopped.",
     }
     for act, purpose in acts.items():
         command(projections, act)(_act(act, purpose))

@@ -14,16 +14,14 @@ from provenstore.api.cli.custody import Document
 from provenstore.api.cli.options import EventId, FileId
 from provenstore.api.cli.session import Session, command
 
-Into = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Into this file, which must not be there.")
-]
+Into = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Output file (must not exist).")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     _register_receipt(app)
     prove = typer.Typer(no_args_is_help=True)
-    app.add_typer(prove, name="prove", help="Proofs that nothing is missing, for whoever checks them elsewhere.")
+    app.add_typer(prove, name="prove", help="Export proofs that a history or the log is complete.")
     _register_proofs(prove)
 
 
@@ -36,10 +34,13 @@ def _register_receipt(app: typer.Typer) -> None:
         event: EventId = None,
         output: Into = None,
         tlog_proof: Annotated[
-            bool, typer.Option("--tlog-proof", help="In the format c2sp.org/tlog-proof@v1, without private values.")
+            bool, typer.Option("--tlog-proof", help="Use the format c2sp.org/tlog-proof@v1, without private values.")
         ] = False,
     ) -> None:
-        """Prove that an event is in the log, under a signed checkpoint; it verifies for ever, without this ledger."""
+        """Export a receipt: proof that an event is in the log.
+
+        The receipt contains a signed checkpoint and verifies without this ledger.
+        """
         wanted = None if event is None else str(event)
         found = session.custody.receipt(str(file_id), event_id=wanted, tlog_proof=tlog_proof)
         if output is not None or not tlog_proof:
@@ -54,18 +55,24 @@ def _register_receipt(app: typer.Typer) -> None:
 def _register_proofs(prove: typer.Typer) -> None:
     @command(prove, "history")
     def history(session: Session, file_id: FileId, output: Into = None) -> None:
-        """Prove a file's whole history: lifecycle, parts and accesses, as far as the newest checkpoint. Recorded."""
+        """Prove a file's complete history (the access is logged).
+
+        The proof covers lifecycle, parts and accesses up to the latest checkpoint.
+        """
         _answer(session, session.custody.history_proof(str(file_id)), output)
 
     @command(prove, "workspace")
     def workspace(
         session: Session,
-        workspace: Annotated[str, typer.Argument(metavar="WORKSPACE", show_default=False)],
+        workspace: Annotated[str, typer.Argument(metavar="WORKSPACE", help="ID of the workspace.", show_default=False)],
         *,
-        through: Annotated[int | None, typer.Option(min=1, help="Up to this number of its events.")] = None,
+        through: Annotated[int | None, typer.Option(min=1, help="Number of the last event to prove.")] = None,
         output: Into = None,
     ) -> None:
-        """Prove that a workspace's list of events is whole, as far as the newest checkpoint. Recorded."""
+        """Prove that a workspace's list of events is complete.
+
+        The proof covers the events up to the latest checkpoint. The access is logged.
+        """
         from provenstore.api.acts.proofs import whole_list
 
         _answer(session, whole_list(_pages(session, workspace, through)), output)
@@ -73,28 +80,36 @@ def _register_proofs(prove: typer.Typer) -> None:
     @command(prove, "range")
     def log_range(
         session: Session,
-        begin: Annotated[int, typer.Argument(metavar="FROM", min=0, help="Events before it.", show_default=False)],
+        begin: Annotated[
+            int, typer.Argument(metavar="FROM", min=0, help="Position before the first event.", show_default=False)
+        ],
         end: Annotated[
-            int | None, typer.Argument(metavar="TO", min=1, help="The last position; 1,000 above FROM at most.")
+            int | None, typer.Argument(metavar="TO", min=1, help="Last position, at most FROM + 1,000.")
         ] = None,
         *,
         output: Into = None,
     ) -> None:
-        """Prove that positions FROM + 1 up to TO of the log are whole. Takes an auditor's key for the whole ledger."""
+        """Prove that a range of the log is complete.
+
+        The range is FROM + 1 to TO. Requires an auditor's API key for the whole ledger.
+        """
         _answer(session, session.custody.range_proof(begin, end), output)
 
     @command(prove, "consistency")
     def consistency(
         session: Session,
-        old: Annotated[int, typer.Argument(metavar="FROM", min=0, help="Entries then.", show_default=False)],
+        old: Annotated[int, typer.Argument(metavar="FROM", min=0, help="Size of the older log.", show_default=False)],
         new: Annotated[
             int | None,
-            typer.Argument(metavar="TO", min=0, help="Entries now; by default of the newest checkpoint."),
+            typer.Argument(metavar="TO", min=0, help="Size of the newer log (default: the latest checkpoint)."),
         ] = None,
         *,
         output: Into = None,
     ) -> None:
-        """Prove that the log of TO entries begins with that of FROM; checked with the two checkpoints beside it."""
+        """Prove that a newer log extends an older one.
+
+        `provenstore verify` checks the proof with the checkpoints of both sizes.
+        """
         document = json.dumps(session.custody.consistency_proof(old, new)).encode()
         _answer(session, document, output, beside=" --checkpoint OLDER --checkpoint NEWER")
 

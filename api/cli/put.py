@@ -27,7 +27,7 @@ from provenstore.domain.errors import NotFound, ProvenstoreError
 Paths = Annotated[
     list[Path],
     typer.Argument(
-        metavar="PATH...", show_default=False, help="Files and folders to store; - is stdin, which takes --name."
+        metavar="PATH...", show_default=False, help="Files and folders to store; - reads stdin and requires --name."
     ),
 ]
 
@@ -42,36 +42,46 @@ def register(app: typer.Typer) -> None:
         *,
         workspace: Workspace = DEFAULT_WORKSPACE,
         category: Annotated[
-            str, typer.Option(help="What kind of file it is (docs/reference/categories.md); decides path and limits.")
+            str, typer.Option(help="Category of the file (docs/reference/categories.md); sets its path and limits.")
         ] = "misc",
-        name: Annotated[str | None, typer.Option(help="Store under this name instead of the file's own.")] = None,
-        media_type: Annotated[str | None, typer.Option(help="By default it follows from the extension.")] = None,
-        variant: Annotated[Variant, typer.Option(help="original, processed, chunk or thumbnail.")] = "original",
-        access: Annotated[AccessLevel, typer.Option(help="private or workspace.")] = "private",
-        related: Annotated[list[str] | None, typer.Option(metavar="TYPE:ID", help="A business object.")] = None,
-        subject: Annotated[list[str] | None, typer.Option(help="Id of a person whom the file is about.")] = None,
-        metadata: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="A metadata entry.")] = None,
-        placement: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="A value of the path.")] = None,
-        expires_at: Annotated[str | None, typer.Option(metavar="TIME", help="When it may expire.")] = None,
+        name: Annotated[str | None, typer.Option(help="Store under this name instead of the file name.")] = None,
+        media_type: Annotated[str | None, typer.Option(help="Media type; by default taken from the extension.")] = None,
+        variant: Annotated[
+            Variant, typer.Option(help="Variant: original, processed, chunk or thumbnail.")
+        ] = "original",
+        access: Annotated[AccessLevel, typer.Option(help="Access level: private or workspace.")] = "private",
+        related: Annotated[
+            list[str] | None, typer.Option(metavar="TYPE:ID", help="Business object that the file belongs to.")
+        ] = None,
+        subject: Annotated[list[str] | None, typer.Option(help="ID of a person whom the file is about.")] = None,
+        metadata: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Metadata entry.")] = None,
+        placement: Annotated[
+            list[str] | None, typer.Option(metavar="NAME=VALUE", help="Value for the storage path.")
+        ] = None,
+        expires_at: Annotated[str | None, typer.Option(metavar="TIME", help="Expiry time.")] = None,
         keep_path: Annotated[
             bool,
-            typer.Option("--keep-path/--no-keep-path", help="Keep a file's place in its folder as metadata `path`."),
+            typer.Option("--keep-path/--no-keep-path", help="Record a file's place in its folder as metadata `path`."),
         ] = True,
-        hidden: Annotated[bool, typer.Option("--hidden", help="Also what begins with a dot, inside folders.")] = False,
-        again: Annotated[bool, typer.Option("--again", help="Store anew what is stored already.")] = False,
-        verify: Annotated[bool, typer.Option("--verify", help="Read each file back; an access on record.")] = False,
+        hidden: Annotated[
+            bool, typer.Option("--hidden", help="Include files in folders whose names begin with a dot.")
+        ] = False,
+        again: Annotated[bool, typer.Option("--again", help="Store files again that are already stored.")] = False,
+        verify: Annotated[
+            bool, typer.Option("--verify", help="Read each stored file back and compare (the access is logged).")
+        ] = False,
         direct: Annotated[
-            bool, typer.Option("--direct", help="Send straight to the object store where it allows that.")
+            bool, typer.Option("--direct", help="Send directly to the object store if it allows that.")
         ] = False,
         jobs: Jobs = 8,
         quiet: Quiet = False,
     ) -> None:
-        """Store files, and folders with all that is in them, and answer their ids.
+        """Store files and folders, and print the IDs of the files.
 
-        The same again stores nothing twice: what is stored is unchanged, what was interrupted is gone on with. Of a
-        folder hidden files, symbolic links and what is no file are left out and counted. One file answers its id;
-        several answer id and path, as they are finished, and --json one document a line. One that fails, or
-        cannot be read, does not stop the others; the exit code is that of the gravest: 7, 1, 3.
+        Running the same command again stores nothing twice: files that are stored stay unchanged, and interrupted
+        uploads continue. Hidden files, symbolic links and special files in folders are left out and counted. One file
+        prints its ID. Several files print ID and path as each is finished; --json prints one object per line. A file
+        that fails does not stop the others; the exit code is that of the worst failure, in the order 7, 1, 3.
         """
         _check(paths, name, metadata)
         common: Document = {

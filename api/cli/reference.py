@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from provenstore.api.cli.help_pages import COMMON, argument
+
 _HEAD = """\
 # Command line
 
@@ -52,9 +54,6 @@ actors, persons, sessions, business objects) are given whole, actors also as ans
 Times are RFC 3339, e.g. `2026-11-20T15:04:05Z`; a date is its first moment in UTC.
 """
 
-_SHARED = ("url", "profile", "data_dir", "as_json")
-"""Options that the page describes once, for all commands."""
-
 
 def reference() -> str:
     """Return the page in Markdown."""
@@ -69,28 +68,28 @@ def _commands(command: Any, path: str) -> Iterator[str]:
     """Describe a command, or a group by its commands."""
     if hasattr(command, "commands"):
         for name, below in command.commands.items():
+            if below.hidden:
+                continue
             yield from _commands(below, f"{path} {name}")
         return
     shown = [parameter for parameter in command.params if parameter.name != "help"]
     arguments = [one for one in shown if one.param_type_name == "argument"]
-    usage = " ".join([path, *map(_argument, arguments), "[OPTIONS]"])
+    usage = " ".join([path, *map(argument, arguments), "[OPTIONS]"])
     yield f"\n## `{usage}`\n"
     yield command.help.strip() + "\n"
     if said := [one for one in arguments if one.help]:
         yield "| argument | meaning |\n|---|---|"
-        yield from (f"| `{_argument(one)}` | {one.help} |" for one in said)
+        yield from (f"| `{argument(one)}` | {one.help} |" for one in said)
         yield ""
     options = [one for one in shown if one.param_type_name == "option"]
-    if own := [one for one in options if one.name not in _SHARED]:
+    if own := [one for one in options if one.name not in COMMON]:
         yield "| option | meaning |\n|---|---|"
         yield from (_option(one) for one in own)
         yield ""
-    yield "Also " + ", ".join(f"`{one.opts[0]}`" for one in options if one.name in _SHARED) + "."
-
-
-def _argument(argument: Any) -> str:
-    name: str = argument.metavar or argument.name.upper()
-    return name if argument.required else f"[{name}]"
+    if shared := [f"`{one.opts[0]}`" for one in options if one.name in COMMON]:
+        yield "Also " + ", ".join(shared) + ".\n"
+    if command.epilog:
+        yield f"```text\n{command.epilog}\n```"
 
 
 def _option(option: Any) -> str:

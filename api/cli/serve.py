@@ -39,11 +39,11 @@ def register(app: typer.Typer) -> None:
     @local_command(app, "serve")
     def serve(
         session: Session,
-        host: Annotated[str | None, typer.Option(help="Listen on this address; 127.0.0.1 by default.")] = None,
+        host: Annotated[str | None, typer.Option(help="Address to listen on (default 127.0.0.1).")] = None,
         port: Annotated[
-            int | None, typer.Option(min=0, max=65_535, help="Listen on this port; 8080 by default, 0 is any free one.")
+            int | None, typer.Option(min=0, max=65_535, help="Port to listen on (default 8080; 0 picks a free one).")
         ] = None,
-        workers: Annotated[int | None, typer.Option(min=1, max=64, help="Processes on the one data directory.")] = None,
+        workers: Annotated[int | None, typer.Option(min=1, max=64, help="Number of server processes.")] = None,
     ) -> None:
         """Serve the HTTP API until SIGTERM or Ctrl-C."""
         from provenstore.api.log_output import log_to_stderr

@@ -36,13 +36,13 @@ def _folder(value: str) -> Path:
     return Path(value)
 
 
-Url = Annotated[str | None, typer.Option(help="Work on this server; the key comes from PROVENSTORE_KEY.")]
-ProfileName = Annotated[str | None, typer.Option(help="Work on the server of this profile, with its key.")]
+Url = Annotated[str | None, typer.Option(help="Work on this server, with the API key in PROVENSTORE_KEY.")]
+ProfileName = Annotated[str | None, typer.Option(help="Work on the server of this profile, with its API key.")]
 DataDir = Annotated[
     Path | None,
-    typer.Option(help="Work on this data directory itself, as the system user.", parser=_folder, metavar="DIRECTORY"),
+    typer.Option(help="Work on this data directory directly, as the system user.", parser=_folder, metavar="DIRECTORY"),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 
 PLACES = ("url", "profile", "data_dir")
 """Options that say where a command works; they exclude each other."""
@@ -128,10 +128,13 @@ def command(
 
 
 def local_command(
-    app: typer.Typer, name: str
+    app: typer.Typer, name: str, *, old_name: str | None = None
 ) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[..., None]]:
-    """Register a command that only makes sense where the data directory is; adds --data-dir and --json."""
-    return _register(app, name, {**_LOCAL, **_ANSWER})
+    """Register a command that only makes sense where the data directory is; adds --data-dir and --json.
+
+    Under its `old_name` it works too, without being listed.
+    """
+    return _register(app, name, {**_LOCAL, **_ANSWER}, old_name=old_name)
 
 
 def plain_command(
@@ -142,7 +145,12 @@ def plain_command(
 
 
 def _register(
-    app: typer.Typer, name: str, added: dict[str, tuple[Any, Any]], *, makes: bool = False
+    app: typer.Typer,
+    name: str,
+    added: dict[str, tuple[Any, Any]],
+    *,
+    makes: bool = False,
+    old_name: str | None = None,
 ) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[..., None]]:
     def register(body: Callable[Concatenate[Session, P], None]) -> Callable[..., None]:
         own = list(inspect.signature(body).parameters.values())[1:]
@@ -166,6 +174,8 @@ def _register(
         run.__annotations__ = {one.name: one.annotation for one in (*own, *more)}
         run.__name__, run.__doc__ = body.__name__, body.__doc__
         app.command(name)(run)
+        if old_name is not None:
+            app.command(old_name, hidden=True)(run)
         return run
 
     return register

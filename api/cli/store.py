@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
     @local_command(store, "show")
     def show(session: Session) -> None:
-        """Show the identity on record and in the store's marker."""
+        """Show the recorded identity and the store's marker."""
         from provenstore.api.maintenance.store_identity import show_identities
 
         _show(session, show_identities(session.data_dir))
@@ -26,15 +26,15 @@ def register(app: typer.Typer) -> None:
     def identify(
         session: Session,
         *,
-        reason: Annotated[str, typer.Option(help="Why this is the store of the log; recorded.")],
+        reason: Annotated[str, typer.Option(help="Reason, recorded with the event.")],
         although_missing: Annotated[
             bool, typer.Option("--although-missing", help="Accept a store that lacks some of the log's objects.")
         ] = False,
         although_empty: Annotated[
-            bool, typer.Option("--although-empty", help="Accept a store that has none of the log's objects.")
+            bool, typer.Option("--although-empty", help="Accept a store that has no object of the log.")
         ] = False,
     ) -> None:
-        """Record the configured store as the log's own."""
+        """Record the configured store as the store of the log."""
         from provenstore.api.maintenance.store_identity import record_identity
 
         found = record_identity(

@@ -18,21 +18,21 @@ def register(app: typer.Typer) -> None:
     def usage(
         session: Session,
         *,
-        workspace: Annotated[str | None, typer.Option(help="Of this workspace; else of the ledger.")] = None,
+        workspace: Annotated[str | None, typer.Option(help="Only this workspace (default: the whole ledger).")] = None,
         by: Annotated[
             By | None,
-            typer.Option(help="owner, category, provider, month; of the ledger also workspace."),
+            typer.Option(help="Group by owner, category, provider or month; for the ledger also by workspace."),
         ] = None,
         month: Annotated[
-            str | None, typer.Option(metavar="YYYY-MM", help="Only what was stored and given out in this month (UTC).")
+            str | None, typer.Option(metavar="YYYY-MM", help="Only files stored and downloaded in this month (UTC).")
         ] = None,
         fresh: Annotated[
-            bool, typer.Option("--fresh/--no-fresh", help="Wait until it has seen all that was recorded before.")
+            bool, typer.Option("--fresh/--no-fresh", help="Wait until the figures include every recorded event.")
         ] = True,
-        limit: Annotated[int, typer.Option(min=1, max=1_000, help="Groups of one page.")] = 100,
-        after: Annotated[str | None, typer.Option(help="Go on after this group.")] = None,
+        limit: Annotated[int, typer.Option(min=1, max=1_000, help="Maximum number of groups.")] = 100,
+        after: Annotated[str | None, typer.Option(help="Start after this group.")] = None,
     ) -> None:
-        """Show what files take up and give out."""
+        """Show storage and download usage."""
         if workspace is not None and by == "workspace":
             raise typer.BadParameter("--by workspace is for the whole ledger")
         asked: dict[str, Any] = {"by": by, "month": month, "after": after, "limit": limit, "fresh": fresh}

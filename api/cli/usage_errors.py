@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+from provenstore.api.cli.help_pages import Group
 from provenstore.domain.errors import Refused
 
 
@@ -18,7 +18,7 @@ class InvalidUsage(Refused):
     code = "invalid-usage"
 
 
-class Commands(TyperGroup):
+class Commands(Group):
     """The root of all commands."""
 
     _as_json = False

@@ -35,32 +35,33 @@ def register(app: typer.Typer) -> None:
         what: Annotated[
             str | None,
             typer.Argument(
-                help="A receipt or proof, a folder or http(s) URL with a published log, or bucket:PREFIX; "
-                "by default the ledger itself.",
+                help="Receipt, proof, or a published log: a folder, an http(s) URL or bucket:PREFIX "
+                "(default: the ledger itself).",
                 show_default=False,
             ),
         ] = None,
         *,
         key: Annotated[
             list[str] | None,
-            typer.Option(metavar="KEY", help="A verifier key of the log, or a file of them; may be repeated."),
+            typer.Option(metavar="KEY", help="Verifier key of the log, or a file of verifier keys; may be repeated."),
         ] = None,
         checkpoint: Annotated[
-            list[Path] | None, typer.Option(metavar="FILE", help="A checkpoint kept from earlier; may be repeated.")
+            list[Path] | None, typer.Option(metavar="FILE", help="Checkpoint that you kept earlier; may be repeated.")
         ] = None,
         objects: Annotated[
-            bool, typer.Option("--objects", help="Read every stored object, and compare size and SHA-256.")
+            bool, typer.Option("--objects", help="Read every stored object and compare size and SHA-256.")
         ] = False,
         commitments: Annotated[
-            bool, typer.Option("--commitments/--no-commitments", help="Compare every private value.")
+            bool,
+            typer.Option("--commitments/--no-commitments", help="Compare every private value with its commitment."),
         ] = True,
     ) -> None:
         """Verify the integrity of the log, proofs or a published log.
 
-        Exit code 7 if it is violated, with the first bad place; 2 if that could not be found out; 0 if what was checked
-        is right. Steps that were not checked are named, and `complete` of --json is then false. A proof of
-        consistency is checked with the two checkpoints that it is for (--checkpoint). Without a WHAT the database
-        itself is read, so that the command runs where the data directory is, or with PROVENSTORE_DATABASE_URL.
+        The exit code is 0 if every check passed, 7 if the integrity is violated, with the first bad place, and 2 if
+        the check could not be made. Steps that were not checked are named, and --json then has `complete: false`. A
+        consistency proof is checked with its two checkpoints (--checkpoint). Without WHAT the command reads the
+        database, so run it where the data directory is, or with PROVENSTORE_DATABASE_URL.
         """
         if what is not None and objects:
             raise typer.BadParameter("only a ledger has objects", param_hint="--objects")

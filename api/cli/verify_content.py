@@ -23,15 +23,16 @@ def register(app: typer.Typer) -> None:
         session: Session,
         file_ids: FileIds = None,
         *,
-        everything: Annotated[bool, typer.Option("--all", help="Every file that has content.")] = False,
+        everything: Annotated[bool, typer.Option("--all", help="All files that have content.")] = False,
         unverified: Annotated[
-            bool, typer.Option("--unverified", help="Every file whose SHA-256 nobody has computed since it arrived.")
+            bool, typer.Option("--unverified", help="All files whose SHA-256 was never computed here.")
         ] = False,
         workspace: Annotated[str | None, typer.Option(help="With --all or --unverified: only this workspace.")] = None,
     ) -> None:
-        """Read content where it is stored and record what that proves; exit code 7 if any is altered or missing.
+        """Re-read stored objects and verify their checksums.
 
-        Shows a line for each file that is not as it was stored, or could not be read.
+        The result is recorded. Prints a line for each file that is altered, missing or unreadable. The exit code is 7
+        if any file is altered or missing.
         """
         if [everything, unverified, bool(file_ids)].count(True) != 1:
             raise typer.BadParameter("name files, or say --all or --unverified")

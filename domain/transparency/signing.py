@@ -162,7 +162,7 @@ def clear_alarm(tree: TreeHeads, last: LastSigned, record: Callable[[Signed], No
             raise Refused("there is no alarm")
         now = tree.standing()
         if (wrong := _not_extended(tree, now, signed)) is not None:
-            raise LogRewound(f"{wrong}; where those are lost for good: provenstore log begin-anew")
+            raise LogRewound(f"{wrong}; where those are lost for good: provenstore log restart")
         if signed.head.size > now.size:
             raise Unavailable("the tree has not come as far as what was signed; try again when it has")
         # A crash after the record leaves the alarm; clearing it again records that again.

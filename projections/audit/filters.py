@@ -48,12 +48,12 @@ class Filter:
 FILTERS: Final[tuple[Filter, ...]] = (
     Filter("workspace", "workspace", "Only this workspace", column="workspace", indexed=False),
     Filter("file", "file", "Only this file, all its streams", column="file"),
-    Filter("actor", "text", "Only what this actor did (whole id, or as shown: bob@system)", column="actor"),
-    Filter("on_behalf_of", "text", "Only what was done for this person (whole id)", column="on_behalf_of"),
+    Filter("actor", "text", "Only what this actor did (full ID, or as shown: bob@system)", column="actor"),
+    Filter("on_behalf_of", "text", "Only what was done for this person (full ID)", column="on_behalf_of"),
     Filter("credential", "credential", "Only what was done with this API key", column="credential"),
-    Filter("session", "text", "Only this session (whole id)", column="session"),
-    Filter("request", "text", "Only this request, by the server's id", column="request"),
-    Filter("client_request", "text", "Only this request, by the client's id (whole)", column="client_request"),
+    Filter("session", "text", "Only this session (full ID)", column="session"),
+    Filter("request", "text", "Only this request, by the server's ID", column="request"),
+    Filter("client_request", "text", "Only this request, by the client's full ID", column="client_request"),
     Filter("cause", "uuid", "Only what this event caused", column="cause"),
     Filter("type", "type", "Any of these event types, e.g. file.stored.v1", many=True),
     Filter("action", "action", "Any of these actions", many=True),
@@ -68,11 +68,11 @@ FILTERS: Final[tuple[Filter, ...]] = (
     Filter(
         "related_id",
         "text",
-        "Only files that ever belonged to this business object (whole id)",
+        "Only files that ever belonged to this business object (full ID)",
         finds="files_of_related",
         option="--related",
     ),
-    Filter("subject", "text", "Only files that were ever about this person (whole id)", finds="files_of_subject"),
+    Filter("subject", "text", "Only files that were ever about this person (full ID)", finds="files_of_subject"),
     Filter("matter", "text", "Only files that were ever held for this matter", finds="files_of_matter"),
     Filter("filename", "text", "Only files that ever had this name", finds="files_of_filename"),
     Filter(
@@ -90,8 +90,8 @@ FILTERS: Final[tuple[Filter, ...]] = (
     ),
     Filter("sha256", "sha256", "Only files that ever had this content", finds="files_of_sha256"),
     Filter("path_prefix", "text", "Only files whose path begins with this", finds="files_of_path_prefix"),
-    Filter("time_from", "time", "Recorded then or later", negatable=False, option="--from"),
-    Filter("time_before", "time", "Recorded before", negatable=False, option="--before"),
+    Filter("time_from", "time", "Recorded at or after this time", negatable=False, option="--from"),
+    Filter("time_before", "time", "Recorded before this time", negatable=False, option="--before"),
 )
 
 BY_NAME: Final = {one.name: one for one in FILTERS}

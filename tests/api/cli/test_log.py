@@ -93,16 +93,16 @@ def test_an_older_copy_goes_on_as_another_log(tmp_path: Path) -> None:
     subprocess.run(["cp", "-a", data, copy], check=True)
     cli("workspace", "create", "lost")
     lost.write_bytes(cli("log", "checkpoint").out)
-    cli("log", "begin-anew", "--reason", "it is whole", code=1)
-    cli("log", "begin-anew", code=2)
+    cli("log", "restart", "--reason", "it is whole", code=1)
+    cli("log", "restart", code=2)
     shutil.rmtree(copy / "keys")
     shutil.move(data / "keys", copy / "keys")
     shutil.rmtree(data)
     copy.rename(data)
     (old,) = cli("log", "keys").text.splitlines()
     cli("log", "checkpoint", code=7)
-    assert "log begin-anew" in cli("log", "clear-alarm", "--reason", "x", code=7).err
-    ran = cli("log", "begin-anew", "--reason", "the disk is gone")
+    assert "log restart" in cli("log", "clear-alarm", "--reason", "x", code=7).err
+    ran = cli("log", "restart", "--reason", "the disk is gone")
     (new,) = ran.text.splitlines()
     assert "entries of it were signed, and" in ran.err
     assert cli("log", "keys").text.splitlines() == [new]

@@ -1,0 +1,140 @@
+"""Two examples for each command, shown below its help. A test parses each against the commands, so that none rots."""
+
+from collections.abc import Mapping
+from typing import Final
+
+EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
+    # Files
+    "put": ("put contract.pdf", "put scans/ --workspace acme --category book_content"),
+    "get": ("get 01a220a1 -o copy.pdf", "get -r backup/ --workspace acme"),
+    "ls": ("ls --workspace acme --status stored", "ls --name invoice --created-from 2026-11-01 --all --json"),
+    "show": ("show 01a220a1", "show 01a220a1 --at 2026-11-21"),
+    "change": ("change 01a220a1 --name report.pdf", "change 01a220a1 --metadata case=12 --expires-at never"),
+    "rm": ('rm 01a220a1 --reason "uploaded twice"', 'rm 01a220a1 --reason "obsolete" --json'),
+    "restore": ("restore 01a220a1", 'restore 01a220a1 --reason "still needed"'),
+    "link issue": ("link 01a220a1 --ttl 1h", 'link 01a220a1 --recipient "A. Smith" --purpose review --inline'),
+    "link revoke": (
+        "link revoke 01a220a1 01a220b7",
+        'link revoke 01a220a1 01a220b7 --reason "sent to the wrong person"',
+    ),
+    "category list": ("category list acme", "category list acme --json"),
+    "category add": (
+        "category add acme scans --template 'scans/{year}/'",
+        "category add acme invoices --template 'invoices/{year}/' --extension pdf --max-size 10000000",
+    ),
+    "category limit": ("category limit acme scans --extension pdf", "category limit acme scans --link-ttl 3600"),
+    # Custody
+    "hold place": (
+        'hold place 01a220a1 --name "Case 12" --reason litigation',
+        'hold place 01a220a1 --name "Case 12" --matter smith-v-jones --reason litigation',
+    ),
+    "hold release": ("hold release 01a220a1 01a220c3", 'hold release 01a220a1 01a220c3 --reason "case closed"'),
+    "hold list": ("hold list 01a220a1", "hold list 01a220a1 --json"),
+    "retention set": (
+        'retention set 01a220a1 --until 2036-01-01 --reason "tax records"',
+        'retention set 01a220a1 --until 2036-01-01 --mode compliance --reason "tax records"',
+    ),
+    "purge request": (
+        'purge request 01a220a1 --reason "end of contract"',
+        'purge request 01a220a1 --missing --reason "lost by the provider"',
+    ),
+    "purge withdraw": ("purge withdraw 01a220a1", 'purge withdraw 01a220a1 --reason "wrong file"'),
+    "purge approve": ("purge approve 01a220a1", 'purge approve 01a220a1 --reason "checked"'),
+    "purge reject": ("purge reject 01a220a1", 'purge reject 01a220a1 --reason "still needed"'),
+    "purge show": ("purge show 01a220a1", "purge show 01a220a1 --json"),
+    "purge certificate": ("purge certificate 01a220a1", "purge certificate 01a220a1 > certificate.json"),
+    "disposal list": ("disposal list acme", "disposal list acme --json"),
+    "disposal request": (
+        'disposal request acme scans --days 365 --reason "retention schedule 4"',
+        'disposal request acme scans --never --reason "kept for the archive"',
+    ),
+    "disposal approve": ("disposal approve acme 01a220d4", 'disposal approve acme 01a220d4 --reason "checked"'),
+    "disposal reject": ("disposal reject acme 01a220d4", 'disposal reject acme 01a220d4 --reason "too short"'),
+    "disposal due": ("disposal due acme", "disposal due acme --category scans --days 30"),
+    "disposal runs": ("disposal runs acme", "disposal runs acme --limit 10 --json"),
+    "erase file": (
+        'erase 01a220a1 --field filename --reason "request 17"',
+        'erase 01a220a1 --field subjects --field metadata --reason "request 17"',
+    ),
+    "erase preview": ("erase preview --subject person-17", "erase preview --subject person-17 --workspace acme"),
+    "erase request": (
+        'erase --subject person-17 --reason "request 17"',
+        'erase request --actor bob@system --field address --reason "request 18"',
+    ),
+    "erase list": ("erase list", "erase list --json"),
+    "erase show": ("erase show 01a220e5", "erase show 01a220e5 --json"),
+    "erase approve": ("erase approve 01a220e5", 'erase approve 01a220e5 --reason "checked"'),
+    "erase reject": ("erase reject 01a220e5", 'erase reject 01a220e5 --reason "not entitled"'),
+    # Audit and proof
+    "history": ("history 01a220a1", "history 01a220a1 --json"),
+    "audit": ("audit --file 01a220a1", "audit --actor bob@system --action delete --from 2026-11-01 --json"),
+    "verify": ("verify --checkpoint kept.txt", "verify receipt.json --key log.vkey"),
+    "verify-content": ("verify-content 01a220a1", "verify-content --all --workspace acme"),
+    "receipt": ("receipt 01a220a1 -o receipt.json", "receipt 01a220a1 --tlog-proof -o receipt.tlog-proof"),
+    "prove history": ("prove history 01a220a1 -o history.json", "prove history 01a220a1 > history.json"),
+    "prove workspace": ("prove workspace acme -o acme.json", "prove workspace acme --through 500 -o acme.json"),
+    "prove range": ("prove range 0 500 -o range.json", "prove range 500 -o range.json"),
+    "prove consistency": ("prove consistency 120 500 -o growth.json", "prove consistency 120 -o growth.json"),
+    "log status": ("log status", "log status --json"),
+    "log checkpoint": ("log checkpoint", "log checkpoint > kept.txt"),
+    "log keys": ("log keys", "log keys > log.vkey"),
+    "log export": ("log export events.jsonl", "log export events.jsonl --profile production"),
+    "log publish": ("log publish", "log publish public/log --all"),
+    "log clear-alarm": (
+        'log clear-alarm --reason "database restored"',
+        'log clear-alarm --reason "database restored" --json',
+    ),
+    "log restart": (
+        'log restart --reason "the newest database is lost"',
+        'log restart --reason "the newest database is lost" --data-dir /srv/provenstore',
+    ),
+    # Operate
+    "serve": ("serve", "serve --host 0.0.0.0 --port 8443 --workers 4"),
+    "workspace create": ("workspace create acme", 'workspace create acme --name "Acme Ltd" --max-bytes 50000000000'),
+    "workspace show": ("workspace show acme", "workspace show acme --json"),
+    "workspace list": ("workspace list", "workspace list --after acme --limit 50"),
+    "workspace set": (
+        "workspace set acme --max-files 100000",
+        'workspace set acme --no-four-eyes --reason "one-person office"',
+    ),
+    "keys issue": (
+        "keys issue --role records --actor alice --kind person",
+        "keys issue --role service --actor books --kind service --workspace acme --expires-at 2027-01-01",
+    ),
+    "keys list": ("keys list", "keys list --workspace acme --json"),
+    "keys show": ("keys show 01a220f6", "keys show 01a220f6 --json"),
+    "keys revoke": ("keys revoke 01a220f6", 'keys revoke 01a220f6 --reason "laptop lost"'),
+    "keys rotate-signing": ("keys rotate-signing", "keys rotate-signing --retire"),
+    "usage": ("usage --workspace acme", "usage --by workspace --month 2026-11"),
+    "jobs list": ("jobs list", "jobs list --kind purge --upcoming --json"),
+    "jobs run": ("jobs run", "jobs run --workspace acme"),
+    "jobs retry": ("jobs retry 01a220a1", "jobs retry --all --kind verify"),
+    "operations": ("operations --since 2026-11-28", "operations --calls --outcome failed --limit 20"),
+    "projections list": ("projections list", "projections list --json"),
+    "projections status": ("projections status", "projections status file_index"),
+    "projections rebuild": ("projections rebuild file_index", "projections rebuild file_index --compare"),
+    "projections cancel": ("projections cancel file_index", "projections cancel file_index --json"),
+    "projections skip": (
+        'projections skip file_index --reason "unreadable event, ticket 12"',
+        'projections skip audit --reason "unreadable event, ticket 12" --json',
+    ),
+    "projections rows": (
+        "projections rows file_index --at 2026-11-21T08:00:00Z",
+        "projections rows file_index --at 1200 --limit 10",
+    ),
+    "projections pause": ("projections pause file_index", "projections pause file_index --json"),
+    "projections resume": ("projections resume file_index", "projections resume file_index --json"),
+    "projections park": ("projections park file_index", "projections park file_index --json"),
+    "projections retry": ("projections retry file_index", "projections retry file_index --json"),
+    "bucket probe": ("bucket probe", "bucket probe --json"),
+    "bucket check": ("bucket check", "bucket check --json"),
+    "bucket harden": ("bucket harden --dry-run", "bucket harden --versioning"),
+    "store show": ("store show", "store show --json"),
+    "store identify": (
+        'store identify --reason "moved to a new bucket"',
+        'store identify --although-missing --reason "restored from backup"',
+    ),
+    "db migrate": ("db migrate", "db migrate --json"),
+    "help": ("help put", "help purge request"),
+}
+"""Arguments after `provenstore`, by the name of the command. Short IDs stand for those that the ledger printed."""
