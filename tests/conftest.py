@@ -17,6 +17,7 @@ from hypothesis import settings
 from psycopg import sql
 
 from adapters_digest import adapters_digest
+from examples import examples
 from provenstore.adapters.embedded.data_directory import DataDirectory
 from provenstore.adapters.embedded.running import OWNER, SUPERUSER, RunningPostgres
 from provenstore.adapters.embedded.server import EmbeddedPostgres
@@ -25,7 +26,7 @@ from provenstore.adapters.postgres.migrations import event_types, migrate
 pytest_plugins = ["store_servers"]
 
 # How long an example takes is the machine's business; each test has a limit of its own.
-settings.register_profile("provenstore", deadline=None)
+settings.register_profile("provenstore", deadline=None, max_examples=examples(25, 100))
 settings.load_profile("provenstore")
 
 # Any number, the same in all workers: one of them builds a template while the others wait.

@@ -15,6 +15,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.generation import GenerationMode
 
+from examples import examples
 from provenstore.api.acts import log
 from tests.api.conftest import ROOT, Api, Tenant
 
@@ -23,7 +24,7 @@ SCHEMA: Final = schemathesis.openapi.from_dict(DOCUMENT)
 OPERATIONS: Final = [(path, method) for path, how in DOCUMENT["paths"].items() for method in how]
 ROLES: Final = ("admin", "service", "auditor", "operator", "records", "approver", "privacy")
 
-EXAMPLES: Final = 6
+EXAMPLES: Final = examples(3, 6)
 """Requests of each operation."""
 
 REFUSED_FORM: Final = frozenset({400, 415, 422})

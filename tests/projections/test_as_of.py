@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from memory_log import START, MemoryLog, at, story
 from provenstore.domain.errors import InvalidInput, UnknownEventType
 from provenstore.domain.eventlog.event_types import RawData
@@ -78,7 +79,7 @@ def test_an_unknown_type_is_refused_unless_it_was_skipped(connection: Connection
     assert list(rows_at(connection, log, FileIndex(), 3, skipped={3}))
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20, 60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seconds=st.lists(st.integers(0, 9), min_size=1, max_size=12), asked=st.integers(0, 200))
 def test_a_time_is_the_longest_prefix_up_to_it(seconds: list[int], asked: int) -> None:
     """Several events may have one time; then all of them belong to it."""

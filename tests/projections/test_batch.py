@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from memory_log import MemoryLog, accessed, add_file, initiated, stored, story
 from provenstore.domain.canonical import Json
 from provenstore.domain.errors import IntegrityViolated, Misconfigured
@@ -64,7 +65,7 @@ def logs(draw: st.DrawFn) -> MemoryLog:
     return log
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(10, 25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(log=logs(), data=st.data())
 def test_batches_of_any_size_make_the_same_rows(connection: Connection, log: MemoryLog, data: st.DataObject) -> None:
     """However the log is cut into batches, the tables hold what folding event by event gives."""

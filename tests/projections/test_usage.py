@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from psycopg_pool import ConnectionPool
 
 from audited import catch_up
+from examples import examples
 from memory_log import MemoryLog, accessed, initiated, stored
 from plain_usage import plainly, sums
 from provenstore.domain.errors import InvalidInput
@@ -76,7 +77,7 @@ def grouped(connection: Connection) -> Mapping[Group, dict[str, int]]:
     return {group: one._asdict() for group, one in found.items()}
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(10, 30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(log=logs(), batch=st.integers(1, 8))
 def test_sums_are_what_the_events_say(connection: Connection, log: MemoryLog, batch: int) -> None:
     """Over any log, in batches of any size, they equal a plain count, and adding up all files."""

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from custody import ADMIN, OTHER_ADMIN, SERVICE, Custody, caller
 from custody_model import DAY, Codes, Model, ModelFile, Party
+from examples import examples
 from followed import Followed
 from log_clock import empty_log, move_log
 from provenstore.adapters.local.folder import LocalFolder
@@ -390,12 +391,12 @@ def test_the_ledger_is_its_model(
 
     So are, after every few acts, the rows of every read model, which are also those of a plain fold in memory.
     """
-    examples = iter(range(1_000_000))
+    numbers = iter(range(1_000_000))
 
     def begin() -> Beginning:
         empty_log(owner)
         move_log(owner, START)
-        store = LocalFolder(tmp_path / str(next(examples)))
+        store = LocalFolder(tmp_path / str(next(numbers)))
         custody = Custody(PostgresEventLog(log.database), store, max_bytes=MAX_BYTES, max_files=MAX_FILES)
 
         def move(moment: datetime) -> None:
@@ -407,5 +408,7 @@ def test_the_ledger_is_its_model(
 
     run_state_machine_as_test(
         cast(Any, lambda: CustodyMachine(begin)),  # documented to take any callable
-        settings=settings(max_examples=25, stateful_step_count=40, suppress_health_check=list(HealthCheck)),
+        settings=settings(
+            max_examples=examples(6, 25), stateful_step_count=40, suppress_health_check=list(HealthCheck)
+        ),
     )

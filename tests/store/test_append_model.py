@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.domain.eventlog.envelope import Draft
 from provenstore.domain.eventlog.event_log import Append, Erasure, Guard, IdempotencyKey
@@ -63,7 +64,7 @@ commands = st.builds(
 batches = st.lists(st.lists(commands, min_size=1, max_size=6), min_size=1, max_size=4)
 
 
-@settings(max_examples=60, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(20, 60), phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_batches_equal_the_sequential_model(
     database: ScratchDatabase, log: PostgresEventLog, data: st.DataObject
@@ -110,7 +111,7 @@ def senders(database: ScratchDatabase) -> Iterator[list[Sender]]:
             process.stdin.close()
 
 
-@settings(max_examples=30, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(10, 30), phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_two_processes_equal_the_sequential_model_in_one_order(
     database: ScratchDatabase, log: PostgresEventLog, senders: list[Sender], data: st.DataObject

@@ -19,7 +19,7 @@ from provenstore.adapters.spaces.client import Bucket, connect
 from provenstore.adapters.spaces.probe import MIN_PART_SIZE
 from provenstore.adapters.spaces.store import Spaces
 from provenstore.domain.storage.object_store import ObjectStore
-from store_servers import PROPERTY, address, chosen
+from store_servers import PROPERTY, address, stores_of
 
 Maker = Callable[[], ObjectStore]
 
@@ -27,7 +27,7 @@ Maker = Callable[[], ObjectStore]
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what asks for a store, or for a ledger on one, once with each."""
     if "store" in metafunc.fixturenames:
-        metafunc.parametrize("store", chosen(metafunc.config), indirect=True)
+        metafunc.parametrize("store", stores_of(metafunc), indirect=True)
 
 
 OBSERVED = "local-observed"

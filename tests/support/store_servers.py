@@ -21,6 +21,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from examples import LONG
+
+ANY_BUCKET = "any_bucket"
+"""Marker of tests in which a bucket that keeps versions is as any other: on it they run in `make test-long` only."""
+
 STORES = ("local", "moto", "rgw-http", "rgw-https", "rgw-versioned", "swift")
 SERVERS = Path(__file__).parent.parent / "servers"
 ADDRESSES = "TEST_ADDRESSES"  # environment variable by which the workers learn them
@@ -55,6 +60,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers in the process that every worker is a child of, unless its parent has done so."""
+    config.addinivalue_line("markers", f"{ANY_BUCKET}: on a bucket that keeps versions, for `make test-long`")
     if ADDRESSES in os.environ or config.option.collectonly:
         return
     wanted = chosen(config)
@@ -91,6 +97,12 @@ def chosen(config: pytest.Config) -> list[str]:
     """Return the stores that this run is about."""
     names: str = config.getoption("--stores")
     return names.split(",")
+
+
+def stores_of(metafunc: pytest.Metafunc) -> list[str]:
+    """Return the stores that a test runs on in this run."""
+    alike = not LONG and metafunc.definition.get_closest_marker(ANY_BUCKET) is not None
+    return [one for one in chosen(metafunc.config) if not (alike and one.endswith("-versioned"))]
 
 
 def start(stores: list[str], stack: ExitStack) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from file_life import SHA, VERSION, FileLife
 from memory_log import MemoryLog
 from provenstore.domain.canonical import MAX_INTEGER, Json, canonical
@@ -201,7 +202,7 @@ _VALUES: st.SearchStrategy[Json] = st.recursive(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(50, 200))
 @given(position=st.integers(0, 5), name=st.sampled_from(sorted(json.loads(_rows()[0].state))), value=_VALUES)
 def test_any_value_in_any_field_is_reported(position: int, name: str, value: Json) -> None:
     """Whatever stands in an envelope, the check comes to its end and says that something is wrong."""

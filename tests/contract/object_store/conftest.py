@@ -3,7 +3,7 @@
 import pytest
 
 from store_fixtures import OBSERVED, buckets, outsider, store
-from store_servers import chosen
+from store_servers import stores_of
 
 __all__ = ["buckets", "outsider", "store"]
 
@@ -11,5 +11,5 @@ __all__ = ["buckets", "outsider", "store"]
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the contract once with each store, and with a watched one."""
     if "store" in metafunc.fixturenames:
-        stores = list(chosen(metafunc.config))
+        stores = stores_of(metafunc)
         metafunc.parametrize("store", [*stores, OBSERVED] if "local" in stores else stores, indirect=True)

@@ -11,6 +11,8 @@ from provenstore.domain.errors import AlreadyExists, ContentMismatch, StoreUnava
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import Digests, ObjectInfo, ObjectNotFound
 
+pytestmark = pytest.mark.any_bucket
+
 MIB = 1024 * 1024
 KEY = "a/large.bin"
 

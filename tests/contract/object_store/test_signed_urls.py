@@ -12,6 +12,8 @@ import pytest
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import PartRef, SignedUrl
 
+pytestmark = pytest.mark.any_bucket
+
 IMITATION = "moto"  # takes whatever comes under a signed URL
 
 # Of the real clock, by which buckets go; they sign for seven days at most.

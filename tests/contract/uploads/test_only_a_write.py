@@ -25,6 +25,8 @@ from provenstore.domain.storage.upload_sizes import PART_SIZE
 from provenstore.domain.tenants import workspace as ws
 from provenstore.domain.uploads.initiating import NewFile
 
+pytestmark = pytest.mark.any_bucket
+
 CONTENT = b"%PDF-1.7 of the caller"
 SECRET = b"%PDF-1.7 somebody else"
 assert len(CONTENT) == len(SECRET)

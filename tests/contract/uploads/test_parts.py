@@ -16,6 +16,8 @@ from provenstore.domain.storage.objects import PartRef
 from provenstore.domain.storage.upload_sizes import PART_SIZE
 from whole_custody import check_whole
 
+pytestmark = pytest.mark.any_bucket
+
 FULL = bytes(range(256)) * (PART_SIZE // 256)
 TAIL = b"the end"
 CONTENT = FULL + TAIL
