@@ -8,6 +8,7 @@ import json
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -77,12 +78,13 @@ class Transport:
         self.position: int | str = 0
         timeout = httpx.Timeout(self._silence, connect=CONNECT_TIMEOUT)
         limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS)
+        trusted = _authorities(connection.ca_file)
         self._http = httpx.Client(
             base_url=connection.url,
             headers=headers,
             # Nothing from the environment or ~/.netrc: a proxy found there would see the key.
             trust_env=False,
-            verify=_authorities(connection.ca_file),
+            verify=trusted,
             proxy=_proxy(connection),
             timeout=timeout,
             limits=limits,
@@ -91,7 +93,7 @@ class Transport:
         )
         self._bare = httpx.Client(
             trust_env=False,
-            verify=_authorities(connection.ca_file),
+            verify=trusted,
             proxy=_proxy(connection),
             timeout=timeout,
             limits=limits,
@@ -267,13 +269,19 @@ class Transport:
             raise _Broken(f"the connection to {self._url} broke off") from exc
 
 
-def _authorities(file: Path | None) -> ssl.SSLContext | bool:
+def _authorities(file: Path | None) -> ssl.SSLContext:
+    """Return what is trusted. Reading it takes longer than a request, so it is read once for both clients."""
     if file is None:
-        return True
+        return _known_authorities()
     try:
         return ssl.create_default_context(cafile=str(file))
     except OSError as exc:  # as ssl's own errors are
         raise Misconfigured("PROVENSTORE_CA_FILE is no readable PEM file of certificates") from exc
+
+
+@cache
+def _known_authorities() -> ssl.SSLContext:
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _proxy(connection: Connection) -> httpx.Proxy | None:
