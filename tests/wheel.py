@@ -32,6 +32,11 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> str:
     return done.stdout
 
 
+def ends_well(*command: str | Path) -> bool:
+    """Return whether a command did what it was asked."""
+    return subprocess.run([str(part) for part in command], capture_output=True, check=False).returncode == 0
+
+
 def missing(wheel: Path) -> list[str]:
     """Return the files of the four floors that the wheel lacks."""
     tracked = subprocess.run(
@@ -55,8 +60,12 @@ def main() -> None:
         if lacking := missing(wheel):
             sys.exit(f"the wheel lacks {lacking}")
         venv.create(there / "venv", with_pip=True)
-        pip = (there / "venv" / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-        run(*pip, "--require-hashes", "-r", ROOT / "requirements.txt", cwd=there)
+        python = there / "venv" / "bin" / "python"
+        locked = ("--require-hashes", "-r", ROOT / "requirements.txt")
+        pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+        # By uv, which takes a fifth of the time, or by pip where uv does not reach the packages; the wheel as users do.
+        if not ends_well(Path(sys.executable).with_name("uv"), "pip", "install", "--python", python, *locked):
+            run(*pip, *locked, cwd=there)
         run(*pip, "--no-deps", wheel, cwd=there)
         provenstore = there / "venv" / "bin" / "provenstore"
         (there / "note.txt").write_text("a file from elsewhere")

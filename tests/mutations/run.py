@@ -79,11 +79,12 @@ def copy_sources(to: Path) -> Path:
 def survives(sound: Path, mutation: Mutation) -> str | None:
     """Return what is wrong if the test stays green without the rule, else None; `sound` is copied, bytecode and all."""
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
-        copy = Path(shutil.copytree(sound, Path(folder) / "sources", symlinks=True))
+        copy = Path(shutil.copytree(sound, Path(folder) / "sources", symlinks=True, copy_function=os.link))
         target = copy / mutation.file
         text = target.read_text()
         if text.count(mutation.find) != 1:
             return f"the text to patch stands {text.count(mutation.find)} times in {mutation.file}"
+        target.unlink()  # it is the sound one's
         target.write_text(text.replace(mutation.find, mutation.replace))
         code = run_tests(copy, mutation.test)
         return None if code == 1 else f"pytest ended with {code} instead of a failing test"
