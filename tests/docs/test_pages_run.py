@@ -6,12 +6,15 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from warm_provenstore import warm
 
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```sh(?P<serve> serve)?\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
@@ -29,6 +32,13 @@ def port() -> int:
         probe.bind(("127.0.0.1", 0))
         found: int = probe.getsockname()[1]
         return found
+
+
+@pytest.fixture(scope="module")
+def provenstore() -> Iterator[Path]:
+    """The command line, its modules loaded."""
+    with tempfile.TemporaryDirectory(prefix="warm-") as folder, warm(Path(folder)) as program:
+        yield program
 
 
 @pytest.fixture
@@ -76,13 +86,18 @@ def server(environment: dict[str, str], port: int) -> Iterator[None]:
         ("docs/how-to/prove.md", ["the history of file", "no violation found"]),
     ],
 )
-def test_every_block_runs(page: str, said: list[str], tmp_path: Path, port: int, environment: dict[str, str]) -> None:
-    """In one shell, stopping at the first command that fails."""
+def test_every_block_runs(
+    page: str, said: list[str], tmp_path: Path, environment: dict[str, str], provenstore: Path
+) -> None:
+    """In one shell, stopping at the first command that fails. The README's commands are started as a newcomer does."""
     folder = tmp_path / "clone"
     folder.mkdir()
-    for name in ("LICENSE", ".venv"):
-        (folder / name).symlink_to(ROOT / name)
-    script = "\n".join(blocks(page)).replace("127.0.0.1:8080", f"127.0.0.1:{port}")
+    (folder / "LICENSE").symlink_to(ROOT / "LICENSE")
+    if page == "README.md":
+        (folder / ".venv").symlink_to(ROOT / ".venv")
+    else:
+        _with_another_program(folder / ".venv", provenstore)
+    script = "\n".join(blocks(page)).replace("127.0.0.1:8080", f"127.0.0.1:{environment['PROVENSTORE_PORT']}")
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder,
@@ -94,6 +109,15 @@ def test_every_block_runs(page: str, said: list[str], tmp_path: Path, port: int,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert [one for one in said if one not in done.stdout + done.stderr] == []
+
+
+def _with_another_program(folder: Path, program: Path) -> None:
+    """Make an environment that is ours but for one program."""
+    (folder / "bin").mkdir(parents=True)
+    for one in (*(ROOT / ".venv").iterdir(), *(ROOT / ".venv" / "bin").iterdir()):
+        place = folder / one.relative_to(ROOT / ".venv")
+        if not place.exists():
+            place.symlink_to(program if one.name == program.name and place.parent.name == "bin" else one)
 
 
 def test_the_readme_is_short() -> None:
