@@ -62,6 +62,9 @@ class Services:
     """What verifies signed URLs that come back to us; None where the store serves its own."""
     checks: Mapping[str, Callable[[], None]] = field(default_factory=dict)
     """What must answer before requests are taken: each raises a ProvenstoreError if it does not."""
+    on_growth: list[Callable[[], None]] = field(default_factory=list)
+    """Called, from any thread, when another process says that the log has grown, and after each append of this one that
+    changes an API key; each returns at once."""
 
     def bring_up(self, caller: Caller, *, fresh: bool, min_position: str | None, model: str = FileIndex.name) -> None:
         """Wait for what a reader of a model asks for: everything recorded so far, a position, or nothing.

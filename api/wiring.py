@@ -50,10 +50,11 @@ from provenstore.domain.custody.providers import Providers
 from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.custody.store_identity import StoreIdentity
 from provenstore.domain.errors import DatabaseUnavailable, Misconfigured, StorageFull, Unavailable
-from provenstore.domain.eventlog.event_log import EventLog
+from provenstore.domain.eventlog.event_log import Append, EventLog
 from provenstore.domain.files.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE
 from provenstore.domain.ledger import SYSTEM, Ledger
 from provenstore.domain.storage.object_store import ObjectStore
+from provenstore.domain.tenants.credential import CREDENTIALS
 from provenstore.projections.audit.query import Audit
 from provenstore.projections.audit.trail import AuditTrail
 from provenstore.projections.engine.building import Builder
@@ -117,7 +118,8 @@ def open_services(
         directory = DataDirectory(settings.data_dir)
         database, runner = stack.enter_context(_database(settings, directory, make=make, guarded=guarded))
         notifier = stack.enter_context(Notifier(runner))
-        log = PostgresEventLog(database, announce=notifier.announce)
+        on_growth: list[Callable[[], None]] = []
+        log = PostgresEventLog(database, announce=partial(_announce, notifier, on_growth))
         stack.callback(log.close)
         services = _assemble(
             settings,
@@ -129,7 +131,8 @@ def open_services(
             identify=identify,
             stack=stack,
         )
-        services = replace(services, checks={**services.checks, "schema": fingerprint.SchemaCheck(database)})
+        checks: Mapping[str, Callable[[], None]] = {**services.checks, "schema": fingerprint.SchemaCheck(database)}
+        services = replace(services, checks=checks, on_growth=on_growth)
         # Counts of refusals and the ends of accesses are recorded once nobody adds to them.
         stack.callback(_flush, services.ledger)
         wakes = [services.runner.hint]
@@ -147,7 +150,7 @@ def open_services(
                 stack.callback(publishing.stop)
 
         def wake() -> None:
-            for one in wakes:
+            for one in (*on_growth, *wakes):
                 one()
 
         listener = Listener(_connect(runner), wake)
@@ -161,6 +164,14 @@ def open_services(
             checks = {**services.checks, "log": log_work.check, "background": sweeper.check}
             services = replace(services, checks=checks)
         yield services
+
+
+def _announce(notifier: Notifier, on_growth: Sequence[Callable[[], None]], commands: Sequence[Append]) -> None:
+    """Say that these commands were appended: to other processes soon, to this one at once if a key may have ended."""
+    notifier.announce()
+    if any(draft.stream.startswith(CREDENTIALS) for command in commands for draft in command.drafts):
+        for hear in on_growth:
+            hear()
 
 
 def _name_unused(settings: Settings) -> None:

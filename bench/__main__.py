@@ -22,6 +22,7 @@ GROUPS = {
     "rebuild": ("rebuild",),
     "query": ("query",),
     "proofs": ("tree", "documents"),
+    "api": ("api",),
 }
 """The modules of each group."""
 

@@ -95,6 +95,7 @@ class Ledger:
         self.issue_key = answered(noted("credential.issue", self.administration.issue_key))
         self.revoke_key = answered(noted("credential.revoke", self.administration.revoke_key))
         self.authenticate = self.authentication.authenticate
+        self.credential, self.bearer = self.authentication.credential, self.authentication.bearer
         self.authenticate_upload = self.authentication.authenticate_upload
         self.initiate = answered(noted("file.initiate", self.initiating.initiate))
         self.write_url = self.initiating.write_url

@@ -66,12 +66,12 @@ class PostgresEventLog:
         *,
         patience: float = 8,
         remember: int = MAX_STATES,
-        announce: Callable[[], None] | None = None,
+        announce: Callable[[Sequence[Append]], None] | None = None,
     ) -> None:
         """Use an open `database`; ask for at most `patience` seconds what became of an append without a reply.
 
-        At most `remember` states of streams are kept in memory. `announce` is called after each commit, and returns at
-        once.
+        At most `remember` states of streams are kept in memory. `announce` is called after each commit with the
+        commands that were sent, of which some may have been refused; it returns at once.
         """
         self._announce = announce
         self._database = database
@@ -166,7 +166,7 @@ class PostgresEventLog:
         with self._database.connection() as connection:
             rows = APPEND.rows(connection, batch.parameters())
         if self._announce is not None:
-            self._announce()
+            self._announce(batch.commands)
         return batch.answers(rows)
 
     def recall(self, key: IdempotencyKey) -> Appended | None:

@@ -23,7 +23,7 @@ class Batch:
 
     def __init__(self, commands: Sequence[Append]) -> None:
         """Lay out `commands`: each has at least one draft, and no event id stands twice."""
-        self._commands = commands
+        self.commands = commands
         self._drafts: list[Draft] = []
         self._streams: dict[str, int] = {}
         self._workspaces: dict[str, int] = {}
@@ -103,7 +103,7 @@ class Batch:
                 refused[number] = self._refusal(outcome, subject, wanted, found, allowed)
         return [
             refused.get(number) or self._appended(command, sealed[number], number in replayed)
-            for number, command in enumerate(self._commands, start=1)
+            for number, command in enumerate(self.commands, start=1)
         ]
 
     @staticmethod

@@ -14,6 +14,7 @@ from fastapi.openapi.utils import get_openapi
 
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.api.contract.shapes import Problem
+from provenstore.api.http.auth import require_unended_key
 from provenstore.api.http.conditions import refuse_unheeded
 from provenstore.api.http.envelope import Envelope
 from provenstore.api.http.limits import MAX_CHECKS
@@ -45,6 +46,7 @@ from provenstore.api.http.routes import (
     verification,
     workspaces,
 )
+from provenstore.api.http.trusted_keys import TrustedKeys
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
 from provenstore.api.wiring import open_services
@@ -69,9 +71,11 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
             Capacity(settings.max_uploads, settings.max_uploads_per_workspace, settings.max_uploads_per_key)
         )
         app.state.readings = Readings()
+        app.state.keys = TrustedKeys()
         app.state.readiness = CapacityLimiter(MAX_CHECKS)
         # Opening and closing wait for processes and threads; the loop must not.
         app.state.services = await to_thread.run_sync(services.__enter__)
+        app.state.services.on_growth.append(app.state.keys.clear)
         try:
             yield
         finally:
@@ -86,7 +90,7 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
         generate_unique_id_function=operation_id,
     )
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]  # the way that FastAPI documents
-    add_problem_handlers(app)
+    add_problem_handlers(app, require_unended_key)
     app.add_middleware(Envelope, new_id=SystemEntropy().event_id, settings=settings)
     of_files = (files, content, parts, signed, verification, links, custody, purges, erasures)
     others = (workspaces, keys, disposal, usage, audit, jobs, operations, projections, log, proofs, ids, health)

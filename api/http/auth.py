@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import re
-import time
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, cast
@@ -16,19 +15,16 @@ from starlette.types import Scope
 from provenstore.api.acts import log
 from provenstore.api.http.access_log import note_caller, note_key
 from provenstore.api.http.problems import request_id_of
+from provenstore.api.http.trusted_keys import TrustedKeys
 from provenstore.api.services import Services
 from provenstore.domain.errors import InvalidInput, Unauthenticated
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.event_log import IdempotencyKey
+from provenstore.domain.tenants.credential import parse_key
 from provenstore.domain.text import require_id
 
 MAX_USER_AGENT = 512
 """Characters kept of what a client calls itself; it is a private value of every event it causes."""
-
-PROVEN_SECONDS = 1.0
-"""For how long a key that was proven before the body was read need not be proven again: it may be revoked meanwhile."""
-
-_PROVEN = "provenstore.proven"
 
 IDEMPOTENCY = "provenstore.idempotency"
 """Where in a request's scope its key is found, which knows whether it was answered before."""
@@ -68,15 +64,31 @@ def described(request: Request, caller: Caller) -> Caller:
 async def prove_key(scope: Scope) -> None:
     """Authenticate a request by its header alone, before a byte of its body is read; Unauthenticated otherwise."""
     request = Request(scope)
-    services = cast(Services, scope["app"].state.services)
-    caller = await to_thread.run_sync(_authenticate, request, services, request.headers.get("authorization"))
-    scope[_PROVEN] = (caller, time.monotonic())
+    await _authenticated(request, await services_of(request), request.headers.get("authorization"))
 
 
-def _authenticate(request: Request, services: Services, authorization: str | None) -> Caller:
+async def _authenticated(request: Request, services: Services, authorization: str | None) -> Caller:
+    """Return who asks: on the event loop, where the key was proven within the last second and has not ended."""
     key = _bearer(authorization)
     note_key(request.scope, key)
-    return services.ledger.authenticate(key, partial(described, request))
+    credential_id, digest = parse_key(key)
+    keys: TrustedKeys = request.app.state.keys
+    state = await keys.credential(credential_id, services.ledger.credential)
+    caller = services.ledger.bearer(state, digest)
+    if caller is not None:
+        return described(request, caller)
+    # It has ended, by what was read a moment ago: the log says so once more, and the use is recorded.
+    return await to_thread.run_sync(services.ledger.authenticate, key, partial(described, request))
+
+
+def require_unended_key(request: Request) -> None:
+    """Refuse, and record, a request whose key has ended since it was proven; Unauthenticated. Asks the log.
+
+    For a command whose append found that the credential has moved.
+    """
+    services: Services = request.app.state.services
+    key = _bearer(request.headers.get("authorization"))
+    services.ledger.authenticate(key, partial(described, request))
 
 
 def _bearer(authorization: str | None) -> str:
@@ -86,22 +98,16 @@ def _bearer(authorization: str | None) -> str:
     return key.strip()
 
 
-def _proven(request: Request, services: Services, authorization: str | None) -> Caller:
-    """Return who asks; once more from the key, unless it was proven for this request a moment ago."""
-    found: tuple[Caller, float] | None = request.scope.get(_PROVEN)
-    if found is not None and time.monotonic() - found[1] < PROVEN_SECONDS:
-        return found[0]
-    return _authenticate(request, services, authorization)
-
-
-def _caller(
+async def _caller(
     request: Request,
     services: Annotated[Services, Depends(services_of)],
     authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
     on_behalf_of: Annotated[str | None, Header(alias="Provenstore-On-Behalf-Of")] = None,
     session: Annotated[str | None, Header(alias="Provenstore-Session")] = None,
 ) -> Caller:
-    caller = _proven(request, services, authorization)
+    caller = await _authenticated(request, services, authorization)
+    if on_behalf_of is None and session is None:
+        return caller
     return replace(
         caller,
         on_behalf_of=None if on_behalf_of is None else require_id("Provenstore-On-Behalf-Of", on_behalf_of),
@@ -109,13 +115,15 @@ def _caller(
     )
 
 
-def _reader(
+async def _reader(
     request: Request,
     services: Annotated[Services, Depends(services_of)],
     authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> None:
-    caller = None if services.settings.log_public else _caller(request, services, authorization)
-    log.require_reader(services, caller)
+    if services.settings.log_public:
+        return
+    caller = await _caller(request, services, authorization)
+    await to_thread.run_sync(log.require_reader, services, caller)
 
 
 async def _idempotency(

@@ -3,7 +3,8 @@
 The one place where errors get HTTP statuses. It never shows an internal message, a value that was refused, or a trace.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -20,8 +21,10 @@ from provenstore.api.contract.views import error_json
 from provenstore.api.http.access_log import caller_of, note_error
 from provenstore.api.http.wording import finding
 from provenstore.domain import errors as e
+from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.on_record import answer_to
 from provenstore.domain.storage import objects as o
+from provenstore.domain.tenants.credential import credential_stream
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -140,9 +143,13 @@ def _headers(error: e.ProvenstoreError) -> dict[str, str]:
     return {}
 
 
-def add_problem_handlers(app: FastAPI) -> None:
-    """Answer every error of `app` with a problem."""
-    app.add_exception_handler(e.ProvenstoreError, _refused)
+def add_problem_handlers(app: FastAPI, require_unended_key: Callable[[Request], object]) -> None:
+    """Answer every error of `app` with a problem.
+
+    `require_unended_key` refuses and records a request whose key has ended: a command whose append found that the key
+    has moved since it was proven is answered as one that came a moment later.
+    """
+    app.add_exception_handler(e.ProvenstoreError, partial(_refused, require_unended_key))
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
@@ -163,8 +170,13 @@ def _answered(request: Request, error: e.ProvenstoreError, **how: Any) -> Respon
     return problem(error, request_id_of(request), **how)
 
 
-def _refused(request: Request, error: Exception) -> Response:
+def _refused(require_unended_key: Callable[[Request], object], request: Request, error: Exception) -> Response:
     assert isinstance(error, e.ProvenstoreError)  # noqa: S101  # registered for nothing else
+    if isinstance(error, e.Conflict) and _names_key(error, caller_of(request.scope)):
+        try:
+            require_unended_key(request)
+        except e.ProvenstoreError as refusal:
+            error = refusal
     if request.method not in _SAFE:
         error = answer_to(error)
     elif isinstance(error, ConnectionLost):
@@ -172,6 +184,12 @@ def _refused(request: Request, error: Exception) -> Response:
     if isinstance(error, e.Stopped):
         _log.error("request.stopped", action="request.stop", code=error.code, request=request_id_of(request))
     return _answered(request, error)
+
+
+def _names_key(conflict: e.Conflict, caller: Caller | None) -> bool:
+    """Tell whether what has moved is the credential that the caller has proven by an API key."""
+    key = None if caller is None or caller.cause is not None else caller.actor.credential
+    return key is not None and conflict.details.get("stream") == credential_stream(key)
 
 
 def _invalid(request: Request, error: Exception) -> Response:

@@ -33,14 +33,23 @@ class Authentication:
         is not known, or that comes with another secret, nothing is: it may be anybody's.
         """
         credential_id, digest = cr.parse_key(key)
-        stream = cr.credential_stream(credential_id)
-        state = self._recorder.find(stream, cr.project)
-        if state is None:
-            raise Unauthenticated(_NOT_GOOD)
-        cr.prove(state, digest)
+        state = _proven(self.credential(credential_id), digest)
         caller = _bearer(state) if arriving is None else arriving(_bearer(state))
         self._require_usable(state, caller, _NOT_GOOD)
         return caller
+
+    def credential(self, credential_id: str) -> cr.Credential | None:
+        """Return a credential as the log has it now, None if it has none of this id."""
+        return self._recorder.find(cr.credential_stream(credential_id), cr.project)
+
+    def bearer(self, state: cr.Credential | None, digest: str) -> Caller | None:
+        """Return who a key with this digest stands for by a state of its credential, None where it has ended.
+
+        Asks and records nothing, so that it may be called on an event loop: for a key that has ended `authenticate` has
+        to be asked, which records its use. Unauthenticated for a wrong secret, and where there is no credential.
+        """
+        found = _proven(state, digest)
+        return _bearer(found) if cr.usable(found, self._recorder.clock.now()) else None
 
     def _require_usable(self, state: cr.Credential, caller: Caller, message: str) -> None:
         """Refuse a key that was revoked or has expired, and record its use. Unauthenticated."""
@@ -87,6 +96,13 @@ class Authentication:
         link = LinkUse(event.data.link, event.position) if isinstance(event.data, fe.LinkIssued) else None
         self._require_usable(state, replace(caller, cause=event.id, link=link), message)
         return caller
+
+
+def _proven(state: cr.Credential | None, digest: str) -> cr.Credential:
+    if state is None:
+        raise Unauthenticated(_NOT_GOOD)
+    cr.prove(state, digest)
+    return state
 
 
 def _unchanged(caller: Caller) -> Caller:

@@ -23,6 +23,9 @@ from provenstore.domain.tenants.second_person import Act
 from provenstore.domain.text import require_reason
 
 SECRET_BYTES = 32
+CREDENTIALS = "credential:"
+"""How the streams of credentials begin."""
+
 KEY = re.compile(r"pvs_([0-9a-f]{32})_([A-Za-z0-9_-]{43})")
 
 
@@ -80,7 +83,7 @@ class IssuedKey:
 
 def credential_stream(credential: str) -> str:
     """Return the stream of a credential."""
-    return f"credential:{credential}"
+    return f"{CREDENTIALS}{credential}"
 
 
 def make_key(credential: UUID, secret: bytes) -> IssuedKey:

@@ -15,7 +15,7 @@ from tests.api.conftest import MovableClock, serving
 def losing() -> Iterator[httpx.Client]:
     """An API whose database dies within every request."""
     app = FastAPI()
-    add_problem_handlers(app)
+    add_problem_handlers(app, lambda _: None)
 
     @app.api_route("/", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
     def lose() -> None:
