@@ -9,7 +9,7 @@ Life of a reading, and what a crash leaves at each point:
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,12 +19,12 @@ from provenstore.domain.access.open_accesses import OpenAccess, OpenAccesses
 from provenstore.domain.access.reading import Reading
 from provenstore.domain.access.verifying import Verifying
 from provenstore.domain.custody.recorder import Recorder, require_store
-from provenstore.domain.errors import Conflict, IntegrityViolated, Unavailable
+from provenstore.domain.errors import IntegrityViolated, Unavailable
 from provenstore.domain.eventlog.backlog import Backlog
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.event_log import Append, Appended, Guard
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
+from provenstore.domain.eventlog.recording import LookAgain
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import File, access_stream
 from provenstore.domain.storage.disposition import served
@@ -45,6 +45,15 @@ class Content:
 
     file: File
     reader: ObjectReader
+
+
+@dataclass(frozen=True, slots=True)
+class _Lent:
+    """An open object whose access is durable."""
+
+    file: File
+    reader: ObjectReader
+    access: OpenAccess
 
 
 class ContentReader:
@@ -75,49 +84,42 @@ class ContentReader:
         deletion or revocation that commits first refuses it.
         """
         ranged = first is not None or last is not None
-        recent = True  # what is remembered may be old: then the guard says so, and it is decided anew
-        for _ in range(MAX_ATTEMPTS):
-            file = self._reading.readable(caller, file_id, recent=recent)
-            opened = self._open(caller, file, first, last, recent=recent)
-            if opened is None:
-                recent = False
-                continue
-            with opened:
-                try:
-                    access = self._recorded(caller, file, mode, opened, ranged=ranged)
-                except Conflict as conflict:
-                    self._recorder.retry_or_raise(conflict, file.stream)
-                    recent = False
-                    continue
-                sent = SentReader(opened, _proven_sha256(file, opened), partial(self._wrong, caller, file))
-                try:
-                    yield Content(file, sent)
-                finally:
-                    self._accesses.leave(access, sent.first, sent.sent)
-                return
-        raise Conflict("the file keeps changing; try again")
 
-    def _open(
-        self, caller: Caller, file: File, first: int | None, last: int | None, *, recent: bool
-    ) -> ObjectReader | None:
-        """Open the object; None if the file has to be looked at again. What is damaged is recorded and refused."""
+        def attempt(recent: bool) -> _Lent:
+            file = self._reading.readable(caller, file_id, recent=recent)
+            with ExitStack() as stack:
+                opened = stack.enter_context(self._open(caller, file, first, last, recent=recent))
+                access = self._recorded(caller, file, mode, opened, ranged=ranged)
+                stack.pop_all()  # it stays open for the caller
+            return _Lent(file, opened, access)
+
+        lent = self._recorder.attempts(caller, "the file", attempt, remembered=True)
+        with lent.reader as opened:
+            sent = SentReader(opened, _proven_sha256(lent.file, opened), partial(self._wrong, caller, lent.file))
+            try:
+                yield Content(lent.file, sent)
+            finally:
+                self._accesses.leave(lent.access, sent.first, sent.sent)
+
+    def _open(self, caller: Caller, file: File, first: int | None, last: int | None, *, recent: bool) -> ObjectReader:
+        """Open the object; LookAgain if the file has to be looked at again. What is damaged is recorded and refused."""
         require_store(file, self._store)
         version = file.stored.version_id if file.stored else None
         try:
             reader = self._store.get(file.path, version=version, first=first, last=last)
-        except ObjectNotFound:
+        except ObjectNotFound as exc:
             if not recent:
                 self._verifying.refuse_damaged(caller, file, None)
-            return None
+            raise LookAgain from exc
         except NoObject as exc:
             if not recent:
                 self._verifying.refuse_no_object(caller, file, exc)
-            return None
+            raise LookAgain from exc
         if file.stored and (reader.info.size, reader.info.etag) != (file.stored.size, file.stored.etag):
             with reader:
                 if not recent:
                     self._verifying.refuse_damaged(caller, file, reader.info)
-                return None
+                raise LookAgain
         return reader
 
     def _recorded(
@@ -158,12 +160,11 @@ class ContentReader:
         As `content`; the Accessed event of mode `redirect` is durable before the URL is returned. What the URL is used
         for within that time is not seen, so each redirect is an event of its own, and has no end.
         """
-        recent = True
-        for _ in range(MAX_ATTEMPTS):
+
+        def attempt(recent: bool) -> SignedUrl:
             file = self._reading.readable(caller, file_id, recent=recent)
             if not self._stands(caller, file, recent=recent):
-                recent = False
-                continue
+                raise LookAgain
             # Signed before the record, so that nothing is recorded of a URL which there is no time left to use; and
             # returned after it.
             url = self._store_url(caller, file, disposition, until)
@@ -174,14 +175,10 @@ class ContentReader:
                 size=file.stored.size if file.stored else 0,
                 link=caller.link.id if caller.link else None,
             )
-            try:
-                self.record(caller, file, data)
-            except Conflict as conflict:
-                self._recorder.retry_or_raise(conflict, file.stream)
-                recent = False
-                continue
+            self.record(caller, file, data)
             return url
-        raise Conflict("the file keeps changing; try again")
+
+        return self._recorder.attempts(caller, "the file", attempt, remembered=True)
 
     def _stands(self, caller: Caller, file: File, *, recent: bool) -> bool:
         """Tell whether the store describes the object as it was stored; what is damaged is recorded and refused.

@@ -20,12 +20,12 @@ from provenstore.domain.access.reading import Reading, link_ended
 from provenstore.domain.canonical import Json
 from provenstore.domain.custody.authentication import Arriving, Authentication
 from provenstore.domain.custody.recorder import Recorder
-from provenstore.domain.errors import Conflict, Forbidden, IntegrityViolated, InvalidInput, NotFound, Unauthenticated
+from provenstore.domain.errors import Forbidden, IntegrityViolated, InvalidInput, NotFound, Unauthenticated
 from provenstore.domain.eventlog.caller import Caller, LinkUse
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Guard, IdempotencyKey
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.eventlog.recording import MAX_ATTEMPTS, first_event
+from provenstore.domain.eventlog.recording import first_event
 from provenstore.domain.files import file_commands as c
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import File, access_stream
@@ -105,7 +105,8 @@ class Linking:
         """
         recorder, wish = self._recorder, wish or LinkWish()
         private = _about(wish)
-        for _ in range(MAX_ATTEMPTS):
+
+        def attempt(_: bool) -> Link:
             file = self._reading.readable(caller, file_id, "file.link")
             if (known := recorder.recall(key)) is not None:
                 return self._signed(file, first_event(known))
@@ -117,15 +118,11 @@ class Linking:
             name = None if data.observed else self._name(file)
             fact = Fact(data, private, decision="link-bounded/1")
             drafts = recorder.drafts(caller, access_stream(file.id), file.workspace, [fact], first_id=link)
-            policy = workspace_stream(file.workspace)
-            reads = [Guard(file.stream, file.version), Guard(policy, workspace.version)]
-            try:
-                recorded = recorder.append(caller, drafts, reads=reads, key=key)
-            except Conflict as conflict:
-                recorder.retry_or_raise(conflict, file.stream, policy)
-                continue
+            policy = Guard(workspace_stream(file.workspace), workspace.version)
+            recorded = recorder.append(caller, drafts, reads=[Guard(file.stream, file.version), policy], key=key)
             return self._signed(file, first_event(recorded), name)
-        raise Conflict("the file keeps changing; try again")
+
+        return recorder.attempts(caller, "the file", attempt)
 
     def _delivery(self, caller: Caller, file: File, category: Category, wish: LinkWish) -> fe.LinkDelivery:
         """Return how the content will get to whoever has the link, or refuse (rule link-observed)."""

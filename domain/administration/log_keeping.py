@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from provenstore.domain.custody.recorder import Recorder
-from provenstore.domain.errors import Conflict, Misconfigured, Refused
+from provenstore.domain.errors import Misconfigured, Refused
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Event
 from provenstore.domain.eventlog.event_log import Guard
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
+from provenstore.domain.eventlog.recording import Decision, Subject
 from provenstore.domain.system.log_events import LOG, FormerKeys, LogAlarmCleared, LogBegunAnew, LogKeysChanged
 from provenstore.domain.text import require_reason
 from provenstore.domain.transparency.merkle import EMPTY_ROOT
@@ -88,19 +88,8 @@ class LogKeeping:
         Before anything is signed with a key of them for the first time.
         """
         self._recorder.require(caller, "log.change", None)
-        for _ in range(MAX_ATTEMPTS):
-            state = self._recorder.find(LOG, project)
-            facts = decide(state, origin, keys)
-            if not facts:
-                return False
-            drafts = self._recorder.drafts(caller, LOG, SYSTEM_WORKSPACE, facts)
-            try:
-                self._recorder.append(caller, drafts, expected=[Guard(LOG, state.version if state else 0)])
-            except Conflict as conflict:
-                self._recorder.retry_or_raise(conflict, LOG)
-                continue
-            return True
-        raise Conflict("the log's keys keep changing; try again")
+        log = Subject("the log's keys", LOG, SYSTEM_WORKSPACE, project)
+        return self._recorder.commit(caller, log, lambda state: Decision(decide(state, origin, keys))).recorded
 
     def clear_alarm(self, caller: Caller, tree: TreeHeads, last: LastSigned, reason: str) -> Signed:
         """Let checkpoints be signed again, as `signing.clear_alarm`; Forbidden."""

@@ -1,8 +1,9 @@
 """Workspaces, actors and keys: who there is, and what rules hold for them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from provenstore.domain.canonical import Json, parse_canonical
@@ -17,7 +18,7 @@ from provenstore.domain.errors import (
 from provenstore.domain.eventlog.caller import Caller, Operation, Role
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
 from provenstore.domain.eventlog.event_log import Guard, IdempotencyKey, QuotaUse, disclosed
-from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
+from provenstore.domain.eventlog.recording import Decision, Subject
 from provenstore.domain.eventlog.refusals import Asked
 from provenstore.domain.tenants import actor as ac
 from provenstore.domain.tenants import credential as cr
@@ -73,7 +74,8 @@ class Administration:
         try:
             appended = self._recorder.append(caller, drafts, expected=[Guard(stream, 0)], key=key)
         except Conflict as conflict:
-            self._recorder.retry_or_raise(conflict, stream)
+            if conflict.details.get("stream") != stream:
+                raise
             raise AlreadyExists("there is a workspace of this id already") from conflict
         if appended.replayed:
             return self._recorder.workspace(command.id)
@@ -124,27 +126,18 @@ class Administration:
         self._recorder.require(caller, operation, workspace_id)
         if self._recorder.recall(key) is not None:
             return self._recorder.workspace(workspace_id)
-        stream = ws.workspace_stream(workspace_id)
-        for _ in range(MAX_ATTEMPTS):
-            state = current_workspace(self._recorder, caller, workspace_id)
+
+        def decide(state: ws.Workspace | None) -> Decision:
+            if state is None:
+                raise NotFound("there is no such workspace")
             informed, reads = self._informed(caller, state, commands)
             try:
-                facts = [fact for one in informed for fact in ws.decide(state, one)]
+                return Decision([fact for one in informed for fact in ws.decide(state, one)], reads)
             except SecondPersonRequired as refusal:
                 raise self._recorder.refused(caller, operation, refusal, Asked(target=workspace_id)) from None
-            if not facts:
-                return state
-            drafts = self._recorder.drafts(caller, stream, workspace_id, facts)
-            expected = [Guard(stream, state.version)]
-            try:
-                appended = self._recorder.append(caller, drafts, expected=expected, reads=reads, key=key)
-            except Conflict as conflict:
-                self._recorder.retry_or_raise(conflict, stream, *(guard.stream for guard in reads))
-                continue
-            if appended.replayed:
-                return self._recorder.workspace(workspace_id)
-            return self._recorder.folded(ws.project, state, drafts, appended)
-        raise Conflict("the workspace keeps changing; try again")
+
+        load = partial(current_workspace, self._recorder, caller, workspace_id)
+        return self._recorder.commit(caller, _subject(workspace_id, load), decide, key=key).state
 
     def _informed(
         self, caller: Caller, state: ws.Workspace, commands: Sequence[ws.WorkspaceCommand]
@@ -191,7 +184,8 @@ class Administration:
             recorder.existing_workspace(caller, "credential.issue", scope)
         home = scope or SYSTEM_WORKSPACE
         actor_stream = ac.actor_stream(require_id("actor", actor), scope)
-        for _ in range(MAX_ATTEMPTS):
+
+        def attempt(_: bool) -> cr.IssuedKey:
             state = recorder.find(actor_stream, ac.project)
             registering = ac.decide(state, ac.RegisterActor(id=actor, kind=kind, about=dict(about or {})))
             credential, secret = recorder.entropy.event_id(), recorder.entropy.secret(cr.SECRET_BYTES)
@@ -211,50 +205,34 @@ class Administration:
             drafts = recorder.drafts(caller, actor_stream, home, (*registering, *adding))
             drafts += recorder.drafts(caller, stream, home, issuing)
             expected = [Guard(stream, 0), Guard(actor_stream, state.version if state else 0)]
-            try:
-                recorder.append(caller, drafts, expected=expected)
-            except Conflict as conflict:
-                recorder.retry_or_raise(conflict, actor_stream)
-                continue
+            recorder.append(caller, drafts, expected=expected)
             return cr.make_key(credential, secret)
-        raise Conflict("the actor keeps changing; try again")
+
+        return recorder.attempts(caller, "the actor", attempt)
 
     def revoke_key(self, caller: Caller, credential: UUID, reason: str | None) -> None:
         """Revoke a key; it opens nothing from the moment this returns."""
         recorder = self._recorder
         stream = cr.credential_stream(str(credential))
         recorder.require(caller, "credential.revoke", caller.scope)  # before it is told whether there is such a key
-        for _ in range(MAX_ATTEMPTS):
-            state = recorder.find(stream, cr.project)
-            if state is None or not caller.reaches(state.scope or SYSTEM_WORKSPACE):
-                refusal = NotFound("there is no such key")
-                raise recorder.refused(caller, "credential.revoke", refusal, Asked(target=str(credential)))
-            facts = cr.decide(state, cr.RevokeCredential(reason=reason))
-            if not facts:
-                return
-            drafts = recorder.drafts(caller, stream, state.scope or SYSTEM_WORKSPACE, facts)
-            try:
-                recorder.append(caller, drafts, expected=[Guard(stream, state.version)])
-            except Conflict as conflict:
-                recorder.retry_or_raise(conflict, stream)
-                continue
-            return
-        raise Conflict("the key keeps changing; try again")
+        state = recorder.find(stream, cr.project)
+        if state is None or not caller.reaches(state.scope or SYSTEM_WORKSPACE):
+            refusal = NotFound("there is no such key")
+            raise recorder.refused(caller, "credential.revoke", refusal, Asked(target=str(credential)))
+        revoke = cr.RevokeCredential(reason=reason)
+        key = Subject("the API key", stream, state.scope or SYSTEM_WORKSPACE, cr.project)
+        recorder.commit(caller, key, lambda found: Decision(cr.decide(found, revoke)))
 
 
 def current_workspace(recorder: Recorder, caller: Caller, workspace_id: str) -> ws.Workspace:
     """Return a workspace with whatever change of its policy is due by now; that is recorded first, as the system."""
-    stream, system = ws.workspace_stream(workspace_id), recorder.system(caller)
-    for _ in range(MAX_ATTEMPTS):
-        state = recorder.workspace(workspace_id)
-        facts = ws.decide(state, ws.CarryOutPolicyChange(now=recorder.clock.now()))
-        if not facts:
-            return state
-        drafts = recorder.drafts(system, stream, workspace_id, facts)
-        try:
-            appended = recorder.append(system, drafts, expected=[Guard(stream, state.version)])
-        except Conflict as conflict:
-            recorder.retry_or_raise(conflict, stream)
-            continue
-        return recorder.folded(ws.project, state, drafts, appended)
-    raise Conflict("the workspace keeps changing; try again")
+
+    def decide(state: ws.Workspace | None) -> Decision:
+        return Decision(ws.decide(state, ws.CarryOutPolicyChange(now=recorder.clock.now())))
+
+    workspace = _subject(workspace_id, partial(recorder.workspace, workspace_id))
+    return recorder.commit(recorder.system(caller), workspace, decide).state
+
+
+def _subject(workspace_id: str, load: Callable[[], ws.Workspace]) -> Subject[ws.Workspace]:
+    return Subject("the workspace", ws.workspace_stream(workspace_id), workspace_id, ws.project, load)

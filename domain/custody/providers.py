@@ -4,11 +4,9 @@ It stands before the ledger in the order of things: a ledger is opened over a st
 """
 
 from provenstore.domain.custody.recorder import Recorder
-from provenstore.domain.errors import Conflict
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE
-from provenstore.domain.eventlog.event_log import Guard
-from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
+from provenstore.domain.eventlog.recording import Decision, Subject
 from provenstore.domain.system import provider as pr
 
 
@@ -27,17 +25,5 @@ class Providers:
     def record(self, caller: Caller, name: str, probed: pr.Probed) -> bool:
         """Record a trial if it found something new, and say whether it did; for the whole ledger's administrators."""
         self._recorder.require(caller, "provider.probe", None)
-        stream = pr.provider_stream(name)
-        for _ in range(MAX_ATTEMPTS):
-            state = self._recorder.find(stream, pr.project)
-            facts = pr.decide(state, name, probed)
-            if not facts:
-                return False
-            drafts = self._recorder.drafts(caller, stream, SYSTEM_WORKSPACE, facts)
-            try:
-                self._recorder.append(caller, drafts, expected=[Guard(stream, state.version if state else 0)])
-            except Conflict as conflict:
-                self._recorder.retry_or_raise(conflict, stream)
-                continue
-            return True
-        raise Conflict("the provider keeps changing; try again")
+        provider = Subject("the provider", pr.provider_stream(name), SYSTEM_WORKSPACE, pr.project)
+        return self._recorder.commit(caller, provider, lambda state: Decision(pr.decide(state, name, probed))).recorded

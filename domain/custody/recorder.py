@@ -18,7 +18,6 @@ from provenstore.domain import text
 from provenstore.domain.clock import Clock
 from provenstore.domain.entropy import Entropy
 from provenstore.domain.errors import (
-    Conflict,
     Forbidden,
     InvalidInput,
     Misconfigured,
@@ -41,7 +40,7 @@ from provenstore.domain.eventlog.event_log import (
 )
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.eventlog.merging import Merger
-from provenstore.domain.eventlog.recording import MAX_ATTEMPTS, Recording, is_for_the_record, slug_of
+from provenstore.domain.eventlog.recording import LookAgain, Recording, is_for_the_record, slug_of
 from provenstore.domain.eventlog.refusals import MAX_FILES, NOTHING, Asked
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import File, access_stream, file_stream, project
@@ -259,7 +258,6 @@ class Recorder(Recording):
         file_id: UUID,
         make: Callable[[File, datetime], FileCommand],
         *,
-        reads: Sequence[Guard] = (),
         erase: Callable[[File], Sequence[Erasure]] | None = None,
         key: IdempotencyKey | None = None,
         if_version: int | None = None,
@@ -271,10 +269,10 @@ class Recorder(Recording):
         """
         if self.recall(key) is not None:
             return self.authorised_file(caller, operation, file_id)
+
         # What this process last saw serves to begin with. It may have moved: then the append says so, and nothing is
         # refused, or found to be done already, before the log itself has been asked.
-        recent = if_version is None
-        for _ in range(MAX_ATTEMPTS):
+        def attempt(recent: bool) -> File:
             file = self.authorised_file(caller, operation, file_id, recent=recent)
             if if_version is not None and file.version != if_version and self.recall(key) is None:
                 raise PreconditionFailed(
@@ -282,31 +280,27 @@ class Recorder(Recording):
                 )
             command = self._informed(caller, file, make(file, self.clock.now()))
             facts = self._decide(caller, operation, file, command, recent=recent, key=key)
-            if not facts and not recent:
+            if not facts:
+                if recent:
+                    raise LookAgain
                 self.recall(key)  # the same request, at the same moment, may have left nothing to do
                 return file
-            recent = False
-            if not facts:
-                continue
             drafts = self.drafts(caller, file.stream, file.workspace, facts)
-            also = caller.unguarded(command.reads)
             try:
                 appended = self.append(
                     caller,
                     drafts,
                     expected=[Guard(file.stream, file.version)],
-                    reads=(*reads, *also),
+                    reads=caller.unguarded(command.reads),
                     erase=erase(file) if erase else (),
                     key=key,
                 )
             except QuotaExceeded as refusal:
                 self.deny(caller, file, operation, refusal)
                 raise
-            except Conflict as conflict:
-                self.retry_or_raise(conflict, file.stream, *(guard.stream for guard in also))
-                continue
             return self.file(file_id) if appended.replayed else self.advanced(file, drafts, appended)
-        raise Conflict("the file keeps changing; try again")
+
+        return self.attempts(caller, "the file", attempt, remembered=if_version is None)
 
     def person(self, actor: Actor, *, until: int | None = None) -> Person:
         """Return who acts with where it comes from, as the log says it now, or said `until` a position.

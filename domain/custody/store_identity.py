@@ -17,14 +17,13 @@ from typing import Final, Literal
 from uuid import UUID
 
 from provenstore.domain import text
-from provenstore.domain.canonical import Json
 from provenstore.domain.custody.recorder import Recorder
-from provenstore.domain.errors import Conflict, IntegrityViolated, WrongStore
+from provenstore.domain.errors import IntegrityViolated, WrongStore
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Actor, Event
-from provenstore.domain.eventlog.event_log import Guard, in_pages
-from provenstore.domain.eventlog.event_types import EventData, Fact
-from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
+from provenstore.domain.eventlog.event_log import in_pages
+from provenstore.domain.eventlog.event_types import Fact
+from provenstore.domain.eventlog.recording import Decision, Subject
 from provenstore.domain.files.file import File
 from provenstore.domain.files.file_events import Stored
 from provenstore.domain.storage.object_store import ObjectStore
@@ -90,7 +89,7 @@ class StoreIdentity:
         """Compare `store` with what `recorder`'s log says."""
         self._recorder = recorder
         self._store = store
-        self._stream = pr.provider_stream(store.name)
+        self._subject = Subject("the provider", pr.provider_stream(store.name), SYSTEM_WORKSPACE, pr.project)
         self._compared_at: datetime | None = None
 
     def require(self) -> None:
@@ -142,34 +141,39 @@ class StoreIdentity:
         text.require_reason(reason)
         evidence = self._evidence()
         evidence.require(although_missing=although_missing, although_empty=although_empty)
-        for _ in range(MAX_ATTEMPTS):
-            state = self._state()
+
+        def decide(state: pr.Provider | None) -> Decision:
             marker = self._store.identity() or self._store.identify(self._drawn())
             if state is not None and state.identity == marker:
-                return Identities(marker, marker)
-            data = self._identified(state, marker, "recorded_again", evidence)
-            if self._append(caller, state, data, {"reason": reason}):
-                return Identities(marker, marker)
-        raise Conflict("the provider keeps changing; try again")
+                return Decision(())
+            return Decision([Fact(self._identified(state, marker, "recorded_again", evidence), {"reason": reason})])
+
+        identity = self._recorder.commit(caller, self._subject, decide).state.identity
+        return Identities(identity, identity)
 
     # -- first use -------------------------------------------------------------------------------------------
 
     def _establish(self) -> str:
         evidence = self._evidence()
         evidence.require()
-        for _ in range(MAX_ATTEMPTS):
-            state = self._state()
+        marker = self._store.identity()
+        if marker is None:
+            self._recorder.commit(_SYSTEM, self._subject, self._draw)
+
+        def decide(state: pr.Provider | None) -> Decision:
             if state is not None and state.identity is not None:
-                return state.identity  # another process was quicker
-            marker = self._store.identity()
-            if marker is None and (state is None or state.drawn is None):
-                self._append(_SYSTEM, state, IdentityDrawn(provider=self._store.name, identity=self._drawn()))
-                continue
-            if marker is None and state is not None and state.drawn is not None:
-                marker = self._store.identify(state.drawn)
+                return Decision(())  # another process was quicker
+            bears = marker or self._store.identify(_drawn_id(state))
             how: How = "adopted" if evidence.looked_for else "first_use"
-            self._append(_SYSTEM, state, self._identified(state, str(marker), how, evidence))
-        raise Conflict("the provider keeps changing; try again")
+            return Decision([Fact(self._identified(state, bears, how, evidence))])
+
+        return str(self._recorder.commit(_SYSTEM, self._subject, decide).state.identity)
+
+    def _draw(self, state: pr.Provider | None) -> Decision:
+        """Draw the id that the marker will bear: on record before it is written, so no crash leaves an unknown one."""
+        if state is not None and (state.drawn is not None or state.identity is not None):
+            return Decision(())
+        return Decision([Fact(IdentityDrawn(provider=self._store.name, identity=self._drawn()))])
 
     def _identified(self, state: pr.Provider | None, marker: str, how: How, evidence: Evidence) -> ProviderIdentified:
         return ProviderIdentified(
@@ -234,24 +238,11 @@ class StoreIdentity:
 
     # -- recording -------------------------------------------------------------------------------------------
 
-    def _append(
-        self, caller: Caller, state: pr.Provider | None, data: EventData, private: dict[str, Json] | None = None
-    ) -> bool:
-        """Record if nobody was quicker, and say whether that was so."""
-        drafts = self._recorder.drafts(caller, self._stream, SYSTEM_WORKSPACE, [Fact(data, private or {})])
-        expected = [Guard(self._stream, state.version if state else 0)]
-        try:
-            self._recorder.append(caller, drafts, expected=expected)
-        except Conflict as conflict:
-            self._recorder.retry_or_raise(conflict, self._stream)
-            return False
-        return True
-
     def _drawn(self) -> str:
         return self._recorder.entropy.secret(IDENTITY_BYTES).hex()
 
     def _state(self) -> pr.Provider | None:
-        return self._recorder.find(self._stream, pr.project)
+        return self._recorder.find(self._subject.stream, pr.project)
 
     def _recorded(self) -> str | None:
         state = self._state()
@@ -270,6 +261,12 @@ class StoreIdentity:
                 recorded=recorded,
                 marker=marker,
             )
+
+
+def _drawn_id(state: pr.Provider | None) -> str:
+    if state is None or state.drawn is None:
+        raise IntegrityViolated("no id was drawn for the store's marker")
+    return state.drawn
 
 
 def spread(size: int, most: int) -> list[int]:

@@ -6,7 +6,8 @@ durable. What is refused is recorded in the caller's own workspace (`refusals`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from provenstore.domain import text
@@ -35,7 +36,20 @@ from provenstore.domain.eventlog.quota import quota_changes
 from provenstore.domain.eventlog.refusals import NOTHING, Asked, Refusals
 from provenstore.domain.eventlog.sealed import sealed_event
 
+Answer = TypeVar("Answer")
+
+
+class Versioned(Protocol):
+    """The state of one stream: what its events up to `version` amount to."""
+
+    @property
+    def version(self) -> int:
+        """The version of the stream's last event."""
+        ...
+
+
 State = TypeVar("State")
+Held = TypeVar("Held", bound=Versioned)
 
 MAX_ATTEMPTS = 20
 """How often a command is decided again when others were quicker; then the caller is told."""
@@ -43,6 +57,47 @@ MAX_ATTEMPTS = 20
 _RECORDED_REFUSALS = (
     AlreadyExists, Forbidden, Gone, LegalHold, NotFound, Retained, SecondPersonRequired, WrongState,
 )  # fmt: skip
+
+
+class LookAgain(Exception):
+    """What this process remembers decides nothing: the log has to be asked. Never leaves `Recording.attempts`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject(Generic[Held]):
+    """One stream that a command decides about, and what it is called where people read of it."""
+
+    what: str
+    stream: str
+    workspace: str
+    project: Callable[[Held | None, Iterable[Event]], Held | None]
+    load: Callable[[], Held | None] | None = None
+    """How its state is found, where more than its own stream decides that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a command wants recorded, the streams beside its own that it looked at, and the values it erases."""
+
+    facts: Sequence[Fact]
+    reads: Sequence[Guard] = ()
+    erase: Sequence[Erasure] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[Held]):
+    """The state of a stream before and after a command; the same one where nothing was to be recorded."""
+
+    before: Held | None
+    after: Held | None
+    recorded: bool = False
+
+    @property
+    def state(self) -> Held:
+        """The state after the command, for subjects that exist by then; IntegrityViolated."""
+        if self.after is None:
+            raise IntegrityViolated("nothing was recorded")
+        return self.after
 
 
 class Recording:
@@ -205,11 +260,63 @@ class Recording:
         self.log.keep(project_with, state, events[-1])
         return state
 
-    @staticmethod
-    def retry_or_raise(conflict: Conflict, *streams: str) -> None:
-        """Return if the conflict is one that deciding anew can settle; a moved credential is not."""
-        if conflict.details.get("stream") not in streams:
-            raise conflict
+    # -- deciding ------------------------------------------------------------------------------------------
+
+    def attempts(
+        self, caller: Caller, what: str, attempt: Callable[[bool], Answer], *, remembered: bool = False
+    ) -> Answer:
+        """Return what an attempt at a command answers; it is made again where somebody else was quicker.
+
+        The optimistic loop of every command. `attempt(recent)` loads what it decides about, decides, and appends with
+        the versions that it saw as guards. With `remembered` the first one is told that it may look at what this
+        process saw last; where that decides nothing it raises LookAgain. All others ask the log.
+        Conflict after 20 attempts, and at once where another attempt settles nothing: on the caller's own credential.
+        """
+        recent = remembered
+        for _ in range(MAX_ATTEMPTS):
+            try:
+                return attempt(recent)
+            except LookAgain:
+                pass
+            except Conflict as conflict:
+                if conflict.details.get("stream") in {None, *(guard.stream for guard in caller.guards)}:
+                    raise
+            recent = False
+        raise Conflict(f"too many concurrent updates to {what}; retry")
+
+    def commit(
+        self,
+        caller: Caller,
+        subject: Subject[Held],
+        decide: Callable[[Held | None], Decision],
+        *,
+        key: IdempotencyKey | None = None,
+    ) -> Change[Held]:
+        """Decide about one stream, record what was decided, and return the state before and after it.
+
+        `decide` may be asked several times; a decision without facts records nothing. What it raises, nothing of the
+        command being recorded, goes through.
+        """
+
+        def attempt(_: bool) -> Change[Held]:
+            before = self.find(subject.stream, subject.project) if subject.load is None else subject.load()
+            decision = decide(before)
+            if not decision.facts:
+                return Change(before, before)
+            drafts = self.drafts(caller, subject.stream, subject.workspace, decision.facts)
+            appended = self.append(
+                caller,
+                drafts,
+                expected=[Guard(subject.stream, before.version if before else 0)],
+                reads=decision.reads,
+                erase=decision.erase,
+                key=key,
+            )
+            if appended.replayed:
+                return Change(before, self.find(subject.stream, subject.project))
+            return Change(before, self.folded(subject.project, before, drafts, appended), recorded=True)
+
+        return self.attempts(caller, subject.what, attempt)
 
 
 def first_event(appended: Appended) -> Event:

@@ -253,12 +253,18 @@ class ReleaseHold(PersonCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestPurge(FileCommand):
-    """Ask for the destruction of the bytes; `four_eyes` is the workspace's policy now."""
+    """Ask for the destruction of the bytes; `four_eyes` is the workspace's policy now, as the streams `policy` say."""
 
     purge: str
     four_eyes: bool
     reason: str | None
     missing: bool = False
+    policy: tuple[Guard, ...] = ()
+
+    @property
+    def reads(self) -> tuple[Guard, ...]:
+        """The streams that say what the workspace's policy is."""
+        return self.policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,6 @@ from provenstore.domain.eventlog.caller import Caller, Operation
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Event
 from provenstore.domain.eventlog.event_log import Erasure, Guard, IdempotencyKey, in_pages
 from provenstore.domain.eventlog.event_types import CLIENT, Fact
-from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
 from provenstore.domain.eventlog.refusals import ADDRESSES, Asked
 from provenstore.domain.files import file_commands as c
 from provenstore.domain.files.file import File, file_stream
@@ -215,7 +214,8 @@ class Erasing:
         key: IdempotencyKey | None,
     ) -> er.ErasureRequest:
         recorder = self._recorder
-        for _ in range(MAX_ATTEMPTS):
+
+        def attempt(_: bool) -> er.ErasureRequest:
             state = self.reached(caller, operation, erasure)
             if recorder.recall(key) is not None:
                 return state
@@ -224,14 +224,9 @@ class Erasing:
                 facts = decide(state, person)
             except SecondPersonRequired as refusal:
                 raise recorder.refused(caller, operation, refusal, Asked(target=state.id)) from None
-            if not facts:
-                return state
-            try:
-                return self._append(caller, state, facts, key, caller.unguarded(person.reads))
-            except Conflict as conflict:
-                if conflict.details.get("stream") in {guard.stream for guard in caller.guards}:
-                    raise
-        raise Conflict("the erasure keeps changing; try again")
+            return self._append(caller, state, facts, key, caller.unguarded(person.reads)) if facts else state
+
+        return recorder.attempts(caller, "the erasure", attempt)
 
     def _append(
         self,

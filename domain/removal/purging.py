@@ -18,6 +18,7 @@ whether that is in force, and otherwise calls the purge off.
 import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
@@ -68,16 +69,20 @@ class Purging:
         if not workspace.four_eyes:
             self._require_store()
         purge = str(recorder.entropy.event_id())
-        file = recorder.change(
-            caller,
-            "file.purge_request",
-            file_id,
-            lambda _, now: c.RequestPurge(
-                by=caller.actor, now=now, purge=purge, four_eyes=workspace.four_eyes, reason=reason, missing=missing
-            ),
-            reads=[Guard(workspace_stream(workspace.id), workspace.version)],
-            key=key,
-        )
+
+        def request(file: File, now: datetime) -> c.RequestPurge:
+            tenant = current_workspace(recorder, caller, file.workspace)
+            return c.RequestPurge(
+                by=caller.actor,
+                now=now,
+                purge=purge,
+                four_eyes=tenant.four_eyes,
+                reason=reason,
+                missing=missing,
+                policy=(Guard(workspace_stream(tenant.id), tenant.version),),
+            )
+
+        file = recorder.change(caller, "file.purge_request", file_id, request, key=key)
         return self._carry_on(caller, file)
 
     def approve(

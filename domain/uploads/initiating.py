@@ -14,14 +14,13 @@ from provenstore.domain import text
 from provenstore.domain.canonical import MAX_INTEGER, Json
 from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.errors import (
-    Conflict,
     ContentTooLarge,
     InvalidInput,
     Refused,
 )
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.event_log import Appended, Guard, IdempotencyKey
-from provenstore.domain.eventlog.recording import MAX_ATTEMPTS, slug_of
+from provenstore.domain.eventlog.recording import LookAgain, slug_of
 from provenstore.domain.eventlog.refusals import Asked
 from provenstore.domain.files import file_commands as c
 from provenstore.domain.files import file_events as fe
@@ -103,40 +102,30 @@ class Initiating:
     def _begun(
         self, caller: Caller, new: NewFile, key: IdempotencyKey | None, at_hand: Digests | None
     ) -> tuple[File, bool]:
-        recorder, recent = self._recorder, True
-        for _ in range(MAX_ATTEMPTS):
+        recorder = self._recorder
+
+        def attempt(recent: bool) -> tuple[File, bool]:
             file_id = recorder.entropy.event_id()
             now = recorder.clock.now()
             workspace = recorder.workspace(new.workspace, recent=recent)
             try:
                 data = self._initiation(new, workspace.category(new.category), file_id, caller, now)
-            except Refused:
-                if not recent:
-                    raise
-                recent = False  # the category may have changed since this process last looked
-                continue
+            except Refused as refusal:
+                if recent:  # the category may have changed since this process last looked
+                    raise LookAgain from refusal
+                raise
             private = _private(new)
             announcing = None if at_hand is None else _announcing(caller, now, at_hand)
             command = c.Initiate(by=caller.actor, now=now, data=data, private=private, announcing=announcing)
             stream = file_stream(file_id)
             drafts = recorder.drafts(caller, stream, new.workspace, decide(None, command))
-            policy = workspace_stream(new.workspace)
-            try:
-                appended = recorder.append(
-                    caller,
-                    drafts,
-                    expected=[Guard(stream, 0)],
-                    reads=[Guard(policy, workspace.version)],
-                    key=key,
-                )
-            except Conflict as conflict:
-                recorder.retry_or_raise(conflict, policy)
-                recent = False
-                continue
+            policy = Guard(workspace_stream(new.workspace), workspace.version)
+            appended = recorder.append(caller, drafts, expected=[Guard(stream, 0)], reads=[policy], key=key)
             if appended.replayed:
                 return recorder.file(_file_of(appended)), True
             return recorder.advanced(None, drafts, appended), False
-        raise Conflict("the workspace keeps changing; try again")
+
+        return recorder.attempts(caller, "the workspace", attempt, remembered=True)
 
     def _initiation(
         self, new: NewFile, category: Category, file_id: UUID, caller: Caller, now: datetime

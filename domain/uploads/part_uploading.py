@@ -13,11 +13,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from provenstore.domain.custody.recorder import Recorder, require_store
-from provenstore.domain.errors import Conflict, ContentMismatch, ContentTooLarge, InvalidInput, Refused, WrongState
+from provenstore.domain.errors import ContentMismatch, ContentTooLarge, InvalidInput, Refused, WrongState
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.event_log import Guard
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.eventlog.recording import MAX_ATTEMPTS
 from provenstore.domain.files import file_commands as c
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import File, parts_stream
@@ -73,7 +72,8 @@ class PartUploading:
         """
         if not numbers or len(numbers) > MAX_URLS or len(set(numbers)) != len(numbers):
             raise InvalidInput("parts", f"must be 1 to {MAX_URLS:,} numbers, each once", limit=MAX_URLS)
-        for _ in range(MAX_ATTEMPTS):
+
+        def attempt(_: bool) -> tuple[PartUrl, ...]:
             file = self._opened(caller, file_id)
             if file.initiated.declared_size is None:
                 raise InvalidInput("size", "was not declared, so no URL can be bound to it; send parts through the API")
@@ -82,17 +82,14 @@ class PartUploading:
             upload = str(file.multipart)
             data = fe.PartUrlsIssued(upload=upload, numbers=tuple(numbers), write_until=until)
             drafts = self._recorder.drafts(caller, parts_stream(file_id), file.workspace, [Fact(data)])
-            try:
-                self._recorder.append(caller, drafts, reads=[Guard(file.stream, file.version)])
-            except Conflict as conflict:
-                self._recorder.retry_or_raise(conflict, file.stream)
-                continue
+            self._recorder.append(caller, drafts, reads=[Guard(file.stream, file.version)])
             grant = str(drafts[0].id)
             return tuple(
                 PartUrl(number, self._url(file, number, size, grant, until))
                 for number, size in zip(numbers, sizes, strict=True)
             )
-        raise Conflict("the file keeps changing; try again")
+
+        return self._recorder.attempts(caller, "the file", attempt)
 
     def _url(self, file: File, number: int, size: int | None, grant: str, until: datetime) -> SignedUrl:
         return self._store.presign_part(
@@ -274,19 +271,15 @@ class PartUploading:
 
     def _append(self, caller: Caller, file: File, facts: Sequence[Fact]) -> None:
         recorder = self._recorder
-        for _ in range(MAX_ATTEMPTS):
-            drafts = recorder.drafts(caller, parts_stream(file.id), file.workspace, facts)
-            try:
-                recorder.append(caller, drafts, reads=[Guard(file.stream, file.version)])
-            except Conflict as conflict:
-                recorder.retry_or_raise(conflict, file.stream)
-                moved = self._opened(caller, file.id)
-                if moved.multipart != file.multipart:
-                    raise WrongState("the upload was opened anew; send the part again") from None
-                file = moved
-                continue
-            return
-        raise Conflict("the file keeps changing; try again")
+
+        def attempt(first: bool) -> None:
+            now = file if first else self._opened(caller, file.id)
+            if now.multipart != file.multipart:
+                raise WrongState("the upload was restarted; send the part again")
+            drafts = recorder.drafts(caller, parts_stream(now.id), now.workspace, facts)
+            recorder.append(caller, drafts, reads=[Guard(now.stream, now.version)])
+
+        recorder.attempts(caller, "the file", attempt, remembered=True)
 
 
 def _require_parts(file: File) -> None:
