@@ -120,6 +120,7 @@ class Ledger:
         self.content = self.contents.content
         self.readable = self.reading.readable
         self.history, self.lifecycle = self.reading.history, self.reading.lifecycle
+        self.glance = self.reading.glance
         self.accesses = self.reading.accesses
         self.listable = self.reading.listable
         self.searchable = noted("audit.search", self.reading.searchable)

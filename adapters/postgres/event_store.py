@@ -4,7 +4,10 @@ It never inserts an event itself, never guesses the outcome of an append, and ne
 contradict its bytes.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from itertools import groupby
+from operator import itemgetter
 from types import TracebackType
 from typing import Any, Final, Self, cast
 from uuid import UUID
@@ -22,6 +25,7 @@ from provenstore.adapters.postgres.event_rows import (
     to_event,
     walked,
 )
+from provenstore.adapters.postgres.opened import OpenedStreams, chained, opened
 from provenstore.adapters.postgres.prepared import Prepared
 from provenstore.adapters.postgres.sealing import Batch
 from provenstore.adapters.postgres.states import MAX_STATES, Known, States
@@ -45,6 +49,7 @@ from provenstore.domain.eventlog.event_log import (
     Disclosures,
     Erased,
     IdempotencyKey,
+    Lifecycle,
     QuotaUse,
     Sealed,
     State,
@@ -77,6 +82,7 @@ class PostgresEventLog:
         self._database = database
         self._writer = Writer(self.append_batch)
         self._states = States(remember)
+        self._opened = OpenedStreams()
         self._patience = patience
         self._recorder = EnvelopeRecorder(database)
         self._repository: Repository[str] = Repository(EventStore(EnvelopeMapper(), self._recorder))
@@ -189,7 +195,7 @@ class PostgresEventLog:
             known = self._fold(stream, project)
         elif news := self._recorder.select_events(stream, gt=known.version):
             events = [to_event(cast(EventRow, row)) for row in news]
-            state = project(known.state, _chained(events, known.version, known.leaf))
+            state = project(known.state, chained(events, known.version, known.leaf))
             known = Known(events[-1].version, events[-1].leaf.hex(), state)
         self._states.keep(stream, project, known)
         return cast(State, known.state)
@@ -209,7 +215,7 @@ class PostgresEventLog:
         newest: list[Event] = []
 
         def whole(start: State | None, events: Iterable[Event]) -> State | None:
-            found = list(_chained(events))
+            found = list(chained(events))
             newest.extend(found[-1:])
             return project(start, found)
 
@@ -231,17 +237,20 @@ class PostgresEventLog:
 
         IntegrityViolated where the stream's chain is broken.
         """
-        events: dict[int, Event] = {}
-        found: dict[UUID, dict[str, Disclosure]] = {}
         with self._database.connection() as connection:
             rows = connection.execute(QUERIES["told"], {"stream": stream}, binary=True).fetchall()
-        for *columns, field, salt, value, erased_by in rows:
-            row = EventRow.of(tuple(columns))
-            if row.id not in events:
-                events[row.id] = to_event(row)
-            if field is not None:
-                found.setdefault(row.event_id, {})[field] = Disclosure(salt, value, erased_by)
-        return list(_chained(events.values())), found
+        found = opened(rows)
+        return found.events, found.disclosures
+
+    def told_each(self, streams: Sequence[str]) -> Mapping[str, Lifecycle]:
+        """Return `told` of several streams, in one exchange; one without events, or that is damaged, is absent."""
+        with self._database.connection() as connection:
+            rows = connection.execute(QUERIES["told_each"], {"streams": list(streams)}, binary=True).fetchall()
+        found: dict[str, Lifecycle] = {}
+        for stream, of_stream in groupby(rows, key=itemgetter(2)):
+            with suppress(IntegrityViolated):  # whoever asks for it alone is told what is wrong
+                found[stream] = self._opened.of(stream, list(of_stream))
+        return found
 
     def head(self, stream: str) -> tuple[int, bytes] | None:
         """Return the version and leaf hash of a stream's newest event."""
@@ -357,12 +366,3 @@ class PostgresEventLog:
 def _exact(value: object) -> bytes:
     """Return the bytes of a column; none for what its owner let it be instead, and that is no event's."""
     return value if isinstance(value, bytes) else b""
-
-
-def _chained(events: Iterable[Event], version: int = 0, previous: str | None = None) -> Iterator[Event]:
-    """Pass a stream's events after `version` through, checking that none is missing and each names the one before."""
-    for expected, event in enumerate(events, start=version + 1):
-        if event.version != expected or event.prev != previous:
-            raise IntegrityViolated("the stream's chain is broken", position=event.position, stream=event.stream)
-        previous = event.leaf.hex()
-        yield event

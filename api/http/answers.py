@@ -5,15 +5,19 @@ from itertools import chain
 from uuid import UUID
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from provenstore.api.acts import disposal
 from provenstore.api.contract import views
 from provenstore.api.http.conditions import matches
+from provenstore.api.http.json_answer import JsonAnswer
+from provenstore.api.http.lifecycles import Lifecycles
 from provenstore.api.services import Services
+from provenstore.domain.access.audit_reads import private_values_of
 from provenstore.domain.access.reading import History, visible
 from provenstore.domain.errors import NotFound
 from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.deadline import require_time
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Disclosures
 from provenstore.domain.eventlog.on_record import OnRecord, recording
@@ -102,7 +106,7 @@ def file_answer(
 def described(services: Services, caller: Caller, lifecycle: History, status: int = 200) -> Response:
     """Return a file as its lifecycle says, to who has just acted on it: that is no reading of its own."""
     headers = _headers(services, caller, views.row_of(lifecycle), lifecycle)
-    return JSONResponse(views.changed_file_json(lifecycle), status, headers)
+    return JsonAnswer(views.changed_file_json(lifecycle), status, headers)
 
 
 def file_view(services: Services, caller: Caller, file_id: UUID, view: View, if_none_match: str | None) -> Response:
@@ -122,7 +126,28 @@ def file_view(services: Services, caller: Caller, file_id: UUID, view: View, if_
     else:
         found = views.file_json(row, lifecycle.key_reach)
     services.ledger.audit_reads.shown(caller, row.workspace, "file", found, file=row.id)
-    return JSONResponse(found, headers=headers)
+    return JsonAnswer(found, headers=headers)
+
+
+async def file_glance(
+    request: Request, services: Services, caller: Caller, file_id: UUID, if_none_match: str | None
+) -> Response | None:
+    """Return what `file_view` would in the default view, on the event loop; None where that has to be asked.
+
+    So it is with all that is recorded before it is answered: refusals, reasons, names and matters of holds.
+    """
+    require_time()  # here, since those who wait are read together, without a deadline
+    lifecycles: Lifecycles = request.app.state.lifecycles
+    found = await lifecycles.of(file_stream(file_id), services.ledger.log.told_each)
+    lifecycle = None if found is None else services.ledger.glance(caller, found)
+    if lifecycle is None:
+        return None
+    row = views.row_of(lifecycle)
+    headers = _headers(services, caller, row, lifecycle)
+    if matches(if_none_match, etag(row)):
+        return Response(status_code=304, headers=headers)
+    shown = views.file_json(row, lifecycle.key_reach)
+    return None if private_values_of(shown) else JsonAnswer(shown, headers=headers)
 
 
 def begun_answer(request: Request, services: Services, caller: Caller, begin: Callable[[], Begun]) -> Response:
@@ -139,7 +164,7 @@ def begun_answer(request: Request, services: Services, caller: Caller, begin: Ca
     way = None if over else views.upload_json(_way(base, services, file))
     content = {"file": views.file_json(row, lifecycle.key_reach), "upload": way}
     headers = {**_headers(services, caller, row, lifecycle), **location(request, services, f"/v1/files/{file.id}")}
-    return JSONResponse(content, 201, headers)
+    return JsonAnswer(content, 201, headers)
 
 
 def _way(base: str, services: Services, file: File) -> views.UploadWay:
@@ -179,7 +204,7 @@ def purge_answer(
     if command is None:
         services.ledger.audit_reads.shown(caller, lifecycle.workspace, "purge", found, file=str(file_id))
     waits = command is not None and found["status"] in _GOES_ON
-    return JSONResponse(found, 202 if waits else 200, _position(services, caller, lifecycle))
+    return JsonAnswer(found, 202 if waits else 200, _position(services, caller, lifecycle))
 
 
 _GOES_ON = frozenset({"approved", "purging", "failed"})

@@ -17,6 +17,7 @@ from provenstore.api.contract.shapes import Problem
 from provenstore.api.http.auth import require_unended_key
 from provenstore.api.http.conditions import refuse_unheeded
 from provenstore.api.http.envelope import Envelope
+from provenstore.api.http.lifecycles import Lifecycles
 from provenstore.api.http.limits import MAX_CHECKS
 from provenstore.api.http.openapi import complete, operation_id
 from provenstore.api.http.parameters import refuse_unknown_parameters
@@ -72,6 +73,7 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
         )
         app.state.readings = Readings()
         app.state.keys = TrustedKeys()
+        app.state.lifecycles = Lifecycles()
         app.state.readiness = CapacityLimiter(MAX_CHECKS)
         # Opening and closing wait for processes and threads; the loop must not.
         app.state.services = await to_thread.run_sync(services.__enter__)

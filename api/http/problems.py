@@ -13,12 +13,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Match
 
 from provenstore.adapters.postgres.database import ConnectionLost
 from provenstore.api.contract.views import error_json
 from provenstore.api.http.access_log import caller_of, note_error
+from provenstore.api.http.json_answer import JsonAnswer
 from provenstore.api.http.wording import finding
 from provenstore.domain import errors as e
 from provenstore.domain.eventlog.caller import Caller
@@ -129,7 +130,7 @@ def problem(
     """Return the answer to an error."""
     code = status_of(error) if status is None else status
     body: dict[str, Any] = {**error_json(error), "status": code, "request_id": request_id}
-    return JSONResponse(body, code, {**_headers(error), **(headers or {})}, MEDIA_TYPE)
+    return JsonAnswer(body, code, {**_headers(error), **(headers or {})}, MEDIA_TYPE)
 
 
 def _headers(error: e.ProvenstoreError) -> dict[str, str]:

@@ -13,11 +13,12 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Depends, Header, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from provenstore.api.contract import views
 from provenstore.api.http import conditions
 from provenstore.api.http.answers import file_answer
+from provenstore.api.http.json_answer import JsonAnswer
 from provenstore.api.http.pace import pace_of
 from provenstore.api.http.places import place_for
 from provenstore.api.http.plain_body import require_plain_body
@@ -82,7 +83,7 @@ async def receive_part(arrival: Arrival, file_id: UUID, number: int, part_of: st
 
     async with place_for(arrival.request, arrival.caller):
         chunk = await upload.feed(store, arrival.request.app.state.transfers)
-    return JSONResponse(views.part_json(chunk), headers={"ETag": f'"{chunk.etag}"'})
+    return JsonAnswer(views.part_json(chunk), headers={"ETag": f'"{chunk.etag}"'})
 
 
 def _md5(header: str | None) -> str | None:

@@ -13,7 +13,7 @@ from provenstore.domain.custody.told import Told, told
 from provenstore.domain.errors import Forbidden, Gone, NotFound, Refused, WrongState
 from provenstore.domain.eventlog.caller import Caller, LinkUse, Operation
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Actor, Event
-from provenstore.domain.eventlog.event_log import Disclosures
+from provenstore.domain.eventlog.event_log import Disclosures, Lifecycle
 from provenstore.domain.eventlog.recording import slug_of
 from provenstore.domain.eventlog.refusals import Asked
 from provenstore.domain.files.destruction import certificate
@@ -91,6 +91,22 @@ class Reading:
         events, disclosures = self._recorder.told_file(caller, operation, file_id)
         reaches = self._recorder.reaches
         return History(events, visible(caller, disclosures), None, reach=reaches.of, key_reach=reaches.of_key)
+
+    def glance(self, caller: Caller, lifecycle: Lifecycle) -> History | None:
+        """Return what `lifecycle` would, of a file that was read already, None where anything has to be asked first.
+
+        None for whatever is to be refused, which is recorded, and where the reach of a key is not known here. Asks and
+        records nothing, so that it may be called on an event loop.
+        """
+        recorder, events = self._recorder, lifecycle.events
+        file = project(None, events)
+        if file is None or not recorder.allows(caller, "file.get", file):
+            return None
+        reaches = recorder.reaches
+        if any(reaches.known(event.actor) is None for event in events):
+            return None
+        disclosures = visible(caller, lifecycle.disclosures)
+        return History(events, disclosures, None, reach=reaches.known, key_reach=reaches.known_key)
 
     def accesses(self, caller: Caller, file_id: UUID) -> Iterator[Event]:
         """Walk a file's accesses and refusals in log order, a page at a time; reading the counters is no event."""

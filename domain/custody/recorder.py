@@ -196,6 +196,14 @@ class Recorder(Recording):
         self._authorised(caller, operation, file)
         return events, disclosures
 
+    def allows(self, caller: Caller, operation: Operation, file: File) -> bool:
+        """Tell whether the caller may do this to this file. Records nothing: a refusal is for `authorised_file`."""
+        return (
+            caller.reaches(file.workspace)
+            and self.permitted(caller, operation)
+            and private_refusal(caller, operation, file) is None
+        )
+
     def _authorised(self, caller: Caller, operation: Operation, file: File) -> File:
         if not caller.reaches(file.workspace):
             # As for a file that is not there, to the letter: the event, its place, and the answer.

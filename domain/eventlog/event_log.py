@@ -179,6 +179,12 @@ class EventLog(Protocol):
     def told(self, stream: str) -> tuple[Sequence[Event], Disclosures]:
         """Return the events of a stream with their private values, as both were at one moment; none for no stream."""
 
+    def told_each(self, streams: Sequence[str]) -> Mapping[str, "Lifecycle"]:
+        """Return `told` of several streams, in one exchange. One without events, or that is damaged, is absent.
+
+        While neither events nor private values of a stream have changed, it may be the same object each time.
+        """
+
     def workspaces(self, *, after: str = "", limit: int = 1000) -> Sequence[str]:
         """Return the ids of up to `limit` workspaces that were created, in order of their bytes, above `after`."""
 
@@ -223,6 +229,14 @@ class EventLog(Protocol):
 
     def quota(self, workspace: str, counter: str = "workspace") -> QuotaUse | None:
         """Return a counter, or None if there is none."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lifecycle:
+    """A stream's events with their private values as both were at one moment."""
+
+    events: Sequence[Event]
+    disclosures: Disclosures
 
 
 def disclosed(disclosures: Disclosures, event_id: UUID, parse: Callable[[bytes], Json]) -> Values:

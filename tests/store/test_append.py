@@ -78,6 +78,24 @@ def test_a_stream_is_told_with_its_private_values(log: PostgresEventLog) -> None
     assert log.told("file:none") == ([], {})
 
 
+def test_several_streams_are_told_at_once(log: PostgresEventLog) -> None:
+    """Each as by itself; the same object until an event or an erasure of a value has changed what is told."""
+    first = happened("file:1", private={"reason": "a", "address": "b"})
+    log.append(command(first))
+    log.append(command(happened("file:2")))
+    asked = ["file:2", "file:1", "file:none"]
+    before = log.told_each(asked)
+    assert before.keys() == {"file:1", "file:2"}
+    for stream, found in before.items():
+        assert (found.events, found.disclosures) == log.told(stream)
+    again = log.told_each(asked)
+    assert all(again[stream] is found for stream, found in before.items())
+    log.append(command(happened("elsewhere:1"), erase=[Erasure(first.id, "reason")]))
+    after = log.told_each(asked)
+    assert after["file:2"] is before["file:2"]
+    assert after["file:1"].disclosures == log.told("file:1")[1] != before["file:1"].disclosures
+
+
 def test_notifications_are_the_log(log: PostgresEventLog) -> None:
     """eventsourcing's view has the same order, bounds and pages; it does not write."""
     for stream in ("a:1", "a:2", "a:3"):

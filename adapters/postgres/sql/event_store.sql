@@ -78,6 +78,16 @@ from provenstore.event e left join lateral (
 where e.stream = %(stream)s
 order by e.version;
 
+-- name: told_each
+-- The same of several streams.
+select e.position, e.id, e.stream, e.version, e.workspace, e.number, e.type, greatest('0001-01-02', least('9999-12-30', e.time)) as time, e.leaf, e.state,
+    p.field, p.salt, p.value, p.erased_by
+from provenstore.event e left join lateral (
+    select v.field, v.salt, v.value, v.erased_by from provenstore.private_value v where v.event_id = e.id offset 0
+) p on true
+where e.stream = any(%(streams)s)
+order by e.stream, e.version, p.field;
+
 -- name: log
 -- The log from a position on.
 select position, id, stream, version, workspace, number, type, greatest('0001-01-02', least('9999-12-30', time)) as time, leaf, state

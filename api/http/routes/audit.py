@@ -6,12 +6,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import Field
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from provenstore.api.acts import audit
 from provenstore.api.contract import shapes
 from provenstore.api.contract.audit_question import AuditQuery
 from provenstore.api.http.auth import CallerIn, ServicesIn
+from provenstore.api.http.json_answer import JsonAnswer
 from provenstore.projections.audit.row import Action
 from provenstore.projections.audit.storage_log import StorageAction
 
@@ -96,4 +97,4 @@ class StorageEntries(shapes.Shape):
 @router.get("/v1/audit", responses={200: {"model": AuditEntries | StorageEntries}, **shapes.PROBLEM})
 def search_audit(services: ServicesIn, caller: CallerIn, asked: Annotated[AuditQuery, Query()]) -> Response:
     """Search the audit trail, newest first; `min_position` and `fresh` wait until it has seen so much."""
-    return JSONResponse(audit.search(services, caller, asked))
+    return JsonAnswer(audit.search(services, caller, asked))

@@ -4,12 +4,13 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from provenstore.api.acts.workspace_views import shown_certificate
 from provenstore.api.contract import bodies, shapes, views
 from provenstore.api.http.answers import file_answer, location
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
+from provenstore.api.http.json_answer import JsonAnswer
 from provenstore.domain.files.file import File
 
 router = APIRouter(tags=["custody"])
@@ -47,7 +48,7 @@ def list_holds(file_id: UUID, services: ServicesIn, caller: CallerIn) -> Respons
     lifecycle = services.ledger.lifecycle(caller, file_id)
     found = views.standing_holds_json(lifecycle)
     services.ledger.audit_reads.shown(caller, lifecycle.workspace, "holds", found, file=str(file_id))
-    return JSONResponse(found)
+    return JsonAnswer(found)
 
 
 @router.post("/v1/files/{file_id}/legal-holds", status_code=201, responses=shapes.created(shapes.Hold))
@@ -59,7 +60,7 @@ def place_hold(
         caller, file_id, name=body.name, matter=body.matter, reason=body.reason, key=key
     )
     at = location(request, services, f"/v1/files/{file_id}/legal-holds/{hold}")
-    return JSONResponse({"id": hold}, 201, {**at, "ETag": f'"v{file.version}"'})
+    return JsonAnswer({"id": hold}, 201, {**at, "ETag": f'"v{file.version}"'})
 
 
 @router.delete("/v1/files/{file_id}/legal-holds/{hold}", responses=shapes.ok(shapes.File))
@@ -81,4 +82,4 @@ def release_hold(
 @router.get("/v1/files/{file_id}/certificate", responses=shapes.ok(shapes.Certificate))
 def get_certificate(file_id: UUID, services: ServicesIn, caller: CallerIn) -> Response:
     """Return the certificate of a purged file's destruction; reading it is itself recorded."""
-    return JSONResponse(shown_certificate(caller, services.ledger.certificate(caller, file_id)))
+    return JsonAnswer(shown_certificate(caller, services.ledger.certificate(caller, file_id)))

@@ -5,11 +5,12 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from provenstore.api.acts import disposal
 from provenstore.api.contract import bodies, shapes
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
+from provenstore.api.http.json_answer import JsonAnswer
 
 router = APIRouter(tags=["disposal"])
 
@@ -120,7 +121,7 @@ def list_disposal_policies(workspace: str, services: ServicesIn, caller: CallerI
 
     That their reasons are read is itself recorded.
     """
-    return JSONResponse(disposal.policies(services, caller, workspace))
+    return JsonAnswer(disposal.policies(services, caller, workspace))
 
 
 @router.post("/v1/workspaces/{workspace}/disposal/requests", status_code=201, responses=shapes.created(DisposalRequest))
@@ -131,7 +132,7 @@ def request_disposal_policy(
     found = disposal.request(
         services, caller, workspace, body.category, after_days=body.after_days, reason=body.reason, key=key
     )
-    return JSONResponse(found, 201)
+    return JsonAnswer(found, 201)
 
 
 @router.post("/v1/workspaces/{workspace}/disposal/requests/{request}/approve", responses=shapes.ok(DisposalPolicies))
@@ -146,7 +147,7 @@ def approve_disposal_policy(
 ) -> Response:
     """Agree to a requested policy, as a second person; it is in force now, and destroys nothing for 7 days."""
     found = disposal.decide(services, caller, workspace, str(request), "approve", reason=body.reason, key=key)
-    return JSONResponse(found)
+    return JsonAnswer(found)
 
 
 @router.post("/v1/workspaces/{workspace}/disposal/requests/{request}/reject", responses=shapes.ok(DisposalPolicies))
@@ -161,7 +162,7 @@ def reject_disposal_policy(
 ) -> Response:
     """Reject a requested policy, or withdraw your own request."""
     found = disposal.decide(services, caller, workspace, str(request), "reject", reason=body.reason, key=key)
-    return JSONResponse(found)
+    return JsonAnswer(found)
 
 
 @router.get("/v1/workspaces/{workspace}/disposal/due", responses=shapes.ok(DisposalDue))
@@ -172,7 +173,7 @@ def list_disposal_due(
 
     Names of files are shown to those who may list files, and that they are read is itself recorded.
     """
-    return JSONResponse(disposal.due(services, caller, workspace, **asked.model_dump()))
+    return JsonAnswer(disposal.due(services, caller, workspace, **asked.model_dump()))
 
 
 @router.get("/v1/workspaces/{workspace}/disposal/runs", responses=shapes.ok(DisposalRuns))
@@ -184,4 +185,4 @@ def list_disposal_runs(
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> Response:
     """List the reports of runs of disposal in a workspace, the oldest first."""
-    return JSONResponse(disposal.runs(services, caller, workspace, after=after, limit=limit))
+    return JsonAnswer(disposal.runs(services, caller, workspace, after=after, limit=limit))

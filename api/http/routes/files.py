@@ -6,16 +6,17 @@ from uuid import UUID
 
 from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from provenstore.api.acts import erasures, projections, proofs
 from provenstore.api.acts.existing import require_workspace
 from provenstore.api.acts.file_lists import file_filter
 from provenstore.api.acts.workspace_views import shown_history
 from provenstore.api.contract import bodies, shapes, views
-from provenstore.api.http.answers import begun_answer, file_answer, file_view
+from provenstore.api.http.answers import begun_answer, file_answer, file_glance, file_view
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 from provenstore.api.http.conditions import required_version
+from provenstore.api.http.json_answer import JsonAnswer
 from provenstore.api.http.places import place_for
 from provenstore.domain.access.reading import sees_all
 from provenstore.domain.removal.erasing import Wanted
@@ -74,13 +75,14 @@ def list_files(services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.L
     services.ledger.audit_reads.listed(caller, scope, conditions)
     page = replace(page, next=services.marks.cursor(caller.scope, page.next))
     reach = services.ledger.recorder.reaches.of_key
-    return JSONResponse(views.files_json(page, reach, name_holds=sees_all(caller)))
+    return JsonAnswer(views.files_json(page, reach, name_holds=sees_all(caller)))
 
 
 @router.get("/v1/files/{file_id}", responses=shapes.conditional(shapes.File))
-def get_file(
+async def get_file(
     *,
     file_id: UUID,
+    request: Request,
     services: ServicesIn,
     caller: CallerIn,
     view: Annotated[shapes.View, Query()] = "default",
@@ -92,8 +94,12 @@ def get_file(
 ) -> Response:
     """Describe a file as it stands now, or as it was; `view=full` adds counters and checksums."""
     if at is not None:
-        return JSONResponse(projections.file_at(services, caller, file_id, at, view))
-    return file_view(services, caller, file_id, view, if_none_match)
+        return JsonAnswer(await to_thread.run_sync(projections.file_at, services, caller, file_id, at, view))
+    if view == "default":
+        glance = await file_glance(request, services, caller, file_id, if_none_match)
+        if glance is not None:
+            return glance
+    return await to_thread.run_sync(file_view, services, caller, file_id, view, if_none_match)
 
 
 @router.patch("/v1/files/{file_id}", responses=shapes.ok(shapes.File))
@@ -191,7 +197,7 @@ def get_history(
         return StreamingResponse(proofs.history(services, caller, file_id), media_type="application/json")
     begin = 0 if after == "0" else services.marks.read_position("after", caller.scope, after)
     found = services.ledger.history(caller, file_id, after=begin, limit=limit)
-    return JSONResponse(shown_history(services, caller, views.history_json(found)))
+    return JsonAnswer(shown_history(services, caller, views.history_json(found)))
 
 
 @router.post("/v1/files/{file_id}/erasure", status_code=202, responses=shapes.begun(shapes.Erasure))
@@ -203,4 +209,4 @@ def erase_personal_data(
     Every proof stays valid. Refused under a legal hold.
     """
     wanted = Wanted(file=file_id, fields=body.fields)
-    return JSONResponse(erasures.request(services, caller, wanted, body.reason, key), 202)
+    return JsonAnswer(erasures.request(services, caller, wanted, body.reason, key), 202)

@@ -5,10 +5,11 @@ from typing import Final
 
 from anyio import create_task_group, move_on_after, to_thread
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from provenstore.api.contract import shapes
 from provenstore.api.http.auth import ServicesIn
+from provenstore.api.http.json_answer import JsonAnswer
 from provenstore.api.http.places import Places
 from provenstore.api.http.protocol import EXTENSION, Connections
 from provenstore.domain.errors import ProvenstoreError
@@ -22,7 +23,7 @@ PATIENCE: Final = 5.0
 @router.get("/healthz", responses=shapes.ok(shapes.Health))
 async def healthz() -> Response:
     """Answer as long as the process does."""
-    return JSONResponse({"status": "ok"})
+    return JsonAnswer({"status": "ok"})
 
 
 @router.get("/readyz", responses={**shapes.ok(shapes.Readiness), 503: {"model": shapes.Readiness}})
@@ -49,7 +50,7 @@ async def readyz(request: Request, services: ServicesIn) -> Response:
     load = _load(request)
     full = any(one["used"] >= one["limit"] for one in load.values())
     status = "unavailable" if not ready else "busy" if full else "ok"
-    return JSONResponse({"status": status, "checks": checks, "load": load}, 200 if ready else 503)
+    return JsonAnswer({"status": status, "checks": checks, "load": load}, 200 if ready else 503)
 
 
 def _load(request: Request) -> dict[str, dict[str, int]]:

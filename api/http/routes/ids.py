@@ -3,11 +3,12 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from provenstore.api.acts import short_ids
 from provenstore.api.contract import shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
+from provenstore.api.http.json_answer import JsonAnswer
 from provenstore.domain.administration.short_ids import Kind
 
 router = APIRouter(tags=["files"])
@@ -29,4 +30,4 @@ def find_id(
 
     404 if nothing within reach begins so, 422 if more than one does.
     """
-    return JSONResponse({"kind": kind, "id": short_ids.find(services, caller, kind, prefix, within)})
+    return JsonAnswer({"kind": kind, "id": short_ids.find(services, caller, kind, prefix, within)})

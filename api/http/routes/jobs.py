@@ -5,11 +5,12 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from provenstore.api.acts import jobs
 from provenstore.api.contract import bodies, shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
+from provenstore.api.http.json_answer import JsonAnswer
 from provenstore.projections.files.jobs import Kind
 
 router = APIRouter(tags=["jobs"])
@@ -66,16 +67,16 @@ def list_jobs(services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.Jo
         cursor=asked.cursor,
         limit=asked.limit,
     )
-    return JSONResponse(found)
+    return JsonAnswer(found)
 
 
 @router.post("/v1/jobs/run", responses=shapes.ok(Round))
 def run_jobs(services: ServicesIn, caller: CallerIn, body: bodies.RunBody = _EVERYWHERE) -> Response:
     """Do one round of the background work now, for at most about 20 seconds; content is not verified."""
-    return JSONResponse(jobs.run_jobs(services, caller, workspace=body.workspace))
+    return JsonAnswer(jobs.run_jobs(services, caller, workspace=body.workspace))
 
 
 @router.post("/v1/jobs/{file_id}/retry", responses=shapes.ok(Retried))
 def retry_job(file_id: UUID, services: ServicesIn, caller: CallerIn) -> Response:
     """Do now what is due for one file, however often that was in vain; its content is read in the next round."""
-    return JSONResponse(jobs.retry_job(services, caller, file_id, verify=False))
+    return JsonAnswer(jobs.retry_job(services, caller, file_id, verify=False))

@@ -6,10 +6,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import Field
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from provenstore.api.contract import shapes, views
 from provenstore.api.http.auth import CallerIn, ServicesIn
+from provenstore.api.http.json_answer import JsonAnswer
 
 router = APIRouter(tags=["workspaces"])
 
@@ -53,11 +54,11 @@ def list_keys(
 ) -> Response:
     """List API keys, oldest first; the reading is recorded."""
     found, following = services.ledger.key_list.page(caller, workspace, after=after, limit=limit)
-    return JSONResponse(views.keys_json(found, following, services.clock.now(), services.ledger.recorder.reach_of))
+    return JsonAnswer(views.keys_json(found, following, services.clock.now(), services.ledger.recorder.reach_of))
 
 
 @router.get("/v1/keys/{key_id}", responses=shapes.ok(KeyDescription))
 def get_key(key_id: UUID, services: ServicesIn, caller: CallerIn) -> Response:
     """Describe an API key; the reading is recorded."""
     found = services.ledger.key_list.one(caller, key_id)
-    return JSONResponse(views.key_description_json(found, services.clock.now(), services.ledger.recorder.reach_of))
+    return JsonAnswer(views.key_description_json(found, services.clock.now(), services.ledger.recorder.reach_of))

@@ -4,11 +4,12 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from provenstore.api.contract import bodies, shapes, views
 from provenstore.api.http.answers import base_url
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
+from provenstore.api.http.json_answer import JsonAnswer
 from provenstore.domain.access.linking import LinkWish
 
 router = APIRouter(tags=["links"])
@@ -33,7 +34,7 @@ def issue_link(
     false the link leads to the bucket alone: nobody sees its uses or can end it, and the category must allow it.
     """
     link = services.ledger.issue_link(caller, file_id, LinkWish(**body.model_dump()), key=key)
-    return JSONResponse(views.link_json(link, base_url(request, services)), 201)
+    return JsonAnswer(views.link_json(link, base_url(request, services)), 201)
 
 
 @router.delete("/v1/files/{file_id}/links/{link}", status_code=204, responses=shapes.PROBLEM)

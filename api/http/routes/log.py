@@ -4,11 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import Field
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from provenstore.api.acts import log
 from provenstore.api.contract import bodies, shapes
 from provenstore.api.http.auth import CallerIn, ReaderIn, ServicesIn
+from provenstore.api.http.json_answer import JsonAnswer
 from provenstore.api.services import Services
 
 router = APIRouter(tags=["log"])
@@ -80,13 +81,13 @@ def get_consistency(
     services: ServicesIn, _reader: ReaderIn, asked: Annotated[bodies.ConsistencyQuery, Query()]
 ) -> Response:
     """Prove that the log of `to` entries begins with the log of `from` entries."""
-    return JSONResponse(log.consistency(services, asked.old, asked.new))
+    return JsonAnswer(log.consistency(services, asked.old, asked.new))
 
 
 @router.get("/v1/log", responses=shapes.ok(LogStanding))
 def get_log(services: ServicesIn, caller: CallerIn) -> Response:
     """Say how log, tree and checkpoints stand."""
-    return JSONResponse(log.status(services, caller))
+    return JsonAnswer(log.status(services, caller))
 
 
 def _answered(services: Services, found: log.Resource) -> Response:

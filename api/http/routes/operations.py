@@ -5,11 +5,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import Field
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from provenstore.api.acts import operations
 from provenstore.api.contract import bodies, shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
+from provenstore.api.http.json_answer import JsonAnswer
 from provenstore.domain.storage.store_call import Outcome, StoreAct
 
 router = APIRouter(tags=["operations"])
@@ -61,10 +62,10 @@ class Calls(shapes.Shape):
 @router.get("/v1/operations", responses=shapes.ok(Figures))
 def list_figures(services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.OperationsQuery, Query()]) -> Response:
     """Sum up the calls of a time, by default of the last 24 hours, by provider and kind."""
-    return JSONResponse(operations.figures(services, caller, **asked.model_dump()))
+    return JsonAnswer(operations.figures(services, caller, **asked.model_dump()))
 
 
 @router.get("/v1/operations/calls", responses=shapes.ok(Calls))
 def list_calls(services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.CallsQuery, Query()]) -> Response:
     """List single calls of a time, newest first; for more, ask with `before`."""
-    return JSONResponse(operations.calls(services, caller, **asked.model_dump()))
+    return JsonAnswer(operations.calls(services, caller, **asked.model_dump()))

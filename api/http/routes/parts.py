@@ -4,11 +4,12 @@ from uuid import UUID
 
 from anyio import to_thread
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from provenstore.api.contract import bodies, shapes, views
 from provenstore.api.http.answers import base_url, file_answer
 from provenstore.api.http.auth import CallerIn, ServicesIn
+from provenstore.api.http.json_answer import JsonAnswer
 from provenstore.api.http.places import place_for
 from provenstore.api.http.transfers import Arrival, Md5In, receive_part
 
@@ -37,13 +38,13 @@ def request_part_urls(
 ) -> Response:
     """Return where these parts may be sent without a key, each by one PUT with the headers given, for 15 minutes."""
     urls = services.ledger.part_urls(caller, file_id, body.parts)
-    return JSONResponse(views.part_urls_json(urls, base_url(request, services)))
+    return JsonAnswer(views.part_urls_json(urls, base_url(request, services)))
 
 
 @router.get("/v1/files/{file_id}/parts", responses=shapes.ok(shapes.Parts))
 def list_parts(file_id: UUID, services: ServicesIn, caller: CallerIn) -> Response:
     """List the parts that have arrived, whoever sent them: what is missing here is still to be sent."""
-    return JSONResponse(views.parts_json(services.ledger.parts(caller, file_id)))
+    return JsonAnswer(views.parts_json(services.ledger.parts(caller, file_id)))
 
 
 @router.post("/v1/files/{file_id}/complete", responses=shapes.ok(shapes.File))

@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from provenstore.api.acts import projections
 from provenstore.api.contract import bodies, shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
+from provenstore.api.http.json_answer import JsonAnswer
 
 router = APIRouter(tags=["projections"])
 
@@ -114,13 +115,13 @@ _SWAPPED = bodies.RebuildBody()
 @router.get("/v1/projections", responses=shapes.ok(Projections))
 def list_projections(services: ServicesIn, caller: CallerIn) -> Response:
     """List the read models."""
-    return JSONResponse(projections.list_projections(services, caller))
+    return JsonAnswer(projections.list_projections(services, caller))
 
 
 @router.get("/v1/projections/{name}", responses=shapes.ok(OneProjection))
 def get_projection(name: str, services: ServicesIn, caller: CallerIn) -> Response:
     """Describe one, with the event that it could not take."""
-    return JSONResponse(projections.projection(services, caller, name))
+    return JsonAnswer(projections.projection(services, caller, name))
 
 
 @router.post("/v1/projections/{name}/rebuild", status_code=202, responses=shapes.begun(OneProjection))
@@ -128,19 +129,19 @@ def rebuild_projection(
     name: str, services: ServicesIn, caller: CallerIn, body: bodies.RebuildBody = _SWAPPED
 ) -> Response:
     """Begin to build one anew beside the live rows, which it replaces when it has caught up, or is compared with."""
-    return JSONResponse(projections.rebuild(services, caller, name, compare=body.compare), 202)
+    return JsonAnswer(projections.rebuild(services, caller, name, compare=body.compare), 202)
 
 
 @router.delete("/v1/projections/{name}/rebuild", responses=shapes.ok(OneProjection))
 def cancel_rebuild(name: str, services: ServicesIn, caller: CallerIn) -> Response:
     """Give up building one; the live rows stay."""
-    return JSONResponse(projections.cancel(services, caller, name))
+    return JsonAnswer(projections.cancel(services, caller, name))
 
 
 @router.get("/v1/projections/{name}/differences", responses=shapes.ok(Differences))
 def get_differences(name: str, services: ServicesIn, caller: CallerIn) -> Response:
     """Return in which rows the newest comparison found differences; none is normal."""
-    return JSONResponse(projections.differences(services, caller, name))
+    return JsonAnswer(projections.differences(services, caller, name))
 
 
 @router.get("/v1/projections/{name}/rows", responses=shapes.ok(Rows))
@@ -149,16 +150,16 @@ def get_rows(
 ) -> Response:
     """Return rows as they were at a position or a time with a zone; takes as long as folding the log so far."""
     found = projections.rows(services, caller, name, at=asked.at, keys=asked.key, limit=asked.limit)
-    return JSONResponse(found)
+    return JsonAnswer(found)
 
 
 @router.post("/v1/projections/{name}/skip", responses=shapes.ok(OneProjection))
 def skip_event(name: str, body: bodies.RequiredReasonBody, services: ServicesIn, caller: CallerIn) -> Response:
     """Let a parked one go on without the event that it cannot take; recorded in the log."""
-    return JSONResponse(projections.skip(services, caller, name, body.reason))
+    return JsonAnswer(projections.skip(services, caller, name, body.reason))
 
 
 @router.post("/v1/projections/{name}/{act}", responses=shapes.ok(OneProjection))
 def act_on_projection(name: str, act: projections.Act, services: ServicesIn, caller: CallerIn) -> Response:
     """Pause, park, resume or retry one."""
-    return JSONResponse(projections.act(services, caller, name, act))
+    return JsonAnswer(projections.act(services, caller, name, act))

@@ -11,11 +11,12 @@ from uuid import UUID
 from anyio import to_thread
 from fastapi import APIRouter, Header, Query
 from pydantic import Field
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from provenstore.api.acts import proofs
 from provenstore.api.contract import bodies, shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
+from provenstore.api.http.json_answer import JsonAnswer
 from provenstore.api.services import Services
 from provenstore.domain.access.proving import Provable
 from provenstore.domain.errors import Unsigned
@@ -95,7 +96,7 @@ def get_workspace_proof(
     page = proofs.workspace_page(
         services, caller, workspace, through=asked.through, after=asked.after, limit=asked.limit
     )
-    return JSONResponse(page)
+    return JsonAnswer(page)
 
 
 @router.get("/log/proof/range", responses=shapes.ok(RangeProof))

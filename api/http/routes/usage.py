@@ -3,11 +3,12 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from provenstore.api.acts import usage
 from provenstore.api.contract import bodies, shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
+from provenstore.api.http.json_answer import JsonAnswer
 from provenstore.projections.usage.query import By
 from provenstore.projections.usage.row import Level
 
@@ -79,10 +80,10 @@ def get_workspace_usage(
     workspace: str, services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.WorkspaceUsageQuery, Query()]
 ) -> Response:
     """Say what a workspace uses of its quota and what that costs, by owner, category, provider or month."""
-    return JSONResponse(usage.workspace_usage(services, caller, workspace, asked))
+    return JsonAnswer(usage.workspace_usage(services, caller, workspace, asked))
 
 
 @router.get("/v1/usage", responses=shapes.ok(Usage))
 def get_ledger_usage(services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.UsageQuery, Query()]) -> Response:
     """Say what all workspaces use together, by workspace too; takes a key for the whole ledger."""
-    return JSONResponse(usage.ledger_usage(services, caller, asked))
+    return JsonAnswer(usage.ledger_usage(services, caller, asked))

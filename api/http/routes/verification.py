@@ -6,10 +6,11 @@ from uuid import UUID
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from provenstore.api.contract import shapes, views
 from provenstore.api.http.auth import CallerIn, ServicesIn
+from provenstore.api.http.json_answer import JsonAnswer
 from provenstore.api.http.places import place_for
 from provenstore.domain.files.file import File
 
@@ -49,4 +50,4 @@ async def verify_content(
                 return await to_thread.run_sync(ledger.verify_content, caller, file_id, limiter=state.transfers)
 
         file = await state.readings.join(file_id, read)
-    return JSONResponse(views.verification_json(file))
+    return JsonAnswer(views.verification_json(file))

@@ -4,12 +4,13 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from provenstore.api.acts import workspaces
 from provenstore.api.contract import bodies, shapes, views
 from provenstore.api.http.answers import location
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
+from provenstore.api.http.json_answer import JsonAnswer
 from provenstore.api.services import Services
 from provenstore.domain.administration.workspaces import Tenant
 from provenstore.domain.canonical import Json
@@ -43,7 +44,7 @@ def list_workspaces(
     """List the workspaces that the key reaches, in order of their ids."""
     found = services.ledger.list_workspaces(caller, after=after, limit=limit + 1)
     page = found[:limit]
-    return JSONResponse(views.workspaces_json(page, page[-1] if len(found) > limit else None))
+    return JsonAnswer(views.workspaces_json(page, page[-1] if len(found) > limit else None))
 
 
 @router.get("/v1/workspaces/{workspace}", responses=shapes.ok(shapes.Workspace))
@@ -52,7 +53,7 @@ def get_workspace(workspace: str, services: ServicesIn, caller: CallerIn) -> Res
 
     Where a change of the purge policy is pending, that its reasons are read is itself recorded.
     """
-    return JSONResponse(workspaces.described(services, caller, workspace))
+    return JsonAnswer(workspaces.described(services, caller, workspace))
 
 
 @router.patch("/v1/workspaces/{workspace}", responses=shapes.done_or_pending(shapes.Workspace))
@@ -68,7 +69,7 @@ def change_workspace(workspace: str, body: bodies.WorkspaceBody, services: Servi
     found = workspaces.changed(services, caller, workspace, *body.commands())
     off = body.four_eyes is False and found["pending"] is not None
     raised = body.max_retention_years is not None and found["pending_retention"] is not None
-    return JSONResponse(found, 202 if off or raised else 200)
+    return JsonAnswer(found, 202 if off or raised else 200)
 
 
 @router.post("/v1/workspaces/{workspace}/categories", status_code=201, responses=shapes.created(shapes.Workspace))
@@ -86,7 +87,7 @@ def set_limits(
 ) -> Response:
     """Give a category other limits."""
     command = ws.SetLimits(category=category, limits=body.limits())
-    return JSONResponse(workspaces.changed(services, caller, workspace, command))
+    return JsonAnswer(workspaces.changed(services, caller, workspace, command))
 
 
 @router.post("/v1/keys", status_code=201, responses=shapes.created(shapes.Key))
@@ -104,7 +105,7 @@ def issue_key(body: bodies.NewKeyBody, services: ServicesIn, caller: CallerIn) -
         expires_at=body.expires_at,
         about={name: value for name, value in (("name", body.name), ("email", body.email)) if value is not None},
     )
-    return JSONResponse(views.key_json(issued), 201)
+    return JsonAnswer(views.key_json(issued), 201)
 
 
 @router.delete("/v1/keys/{key_id}", status_code=204, responses=shapes.PROBLEM)
@@ -117,4 +118,4 @@ def revoke_key(
 
 
 def _made(request: Request, services: Services, found: dict[str, Json]) -> Response:
-    return JSONResponse(found, 201, location(request, services, f"/v1/workspaces/{found['id']}"))
+    return JsonAnswer(found, 201, location(request, services, f"/v1/workspaces/{found['id']}"))
