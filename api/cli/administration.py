@@ -9,6 +9,7 @@ from provenstore.api.cli import text
 from provenstore.api.cli.custody import Document
 from provenstore.api.cli.log import register_rotation
 from provenstore.api.cli.options import KeyId, Reason, instant, key_id, one_of
+from provenstore.api.cli.rows import Table
 from provenstore.api.cli.session import Session, command
 
 _NO_LIMIT = -1
@@ -48,7 +49,7 @@ def _register_workspaces(app: typer.Typer) -> None:
         """Show a workspace's policies, quota and usage."""
         _show(session, session.custody.workspace(workspace))
 
-    @command(app, "list")
+    @command(app, "list", lists=True)
     def list_workspaces(
         session: Session,
         after: Annotated[str, typer.Option(help="Start after this workspace.")] = "",
@@ -56,12 +57,8 @@ def _register_workspaces(app: typer.Typer) -> None:
     ) -> None:
         """List the workspaces that the caller may see."""
         page = session.custody.workspaces(after=after, limit=limit)
-        if session.out.as_json:
-            session.out.document(page)
-            return
-        session.out.table(("WORKSPACE",), [(one["id"],) for one in page["workspaces"]], none="no workspaces")
-        if page["next"] is not None:
-            session.out.say(f"there are more: --after {page['next']}")
+        table = Table(columns=("WORKSPACE",), rows=[(one["id"],) for one in page["workspaces"]])
+        session.out.listing(page["workspaces"], table, none="no workspaces", more=("--after", page["next"]))
 
     @command(app, "set")
     def change(
@@ -138,7 +135,7 @@ def _register_keys(app: typer.Typer) -> None:
             session.out.line(issued["key"])
             session.out.say(f"issued {issued['id']}; the key is kept nowhere, so keep it now")
 
-    @command(app, "list")
+    @command(app, "list", lists=True)
     def list_keys(
         session: Session,
         *,
@@ -150,13 +147,10 @@ def _register_keys(app: typer.Typer) -> None:
     ) -> None:
         """List API keys without secrets (the access is logged)."""
         page = session.custody.keys(workspace, after=None if after is None else str(after), limit=limit)
-        if session.out.as_json:
-            session.out.document(page)
-            return
         columns = ("ID", "ACTOR", "KIND", "ROLES", "WORKSPACE", "STATUS", "ISSUED", "EXPIRES")
-        session.out.table(columns, [_key_row(one) for one in page["keys"]], spare=("KIND", "EXPIRES"), none="no keys")
-        if page["next"] is not None:
-            session.out.say(f"there are more: --after {page['next']}")
+        rows = [_key_row(one) for one in page["keys"]]
+        table = Table(columns=columns, rows=rows, spare=("KIND", "ISSUED", "WORKSPACE"))
+        session.out.listing(page["keys"], table, none="no keys", more=("--after", page["next"]))
 
     @command(app, "show")
     def show_key(session: Session, key: KeyId) -> None:

@@ -1,8 +1,7 @@
 """`audit`: who did what, to which file, when, from where, and how it ended; that it was asked is itself recorded."""
 
 import inspect
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, get_args
 from uuid import UUID
 
@@ -10,7 +9,9 @@ import typer
 
 from provenstore.api.cli import text
 from provenstore.api.cli.custody import Document
-from provenstore.api.cli.options import file_id, instant, key_id, one_of, pair, part_id, whole_event_id
+from provenstore.api.cli.event_lines import all_details, mattering, plain, what_happened
+from provenstore.api.cli.options import Full, file_id, instant, key_id, one_of, pair, part_id, whole_event_id
+from provenstore.api.cli.rows import Table
 from provenstore.api.cli.session import Session, command
 from provenstore.projections.audit.filters import FILTERS, Action, Filter, Outcome, filter_of
 
@@ -33,6 +34,7 @@ def register(app: typer.Typer) -> None:
         storage_log: Annotated[
             bool, typer.Option("--storage-log", help="Use the storage-audit-log JSON format.")
         ] = False,
+        full: Full = False,
         fresh: Annotated[
             bool, typer.Option("--fresh/--no-fresh", help="Wait until the list includes every recorded event.")
         ] = True,
@@ -44,7 +46,8 @@ def register(app: typer.Typer) -> None:
         asked = _asked(given)
         asked |= {"order": "oldest"} if oldest_first else {}
         asked |= {"format": "storage-log"} if storage_log else {}
-        _answer(ledger, _pages(ledger, asked, cursor, limit, fresh=fresh, everything=everything), storage_log)
+        page = _pages(ledger, asked, cursor, limit, fresh=fresh, everything=everything)
+        _answer(ledger, page, full=full, storage_log=storage_log)
 
     audit.__doc__ = """Search the audit trail (the access is logged).
 
@@ -53,7 +56,7 @@ def register(app: typer.Typer) -> None:
     """
     first, *rest = (one for one in inspect.signature(audit).parameters.values() if one.kind is not one.VAR_KEYWORD)
     audit.__signature__ = inspect.Signature([first.replace(kind=first.POSITIONAL_OR_KEYWORD), *_options(), *rest])  # type: ignore[attr-defined]
-    command(app, "audit")(audit)
+    command(app, "audit", lists=True)(audit)
 
 
 def _options() -> list[inspect.Parameter]:
@@ -140,15 +143,21 @@ def _pages(
     return {"entries": entries, "next": page["next"]}
 
 
-def _answer(session: Session, page: Document, storage_log: bool) -> None:
-    if session.out.as_json or storage_log:
-        session.out.document(page)
-        return
-    columns = ("POSITION", "TIME", "EVENT", "BY", "FOR", "FILE", "FROM", "OUTCOME", "DETAILS")
-    rows = [_row(one) for one in page["entries"]]
-    session.out.table(columns, rows, spare=("FOR", "FROM", "FILE"), none="no events match")
-    if page["next"] is not None:
-        session.out.say(f"there are more: --cursor {page['next']}")
+_COLUMNS = ("POSITION", "TIME", "EVENT", "BY", "FOR", "FILE", "FROM", "OUTCOME", "DETAILS")
+
+
+def _answer(session: Session, page: Document, *, full: bool, storage_log: bool) -> None:
+    entries = page["entries"]
+    if storage_log:
+        session.out.as_json = True
+    table = Table(columns=_COLUMNS, rows=[] if storage_log else [_row(one) for one in entries])
+    session.out.listing(
+        entries,
+        table,
+        none="no events match",
+        shown=lambda: _full(entries) if full else _in_words(entries),
+        more=("--cursor", page["next"]),
+    )
 
 
 def _row(one: Document) -> tuple[object, ...]:
@@ -156,36 +165,65 @@ def _row(one: Document) -> tuple[object, ...]:
         one["position"],
         text.moment(one["time"]),
         one["type"],
-        text.actor(one["actor"], one["actor"]["reach"], one["workspace"]),
+        _by(one),
         one["on_behalf_of"],
         one["file_id"],
         one["address"],
         one["outcome"],
-        plain_details(
-            {
-                **one["details"],
-                "file_name": one["filename_then"],
-                "reason": one["reason"],
-                "decision": one["decision"],
-                "key": one["actor"]["credential"],
-            }
-        ),
+        _details(one),
     )
 
 
-def plain_details(details: Document) -> str:
-    """Return details in one line: `name=value`, and of a change `name=was->became`."""
-    rest = dict(details)
-    was, became = rest.pop("was", None), rest.pop("became", None)
-    found = [f"{name}={_plain(value)}" for name, value in rest.items() if value not in (None, "", [], {})]
-    for name, value in (became or {}).items():
-        found.append(f"{name}={_plain((was or {}).get(name))}->{_plain(value)}")
-    return " ".join(found)
+def _details(one: Document) -> str:
+    return all_details(
+        {
+            **one["details"],
+            "file_name": one["filename_then"],
+            "reason": one["reason"],
+            "decision": one["decision"],
+            "key": one["actor"]["credential"],
+        }
+    )
 
 
-def _plain(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, dict) and value.keys() == {"erased_by"}:
-        return "(erased)"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _by(one: Document) -> str:
+    return text.actor(one["actor"], one["actor"]["reach"], one["workspace"])
+
+
+def _in_words(entries: Sequence[Document]) -> Table:
+    """Return what a person reads first: when, what, who, from where, which file, and why."""
+    rows = [
+        (
+            text.moment(one["time"]),
+            what_happened(one["type"], one["details"]),
+            _by(one),
+            plain(one["address"]),
+            one["file_id"],
+            "; ".join(filter(None, (plain(one["filename_then"]), mattering(one["type"], _said(one))))),
+        )
+        for one in entries
+    ]
+    columns = ("TIME", "WHAT HAPPENED", "BY", "FROM", "FILE", "DETAILS")
+    return Table(columns=columns, rows=rows, spare=("FILE", "FROM"))
+
+
+def _said(one: Document) -> Document:
+    return {**one["details"], "reason": one["reason"]}
+
+
+def _full(entries: Sequence[Document]) -> Table:
+    rows = [
+        (
+            one["position"],
+            text.moment(one["time"]),
+            what_happened(one["type"], one["details"]),
+            _by(one),
+            one["on_behalf_of"],
+            plain(one["address"]),
+            one["file_id"],
+            f"{one['type']} {one['outcome']} {_details(one)}",
+        )
+        for one in entries
+    ]
+    columns = ("POSITION", "TIME", "WHAT HAPPENED", "BY", "FOR", "FROM", "FILE", "DETAILS")
+    return Table(columns=columns, rows=rows)

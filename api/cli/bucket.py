@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from provenstore.api.cli import exits
+from provenstore.api.cli.rows import Table
 from provenstore.api.cli.session import Session, local_command, plain_command
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def register(app: typer.Typer) -> None:
     bucket = typer.Typer(no_args_is_help=True)
     app.add_typer(bucket, name="bucket", help="Check, probe and configure the bucket.")
 
-    @local_command(bucket, "probe")
+    @local_command(bucket, "probe", lists=True)
     def probe(session: Session) -> None:
         """Test which features the bucket supports.
 
@@ -67,7 +68,8 @@ def register(app: typer.Typer) -> None:
         if session.out.as_json:
             session.out.document({"host": found.host, "probe": found.probe, "recorded": is_new, "capabilities": can})
             return
-        session.out.table(["capability", "", "what follows"], [_row(name, value) for name, value in can.items()])
+        rows = [_row(name, value) for name, value in can.items()]
+        session.out.table(Table(columns=("CAPABILITY", "VALUE", "EFFECT"), rows=rows))
         session.out.say("recorded" if is_new else "as it was known: nothing to record")
 
     @plain_command(bucket, "check")
@@ -89,7 +91,7 @@ def register(app: typer.Typer) -> None:
             session.out.document({"ok": sound, "checks": checks})
         else:
             rows = [(one.status, one.what, one.found, one.advice or "") for one in findings]
-            session.out.table(["status", "check", "found", "what to do"], rows)
+            session.out.table(Table(columns=("STATUS", "CHECK", "RESULT", "ADVICE"), rows=rows))
         if not sound:
             raise typer.Exit(exits.REFUSED)
 
@@ -111,7 +113,8 @@ def register(app: typer.Typer) -> None:
             listed = [{"repair": one.what, "result": one.result, "told": one.told} for one in repairs]
             session.out.document({"repairs": listed})
         else:
-            session.out.table(["result", "repair", "what it is now"], [(r.result, r.what, r.told) for r in repairs])
+            rows = [(one.result, one.what, one.told) for one in repairs]
+            session.out.table(Table(columns=("RESULT", "SETTING", "VALUE"), rows=rows))
         if any(one.result == "failed" for one in repairs):
             raise typer.Exit(exits.REFUSED)
 

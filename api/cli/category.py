@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from provenstore.api.cli import text
 from provenstore.api.cli.administration import WorkspaceId
 from provenstore.api.cli.custody import Document
+from provenstore.api.cli.rows import Size, Table
 from provenstore.api.cli.session import Session, command
 
 CategoryName = Annotated[str, typer.Argument(metavar="CATEGORY", help="Name of the category.", show_default=False)]
@@ -33,12 +33,12 @@ def register(app: typer.Typer) -> None:
     category = typer.Typer(no_args_is_help=True)
     app.add_typer(category, name="category", help="Manage file categories and their limits.")
 
-    @command(category, "list")
+    @command(category, "list", lists=True)
     def list_categories(session: Session, workspace: WorkspaceId) -> None:
         """List the categories of a workspace with their limits."""
         _show(session, session.custody.workspace(workspace)["categories"])
 
-    @command(category, "add")
+    @command(category, "add", lists=True)
     def add(
         session: Session,
         workspace: WorkspaceId,
@@ -69,7 +69,7 @@ def register(app: typer.Typer) -> None:
         new: Document = {"category": name, "template": template, "limits": limits}
         _show(session, _only(session.custody.register_category(workspace, new), name))
 
-    @command(category, "limit")
+    @command(category, "limit", lists=True)
     def limit(
         session: Session,
         workspace: WorkspaceId,
@@ -108,13 +108,10 @@ def _only(workspace: Document, name: str) -> list[Document]:
 
 
 def _show(session: Session, categories: Sequence[Document]) -> None:
-    if session.out.as_json:
-        session.out.document({"categories": list(categories)})
-        return
     rows = [
         (
             one["category"],
-            text.size(one["max_size"]),
+            Size(one["max_size"]),
             "never" if one["expires_after"] is None else f"{one['expires_after']} s",
             "yes" if one["allow_empty"] else "no",
             one["template"],
@@ -122,6 +119,5 @@ def _show(session: Session, categories: Sequence[Document]) -> None:
         )
         for one in categories
     ]
-    session.out.table(
-        ("CATEGORY", "LARGEST", "EXPIRES", "EMPTY", "TEMPLATE", "TYPES"), rows, spare=("EMPTY", "TEMPLATE")
-    )
+    columns = ("CATEGORY", "LARGEST", "EXPIRES", "EMPTY", "TEMPLATE", "TYPES")
+    session.out.listing(categories, Table(columns=columns, rows=rows, spare=("EMPTY", "TEMPLATE")))

@@ -8,6 +8,7 @@ from provenstore.api.cli import text
 from provenstore.api.cli.administration import WorkspaceId
 from provenstore.api.cli.custody import DisposalDecision, Document
 from provenstore.api.cli.options import Reason, RequiredReason, instant, part_id
+from provenstore.api.cli.rows import Size, Table
 from provenstore.api.cli.session import Session, command
 
 DEFAULT_DAYS = 90  # a test compares it with the domain's, which is too heavy to load for a help text
@@ -39,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _register_policies(app: typer.Typer) -> None:
-    @command(app, "list")
+    @command(app, "list", lists=True)
     def list_policies(session: Session, workspace: WorkspaceId) -> None:
         """List policies and requests that wait for approval."""
         _policies(session, session.custody.disposal_policies(workspace))
@@ -68,14 +69,14 @@ def _register_policies(app: typer.Typer) -> None:
             _policies(session, session.custody.decide_disposal_policy(workspace, request, decision, reason))
 
         decide.__doc__ = description
-        command(app, decision)(decide)
+        command(app, decision, lists=True)(decide)
 
     for decision, description in _DECISIONS:
         add(decision, description)
 
 
 def _register_reports(app: typer.Typer) -> None:
-    @command(app, "due")
+    @command(app, "due", lists=True)
     def due(
         session: Session,
         workspace: WorkspaceId,
@@ -101,7 +102,7 @@ def _register_reports(app: typer.Typer) -> None:
             (
                 one["file_id"],
                 one["policy"],
-                text.size(one["size"]),
+                Size(one["size"]),
                 text.moment(one["days_since"]),
                 text.moment(one["due_at"]),
                 one["filename"],
@@ -109,11 +110,12 @@ def _register_reports(app: typer.Typer) -> None:
             for one in found["files"]
         ]
         columns = ("FILE", "POLICY", "SIZE", "DAYS SINCE", "DESTROYED", "NAME")
-        session.out.table(columns, rows, spare=("SIZE",), none="no files are due or will be")
+        table = Table(columns=columns, rows=rows, spare=("SIZE",))
+        session.out.table(table, none="no files are due or will be")
         if found["next"] is not None:
             session.out.say(f"there are more: --cursor {found['next']}")
 
-    @command(app, "runs")
+    @command(app, "runs", lists=True)
     def runs(
         session: Session,
         workspace: WorkspaceId,
@@ -123,22 +125,18 @@ def _register_reports(app: typer.Typer) -> None:
     ) -> None:
         """List reports of past runs, oldest first."""
         found = session.custody.disposal_runs(workspace, after=after, limit=limit)
-        if session.out.as_json:
-            session.out.document(found)
-            return
         rows = [
             (
                 text.moment(one["ended_at"]),
                 one["files"],
-                text.size(one["bytes"]),
+                Size(one["bytes"]),
                 one["failed"],
                 " ".join(one["policies"]),
             )
             for one in found["runs"]
         ]
-        session.out.table(("ENDED", "FILES", "SIZE", "FAILED", "POLICIES"), rows, none="no runs")
-        if found["next"] is not None:
-            session.out.say(f"there are more: --after {found['next']}")
+        table = Table(columns=("ENDED", "FILES", "SIZE", "FAILED", "POLICIES"), rows=rows)
+        session.out.listing(found["runs"], table, none="no runs", more=("--after", found["next"]))
 
 
 def _policies(session: Session, found: Document) -> None:
@@ -157,7 +155,7 @@ def _policies(session: Session, found: Document) -> None:
         for one in found["policies"]
     ]
     columns = ("CATEGORY", "DESTROYED", "POLICY", "APPROVED BY", "NOT BEFORE", "REASON")
-    session.out.table(columns, rows, spare=("NOT BEFORE",))
+    session.out.table(Table(columns=columns, rows=rows, spare=("NOT BEFORE", "APPROVED BY")))
     for one in found["requests"]:
         by = text.named(one["requested_by"], one["requested_by_reach"])
         asked = (

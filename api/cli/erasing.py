@@ -9,6 +9,7 @@ from provenstore.api.cli import text
 from provenstore.api.cli.custody import Document
 from provenstore.api.cli.help_pages import Group
 from provenstore.api.cli.options import FileId, Reason, RequiredReason, one_of, part_id
+from provenstore.api.cli.rows import Table
 from provenstore.api.cli.session import Session, command
 
 ERASABLE = (
@@ -66,7 +67,7 @@ def register(app: typer.Typer) -> None:
         fields = sorted(set(one_of("--field", field, ERASABLE)))
         _asked(session, session.custody.erase(str(file_id), fields=fields, reason=reason))
 
-    @command(erase, "preview")
+    @command(erase, "preview", lists=True)
     def preview(
         session: Session,
         *,
@@ -99,7 +100,7 @@ def register(app: typer.Typer) -> None:
         wanted = _wanted(subject, actor, field, workspace)
         _asked(session, session.custody.request_erasure({**wanted, "reason": reason}))
 
-    @command(erase, "list")
+    @command(erase, "list", lists=True)
     def list_requests(session: Session) -> None:
         """List requests and their status, oldest first."""
         found: list[Document] = []
@@ -109,24 +110,22 @@ def register(app: typer.Typer) -> None:
             found += page["erasures"]
             if (after := page["next"]) is None:
                 break
-        if session.out.as_json:
-            session.out.document({"erasures": found})
-            return
         rows = [
             (
                 one["id"],
                 one["status"],
                 text.named(one["requested_by"], one["requested_by_reach"], one["workspace"]),
                 text.moment(one["requested_at"]),
-                str(_values(one)),
+                _values(one),
                 one["reason"],
             )
             for one in found
         ]
         columns = ("ERASURE", "STATUS", "BY", "REQUESTED", "VALUES", "REASON")
-        session.out.table(columns, rows, spare=("VALUES", "BY"), none="no erasures were requested")
+        table = Table(columns=columns, rows=rows, spare=("VALUES", "BY"))
+        session.out.listing(found, table, none="no erasures were requested")
 
-    @command(erase, "show")
+    @command(erase, "show", lists=True)
     def show(session: Session, erasure: ErasureId) -> None:
         """Show a request and its report."""
         found = session.custody.erasure(str(erasure))
@@ -208,6 +207,6 @@ def _counts(session: Session, found: Document) -> None:
     if session.out.as_json:
         session.out.document(found)
         return
-    rows = [(one["kind"], one["field"], str(one["values"])) for one in found["found"]]
-    session.out.table(("STREAM", "FIELD", "VALUES"), rows, spare=())
+    rows = [(one["kind"], one["field"], one["values"]) for one in found["found"]]
+    session.out.table(Table(columns=("STREAM", "FIELD", "VALUES"), rows=rows))
     session.out.say(f"{text.counted(_values(found), 'value')}, of {text.counted(found['files'], 'file')}")

@@ -1,13 +1,13 @@
 """`ls`, `show`, `history`, `rm` and `restore`: what is there, what happened to it, and taking it out of reach."""
 
-import json
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from provenstore.api.cli import text
-from provenstore.api.cli.audit import plain_details
 from provenstore.api.cli.custody import Document
+from provenstore.api.cli.event_lines import all_details, erased, mattering, plain, what_happened
 from provenstore.api.cli.filters import (
     AboutPerson,
     CreatedBefore,
@@ -31,7 +31,8 @@ from provenstore.api.cli.filters import (
     WithEntry,
     conditions,
 )
-from provenstore.api.cli.options import At, FileId, Reason, RequiredReason, Status
+from provenstore.api.cli.options import At, FileId, Full, Reason, RequiredReason, Status
+from provenstore.api.cli.rows import Size, Table
 from provenstore.api.cli.session import Session, command
 
 _PAGE = 1_000
@@ -40,7 +41,7 @@ _PAGE = 1_000
 def register(app: typer.Typer) -> None:
     """Add the commands."""
 
-    @command(app, "ls")
+    @command(app, "ls", lists=True)
     def ls(
         session: Session,
         *,
@@ -126,8 +127,8 @@ def register(app: typer.Typer) -> None:
         """
         _show(session, session.custody.file(str(file_id), full=True, at=at))
 
-    @command(app, "history")
-    def history(session: Session, file_id: FileId) -> None:
+    @command(app, "history", lists=True)
+    def history(session: Session, file_id: FileId, *, full: Full = False) -> None:
         """Show a file's event history (the access is logged).
 
         Events are listed in the order of the log, oldest first.
@@ -138,10 +139,10 @@ def register(app: typer.Typer) -> None:
             page = session.custody.history(str(file_id), after=after, limit=_PAGE)
             events += page["events"]
             after = page["next"]
-        if session.out.as_json:
-            session.out.document({"events": events, "next": None})
-            return
-        session.out.table(("POSITION", "TIME", "EVENT", "BY", "OUTCOME", "DETAILS"), [_row(one) for one in events])
+        table = Table(
+            columns=("POSITION", "TIME", "EVENT", "BY", "OUTCOME", "DETAILS"), rows=[_row(one) for one in events]
+        )
+        session.out.listing(events, table, shown=lambda: _full(events) if full else _in_words(events))
 
     @command(app, "rm")
     def rm(session: Session, file_id: FileId, reason: RequiredReason) -> None:
@@ -158,14 +159,11 @@ def register(app: typer.Typer) -> None:
 
 
 def _list(session: Session, page: Document) -> None:
-    if session.out.as_json:
-        session.out.document(page)
-        return
     rows = [
         (
             one["id"],
             one["status"],
-            text.size(one["size"]),
+            Size(one["size"]),
             text.moment(one["created_at"]),
             one["category"],
             one["filename"],
@@ -173,9 +171,8 @@ def _list(session: Session, page: Document) -> None:
         for one in page["files"]
     ]
     columns = ("ID", "STATUS", "SIZE", "CREATED", "CATEGORY", "NAME")
-    session.out.table(columns, rows, spare=("CATEGORY", "CREATED"), none="no files match")
-    if page["next"] is not None:
-        session.out.say(f"there are more: --cursor {page['next']}")
+    table = Table(columns=columns, rows=rows, spare=("CATEGORY", "CREATED"))
+    session.out.listing(page["files"], table, none="no files match", more=("--cursor", page["next"]))
 
 
 def _show(session: Session, file: Document) -> None:
@@ -233,22 +230,62 @@ def done(session: Session, file: Document, what: str) -> None:
 def _row(one: Document) -> tuple[object, ...]:
     event = one["event"]
     return (
-        one["position"] or f"#{event['number']}",  # of the workspace, for its keys
+        _place(one),
         text.moment(event["time"]),
         event["type"],
-        text.actor(event["actor"], one["actor_reach"], event["workspace"]),
+        _by(one),
         event["outcome"],
-        plain_details({**one["details"], **_beside(one["disclosures"]), "decision": one["decision"]}),
+        _details(one),
     )
+
+
+def _place(one: Document) -> object:
+    return one["position"] or f"#{one['event']['number']}"  # of the workspace, for its keys
+
+
+def _by(one: Document) -> str:
+    return text.actor(one["event"]["actor"], one["actor_reach"], one["event"]["workspace"])
+
+
+def _details(one: Document) -> str:
+    return all_details({**one["details"], **_beside(one["disclosures"]), "decision": one["decision"]})
 
 
 def _beside(disclosures: Document) -> Document:
     """Return the private values that stand beside the details, and those that were erased."""
     beside = ("reason", "address", "user_agent")
-    return {name: value for name, value in disclosures.items() if name in beside or _plain(value) == "(erased)"}
+    return {name: value for name, value in disclosures.items() if name in beside or erased(value)}
 
 
-def _plain(value: Any) -> object:
-    if isinstance(value, dict) and value.keys() == {"erased_by"}:
-        return "(erased)"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+def _values(one: Document) -> Document:
+    return {**one["event"]["data"], **one["disclosures"], **one["details"]}
+
+
+def _in_words(events: Sequence[Document]) -> Table:
+    """Return what a person reads first: when, what, who, from where, and why."""
+    rows = [
+        (
+            text.moment(one["event"]["time"]),
+            what_happened(one["event"]["type"], _values(one)),
+            _by(one),
+            plain(one["disclosures"].get("address")),
+            mattering(one["event"]["type"], _values(one)),
+        )
+        for one in events
+    ]
+    return Table(columns=("TIME", "WHAT HAPPENED", "BY", "FROM", "DETAILS"), rows=rows, spare=("FROM",))
+
+
+def _full(events: Sequence[Document]) -> Table:
+    rows = [
+        (
+            _place(one),
+            text.moment(one["event"]["time"]),
+            what_happened(one["event"]["type"], _values(one)),
+            _by(one),
+            plain(one["disclosures"].get("address")),
+            f"{one['event']['type']} {one['event']['outcome']} {_details(one)}",
+        )
+        for one in events
+    ]
+    return Table(columns=("POSITION", "TIME", "WHAT HAPPENED", "BY", "FROM", "DETAILS"), rows=rows)

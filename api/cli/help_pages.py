@@ -25,7 +25,7 @@ PANELS: Final[Mapping[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """The groups of the list of commands, in the order in which they are shown."""
 
-COMMON: Final = ("url", "profile", "data_dir", "as_json", "help")
+COMMON: Final = ("url", "profile", "data_dir", "as_json", "as_csv", "no_header", "help")
 """Options that every command takes where they apply."""
 
 _COMMANDS: Final = "Commands"

@@ -7,6 +7,7 @@ import typer
 from provenstore.api.cli import text
 from provenstore.api.cli.custody import Document
 from provenstore.api.cli.options import FileIds, Kind, one_of
+from provenstore.api.cli.rows import Table
 from provenstore.api.cli.session import Session, command
 from provenstore.api.cli.several import to_each
 
@@ -23,7 +24,7 @@ def register(app: typer.Typer) -> None:
     jobs = typer.Typer(no_args_is_help=True)
     app.add_typer(jobs, name="jobs", help="List, run and retry background jobs.")
 
-    @command(jobs, "list")
+    @command(jobs, "list", lists=True)
     def list_jobs(
         session: Session,
         *,
@@ -38,17 +39,12 @@ def register(app: typer.Typer) -> None:
         Shows since when each job is due, how often it failed and when it is tried next.
         """
         page = session.custody.jobs(_asked(kind, workspace, upcoming=upcoming), cursor=cursor, limit=limit)
-        if session.out.as_json:
-            session.out.document(page)
-            return
-        session.out.table(
-            ("FILE", "KIND", "WORKSPACE", "DUE", "FAILED", "NEXT", "LAST"),
-            [_row(job) for job in page["jobs"]],
+        table = Table(
+            columns=("FILE", "KIND", "WORKSPACE", "DUE", "FAILED", "NEXT", "LAST"),
+            rows=[_row(job) for job in page["jobs"]],
             spare=("WORKSPACE", "DUE"),
-            none="no jobs",
         )
-        if page["next"] is not None:
-            session.out.say(f"there are more: --cursor {page['next']}")
+        session.out.listing(page["jobs"], table, none="no jobs", more=("--cursor", page["next"]))
 
     @command(jobs, "run")
     def run(session: Session, workspace: Within = None) -> None:

@@ -8,6 +8,7 @@ from provenstore.api.cli import text
 from provenstore.api.cli.custody import Decision, Document
 from provenstore.api.cli.files import wish
 from provenstore.api.cli.options import FileId, Reason, RequiredReason, instant, part_id
+from provenstore.api.cli.rows import Table
 from provenstore.api.cli.session import Session, command
 
 HoldId = Annotated[
@@ -140,13 +141,10 @@ def _register_holds(app: typer.Typer) -> None:
         else:
             session.out.say("released")
 
-    @command(app, "list")
+    @command(app, "list", lists=True)
     def list_holds(session: Session, file_id: FileId) -> None:
         """List the legal holds on a file (the access is logged)."""
         found = session.custody.holds(str(file_id))
-        if session.out.as_json:
-            session.out.document(found)
-            return
         rows = [
             (
                 one["id"],
@@ -158,7 +156,8 @@ def _register_holds(app: typer.Typer) -> None:
             )
             for one in found["legal_holds"]
         ]
-        session.out.table(("ID", "NAME", "MATTER", "BY", "SINCE", "REASON"), rows, none="no legal holds")
+        table = Table(columns=("ID", "NAME", "MATTER", "BY", "SINCE", "REASON"), rows=rows, spare=("SINCE", "MATTER"))
+        session.out.listing(found["legal_holds"], table, none="no legal holds")
 
 
 def _described(purge: Document) -> dict[str, object]:

@@ -76,7 +76,9 @@ def register(app: typer.Typer) -> None:
             return
         session.out.line(issued["url"])
         seen = "each use is recorded" if issued["observed"] else "its uses are not recorded, and it cannot be revoked"
-        session.out.say(f"link {issued['id']}, good until {text.moment(issued['expires_at'])}; {seen}")
+        session.out.say(f"link {issued['id']}, valid until {text.moment(issued['expires_at'])}; {seen}")
+        if issued["observed"] and not session.remote:
+            _say_server(session)
 
     @command(links, "revoke")
     def revoke(
@@ -91,6 +93,21 @@ def register(app: typer.Typer) -> None:
             session.out.document({"id": str(link), "revoked": True})
         else:
             session.out.say(f"revoked {link}")
+
+
+def _say_server(session: Session) -> None:
+    """Say which server a link leads to that was issued on a data directory, and whether it runs."""
+    from provenstore.adapters.embedded.data_directory import DataDirectory
+    from provenstore.adapters.embedded.serving import served_at
+    from provenstore.api.settings import load_settings
+
+    settings = load_settings(data_dir=session.data_dir)
+    if settings.public_url is not None:
+        session.out.say(f"it leads to {settings.public_url} (PROVENSTORE_PUBLIC_URL)")
+    elif (running := served_at(DataDirectory(settings.data_dir).run)) is not None:
+        session.out.say(f"it leads to {running}, the server that runs on this data directory")
+    else:
+        session.out.say("no server runs on this data directory: the link works after `provenstore serve` has started")
 
 
 def _seconds(value: str | None) -> int | None:

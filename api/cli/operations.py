@@ -6,6 +6,7 @@ import typer
 
 from provenstore.api.cli import text
 from provenstore.api.cli.options import Outcome, StoreAct, instant
+from provenstore.api.cli.rows import Size, Table
 from provenstore.api.cli.session import Session, command
 
 Since = Annotated[
@@ -19,7 +20,7 @@ OfKind = Annotated[StoreAct | None, typer.Option("--kind", help="Only this kind 
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @command(app, "operations")
+    @command(app, "operations", lists=True)
     def operations(
         session: Session,
         *,
@@ -59,9 +60,9 @@ def _sum_up(session: Session, asked: dict[str, Any]) -> None:
     if session.out.as_json:
         session.out.document(found)
         return
-    session.out.table(
-        ("STORE", "KIND", "CALLS", "REFUSED", "FAILED", "SUCCESS", "P50 MS", "P95 MS", "BYTES"),
-        [
+    table = Table(
+        columns=("STORE", "KIND", "CALLS", "REFUSED", "FAILED", "SUCCESS", "P50 MS", "P95 MS", "BYTES"),
+        rows=[
             (
                 one["provider"],
                 one["kind"],
@@ -71,31 +72,28 @@ def _sum_up(session: Session, asked: dict[str, Any]) -> None:
                 f"{one['success']:.2%}",
                 f"{one['p50_ms']:.1f}",
                 f"{one['p95_ms']:.1f}",
-                text.size(one["bytes"]),
+                Size(one["bytes"]),
             )
             for one in found["figures"]
         ],
         spare=("REFUSED",),
-        none="no calls match",
     )
+    session.out.table(table, none="no calls match")
     if found["missing"]:
         session.out.say(f"{found['missing']} calls of this time were not kept")
 
 
 def _list(session: Session, asked: dict[str, Any]) -> None:
     found = session.custody.store_calls(asked)
-    if session.out.as_json:
-        session.out.document(found)
-        return
-    session.out.table(
-        ("BEGUN", "STORE", "KIND", "MS", "BYTES", "STATUS", "STORE REQUEST", "REQUEST"),
-        [
+    table = Table(
+        columns=("BEGUN", "STORE", "KIND", "MS", "BYTES", "STATUS", "STORE REQUEST", "REQUEST"),
+        rows=[
             (
                 text.moment(one["started_at"]),
                 one["provider"],
                 one["kind"],
                 f"{one['microseconds'] / 1_000:.1f}",
-                text.size(one["bytes"]),
+                Size(one["bytes"]),
                 one["status"],
                 one["store_request"],
                 one["request"],
@@ -103,5 +101,5 @@ def _list(session: Session, asked: dict[str, Any]) -> None:
             for one in found["calls"]
         ],
         spare=("STORE REQUEST", "STORE"),
-        none="no calls match",
     )
+    session.out.listing(found["calls"], table, none="no calls match")

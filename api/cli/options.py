@@ -134,6 +134,7 @@ RetentionMode = Literal["compliance", "governance"]
 Variant = Literal["original", "processed", "chunk", "thumbnail"]
 Jobs = Annotated[int, typer.Option(min=1, max=64, help="Number of files at a time.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only print errors.")]
+Full = Annotated[bool, typer.Option("--full", help="Show all details of each event on a terminal.")]
 Workspace = Annotated[str, typer.Option(help="Workspace to store into.")]
 
 

@@ -1,7 +1,7 @@
 """The two streams: stdout carries the answer and nothing else, stderr what is said meanwhile.
 
-With `json` the answer is exactly one JSON document in ASCII, so that nothing in it can steer a terminal; only what is
-done to many files answers one document for each, a line each.
+With `json` the answer is one JSON document in ASCII, so that nothing in it can steer a terminal. Lists answer one
+document a line, and so do acts on many files.
 """
 
 import json
@@ -11,28 +11,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from provenstore.api.cli.rows import Table, write_csv, write_tabs, write_terminal
 from provenstore.api.cli.text import safe
 from provenstore.domain.errors import ProvenstoreError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
-    from rich.table import Table
 
 Advance = Callable[[int], None]
 """Told how many more bytes or events are done."""
 
 
-_GAP, _INDENT = "  ", "    "
-_LEAST = 16
-"""Characters of free text that are worth a column."""
-
-
 class Output:
     """Where a command says things."""
 
-    def __init__(self, *, as_json: bool) -> None:
-        """Answer as JSON or as text for people."""
+    def __init__(self, *, as_json: bool, as_csv: bool = False, header: bool = True) -> None:
+        """Answer as JSON, as CSV or as text for people; rows with or without the names of their columns."""
         self.as_json = as_json
+        self.as_csv = as_csv
+        self.header = header
         self.options: Mapping[str, str] = {}
         """Options of the command by the fields of the API that they fill."""
 
@@ -55,45 +52,45 @@ class Output:
         for name, value in fields.items():
             sys.stdout.write(f"{name.ljust(width)}  {safe(value)}\n")
 
-    def table(
-        self,
-        columns: Sequence[str],
-        rows: Sequence[Sequence[object]],
-        *,
-        spare: Sequence[str] = (),
-        none: str | None = None,
-    ) -> None:
-        """Answer with a table on a terminal; elsewhere with lines of fields separated by tabs, for other programs.
+    def table(self, table: Table, *, none: str | None = None, shown: Callable[[], Table] | None = None) -> None:
+        """Answer with rows: aligned on a terminal, with tabs elsewhere, or as CSV where that is asked for.
 
-        Where there are no rows, stderr says `none`: no answer would look as if the command had failed.
-
-        The last column is free text and takes the room that is left; all others are whole on one line. On a narrow
-        terminal the columns `spare` go, one after another, and then the last column has lines of its own.
+        A terminal shows the table of `shown` where that is given. Where there are no rows, stderr says `none`: no
+        answer would look as if the command had failed.
         """
-        if not rows and none is not None:
+        if not table.rows and none is not None:
             self.say(none)
-            return
-        if not sys.stdout.isatty():
-            for row in rows:
-                self.line(*row)
-            return
-        from rich.cells import cell_len
-        from rich.console import Console
-        from rich.padding import Padding
-        from rich.text import Text
+        if self.as_csv:
+            write_csv(table, header=self.header)
+        elif not sys.stdout.isatty():
+            write_tabs(table, header=self.header)
+        elif table.rows or none is None:
+            write_terminal(table if shown is None else shown(), header=self.header)
 
-        console = Console(markup=False, emoji=False, highlight=False)
-        shown = [[safe(value) for value in row] for row in rows]
-        widths = [max(map(cell_len, column)) for column in zip(columns, *shown, strict=True)]
-        kept, below = _layout(columns, widths, spare, console.width)
-        if not below:
-            console.print(_table(columns, shown, kept))
+    def listing(
+        self,
+        documents: Sequence[Mapping[str, Any]],
+        table: Table,
+        *,
+        none: str | None = None,
+        shown: Callable[[], Table] | None = None,
+        more: tuple[str, str | None] = ("--cursor", None),
+    ) -> None:
+        """Answer with a list: rows, or with `json` one document a line.
+
+        `more` is the option that continues it and what it takes, None at the end. stderr says so; with `json` it has
+        one document with `next`.
+        """
+        option, following = more
+        if self.as_json:
+            for document in documents:
+                sys.stdout.write(json.dumps(document) + "\n")
+            if following is not None:
+                sys.stderr.write(json.dumps({"next": following}) + "\n")
             return
-        for row in [[*columns], *shown]:
-            line = _GAP.join(row[one] + " " * (widths[one] - cell_len(row[one])) for one in kept[:-1])
-            console.print(Text(line.rstrip(), style="bold" if row == [*columns] else ""), soft_wrap=True)
-            if row[-1]:
-                console.print(Padding(Text(row[-1], overflow="fold"), (0, 0, 0, len(_INDENT)), expand=False))
+        self.table(table, none=none, shown=shown)
+        if following is not None:
+            self.say(f"there are more: {option} {following}")
 
     def say(self, message: str) -> None:
         """Say something that is not the answer. Values from outside in `message` go through `safe` here."""
@@ -152,32 +149,6 @@ def _bar(label: str, total: int | None, unit: str) -> "Iterator[tuple[Progress, 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), amount, TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         yield bar, bar.add_task(safe(label), total=total)
-
-
-def _layout(columns: Sequence[str], widths: Sequence[int], spare: Sequence[str], width: int) -> tuple[list[int], bool]:
-    """Return the columns that fit, and whether the last one needs lines of its own."""
-    kept = list(range(len(columns)))
-    wanted = min(widths[-1], _LEAST)
-
-    def room() -> int:
-        return width - sum(widths[one] + len(_GAP) for one in kept[:-1])
-
-    for name in spare:
-        if room() < wanted:
-            kept.remove(columns.index(name))
-    return kept, room() < wanted
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], kept: Sequence[int]) -> "Table":
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, len(_GAP), 0, 0))
-    for one in kept:
-        table.add_column(columns[one], no_wrap=one != len(columns) - 1, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(row[one]) for one in kept))
-    return table
 
 
 def quietly_close_stdout() -> None:

@@ -10,6 +10,7 @@ import typer
 from provenstore.api.cli import exits, text
 from provenstore.api.cli.custody import Document, ProjectionAct
 from provenstore.api.cli.options import RequiredReason
+from provenstore.api.cli.rows import Table
 from provenstore.api.cli.session import Session, command
 
 Name = Annotated[
@@ -27,12 +28,12 @@ def register(app: typer.Typer) -> None:
     projections = typer.Typer(no_args_is_help=True)
     app.add_typer(projections, name="projections", help="Show and rebuild read models.")
 
-    @command(projections, "list")
+    @command(projections, "list", lists=True)
     def list_projections(session: Session) -> None:
         """List read models with their status and lag."""
         _list(session, session.custody.projections())
 
-    @command(projections, "status")
+    @command(projections, "status", lists=True)
     def status(
         session: Session,
         name: Annotated[
@@ -48,7 +49,7 @@ def register(app: typer.Typer) -> None:
         else:
             _show(session, session.custody.projection(name))
 
-    @command(projections, "rebuild")
+    @command(projections, "rebuild", lists=True)
     def rebuild(
         session: Session,
         name: Name,
@@ -90,7 +91,7 @@ def register(app: typer.Typer) -> None:
         """
         _show(session, session.custody.skip_event(name, reason))
 
-    @command(projections, "rows")
+    @command(projections, "rows", lists=True)
     def rows(
         session: Session,
         name: Name,
@@ -114,10 +115,8 @@ def register(app: typer.Typer) -> None:
         if session.out.as_json:
             session.out.document(found)
             return
-        for one in found["rows"]:
-            session.out.line(one["view"], json.dumps(one["row"], ensure_ascii=False))
-        if not found["rows"]:
-            session.out.say("no rows")
+        listed = [(one["view"], json.dumps(one["row"], ensure_ascii=False)) for one in found["rows"]]
+        session.out.table(Table(columns=("VIEW", "ROW"), rows=listed), none="no rows")
         if found["more"]:
             session.out.say("there are more: --limit")
 
@@ -160,23 +159,21 @@ def _say_differences(session: Session, name: str, build: Document) -> None:
     if session.out.as_json:
         session.out.document({"name": name, "position": build["position"], **found})
         return
-    session.out.table(
-        ("VIEW", "KEY", "COLUMN", "LIVE", "REBUILT"),
-        [
+    table = Table(
+        columns=("VIEW", "KEY", "COLUMN", "LIVE", "REBUILT"),
+        rows=[
             (one["view"], _plain(one["key"]), one["column"], _plain(one.get("live")), _plain(one.get("rebuilt")))
             for one in found["differences"]
         ],
     )
+    session.out.table(table)
     session.out.say(f"{text.counted(found['count'], 'difference')} at position {build['position']}")
 
 
 def _list(session: Session, found: Document) -> None:
-    if session.out.as_json:
-        session.out.document(found)
-        return
-    session.out.table(
-        ("NAME", "STATUS", "POSITION", "BEHIND", "SECONDS", "VERSION", "BUILDING"),
-        [
+    table = Table(
+        columns=("NAME", "STATUS", "POSITION", "BEHIND", "SECONDS", "VERSION", "BUILDING"),
+        rows=[
             (
                 one["name"],
                 one["status"],
@@ -190,6 +187,7 @@ def _list(session: Session, found: Document) -> None:
         ],
         spare=("VERSION",),
     )
+    session.out.listing(found["projections"], table)
 
 
 def _building(build: Document | None) -> str | None:

@@ -14,13 +14,22 @@ _HEAD = """\
 
 <!-- Written by `python -m provenstore.api.cli.reference`; edit the commands, not this page. -->
 
-stdout carries the answer: text for people, on a pipe fields separated by tabs, with `--json` exactly one JSON document.
-stderr carries messages, and progress bars on a terminal only. After an error stdout is empty, and stderr has one
-sentence, or with `--json` a problem as the HTTP API answers it; also where the command line is wrong
-(`invalid-usage`, exit code 2). A sentence names options, a problem the fields of the API. Text from outside
-never reaches a terminal raw.
+stdout carries the answer, stderr carries messages, and progress bars on a terminal only. After an error stdout is
+empty, and stderr has one sentence, or with `--json` a problem as the HTTP API answers it; also where the command line
+is wrong (`invalid-usage`, exit code 2). A sentence names options, a problem the fields of the API. Text from outside
+never reaches a terminal raw. `provenstore help COMMAND` shows the help of a command, and `--install-completion` sets
+up completion for your shell.
 
-`put` and `get` of many files answer one line for each as it is finished, with `--json` one document: `{"path",
+Lists are aligned tables on a terminal. On a pipe they are lines of fields separated by tabs, under one line with the
+names of the columns; `--no-header` leaves that line out. The columns and their order are the same at every width.
+`--csv` prints the same columns as CSV (RFC 4180), with exact numbers of bytes. `--json` prints one object per line;
+if there are more, stderr has `{"next": CURSOR}`. All other answers are one JSON document; so are `usage`, the figures
+of `operations`, `disposal list` and `due`, and `projections rows`, which say more than their rows.
+
+On a terminal `history` and `audit` say in words what happened, who did it, from where and why; `--full` shows all
+details. On a pipe they print the event's type and all of its details.
+
+`put` and `get` of many files answer one line for each as it is finished, with `--json` one object: `{"path",
 "result", "file"}` where result is `stored`, `written` or `unchanged`, `{"path", "result": "failed", "problem"}`,
 `{"path", "result": "left_out", "reason"}`. A file that fails, or a path of several that cannot be read
 (exit code 1), does not stop the others, unless all would fail.
@@ -28,11 +37,11 @@ never reaches a terminal raw.
 | exit code | meaning |
 |---|---|
 | 0 | done |
-| 1 | refused: as it stands the request cannot be carried out |
-| 2 | the command line is wrong; of `verify`, it could not be found out |
-| 3 | unavailable: try later, or mend what the sentence says |
-| 7 | integrity violated: what is stored is not what was sealed |
-| 130 | interrupted; the same command again goes on |
+| 1 | refused: the request cannot be carried out as it is |
+| 2 | wrong usage; of `verify`, the check could not be made |
+| 3 | unavailable: try later, or correct what the message says |
+| 7 | integrity violated: stored data differs from the recorded data |
+| 130 | interrupted; run the same command again to continue |
 
 `--url URL`, `--profile NAME` and `--data-dir DIRECTORY` say where a command works. They stand before its name or after
 it. The first that applies counts: one of these; `PROVENSTORE_PROFILE`; `PROVENSTORE_URL`; with `PROVENSTORE_KEY` set,

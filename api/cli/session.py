@@ -42,7 +42,9 @@ DataDir = Annotated[
     Path | None,
     typer.Option(help="Work on this data directory directly, as the system user.", parser=_folder, metavar="DIRECTORY"),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON; lists have one object per line.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print the list as CSV.")]
+NoHeader = Annotated[bool, typer.Option("--no-header", help="Leave out the line with the names of the columns.")]
 
 PLACES = ("url", "profile", "data_dir")
 """Options that say where a command works; they exclude each other."""
@@ -50,6 +52,7 @@ PLACES = ("url", "profile", "data_dir")
 _SHARED: dict[str, tuple[Any, Any]] = {"url": (Url, None), "profile": (ProfileName, None)}
 _LOCAL: dict[str, tuple[Any, Any]] = {"data_dir": (DataDir, None)}
 _ANSWER: dict[str, tuple[Any, Any]] = {"as_json": (Json, False)}
+_ROWS: dict[str, tuple[Any, Any]] = {"as_csv": (Csv, False), "no_header": (NoHeader, False)}
 
 
 @dataclass(slots=True)
@@ -121,27 +124,30 @@ def _running_server() -> str:
 
 
 def command(
-    app: typer.Typer, name: str, *, makes: bool = False
+    app: typer.Typer, name: str, *, makes: bool = False, lists: bool = False
 ) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[..., None]]:
-    """Register a command that works on a ledger; adds --url, --profile, --data-dir and --json."""
-    return _register(app, name, {**_SHARED, **_LOCAL, **_ANSWER}, makes=makes)
+    """Register a command that works on a ledger; adds --url, --profile, --data-dir and --json.
+
+    One that `lists` rows takes --csv and --no-header as well.
+    """
+    return _register(app, name, {**_SHARED, **_LOCAL, **_ANSWER, **(_ROWS if lists else {})}, makes=makes)
 
 
 def local_command(
-    app: typer.Typer, name: str, *, old_name: str | None = None
+    app: typer.Typer, name: str, *, old_name: str | None = None, lists: bool = False
 ) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[..., None]]:
     """Register a command that only makes sense where the data directory is; adds --data-dir and --json.
 
     Under its `old_name` it works too, without being listed.
     """
-    return _register(app, name, {**_LOCAL, **_ANSWER}, old_name=old_name)
+    return _register(app, name, {**_LOCAL, **_ANSWER, **(_ROWS if lists else {})}, old_name=old_name)
 
 
 def plain_command(
     app: typer.Typer, name: str
 ) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[..., None]]:
-    """Register a command that needs no ledger at all; adds --json."""
-    return _register(app, name, _ANSWER)
+    """Register a command that needs no ledger at all; adds --json, --csv and --no-header."""
+    return _register(app, name, {**_ANSWER, **_ROWS})
 
 
 def _register(
@@ -162,7 +168,7 @@ def _register(
         def run(**arguments: Any) -> None:
             context = arguments.pop("context")
             given = _with_common(context, {one: arguments.pop(one) for one in added})
-            session = Session(Output(as_json=given.pop("as_json")), makes=makes, **given)
+            session = Session(_output(given), makes=makes, **given)
             session.out.options = _options_of(context)
             _run(session, lambda: cast(Any, body)(session, **_completed(session, arguments)))
 
@@ -179,6 +185,14 @@ def _register(
         return run
 
     return register
+
+
+def _output(given: dict[str, Any]) -> Output:
+    """Take the options that say how to answer; a usage error for two that exclude each other."""
+    as_json, as_csv, no_header = (given.pop(one, False) for one in ("as_json", "as_csv", "no_header"))
+    if as_json and as_csv:
+        raise typer.BadParameter("--json and --csv exclude each other")
+    return Output(as_json=as_json, as_csv=as_csv, header=not no_header)
 
 
 def _with_common(context: typer.Context, given: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import typer
 
 from provenstore.api.cli import text
 from provenstore.api.cli.custody import Document
+from provenstore.api.cli.rows import Size, Table
 from provenstore.api.cli.session import Session, command
 
 By = Literal["workspace", "owner", "category", "provider", "month"]
@@ -14,7 +15,7 @@ By = Literal["workspace", "owner", "category", "provider", "month"]
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @command(app, "usage")
+    @command(app, "usage", lists=True)
     def usage(
         session: Session,
         *,
@@ -49,7 +50,7 @@ def _answer(session: Session, found: Document) -> None:
         return
     columns = ("KEY", "FILES", "BYTES", "DELETED", "NEW", "DOWNLOADS", "SERVED", "QUOTA", "COST")
     rows = [_row(one) for one in (*found["groups"], {"key": "total", **found})]
-    session.out.table(columns, rows, spare=("NEW", "DOWNLOADS"))
+    session.out.table(Table(columns=columns, rows=rows, spare=("NEW", "DOWNLOADS")))
     if found["next"] is not None:
         session.out.say(f"there are more: --after {found['next']}")
 
@@ -77,11 +78,11 @@ def _row(one: Document) -> tuple[object, ...]:
     return (
         one["key"],
         sums["files"],
-        text.size(sums["bytes"]),
-        text.size(sums["deleted_bytes"]),
+        Size(sums["bytes"]),
+        Size(sums["deleted_bytes"]),
         sums["new_files"],
         sums["downloads"],
-        text.size(sums["served_bytes"]),
+        Size(sums["served_bytes"]),
         _quota(one["quota"]),
         _dollars(sums["cost"]),
     )

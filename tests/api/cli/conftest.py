@@ -48,6 +48,21 @@ class Ran:
     def json(self) -> Any:
         return json.loads(self.out)
 
+    @property
+    def documents(self) -> list[Any]:
+        """The documents of a list, one a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def next(self) -> Any:
+        """Where the next page of a list begins, None at its end."""
+        return json.loads(self.err)["next"] if self.err else None
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """The rows of a table on a pipe, without the names of its columns."""
+        return [line.split("\t") for line in self.text.splitlines()[1:]]
+
 
 @dataclass(frozen=True)
 class Provenstore:

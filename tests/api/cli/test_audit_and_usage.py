@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from provenstore.api.cli.audit import plain_details
+from provenstore.api.cli.event_lines import all_details
 
 from .conftest import Provenstore
 
@@ -17,23 +17,23 @@ def test_the_audit_trail(both: Provenstore, tmp_path: Path) -> None:
     file_id = both("put", path, "--subject", subject, "--json").json["id"]
     both("get", file_id, "-o", tmp_path / "out")
     both("rm", file_id, "--reason", "done")
-    entries = both("audit", "--file", file_id, "--oldest-first", "--json").json["entries"]
+    entries = both("audit", "--file", file_id, "--oldest-first", "--json").documents
     types = [one["type"].split(".")[1] for one in entries if one["type"] != "file.access_ended.v1"]
     assert types == ["upload_initiated", "completion_requested", "stored", "accessed", "soft_deleted"]
-    lines = both("audit", "--subject", subject, "--action", "download", "--action", "delete").text.splitlines()
-    found = [line.split("\t")[2] for line in lines if "file.access_ended.v1" not in line]
+    rows = both("audit", "--subject", subject, "--action", "download", "--action", "delete").rows
+    found = [row[2] for row in rows if row[2] != "file.access_ended.v1"]
     assert found == ["file.soft_deleted.v1", "file.accessed.v1"]
-    assert "file_name=a.txt reason=done" in lines[0]
+    assert "file_name=a.txt reason=done" in rows[0][-1]
     actor, time = entries[0]["actor"]["id"], entries[3]["time"]
     asked = ("--actor", actor, "--from", time, "--type", "file.soft_deleted.v1", "--limit", "1")
-    assert both("audit", *asked, "--json").json["entries"][0]["file_id"] == file_id
-    log = both("audit", "--file", file_id, "--storage-log", "--all").json["entries"]
+    assert both("audit", *asked, "--json").documents[0]["file_id"] == file_id
+    log = both("audit", "--file", file_id, "--storage-log", "--all").documents
     assert [one["action"] for one in log] == ["DELETE", "DOWNLOAD", "UPLOAD"]
     first = both("audit", "--file", file_id, "--limit", "2")
     cursor = first.err.split()[-1]
     assert "there are more" in first.err
-    rest = both("audit", "--file", file_id, "--cursor", cursor).text.splitlines()
-    whole = both("audit", "--file", file_id, "--limit", "100").text.splitlines()
+    rest = both("audit", "--file", file_id, "--cursor", cursor).rows
+    whole = both("audit", "--file", file_id, "--limit", "100").rows
     assert len(rest) > 2
     assert whole[-len(rest) :] == rest
 
@@ -66,11 +66,11 @@ def test_usage(both: Provenstore, tmp_path: Path) -> None:
     assert "high (85 %)" in shown
     found = both("usage", "--workspace", workspace, "--by", "category", "--json").json
     assert [(one["key"], one["usage"]["bytes"]) for one in found["groups"]] == [("misc", 85)]
-    lines = both("usage", "--by", "workspace", "--limit", "1000").text.splitlines()
-    mine = next(line for line in lines if line.startswith(workspace))
-    assert mine.split("\t")[1:3] == ["1", "85 B"]
-    assert mine.split("\t")[7:] == ["high (85 %)", "0.0000 USD"]
-    assert lines[-1].startswith("total\t")
+    lines = both("usage", "--by", "workspace", "--limit", "1000").rows
+    mine = next(line for line in lines if line[0] == workspace)
+    assert mine[1:3] == ["1", "85 B"]
+    assert mine[7:] == ["high (85 %)", "0.0000 USD"]
+    assert lines[-1][0] == "total"
     assert "--by workspace" in both("usage", "--by", "workspace", "--workspace", workspace, code=2).err
     assert "month" in both("usage", "--month", "November", code=1).err
 
@@ -86,6 +86,6 @@ def test_details_are_written_as_in_json() -> None:
         "subject": {"erased_by": "e"},
     }
     changed = {"was": {"four_eyes": False}, "became": {"four_eyes": True, "max_files": None}}
-    assert plain_details({**said, "subject": {"erased_by": "e"}, **changed}) == (
+    assert all_details({**said, "subject": {"erased_by": "e"}, **changed}) == (
         'name=a b exact=true count=1 ranges=[{"first": 0}] subject=(erased) four_eyes=false->true max_files=-->-'
     )

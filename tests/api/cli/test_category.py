@@ -11,7 +11,7 @@ def test_a_category_of_ones_own_takes_every_type(both: Provenstore, tmp_path: Pa
     workspace = f"w-{uuid4().hex[:12]}"
     both("workspace", "create", workspace)
     added = both("category", "add", workspace, "scans", "--template", "scans/{year}/", "--max-size", "1000", "--json")
-    [category] = added.json["categories"]
+    [category] = added.documents
     assert (category["extensions"], category["max_size"]) == (["*"], 1_000)
     scan = tmp_path / "Akte.docx"
     scan.write_bytes(b"PK")
@@ -27,10 +27,10 @@ def test_limits_are_set_and_return(both: Provenstore) -> None:
     both("workspace", "create", workspace)
     both("category", "limit", workspace, "misc", "--extension", "csv", "--extension", "pdf", "--link-ttl", "60")
     assert "misc" in both("category", "list", workspace).text
-    listed = {one["category"]: one for one in both("category", "list", workspace, "--json").json["categories"]}
+    listed = {one["category"]: one for one in both("category", "list", workspace, "--json").documents}
     assert (listed["misc"]["extensions"], listed["misc"]["link_ttl"]) == (["csv", "pdf"], 60)
     both("category", "limit", workspace, "book_cover", "--extension", "*")
-    again = both("category", "limit", workspace, "misc", "--json").json["categories"]
+    again = both("category", "limit", workspace, "misc", "--json").documents
     assert (again[0]["extensions"], again[0]["link_ttl"]) == (["*"], 3_600)
     refused = both("category", "limit", workspace, "nothing", code=1)
     assert "which this workspace does not have" in refused.err

@@ -56,9 +56,9 @@ def test_what_is_erased_is_gone_from_the_history_too(both: Provenstore, served: 
     assert request in both("erase", "list").text
     history = both("history", file, "--json")
     assert b"author-7" not in history.out
-    types = [one["event"]["type"] for one in history.json["events"]]
-    last = history.json["events"][types.index("file.personal_data_erased.v1")]["event"]
-    begun = history.json["events"][0]["disclosures"]
+    types = [one["event"]["type"] for one in history.documents]
+    last = history.documents[types.index("file.personal_data_erased.v1")]["event"]
+    begun = history.documents[0]["disclosures"]
     assert begun["subjects"] == begun["metadata"] == {"erased_by": last["id"]}
     assert begun["filename"] == "report.pdf"
     assert "subjects=(erased)" in both("history", file).text

@@ -66,6 +66,6 @@ def test_what_is_due_is_shown_and_nothing_destroyed(both: Provenstore, workspace
     assert file in supposed.text
     assert "a.txt" in supposed.text
     assert "0 (0 B) due, 1 (7 B) later" in supposed.err
-    assert both("disposal", "due", workspace, "--category", "misc", "--days", "3", "--before", "2026-01-01").text == ""
-    assert both("disposal", "runs", workspace, "--json").json == {"runs": [], "next": None}
+    assert both("disposal", "due", workspace, "--category", "misc", "--days", "3", "--before", "2026-01-01").rows == []
+    assert both("disposal", "runs", workspace, "--json").documents == []
     assert both("show", file, "--json").json["status"] == "soft_deleted"

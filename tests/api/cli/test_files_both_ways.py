@@ -87,7 +87,7 @@ def test_put_says_everything_about_a_file(both: Provenstore, tmp_path: Path) -> 
 
 
 def _listed(provenstore: Provenstore, options: list[str]) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = provenstore("ls", *options, "--json").json["files"]
+    found: list[dict[str, object]] = provenstore("ls", *options, "--json").documents
     return found
 
 
@@ -111,11 +111,12 @@ def test_lists_go_on_where_a_page_ended(both: Provenstore, tmp_path: Path) -> No
     person = uuid4().hex
     paths = [_file(tmp_path, f"{number}.pdf") for number in range(3)]
     newest_first = [both("put", "--subject", person, path).text.strip() for path in paths][::-1]
-    first = both("ls", "--subject", person, "--limit", "2", "--json").json
-    second = both("ls", "--subject", person, "--limit", "2", "--cursor", first["next"], "--json").json
-    assert newest_first == [one["id"] for one in first["files"] + second["files"]]
+    first = both("ls", "--subject", person, "--limit", "2", "--json")
+    second = both("ls", "--subject", person, "--limit", "2", "--cursor", first.next, "--json")
+    assert newest_first == [one["id"] for one in first.documents + second.documents]
+    assert second.next is None
     everything = both("ls", "--subject", person, "--all")
-    assert newest_first == [line.split("\t")[0] for line in everything.text.splitlines()]
+    assert newest_first == [row[0] for row in everything.rows]
 
 
 def test_nothing_is_overwritten_unasked(both: Provenstore, tmp_path: Path) -> None:
@@ -144,7 +145,7 @@ def test_the_life_of_a_file_takes_two_persons(served: Served, tmp_path: Path) ->
     both, other = served.server, served.second
     file = both("put", _file(tmp_path)).text.strip()
     hold = both("hold", "place", file, "--name", "audit", "--matter", "m-1", "--reason", "asked").text.strip()
-    (held,) = both("hold", "list", file, "--json").json["legal_holds"]
+    (held,) = both("hold", "list", file, "--json").documents
     assert (held["id"], held["name"], held["matter"]) == (hold, "audit", "m-1")
     assert "legal hold" in both("rm", file, "--reason", "cleanup", code=1).err
     assert "person other" in both("hold", "release", file, hold, code=1).err
@@ -163,7 +164,7 @@ def test_the_life_of_a_file_takes_two_persons(served: Served, tmp_path: Path) ->
     both("purge", "request", file)
     assert other("purge", "approve", file, "--json").json["status"] == "purged"
     assert both("purge", "certificate", file).json["file_id"] == file
-    types = [one["event"]["type"] for one in both("history", file, "--json").json["events"]]
+    types = [one["event"]["type"] for one in both("history", file, "--json").documents]
     assert types[0] == "file.upload_initiated.v1"
     assert {"file.legal_hold_placed.v1", "file.access_denied.v1", "file.purged.v1"} <= set(types)
 
@@ -251,7 +252,7 @@ def test_workspaces_are_made_shown_and_changed(both: Provenstore) -> None:
     assert (more["max_retention_years"], more["pending_retention"]["max_retention_years"]) == (7, 30)
     shown = " ".join(both("workspace", "show", name).text.split())
     assert "for 30 (law), and a second person must agree" in shown
-    assert name in {one["id"] for one in both("workspace", "list", "--limit", "1000", "--json").json["workspaces"]}
+    assert name in {one["id"] for one in both("workspace", "list", "--limit", "1000", "--json").documents}
     assert "Acme" in both("workspace", "show", name).text
 
 
@@ -261,7 +262,7 @@ def test_keys_open_until_they_are_revoked(both: Provenstore, served: Served) -> 
     issued = both("keys", "issue", *options, "--workspace", "default", "--expires-at", "2100-01-01", "--json").json
     assert issued.keys() == {"id", "key"}
     holder = Provenstore({"PROVENSTORE_URL": served.url, "PROVENSTORE_KEY": issued["key"]})
-    assert holder("ls", "--limit", "1", "--json").json.keys() == {"files", "next"}
+    assert len(holder("ls", "--limit", "1", "--json").documents) == 1
     holder("ls", "--workspace", "system", code=1)
     both("keys", "revoke", issued["id"], "--reason", "leaked")
     refused = holder("ls", "--json", code=1)

@@ -20,7 +20,7 @@ def test_dates_retention_and_metadata(both: Provenstore, tmp_path: Path) -> None
     both("rm", by_name["gone"], "--reason", "done")
 
     def found(*asked: str) -> set[str]:
-        listed = both("ls", "--workspace", workspace, *asked, "--json").json["files"]
+        listed = both("ls", "--workspace", workspace, *asked, "--json").documents
         return {ids[one["id"]] for one in listed}
 
     assert found("--deleted-from", "2020-01-01") == {"gone"}

@@ -41,10 +41,10 @@ def test_an_actor_is_found_as_it_is_printed(both: Provenstore, served: Served, t
     workspace, carol, wide, narrow = _carols(served, tmp_path)
 
     def files_of(*asked: str) -> set[str]:
-        found = both("audit", "--workspace", workspace, "--type", "file.stored.v1", *asked, "--json").json["entries"]
+        found = both("audit", "--workspace", workspace, "--type", "file.stored.v1", *asked, "--json").documents
         return {one["file_id"] for one in found}
 
-    printed = {line.split("\t")[3] for line in both("audit", "--file", wide).text.splitlines()}
+    printed = {row[3] for row in both("audit", "--file", wide).rows}
     assert f"{carol}@system" in printed
     assert files_of("--actor", f"{carol}@system") == {wide}
     assert files_of("--actor", f"{carol}@{workspace}") == {narrow}
@@ -59,7 +59,7 @@ def test_an_owner_is_found_as_it_is_printed(both: Provenstore, served: Served, t
     workspace, carol, wide, narrow = _carols(served, tmp_path)
 
     def files_of(owner: str) -> set[str]:
-        return {one["id"] for one in both("ls", "--workspace", workspace, "--owner", owner, "--json").json["files"]}
+        return {one["id"] for one in both("ls", "--workspace", workspace, "--owner", owner, "--json").documents}
 
     assert files_of(f"{carol}@system") == {wide}
     assert files_of(f"{carol}@{workspace}") == {narrow}
@@ -81,7 +81,7 @@ def test_an_id_that_looks_like_a_printed_actor_is_found_too(served: Served, tmp_
     twin = f"{carol}@system"
     file = _as(served, twin)("put", _file(tmp_path), "--workspace", workspace, "--again").text.strip()
     asked = ("audit", "--workspace", workspace, "--type", "file.stored.v1", "--actor", twin, "--json")
-    assert {one["file_id"] for one in served.direct(*asked).json["entries"]} == {wide, file}
+    assert {one["file_id"] for one in served.direct(*asked).documents} == {wide, file}
 
 
 @pytest.mark.parametrize(
@@ -111,15 +111,13 @@ def test_what_is_refused_is_what_was_asked(both: Provenstore, served: Served, tm
     both("hold", "release", file, "00000000", code=1)
     both("link", "revoke", file, "00000000", code=1)
     both("purge", "show", file, code=1)
-    refused = both("audit", "--file", file, "--outcome", "denied", "--json").json["entries"]
+    refused = both("audit", "--file", file, "--outcome", "denied", "--json").documents
     assert [one["details"]["operation"] for one in refused] == ["file.purge_get", "file.link_revoke", "file.release"]
     unknown = str(uuid4())
     both("purge", "show", unknown, code=1)
     both("hold", "release", unknown, "00000000", code=1)
     asked = ("audit", "--type", "request.refused.v1", "--limit", "20", "--json")
-    found = [
-        one for one in served.direct(*asked).json["entries"] if unknown in (one["file_id"], one["details"].get("file"))
-    ]
+    found = [one for one in served.direct(*asked).documents if unknown in (one["file_id"], one["details"].get("file"))]
     assert {one["details"]["operation"] for one in found} == {"file.purge_get", "file.release"}
 
 

@@ -125,7 +125,7 @@ def test_what_was_begun_is_gone_on_with(
     (into / f".provenstore-{file}.part").write_bytes(part)
     both("get", "-r", into, file)
     assert _contents(into) == {"report.pdf": LARGE}
-    events = both("history", file, "--json").json["events"]
+    events = both("history", file, "--json").documents
     accesses = [one["event"]["data"] for one in events if one["event"]["type"] == "file.accessed.v1"]
     expected = {len(LARGE): [], 1_500_000: [1_500_000], 100: [100, None], len(LARGE) + 1: [None]}
     assert [one["first"] for one in accesses] == expected[len(part)]

@@ -33,16 +33,17 @@ def test_jobs_are_listed(both: Provenstore, workspace: str, tmp_path: Path) -> N
     """What will be due only if asked for; for people a line each, for programs one document."""
     file = _put(both, tmp_path, workspace, "--category", "temp")
     within = ("--workspace", workspace)
-    assert both("jobs", "list", *within, "--json").json == {"jobs": [], "next": None}
-    (job,) = both("jobs", "list", *within, "--upcoming", "--json").json["jobs"]
+    nothing = both("jobs", "list", *within, "--json")
+    assert (nothing.out, nothing.err) == (b"", "")
+    (job,) = both("jobs", "list", *within, "--upcoming", "--json").documents
     assert (job["file_id"], job["kind"], job["workspace"], job["attempts"]) == (file, "expire", workspace, 0)
-    line = both("jobs", "list", *within, "--upcoming", "--kind", "expire", "--kind", "purge").text
-    assert line.split("\t")[:3] == [file, "expire", workspace]
-    assert both("jobs", "list", *within, "--upcoming", "--kind", "purge").text == ""
+    (row,) = both("jobs", "list", *within, "--upcoming", "--kind", "expire", "--kind", "purge").rows
+    assert row[:3] == [file, "expire", workspace]
+    assert both("jobs", "list", *within, "--upcoming", "--kind", "purge").rows == []
     _put(both, tmp_path, workspace, "--category", "temp")
-    first = both("jobs", "list", *within, "--upcoming", "--limit", "1", "--json").json
-    second = both("jobs", "list", *within, "--upcoming", "--limit", "1", "--cursor", first["next"], "--json").json
-    assert first["jobs"][0]["file_id"] == file != second["jobs"][0]["file_id"]
+    first = both("jobs", "list", *within, "--upcoming", "--limit", "1", "--json")
+    second = both("jobs", "list", *within, "--upcoming", "--limit", "1", "--cursor", first.next, "--json")
+    assert first.documents[0]["file_id"] == file != second.documents[0]["file_id"]
 
 
 def test_jobs_are_run_and_tried_again(both: Provenstore, workspace: str, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def test_keys_are_listed_shown_and_revoked(both: Provenstore) -> None:
     assert issued["key"].split("_", 2)[2] not in revoked.text + revoked.err
     found = both("keys", "show", issued["id"], "--json").json
     assert (found["status"], found["revoked_reason"]) == ("revoked", "leaked")
-    entries = both("audit", "--credential", issued["key"], "--json").json["entries"]
+    entries = both("audit", "--credential", issued["key"], "--json").documents
     assert entries == []
 
 

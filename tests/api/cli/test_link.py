@@ -23,7 +23,7 @@ def test_a_link_opens_without_a_key(both: Provenstore, served: Served, file_id: 
     assert url not in ran.err
     answer = httpx.get(served.url + url[url.index("/v1/signed/") :])
     assert (answer.text, answer.headers["Content-Disposition"]) == ("the report", 'inline; filename="report.txt"')
-    events = both("history", file_id, "--json").json["events"]
+    events = both("history", file_id, "--json").documents
     issued = next(one for one in events if one["event"]["type"] == "file.link_issued.v1")
     assert issued["event"]["data"]["ttl"] == 3_600
     assert (issued["disclosures"]["purpose"], issued["disclosures"]["recipient"]) == ("review", "jo@example.org")
@@ -61,3 +61,17 @@ def test_a_link_is_revoked(both: Provenstore, served: Served, file_id: str) -> N
 def test_a_link_that_nobody_sees_used_takes_a_policy(both: Provenstore, file_id: str) -> None:
     """The refusal names the category."""
     assert "does not allow" in both("link", file_id, "--unobserved", code=1).err
+
+
+def test_a_link_of_the_data_directory_leads_to_the_server_that_runs(served: Served, tmp_path: Path) -> None:
+    """On whatever port that is; which one it is, or that none runs, is said on stderr."""
+    (tmp_path / "report.txt").write_text("the report")
+    file = served.direct("put", tmp_path / "report.txt").text.strip()
+    ran = served.direct("link", file)
+    assert httpx.get(ran.text.strip()).text == "the report"
+    assert ran.err.splitlines()[-1] == f"it leads to {served.url}, the server that runs on this data directory"
+    alone = Provenstore({"PROVENSTORE_DATA_DIR": str(tmp_path / "data")})
+    file = alone("put", tmp_path / "report.txt").text.strip()
+    assert alone("link", file).err.splitlines()[-1].startswith("no server runs on this data directory")
+    elsewhere = Provenstore({**alone.env, "PROVENSTORE_PUBLIC_URL": "https://ledger.example.com"})
+    assert "it leads to https://ledger.example.com" in elsewhere("link", file).err

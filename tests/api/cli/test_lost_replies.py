@@ -183,7 +183,7 @@ def test_a_file_that_changes_while_it_is_sent_is_refused(served: Served, tmp_pat
         source = Source(path)
         with source.open() as file, pytest.raises(FileChanged, match="while it was sent"):
             sender.store(source, file, sender.described(source), meddle)
-    (found,) = served.server("ls", "--subject", path.as_posix(), "--json").json["files"]
+    (found,) = served.server("ls", "--subject", path.as_posix(), "--json").documents
     assert found["status"] == "aborted"
 
 

@@ -49,9 +49,10 @@ def test_what_does_not_exist_is_refused(both: Provenstore, arguments: tuple[str,
     ],
 )
 def test_words_that_fit_nothing_are_answered(both: Provenstore, arguments: tuple[str, ...], said: str) -> None:
-    """They may fit something tomorrow: exit code 0, an empty stdout, and a sentence."""
+    """They may fit something tomorrow: exit code 0, only the names of the columns on stdout, and a sentence."""
     ran = both(*arguments)
-    assert (ran.out, ran.err.splitlines()[-1]) == (b"", said)
+    assert (len(ran.text.splitlines()), ran.err.splitlines()[-1]) == (1, said)
+    assert both(*arguments, "--no-header").out == b""
     assert both(*arguments, "--json").err == ""
 
 

@@ -17,7 +17,7 @@ def _call_of(provenstore: Provenstore, size: int) -> Any:
     deadline = time.monotonic() + 20
     while True:
         listed = provenstore("operations", "--calls", "--kind", "put", "--outcome", "ok", "--limit", "200", "--json")
-        if own := [call for call in listed.json["calls"] if call["bytes"] == size]:
+        if own := [call for call in listed.documents if call["bytes"] == size]:
             return own[0]
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -36,10 +36,10 @@ def test_figures_and_single_calls(both: Provenstore, served: Served, tmp_path: P
     (figure,) = both("operations", "--provider", "local", "--kind", "put", "--json").json["figures"]
     assert (figure["provider"], figure["kind"]) == ("local", "put")
     assert figure["calls"] > figure["failed"]
-    line = both("operations", "--provider", "local", "--kind", "put").text.split("\t")
+    (line,) = both("operations", "--provider", "local", "--kind", "put").rows
     assert line[:2] == ["local", "put"]
     assert line[5].endswith("%")
-    assert both("operations", "--before", "2001-01-01").text == ""
+    assert both("operations", "--before", "2001-01-01").rows == []
 
 
 @pytest.mark.parametrize("narrowing", [("--outcome", "ok"), ("--request", "r"), ("--kind", "sing")])

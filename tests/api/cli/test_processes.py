@@ -188,11 +188,11 @@ def test_a_server_stops_its_database_with_itself(tmp_path: Path) -> None:
 def test_interrupting_a_command_is_quiet(served: Served) -> None:
     """Ctrl-C while stdin is awaited: no traceback, the shell's own exit code, and the upload is given up."""
     command = [PROVENSTORE, "put", "-", "--name", "never.txt"]
-    before = {one["id"] for one in served.direct("ls", "--limit", "1000", "--json").json["files"]}
+    before = {one["id"] for one in served.direct("ls", "--limit", "1000", "--json").documents}
     with _piped(command, served.direct) as process:
         begun: set[str] = set()
         while not begun and process.poll() is None:
-            listed = served.direct("ls", "--name", "never", "--json").json["files"]
+            listed = served.direct("ls", "--name", "never", "--json").documents
             begun = {one["id"] for one in listed} - before
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
@@ -221,21 +221,21 @@ def test_a_key_alone_finds_the_server_of_the_data_directory(served: Served, tmp_
     alice = Provenstore({"PROVENSTORE_KEY": key, "PROVENSTORE_DATA_DIR": str(served.data_dir)})
     (tmp_path / "report.pdf").write_bytes(b"%PDF-1.7 a report")
     file = alice("put", tmp_path / "report.pdf").text.strip()
-    assert alice("history", file, "--json").json["events"][0]["event"]["actor"]["id"] == "alice"
+    assert alice("history", file, "--json").documents[0]["event"]["actor"]["id"] == "alice"
     assert served.direct("link", file).text.startswith(f"{served.url}/")
     alone = Provenstore({"PROVENSTORE_KEY": key, "PROVENSTORE_DATA_DIR": str(tmp_path / "data")})
     assert "no server runs" in alone("ls", code=3).err
     assert not (tmp_path / "data").exists()
     own = Provenstore({"PROVENSTORE_KEY": key})
-    assert own("history", file, "--data-dir", served.data_dir, "--json").json["events"]
+    assert own("history", file, "--data-dir", served.data_dir, "--json").documents
 
 
 def test_options_of_every_command_may_come_first(served: Served) -> None:
     """Before the command's name or after it; the place that is named after it counts."""
     bare = Provenstore({"PROVENSTORE_KEY": served.server.env["PROVENSTORE_KEY"]})
-    assert bare("--url", served.url, "--json", "ls").json["files"] is not None
-    assert bare("--url", "http://127.0.0.1:1", "ls", "--url", served.url, "--json").json["files"] is not None
-    assert bare("--data-dir", served.data_dir, "ls", "--url", served.url, "--json").json["files"] is not None
+    assert bare("--url", served.url, "--json", "ls").documents is not None
+    assert bare("--url", "http://127.0.0.1:1", "ls", "--url", served.url, "--json").documents is not None
+    assert bare("--data-dir", served.data_dir, "ls", "--url", served.url, "--json").documents is not None
     assert "does not apply" in bare("--url", served.url, "db", "migrate", code=2).err
     assert "exclude each other" in bare("--url", served.url, "--data-dir", served.data_dir, "ls", code=2).err
 

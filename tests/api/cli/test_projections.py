@@ -20,10 +20,10 @@ def file(both: Provenstore, tmp_path: Path) -> str:
 def test_read_models_are_listed(both: Provenstore, file: str) -> None:
     """A line each for people, one document for programs; all about one, by name."""
     both("ls", "--limit", "1")
-    lines = [line.split("\t")[:2] for line in both("projections", "list").text.splitlines()]
+    lines = [row[:2] for row in both("projections", "list").rows]
     assert lines == [["audit_trail", "running"], ["file_index", "running"], ["usage", "running"]]
-    assert both("projections", "status").text == both("projections", "list").text
-    one = both("projections", "list", "--json").json["projections"][1]
+    assert [row[:2] for row in both("projections", "status").rows] == lines
+    one = both("projections", "list", "--json").documents[1]
     shown = both("projections", "status", "file_index", "--json").json
     assert (one["name"], shown["name"], shown["event"]) == ("file_index", "file_index", None)
     assert "behind" in both("projections", "status", "file_index").text
@@ -59,7 +59,7 @@ def test_one_is_stopped_and_goes_on(both: Provenstore) -> None:
 
 def test_moments(both: Provenstore, file: str) -> None:
     """A file and rows as they were, by position or time."""
-    events = both("history", file, "--json").json["events"]
+    events = both("history", file, "--json").documents
     both("rm", file, "--reason", "no longer needed")
     first, last = events[0]["position"], events[-1]["event"]["time"]
     assert both("show", file, "--json").json["status"] == "soft_deleted"
@@ -67,9 +67,9 @@ def test_moments(both: Provenstore, file: str) -> None:
     assert both("show", file, "--at", last, "--json").json["status"] == "stored"
     rows = both("projections", "rows", "file_index", "--at", last, "--key", file, "--json").json
     assert [one["row"]["status"] for one in rows["rows"]] == ["stored"]
-    line = both("projections", "rows", "file_index", "--at", str(first), "--key", file).text
-    assert line.split("\t")[0] == "file_index"
-    assert f'"id": "{file}"' in line
+    (row,) = both("projections", "rows", "file_index", "--at", str(first), "--key", file).rows
+    assert row[0] == "file_index"
+    assert f'"id": "{file}"' in row[1]
     for at, words in (("0", "not a position"), ("2026-11-21T08:00:00", "without a zone")):
         assert words in both("show", file, "--at", at, code=1).err
         assert words in both("projections", "rows", "file_index", "--at", at, code=1).err

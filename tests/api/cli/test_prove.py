@@ -87,7 +87,7 @@ def test_on_stdout(both: Provenstore, file_id: str) -> None:
     # A checkpoint may have been signed in between: the entry is the same one, its proof a longer one.
     assert document[:3] == lines[:3]
     assert document[0] == FORMAT
-    first = both("history", file_id, "--json").json["events"][0]["event"]["id"]
+    first = both("history", file_id, "--json").documents[0]["event"]["id"]
     assert json.loads(both("receipt", file_id, "--event", first).json["event"])["id"] == first
     both("receipt", file_id, "--event", "first", code=2)
 

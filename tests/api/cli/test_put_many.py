@@ -38,7 +38,7 @@ def _lines(ran: Ran) -> list[dict[str, Any]]:
 
 
 def _all(provenstore: Provenstore, workspace: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = provenstore("ls", "--workspace", workspace, "--all", "--json").json["files"]
+    found: list[dict[str, Any]] = provenstore("ls", "--workspace", workspace, "--all", "--json").documents
     return found
 
 

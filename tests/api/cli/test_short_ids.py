@@ -43,8 +43,8 @@ def test_holds_keys_and_events_by_their_first_digits(served: Served, both: Prove
     assert "made or changed" in refused("hold", "release", file, hold[:30], code=1).err
     if both is served.server:
         served.second("hold", "release", file, hold[:30], "--reason", "settled")
-        assert both("hold", "list", file, "--json").json["legal_holds"] == []
-    event = both("history", file, "--json").json["events"][0]["event"]["id"]
+        assert both("hold", "list", file, "--json").documents == []
+    event = both("history", file, "--json").documents[0]["event"]["id"]
     assert event in both("receipt", file, "--event", event[:32], "--json").text
     issue = ("keys", "issue", "--role", "service", "--actor", "short", "--kind", "service", "--json")
     key = both(*issue).json["id"]
@@ -74,9 +74,9 @@ def test_a_link_by_its_first_digits(both: Provenstore, tmp_path: Path) -> None:
     assert "no link whose id begins" in both("link", "revoke", file, "00000000", code=1).err
     assert "8 or more" in both("link", "revoke", file, "0199abc", code=2).err
     assert both("link", "revoke", file[:32], link[:30], "--json").json == {"id": link, "revoked": True}
-    events = both("audit", "--link", link.replace("-", "")[:28], "--json").json["entries"]
+    events = both("audit", "--link", link.replace("-", "")[:28], "--json").documents
     assert {one["details"]["link"] for one in events} == {link}
-    left = both("audit", "--file", file, "--not-link", link[:30], "--action", "link", "--json").json["entries"]
+    left = both("audit", "--file", file, "--not-link", link[:30], "--action", "link", "--json").documents
     assert {one["details"]["link"] for one in left} == {other}
     assert "more than one link" in both("audit", "--link", link[:8], code=1).err
     assert "no link whose id begins" in both("audit", "--link", "00000000", code=1).err
@@ -86,7 +86,7 @@ def test_holds_purges_and_requests_in_the_audit(both: Provenstore, tmp_path: Pat
     """What stands inside events is found by its first digits as well."""
     file = _stored(both, tmp_path)
     hold = both("hold", "place", file, "--name", "h", "--reason", "r").text.strip()
-    entries = both("audit", "--hold", hold[:30], "--json").json["entries"]
+    entries = both("audit", "--hold", hold[:30], "--json").documents
     assert [one["details"]["hold"] for one in entries] == [hold]
     assert "no hold whose id begins" in both("audit", "--hold", "00000000", code=1).err
     assert "no hold whose id begins" in both("hold", "release", file, "00000000", code=1).err
@@ -94,13 +94,13 @@ def test_holds_purges_and_requests_in_the_audit(both: Provenstore, tmp_path: Pat
     assert hold[:8] == second[:8]
     assert "more than one hold" in both("hold", "release", file, hold[:8], code=1).err
     request = entries[0]["request"]
-    found = both("audit", "--request", request[:20], "--json").json["entries"]
+    found = both("audit", "--request", request[:20], "--json").documents
     assert {one["request"] for one in found} == {request}
     assert "no request whose id begins" in both("audit", "--request", "00000000", code=1).err
     deleted = _stored(both, tmp_path)
     both("rm", deleted, "--reason", "over")
     purge = both("purge", "request", deleted, "--json").json["id"]
-    entries = both("audit", "--purge", purge[:30], "--json").json["entries"]
+    entries = both("audit", "--purge", purge[:30], "--json").documents
     assert {one["details"]["purge"] for one in entries} == {purge}
     assert "no purge whose id begins" in both("audit", "--purge", "00000000", code=1).err
 
