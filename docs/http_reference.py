@@ -121,7 +121,7 @@ def _codes() -> str:
     rows = sorted((_status(kind), code, kind) for code, kind in found.items())
     lines = ["| status | code | says | again? |", "|---|---|---|---|"]
     for status, code, kind in rows:
-        says = (kind.__doc__ or "").strip().splitlines()[0].rstrip(".")
+        says = "; ".join(part for part in (kind.title(), kind.advice) if part)
         lines.append(f"| {status} | `{code}` | {says} | {AGAIN.get(code) or _again(kind)} |")
     return "\n".join(lines)
 

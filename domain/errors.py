@@ -16,11 +16,18 @@ class ProvenstoreError(Exception):
     """Something went wrong."""
 
     code: ClassVar[str] = "error"
+    advice: ClassVar[str] = ""
+    """What to do, or what it means, behind the title: the default message says both."""
 
     def __init__(self, message: str | None = None, **details: str | int | None) -> None:
-        """Carry `message` (default: the first line of the class docstring) and public `details`."""
-        super().__init__(message or (type(self).__doc__ or "").strip().splitlines()[0])
+        """Carry `message` (default: title and advice) and public `details`."""
+        super().__init__(message or "; ".join(part for part in (self.title(), self.advice) if part))
         self.details: Mapping[str, str | int | None] = details
+
+    @classmethod
+    def title(cls) -> str:
+        """Return what is wrong in at most six words: the first line of the class's docstring."""
+        return (cls.__doc__ or "").strip().splitlines()[0].removesuffix(".")
 
     @property
     def message(self) -> str:
@@ -43,7 +50,7 @@ def error_code(error: BaseException) -> str:
 
 
 class Refused(ProvenstoreError):
-    """The request cannot be carried out as it stands; repeating it unchanged does not help."""
+    """The request is refused."""
 
     code = "refused"
     noted: bool = False
@@ -51,13 +58,14 @@ class Refused(ProvenstoreError):
 
 
 class Unavailable(ProvenstoreError):
-    """Temporarily unavailable; retry later."""
+    """Temporarily unavailable."""
 
     code = "unavailable"
+    advice = "retry later"
 
 
 class Stopped(ProvenstoreError):
-    """The state is unknown or wrong, and going on could do harm."""
+    """Stopped to prevent harm."""
 
     code = "stopped"
 
@@ -66,7 +74,7 @@ class Stopped(ProvenstoreError):
 
 
 class InvalidInput(Refused):
-    """A field of the request breaks its limit."""
+    """A field is invalid."""
 
     code = "invalid-input"
 
@@ -77,7 +85,7 @@ class InvalidInput(Refused):
 
 
 class InvalidProof(Refused):
-    """A proof does not show what it claims."""
+    """The proof is not valid."""
 
     code = "invalid-proof"
 
@@ -88,127 +96,136 @@ class InvalidProof(Refused):
 
 
 class NotFound(Refused):
-    """There is no such thing, or not for this caller."""
+    """Not found."""
 
     code = "not-found"
 
 
 class Unauthenticated(Refused):
-    """The credential is missing, unknown, expired or revoked."""
+    """Authentication failed."""
 
     code = "unauthenticated"
+    advice = "the API key is missing, unknown, expired or revoked"
 
 
 class Forbidden(Refused):
-    """The caller's role does not allow this."""
+    """Permission denied."""
 
     code = "forbidden"
+    advice = "no role of the caller allows this"
 
 
 class WrongState(Refused):
-    """The file's state does not allow this."""
+    """Not allowed in the file's state."""
 
     code = "wrong-state"
 
 
 class Gone(Refused):
-    """The content is no longer available."""
+    """Content is no longer available."""
 
     code = "gone"
 
 
 class Conflict(Refused):
-    """Somebody else changed the same thing first; read it again and decide anew."""
+    """Conflict."""
 
     code = "conflict"
+    advice = "the resource was modified by another request"
 
 
 class PreconditionFailed(Refused):
-    """The file is no longer at the version that the request was made for."""
+    """File version does not match."""
 
     code = "precondition-failed"
+    advice = "the file was modified since that version"
 
 
 class AlreadyExists(Refused):
-    """There is one already."""
+    """Already exists."""
 
     code = "already-exists"
 
 
 class KeyReused(Refused):
-    """The idempotency key was used before for a different request."""
+    """Idempotency key reused."""
 
     code = "idempotency-key-reused"
+    advice = "it was used before for a different request"
 
 
 class QuotaExceeded(Refused):
-    """The quota of the workspace does not allow this."""
+    """Workspace quota exceeded."""
 
     code = "quota-exceeded"
 
 
 class ContentMismatch(Refused):
-    """The bytes are not what was declared."""
+    """Content does not match its declaration."""
 
     code = "content-mismatch"
+    advice = "the size or a checksum differs"
 
 
 class ContentTooLarge(Refused):
-    """The content is larger than allowed."""
+    """Content is too large."""
 
     code = "content-too-large"
 
 
 class IncompleteBody(Refused):
-    """The body ended, or stalled, before all declared bytes had arrived; nothing was stored."""
+    """Request body is incomplete."""
 
     code = "incomplete-body"
+    advice = "it ended or stalled before all declared bytes arrived, and nothing was stored"
 
 
 class TooSlow(IncompleteBody):
-    """The request body arrives too slowly."""
+    """Request body arrives too slowly."""
 
     code = "too-slow"
+    advice = "nothing was stored"
 
 
 class RangeNotSatisfiable(Refused):
-    """The range lies outside the content."""
+    """Range is outside the content."""
 
     code = "range-not-satisfiable"
 
 
 class UnknownEventType(Refused):
-    """The event type is not in the registry of this release."""
+    """Unknown event type."""
 
     code = "unknown-event-type"
+    advice = "this release does not have it in its registry"
 
 
 class EventTooLarge(Refused):
-    """The event would be larger than an event may be."""
+    """Event is too large."""
 
     code = "event-too-large"
 
 
 class LegalHold(Refused):
-    """A legal hold on the file refuses this."""
+    """File is under a legal hold."""
 
     code = "legal-hold"
 
 
 class Retained(Refused):
-    """The file's retention has not ended."""
+    """Retention period has not expired."""
 
     code = "retained"
 
 
 class ObjectMissing(Refused):
-    """The stored object is missing."""
+    """Stored object is missing."""
 
     code = "object-missing"
 
 
 class SecondPersonRequired(Refused):
-    """This takes a person other than the one who asked for it."""
+    """A second person must approve this."""
 
     code = "second-person-required"
 
@@ -217,58 +234,67 @@ class SecondPersonRequired(Refused):
 
 
 class Unsigned(Unavailable):
-    """No checkpoint has been signed over this yet; try again in a moment."""
+    """Not covered by a signed checkpoint."""
+
+    advice = "retry shortly"
 
 
 class StoreUnavailable(Unavailable):
-    """The object store does not answer, or refuses for now."""
+    """Object store is unavailable."""
 
     code = "store-unavailable"
+    advice = "it does not answer, or refuses for now"
 
 
 class StorageFull(Unavailable):
-    """There is no room left to write."""
+    """Storage full."""
 
     code = "storage-full"
+    advice = ""
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database does not answer."""
+    """Database is unavailable."""
 
     code = "database-unavailable"
 
 
 class Busy(Unavailable):
-    """Too many commands wait to be recorded; try again in a moment."""
+    """Too many requests in progress."""
 
     code = "busy"
+    advice = "retry shortly"
 
 
 class AppendOutcomeUnknown(Unavailable):
-    """The database could not be asked whether the events were recorded; ask again with the same idempotency key."""
+    """Outcome unknown."""
 
     code = "append-outcome-unknown"
+    advice = "retry with the same idempotency key"
 
 
 class Unfinished(Unavailable):
     """Recorded, but the answer is incomplete."""
 
     code = "recorded-unfinished"
+    advice = ""
 
 
 # -- stop --------------------------------------------------------------------------------------------------
 
 
 class IntegrityViolated(Stopped):
-    """What is stored is not what was sealed."""
+    """Integrity check failed."""
 
     code = "integrity-violated"
+    advice = "stored data differs from the recorded event"
 
 
 class UnverifiedProof(IntegrityViolated):
-    """The proof failed its own verification."""
+    """Proof failed its own verification."""
 
     code = "unverified-proof"
+    advice = ""
 
     def __init__(self, place: str, message: str) -> None:
         """Name the `place` in the proof and, in `message`, what is wrong there."""
@@ -279,21 +305,24 @@ class ContentDamaged(IntegrityViolated):
     """Stored content is missing or altered."""
 
     code = "content-damaged"
+    advice = ""
 
 
 class LogRewound(IntegrityViolated):
-    """The log does not extend what was signed of it; nothing is signed until it does and the alarm is cleared."""
+    """Log rollback detected."""
 
     code = "log-rewound"
+    advice = "signing is suspended until the alarm is cleared"
 
 
 class WrongStore(Stopped):
-    """The object store is not this log's."""
+    """Object store belongs to another log."""
 
     code = "wrong-store"
 
 
 class Misconfigured(Stopped):
-    """The settings, the database or the data directory do not allow a safe start."""
+    """Configuration error."""
 
     code = "misconfigured"
+    advice = "a safe start is not possible"

@@ -56,9 +56,10 @@ _CONNECT: dict[str, Any] = {"connect_timeout": 10, **KEEPALIVES, "client_encodin
 
 
 class ConnectionLost(DatabaseUnavailable):
-    """The connection broke after something had been sent; whether it was carried out is not known."""
+    """Database connection lost."""
 
     code = "connection-lost"
+    advice = "the outcome of what was sent is unknown"
 
 
 class _Soon(AttemptWithBackoff):

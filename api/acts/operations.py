@@ -1,6 +1,6 @@
 """How the object stores do, for HTTP and the CLI alike: figures of a time, and single calls.
 
-A call belongs to no workspace, so this takes a key for the whole ledger.
+A call belongs to no workspace, so this requires a ledger-wide API key.
 """
 
 from datetime import datetime, timedelta

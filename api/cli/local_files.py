@@ -20,9 +20,10 @@ CANNOT_LINK = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLI
 
 
 class FileChanged(Refused):
-    """The file changed while it was read or sent; nothing of it was stored."""
+    """The file changed while being read."""
 
     code = "file-changed"
+    advice = "nothing of it was stored"
 
 
 @dataclass

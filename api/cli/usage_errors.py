@@ -13,7 +13,7 @@ from provenstore.domain.errors import Refused
 
 
 class InvalidUsage(Refused):
-    """The command line is wrong."""
+    """Invalid command line."""
 
     code = "invalid-usage"
 

@@ -294,15 +294,17 @@ def _proxy(connection: Connection) -> httpx.Proxy | None:
 
 
 class _NotReached(Unavailable):
-    """The server was not reached; nothing was sent."""
+    """Server not reached."""
 
     code = "not-reached"
+    advice = "nothing was sent"
 
 
 class _Broken(Unavailable):
-    """The connection broke; whether the request was carried out is not known."""
+    """Connection broken."""
 
     code = "connection-broken"
+    advice = "the outcome of the request is unknown"
 
 
 def _again(error: Exception, *, repeatable: bool) -> bool | float:

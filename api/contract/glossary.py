@@ -455,7 +455,7 @@ EXAMPLES: Final[Mapping[str, Any]] = {
     "stream": f"file:{_ID}",
     "subjects": ["person-17"],
     "template": "{category}/{year}/{month}/",
-    "title": "There is no such thing, or not for this caller",
+    "title": "Not found",
     "url": f"https://ledger.example.com/v1/files/{_ID}/content",
     "user_agent": "provenstore-client",
     "workspace": "acme",

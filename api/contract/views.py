@@ -437,7 +437,7 @@ def error_json(error: ProvenstoreError) -> dict[str, Json]:
     return {
         **details,
         "type": f"urn:provenstore:problem:{error.code}",
-        "title": (type(error).__doc__ or "").strip().splitlines()[0].rstrip("."),
+        "title": error.title(),
         "detail": error.message,
         "code": error.code,
     }

@@ -257,9 +257,9 @@ class Linking:
         try:
             event = self._recorder.log.find(grant)
         except NotFound:
-            raise Unauthenticated("nothing grants what the signed URL permits") from None
+            raise Unauthenticated("signed URL is not valid") from None
         if event.stream != access_stream(file_id) or not isinstance(event.data, fe.LinkIssued):
-            raise Unauthenticated("nothing grants what the signed URL permits")
+            raise Unauthenticated("signed URL is not valid")
         return event, event.data
 
 

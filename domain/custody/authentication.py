@@ -69,14 +69,14 @@ class Authentication:
         try:
             event = recorder.log.find(grant)
         except NotFound:
-            raise Unauthenticated("nothing grants what the signed URL permits") from None
+            raise Unauthenticated("signed URL is not valid") from None
         if part is None:
             granted = event.stream == file_stream(file_id) and isinstance(event.data, fe.UploadInitiated)
         else:
             issued = event.data if isinstance(event.data, fe.PartUrlsIssued) else None
             granted = event.stream == parts_stream(file_id) and issued is not None and part in issued.numbers
         if not granted:
-            raise Unauthenticated("nothing grants what the signed URL permits")
+            raise Unauthenticated("signed URL is not valid")
         # Who asked for it without a key was admin of the data directory, and so may fill private files.
         return self.grantor(event, "service", "records", arriving=arriving)
 

@@ -131,7 +131,7 @@ class Recording:
         elif not self.permitted(caller, operation):
             refusal = Forbidden(f"none of your roles allows {operation}", operation=operation)
         elif workspace_id is None and caller.scope is not None:
-            refusal = Forbidden("this takes a key for the whole ledger", operation=operation)
+            refusal = Forbidden("this requires a ledger-wide API key", operation=operation)
         if refusal is not None:
             raise self.refused(caller, operation, refusal, Asked(target=slug_of(workspace_id)))
 

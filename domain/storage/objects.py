@@ -17,43 +17,50 @@ MAX_PAGE = 1000  # the limit of S3 ListObjectsV2
 
 
 class ObjectNotFound(NotFound):
-    """The store has no such object or version."""
+    """Object not found."""
 
     code = "object-not-found"
+    advice = "the store has no such object or version"
 
 
 class NoObject(IntegrityViolated):
-    """Something stands in the object's place that is no object (details: kind), or cannot be read."""
+    """Stored object cannot be read."""
+
+    advice = "something else is at its key (see kind)"
 
 
 class MultipartNotFound(NotFound):
-    """The store has no such multipart upload: never begun, completed, or aborted."""
+    """Multipart upload not found."""
 
     code = "multipart-not-found"
+    advice = "it was never begun, or was completed or aborted"
 
 
 class SourceChanged(Conflict):
-    """The object to copy is not the one that was meant."""
+    """Source object has changed."""
 
     code = "source-changed"
+    advice = "copy it again"
 
 
 class NotSupported(Refused):
-    """This object store cannot do that; its capabilities say so."""
+    """Not supported by this object store."""
 
     code = "not-supported"
 
 
 class UrlExpired(Refused):
-    """The signed URL is past its time."""
+    """Signed URL has expired."""
 
     code = "url-expired"
+    advice = "request a new URL"
 
 
 class UrlInvalid(Refused):
-    """The signed URL was not issued here, was altered, or is for another method."""
+    """Signed URL is not valid."""
 
     code = "url-invalid"
+    advice = "it was not issued here, was altered, or is for another method"
 
 
 @dataclass(frozen=True, kw_only=True)

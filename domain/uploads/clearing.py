@@ -200,7 +200,7 @@ class Clearing:
         In a bucket whose versioning was switched on since we looked, what seems to delete only lays a marker.
         """
         if removed and any(self._found(file)):
-            raise StoreUnavailable("the store kept something at the file's keys that was to be removed", error="kept")
+            raise StoreUnavailable("object store still lists objects after deletion", error="kept")
 
     def _remove(self, versions: Sequence[ObjectVersion], uploads: Sequence[MultipartInfo]) -> None:
         """Remove version by version: otherwise a bucket might only lay a marker over them."""

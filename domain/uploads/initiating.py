@@ -185,7 +185,7 @@ class Initiating:
         if asked == "form" or (asked == "presigned" and store.direct_puts):
             _require_one_request(new.size, store)
         if asked == "multipart" and new.size == 0:
-            raise InvalidInput("size", "is 0, and nothing cannot come in parts; take auto, api or presigned")
+            raise InvalidInput("size", "an empty file cannot be uploaded in parts; use auto, api or presigned")
         return asked
 
     def _landing(self, method: fe.UploadMethod, file_id: UUID) -> str | None:

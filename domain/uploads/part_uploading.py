@@ -123,7 +123,7 @@ class PartUploading:
         if upload not in (None, file.multipart):
             file = self._opened(caller, file_id)
             if upload != file.multipart:
-                refusal = WrongState("the upload was opened anew since the URL was signed; ask for another one")
+                refusal = WrongState("the upload was restarted; request a new URL")
                 self._recorder.deny(caller, file, "file.upload", refusal)
                 raise refusal
         expected = _size_of(file, number)

@@ -27,7 +27,7 @@ MAX_DIFFERENCES: Final = 1_000
 
 
 class BuildUnderWay(Refused):
-    """The read model is being built already."""
+    """Read model is already being built."""
 
     code = "build-under-way"
 

@@ -66,7 +66,7 @@ class Usages:
         if not 1 <= limit <= MAX_PAGE:
             raise InvalidInput("limit", f"is not between 1 and {MAX_PAGE:,}", limit=MAX_PAGE)
         if not storable(after):
-            raise InvalidInput("after", "holds a character that nothing can have here")
+            raise InvalidInput("after", "contains an invalid character")
         column = SQL(f"u.{by}")
         return self._select("page", column, billed=billed, workspace=workspace, month=month, after=after, limit=limit)
 

@@ -57,7 +57,7 @@ def used(tenant: Tenant) -> tuple[int, int]:
         ({"expires_at": "9999-12-31T23:59:59-23:59"}, "expires_at", "9000"),
         ({"expires_at": 1893456000}, "expires_at", "time"),
         ({"expires_at": "2099-01-01T00:00:00"}, "expires_at", "has no time zone; end it with Z"),
-        ({"upload": "multipart", "size": 0}, "size", "nothing cannot come in parts"),
+        ({"upload": "multipart", "size": 0}, "size", "cannot be uploaded in parts"),
         ({"upload": "pigeon"}, "upload", "multipart"),
         ({"placement": {"site": "x"}}, "placement", "does not use"),
         ({"colour": "red"}, "colour", "not a field"),

@@ -15,7 +15,7 @@ def test_codes_are_unique() -> None:
 
 def test_message_defaults_to_the_docstring() -> None:
     """An error without words of its own says what its class says."""
-    assert errors.Gone().message == "The content is no longer available."
+    assert errors.Gone().message == "Content is no longer available"
 
 
 def test_invalid_input_names_its_field() -> None:

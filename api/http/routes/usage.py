@@ -85,5 +85,5 @@ def get_workspace_usage(
 
 @router.get("/v1/usage", responses=shapes.ok(Usage))
 def get_ledger_usage(services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.UsageQuery, Query()]) -> Response:
-    """Say what all workspaces use together, by workspace too; takes a key for the whole ledger."""
+    """Say what all workspaces use together, by workspace too; requires a ledger-wide API key."""
     return JsonAnswer(usage.ledger_usage(services, caller, asked))

@@ -189,11 +189,11 @@ def test_once_the_url_is_dead_the_content_comes_through_us(custody: Custody) -> 
 
 
 def test_past_us_only_what_is_declared(custody: Custody) -> None:
-    """A URL of a bucket is bound to a size, and nothing cannot come in parts."""
+    """A URL of a bucket is bound to a size, and cannot be uploaded in parts."""
     if past_us(custody):
         with pytest.raises(InvalidInput, match="must be declared"):
             custody.initiated(upload="form" if custody.store.capabilities().direct_forms else "presigned")
-    with pytest.raises(InvalidInput, match="nothing cannot come in parts"):
+    with pytest.raises(InvalidInput, match="cannot be uploaded in parts"):
         custody.initiated(upload="multipart", size=0)
 
 
