@@ -8,7 +8,7 @@ from provenstore.adapters.objects.own_urls import LocalUrlSigner
 from provenstore.adapters.position_marks import PositionMarks
 from provenstore.api.settings import Settings
 from provenstore.api.verify.verified_proofs import VerifiedProofs
-from provenstore.domain.administration.log_keeping import LogKeeping
+from provenstore.domain.administration.log_records import LogRecords
 from provenstore.domain.clock import Clock
 from provenstore.domain.errors import Unavailable
 from provenstore.domain.eventlog.caller import Caller
@@ -49,7 +49,7 @@ class Services:
     proven: VerifiedProofs
     """The same, verified: what is handed out."""
     log_keys: LogKeys
-    log_keeping: LogKeeping
+    log_keeping: LogRecords
     connect: Connect
     """Opens a direct connection of the role that owns the read models."""
     pool: Pool
@@ -66,7 +66,9 @@ class Services:
     """Called, from any thread, when another process says that the log has grown, and after each append of this one that
     changes an API key; each returns at once."""
 
-    def bring_up(self, caller: Caller, *, fresh: bool, min_position: str | None, model: str = FileIndex.name) -> None:
+    def wait_until_current(
+        self, caller: Caller, *, fresh: bool, min_position: str | None, model: str = FileIndex.name
+    ) -> None:
         """Wait for what a reader of a model asks for: everything recorded so far, a position, or nothing.
 
         InvalidInput for a position that the caller cannot know; Unavailable, which names none to keys of a workspace.

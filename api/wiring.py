@@ -43,8 +43,8 @@ from provenstore.api.permissions import permits
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings
 from provenstore.api.verify.verified_proofs import VerifiedProofs
-from provenstore.domain.access.linking import LinkWays
-from provenstore.domain.administration.log_keeping import LogKeeping
+from provenstore.domain.access.links import LinkWays
+from provenstore.domain.administration.log_records import LogRecords
 from provenstore.domain.clock import Clock
 from provenstore.domain.custody.providers import Providers
 from provenstore.domain.custody.recorder import Recorder
@@ -321,7 +321,7 @@ def _assemble(
         proofs=proofs,
         proven=proven,
         log_keys=log_keys,
-        log_keeping=LogKeeping(ledger.recorder),
+        log_keeping=LogRecords(ledger.recorder),
         connect=_connect(runner),
         pool=pool,
         clock=clock,

@@ -18,7 +18,7 @@ from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.postgres import migrations
 from provenstore.adapters.postgres.database import Database
 from provenstore.adapters.postgres.event_store import PostgresEventLog
-from provenstore.adapters.postgres.states import MAX_STATES
+from provenstore.adapters.postgres.state_cache import MAX_STATES
 from provenstore.api.permissions import permits
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Actor
@@ -28,7 +28,7 @@ from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import File, parts_stream
 from provenstore.domain.ledger import Ledger
 from provenstore.domain.tenants import workspace as ws
-from provenstore.domain.uploads.initiating import NewFile
+from provenstore.domain.uploads.initiation import NewFile
 
 CONNECTIONS = 16
 PART = 10 * 1024 * 1024

@@ -16,13 +16,13 @@ from provenstore.api.permissions import PERMISSIONS
 from provenstore.api.settings import Settings
 from provenstore.domain import errors as e
 from provenstore.domain import text
-from provenstore.domain.access.linking import DEFAULT_TTL
+from provenstore.domain.access.links import DEFAULT_TTL
 from provenstore.domain.eventlog.caller import Operation, Role
 from provenstore.domain.storage import objects
 from provenstore.domain.storage.upload_sizes import MAX_AT_HAND, MAX_PARTS, PART_SIZE
 from provenstore.domain.tenants.categories import MIB, UPLOAD_TTL
 from provenstore.domain.tenants.workspace import MAX_LINK_TTL, MAX_OWN_CATEGORIES
-from provenstore.domain.uploads.part_uploading import MAX_URLS, WRITE_URL_TTL
+from provenstore.domain.uploads.part_uploads import MAX_URLS, WRITE_URL_TTL
 
 TARGET = Path(__file__).parent / "reference" / "http.md"
 

@@ -12,13 +12,13 @@ from uuid import UUID
 from provenstore.domain import text
 from provenstore.domain.access.audit_reads import AuditReads
 from provenstore.domain.access.content import ContentReader
+from provenstore.domain.access.content_verification import ContentVerifier
 from provenstore.domain.access.key_list import KeyList
-from provenstore.domain.access.linking import Linking, LinkWays
-from provenstore.domain.access.proving import Proving
-from provenstore.domain.access.reading import Reading
-from provenstore.domain.access.verifying import Verifying
+from provenstore.domain.access.links import LinkService, LinkWays
+from provenstore.domain.access.provable_events import ProvableEvents
+from provenstore.domain.access.reads import AuthorisedReads
 from provenstore.domain.administration.short_ids import ShortIds
-from provenstore.domain.administration.skipping import Skipping
+from provenstore.domain.administration.skipped_events import SkippedEvents
 from provenstore.domain.administration.workspaces import Administration
 from provenstore.domain.canonical import Json
 from provenstore.domain.clock import Clock
@@ -35,17 +35,17 @@ from provenstore.domain.eventlog.recording import first_event
 from provenstore.domain.files import file_commands as c
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import APPROVAL_GOOD_FOR, COMPLETION_GRACE, File
-from provenstore.domain.removal.disposing import Disposing
-from provenstore.domain.removal.erasing import Erasing
-from provenstore.domain.removal.purging import Purging
+from provenstore.domain.removal.erasures import ErasureService
+from provenstore.domain.removal.policy_disposal import PolicyDisposal
+from provenstore.domain.removal.purges import Purges
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.tenants.workspace import workspace_stream
-from provenstore.domain.uploads.clearing import Clearing
-from provenstore.domain.uploads.completing import Completing
-from provenstore.domain.uploads.initiating import Initiating
-from provenstore.domain.uploads.part_uploading import PartUploading
-from provenstore.domain.uploads.storing import Storing
-from provenstore.domain.uploads.uploading import Uploading
+from provenstore.domain.uploads.cleanup import UploadCleanup
+from provenstore.domain.uploads.completion import UploadCompletion
+from provenstore.domain.uploads.content_uploads import ContentUploads
+from provenstore.domain.uploads.initiation import UploadInitiation
+from provenstore.domain.uploads.part_uploads import PartUploads
+from provenstore.domain.uploads.small_uploads import SmallUploads
 
 SYSTEM = Caller(Actor("provenstore", "system", "system"), frozenset(), None)
 """This program itself, in its background work."""
@@ -73,19 +73,19 @@ class Ledger:
         self.identity = StoreIdentity(self.recorder, store)
         self.administration = Administration(self.recorder)
         self.authentication = Authentication(self.recorder)
-        self.initiating = Initiating(self.recorder, store)
-        self.part_uploading = PartUploading(self.recorder, store)
-        self.completing = Completing(self.recorder, store, self.part_uploading, self.identity)
-        self.uploading = Uploading(self.recorder, store, self.completing, self.identity)
-        self.verifying = Verifying(self.recorder, store, self.identity)
-        self.clearing = Clearing(self.recorder, store, self.part_uploading, self.verifying, self.identity)
-        self.purging = Purging(self.recorder, store, self.identity)
-        self.disposing = Disposing(self.recorder, self.purging, self.administration, store_name=store.name)
-        self.reading = Reading(self.recorder)
+        self.initiating = UploadInitiation(self.recorder, store)
+        self.part_uploading = PartUploads(self.recorder, store)
+        self.completing = UploadCompletion(self.recorder, store, self.part_uploading, self.identity)
+        self.uploading = ContentUploads(self.recorder, store, self.completing, self.identity)
+        self.verifying = ContentVerifier(self.recorder, store, self.identity)
+        self.clearing = UploadCleanup(self.recorder, store, self.part_uploading, self.verifying, self.identity)
+        self.purging = Purges(self.recorder, store, self.identity)
+        self.disposing = PolicyDisposal(self.recorder, self.purging, self.administration, store_name=store.name)
+        self.reading = AuthorisedReads(self.recorder)
         self.contents = ContentReader(self.recorder, store, self.reading, self.verifying)
-        self.proving = Proving(self.recorder, self.reading)
+        self.proving = ProvableEvents(self.recorder, self.reading)
         self.key_list = KeyList(self.recorder, self.reading)
-        self.linking = Linking(self.recorder, store, self.reading, self.authentication, links or LinkWays())
+        self.linking = LinkService(self.recorder, store, self.reading, self.authentication, links or LinkWays())
         # One method per command, each in the room where its way is described; what it refuses is on record.
         noted = self.recorder.noted
         self.create_workspace = answered(noted("workspace.create", self.administration.create_workspace))
@@ -100,7 +100,7 @@ class Ledger:
         self.initiate = answered(noted("file.initiate", self.initiating.initiate))
         self.write_url = self.initiating.write_url
         self.upload_content = answered(noted("file.upload", self.uploading.upload_content))
-        storing = Storing(self.recorder, store, self.initiating, self.uploading, self.identity)
+        storing = SmallUploads(self.recorder, store, self.initiating, self.uploading, self.identity)
         # Once the file is begun it is found, and gone on with, whatever keeps its content from being stored now.
         self.begin = answered(noted("file.initiate", storing.begin), (Unavailable,))
         self.part_urls = answered(noted("file.upload", self.part_uploading.part_urls))
@@ -127,9 +127,9 @@ class Ledger:
         self.record_search = self.reading.record_search
         self.filename = self.reading.filename
         self.certificate = noted("file.certificate", self.reading.certificate)
-        self.skip_event = answered(noted("projection.change", Skipping(self.recorder).skip))
+        self.skip_event = answered(noted("projection.change", SkippedEvents(self.recorder).skip))
         self.find_id = ShortIds(self.recorder).find
-        self.erasing = Erasing(self.recorder, self.reading)
+        self.erasing = ErasureService(self.recorder, self.reading)
         self.preview_erasure = noted("erasure.request", self.erasing.preview)
         self.find_erasure = self.erasing.find
         self.list_erasures = self.erasing.requests
@@ -288,9 +288,9 @@ class Ledger:
         if file.completion is not None and now - file.completion.at >= COMPLETION_GRACE:
             file = self.completing.finish(SYSTEM, file_id)
         if file.status == "initiated" and not file.held and now >= file.initiated.upload_expires_at:
-            if file.completion is None or (file.completion.stray and file.past_hope(now)):
+            if file.completion is None or (file.completion.stray and file.completion_timed_out(now)):
                 file = self.clearing.expire(SYSTEM, file_id)
-        elif file.given_up:
+        elif file.upload_ended:
             file = self.clearing.clear(SYSTEM, file_id)
         elif file.status == "stored" and file.expires_at is not None and now >= file.expires_at:
             if not file.held and not file.retained(now):

@@ -58,7 +58,7 @@ def require_filename(value: str) -> str:
     """Return an original filename of 1 to 1,024 bytes in UTF-8, as it came.
 
     It is a private value and never part of a path, so separators, line ends and direction marks are kept; what shows
-    it escapes it, and what writes it to a disk makes it harmless (`api.cli.naming`).
+    it escapes it, and what writes it to a disk makes it harmless (`api.cli.safe_paths`).
     """
     if not value:
         raise InvalidInput("filename", "is empty")

@@ -14,9 +14,9 @@ from typing import Literal
 from provenstore.adapters.local.files import Files, translated
 from provenstore.adapters.local.listing import walk
 from provenstore.adapters.local.multipart import MAX_PART_SIZE, MAX_PARTS, LocalMultipart
+from provenstore.adapters.local.object_files import PRIVATE, ObjectFiles
 from provenstore.adapters.local.reader import LocalReader
 from provenstore.adapters.local.records import moment
-from provenstore.adapters.local.shelf import PRIVATE, Shelf
 from provenstore.adapters.objects.digests import Declared, part_count, receive
 from provenstore.adapters.objects.own_urls import LocalUrlSigner
 from provenstore.domain.errors import AlreadyExists, ContentMismatch, IntegrityViolated, InvalidInput, WrongStore
@@ -60,7 +60,7 @@ class LocalFolder:
         files = files or Files()
         with translated():
             root.mkdir(0o700, parents=True, exist_ok=True)
-        self._shelf = Shelf(str(root.resolve()), files)
+        self._shelf = ObjectFiles(str(root.resolve()), files)
         self._multipart = LocalMultipart(self._shelf, files)
         self._urls = urls
         self._shelf.staging.sweep()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from provenstore.adapters.local.files import Tree, open_below
-from provenstore.adapters.local.shelf import PRIVATE
+from provenstore.adapters.local.object_files import PRIVATE
 
 _FILE, _FOLDER = "", "/"
 

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from provenstore.adapters.local.files import Files, names, status, translated
+from provenstore.adapters.local.object_files import PRIVATE, ObjectFiles
 from provenstore.adapters.local.reader import LocalReader
 from provenstore.adapters.local.records import Record, moment
-from provenstore.adapters.local.shelf import PRIVATE, Shelf
 from provenstore.adapters.objects.digests import Declared, receive
 from provenstore.domain.errors import AlreadyExists, ContentMismatch, InvalidInput
 from provenstore.domain.files.parts import combined_etag
@@ -37,7 +37,7 @@ _DESCRIPTION_TYPE = "application/json"
 class LocalMultipart:
     """The multipart half of the local folder. Everything about one upload happens under the lock of its key."""
 
-    def __init__(self, shelf: Shelf, files: Files) -> None:
+    def __init__(self, shelf: ObjectFiles, files: Files) -> None:
         self._shelf = shelf
         self._files = files
 

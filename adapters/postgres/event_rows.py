@@ -81,7 +81,7 @@ def to_event(row: EventRow) -> Event:
     return _checked(event, _stored(row))
 
 
-def walked(row: tuple[Any, ...]) -> Event:
+def parse_row(row: tuple[Any, ...]) -> Event:
     """Return the event in a row as the table has it, like `to_event`, for whoever walks the log.
 
     It is not remembered: nobody asks for it again soon.

@@ -22,13 +22,13 @@ from provenstore.adapters.postgres.event_rows import (
     EnvelopeMapper,
     EnvelopeRecorder,
     EventRow,
+    parse_row,
     to_event,
-    walked,
 )
 from provenstore.adapters.postgres.opened import OpenedStreams, chained, opened
 from provenstore.adapters.postgres.prepared import Prepared
 from provenstore.adapters.postgres.sealing import Batch
-from provenstore.adapters.postgres.states import MAX_STATES, Known, States
+from provenstore.adapters.postgres.state_cache import MAX_STATES, CachedState, StateCache
 from provenstore.adapters.postgres.writer import Writer
 from provenstore.domain.errors import (
     AppendOutcomeUnknown,
@@ -81,7 +81,7 @@ class PostgresEventLog:
         self._announce = announce
         self._database = database
         self._writer = Writer(self.append_batch)
-        self._states = States(remember)
+        self._states = StateCache(remember)
         self._opened = OpenedStreams()
         self._patience = patience
         self._recorder = EnvelopeRecorder(database)
@@ -196,7 +196,7 @@ class PostgresEventLog:
         elif news := self._recorder.select_events(stream, gt=known.version):
             events = [to_event(cast(EventRow, row)) for row in news]
             state = project(known.state, chained(events, known.version, known.leaf))
-            known = Known(events[-1].version, events[-1].leaf.hex(), state)
+            known = CachedState(events[-1].version, events[-1].leaf.hex(), state)
         self._states.keep(stream, project, known)
         return cast(State, known.state)
 
@@ -209,9 +209,9 @@ class PostgresEventLog:
         self, project: Callable[[State | None, Iterable[Event]], State | None], state: State, newest: Event
     ) -> None:
         """Remember the state of a stream after its event `newest`."""
-        self._states.keep(newest.stream, project, Known(newest.version, newest.leaf.hex(), state))
+        self._states.keep(newest.stream, project, CachedState(newest.version, newest.leaf.hex(), state))
 
-    def _fold(self, stream: str, project: Callable[[State | None, Iterable[Event]], State | None]) -> Known:
+    def _fold(self, stream: str, project: Callable[[State | None, Iterable[Event]], State | None]) -> CachedState:
         newest: list[Event] = []
 
         def whole(start: State | None, events: Iterable[Event]) -> State | None:
@@ -225,14 +225,14 @@ class PostgresEventLog:
             raise NotFound(stream=stream) from exc
         if not newest:
             raise NotFound(stream=stream)
-        return Known(newest[0].version, newest[0].leaf.hex(), state)
+        return CachedState(newest[0].version, newest[0].leaf.hex(), state)
 
     def events(self, streams: Sequence[str], *, after: int = 0, limit: int | None = None) -> Sequence[Event]:
         """Return the events of these streams merged in log order, positions above `after`."""
         parameters = {"streams": list(dict.fromkeys(streams)), "after": after, "limit": limit}
         return [to_event(row) for row in self._recorder.rows("streams", parameters)]
 
-    def told(self, stream: str) -> tuple[Sequence[Event], Disclosures]:
+    def events_with_private_values(self, stream: str) -> tuple[Sequence[Event], Disclosures]:
         """Return a stream's events with their private values, in one exchange and one snapshot; none without a stream.
 
         IntegrityViolated where the stream's chain is broken.
@@ -265,7 +265,7 @@ class PostgresEventLog:
 
     def read(self, after: int, limit: int) -> Sequence[Event]:
         """Return up to `limit` events above `after`; IntegrityViolated at the first position that is missing."""
-        events = [walked(row) for row in self._recorder.table("log", {"after": after, "limit": limit})]
+        events = [parse_row(row) for row in self._recorder.table("log", {"after": after, "limit": limit})]
         for position, event in enumerate(events, start=after + 1):
             if event.position != position:
                 raise IntegrityViolated("an event is missing from the log", position=position)

@@ -32,7 +32,7 @@ def search(services: Services, caller: Caller, asked: AuditQuery) -> dict[str, J
     within = services.ledger.searchable(caller, asked.filters().get("workspace"))
     wanted = AuditFilter(**asked.filters() | {"workspace": within})
     _require_sense(services, caller, wanted, within)
-    services.bring_up(caller, fresh=asked.fresh, min_position=asked.min_position, model=AuditTrail.name)
+    services.wait_until_current(caller, fresh=asked.fresh, min_position=asked.min_position, model=AuditTrail.name)
     wanted = _as_shown(services, wanted, within)
     page = AuditPage((), None)
     if (narrowed := _within_format(wanted, asked)) is not None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from provenstore.api.contract import views
 from provenstore.api.services import Services
-from provenstore.domain.access.reading import visible
+from provenstore.domain.access.reads import visible
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Event
@@ -20,7 +20,7 @@ from provenstore.domain.eventlog.on_record import recording
 from provenstore.domain.files.file import file_stream
 from provenstore.domain.privacy.erasure_events import ErasureCompleted, ErasureRejected
 from provenstore.domain.privacy.erasure_request import ErasureRequest
-from provenstore.domain.removal.erasing import Wanted
+from provenstore.domain.removal.erasures import Wanted
 from provenstore.projections.files.fold import fold_file
 from provenstore.projections.files.row import FileRow, holds_json
 

@@ -73,7 +73,7 @@ def _in_entries(services: Services, caller: Caller, wanted: AuditFilter) -> bool
     """Tell whether an entry of the caller's own workspace names something; nobody else needs to ask."""
     if caller.scope is None:
         return False
-    services.bring_up(caller, fresh=True, min_position=None, model=AuditTrail.name)
+    services.wait_until_current(caller, fresh=True, min_position=None, model=AuditTrail.name)
     return bool(services.audit.search(wanted, limit=1).entries)
 
 

@@ -23,8 +23,8 @@ from provenstore.projections.engine.as_of import parse_moment, position_at, rows
 from provenstore.projections.engine.builds import Build, Difference
 from provenstore.projections.engine.control import Standing
 from provenstore.projections.engine.database import translated
-from provenstore.projections.engine.places import Place
 from provenstore.projections.engine.skips import skips
+from provenstore.projections.engine.status import ReadModelStatus
 from provenstore.projections.files.fold import fold_file
 from provenstore.projections.files.row import View
 
@@ -203,7 +203,7 @@ def _json(services: Services, found: Standing, newest: int) -> dict[str, Json]:
     }
 
 
-def _lag_seconds(services: Services, live: Place, newest: int) -> int:
+def _lag_seconds(services: Services, live: ReadModelStatus, newest: int) -> int:
     """Return how long ago the oldest event was recorded that is not folded in yet."""
     if live.position >= newest:
         return 0
@@ -232,7 +232,7 @@ def _build_json(build: Build, newest: int) -> dict[str, Json]:
     }
 
 
-def _raw_event(services: Services, poison: Place | Build | None) -> Json:
+def _raw_event(services: Services, poison: ReadModelStatus | Build | None) -> Json:
     """Return the event that could not be taken, as its bytes say; private values are not among them."""
     if poison is None or poison.error_position is None:
         return None

@@ -12,7 +12,7 @@ from functools import partial
 from uuid import UUID
 
 from provenstore.api.services import Services
-from provenstore.domain.access.proving import Provable, private_values
+from provenstore.domain.access.provable_events import Provable, private_values
 from provenstore.domain.canonical import Json, canonical
 from provenstore.domain.errors import InvalidInput, Unsigned, UnverifiedProof
 from provenstore.domain.eventlog.caller import Caller

@@ -4,7 +4,7 @@ Of a command they are read before it, since nothing that could fail is read once
 """
 
 from provenstore.api.services import Services
-from provenstore.domain.access.reading import visible
+from provenstore.domain.access.reads import visible
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Actor
@@ -22,7 +22,7 @@ class Reasons:
         self._read()
 
     def _read(self) -> None:
-        events, disclosures = self._services.ledger.log.told(self._stream)
+        events, disclosures = self._services.ledger.log.events_with_private_values(self._stream)
         self._ids = {event.position: event.id for event in events}
         self._disclosures = disclosures
         for actor in {self._caller.actor, *(event.actor for event in events)}:

@@ -18,5 +18,5 @@ def in_trail(
     services: Services, caller: Caller, kind: Kind, digits: str, *, workspace: str | None, file: str | None = None
 ) -> Sequence[str]:
     """Return ids that begin so, by an audit trail that has seen everything which was recorded before."""
-    services.bring_up(caller, fresh=True, min_position=None, model=AuditTrail.name)
+    services.wait_until_current(caller, fresh=True, min_position=None, model=AuditTrail.name)
     return services.audit.ids(kind, digits, workspace=workspace, file=file)

@@ -44,7 +44,7 @@ def _answer(
     quota: QuotaUse | None = None,
     named: Sequence[str] | None = None,
 ) -> dict[str, Json]:
-    services.bring_up(caller, fresh=asked.fresh, min_position=asked.min_position, model=Usage.name)
+    services.wait_until_current(caller, fresh=asked.fresh, min_position=asked.min_position, model=Usage.name)
     billed = f"{services.clock.now():%Y-%m}"
     usages, month = services.usages, asked.month
     total = usages.total(billed=billed, workspace=workspace, month=month)

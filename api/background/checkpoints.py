@@ -14,7 +14,7 @@ from psycopg import Connection
 
 from provenstore.adapters.keys.believed_heads import BelievedHeads
 from provenstore.adapters.keys.log_keys import LogKeys
-from provenstore.domain.administration.log_keeping import LogKeeping
+from provenstore.domain.administration.log_records import LogRecords
 from provenstore.domain.errors import LogRewound, Stopped, StorageFull, Unavailable
 from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.transparency.checkpoint import Checkpoint
@@ -33,7 +33,7 @@ PATIENCE: Final = 60.0
 _log = structlog.get_logger(__name__)
 
 
-def announce(keys: LogKeys, keeping: LogKeeping) -> None:
+def announce(keys: LogKeys, keeping: LogRecords) -> None:
     """Put the keys to sign with on record in the log."""
     # Nobody changes keys meanwhile: between its record and its file the old keys would be recorded once more.
     with keys.last.held():
@@ -41,7 +41,7 @@ def announce(keys: LogKeys, keeping: LogKeeping) -> None:
         keys.settle()  # of the log that this database has, as was just found
 
 
-def sign(connection: Connection[Any], keys: LogKeys, keeping: LogKeeping) -> Checkpoint | None:
+def sign(connection: Connection[Any], keys: LogKeys, keeping: LogRecords) -> Checkpoint | None:
     """Sign the tree as it stands if that is new, whoever else does; as `sign_next`.
 
     `connection` is in autocommit, of the role that owns the read models.
@@ -54,7 +54,7 @@ class Signing(Worker):
     """Signs until it is stopped."""
 
     def __init__(
-        self, connect: Connect, keys: LogKeys, keeping: LogKeeping, *, every: float, takeover: float = TAKEOVER
+        self, connect: Connect, keys: LogKeys, keeping: LogRecords, *, every: float, takeover: float = TAKEOVER
     ) -> None:
         """Look every so many seconds whether there is something to sign."""
         super().__init__("checkpoints", connect)

@@ -14,7 +14,7 @@ from provenstore.api.background.completer import Completer, Going, Round
 from provenstore.api.background.disposal_terms import terms_of
 from provenstore.api.services import Services
 from provenstore.domain.ledger import SYSTEM
-from provenstore.domain.removal.disposing import Run
+from provenstore.domain.removal.policy_disposal import Run
 from provenstore.projections.files.disposal import Term
 from provenstore.projections.files.jobs import Job
 

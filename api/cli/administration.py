@@ -6,7 +6,7 @@ from uuid import UUID
 import typer
 
 from provenstore.api.cli import text
-from provenstore.api.cli.custody import Document
+from provenstore.api.cli.backend import Document
 from provenstore.api.cli.log import register_rotation
 from provenstore.api.cli.options import KeyId, Reason, instant, key_id, one_of
 from provenstore.api.cli.rows import Table

@@ -8,7 +8,7 @@ from uuid import UUID
 import typer
 
 from provenstore.api.cli import text
-from provenstore.api.cli.custody import Document
+from provenstore.api.cli.backend import Document
 from provenstore.api.cli.event_lines import all_details, mattering, plain, what_happened
 from provenstore.api.cli.options import Full, file_id, instant, key_id, one_of, pair, part_id, whole_event_id
 from provenstore.api.cli.rows import Table

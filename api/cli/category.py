@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from provenstore.api.cli.administration import WorkspaceId
-from provenstore.api.cli.custody import Document
+from provenstore.api.cli.backend import Document
 from provenstore.api.cli.rows import Size, Table
 from provenstore.api.cli.session import Session, command
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from provenstore.api.cli.custody import Document
+from provenstore.api.cli.backend import Document
 from provenstore.api.cli.files import done
 from provenstore.api.cli.options import AccessLevel, FileId, instant, one_of, pair
 from provenstore.api.cli.session import Session, command

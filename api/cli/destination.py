@@ -18,7 +18,7 @@ from typing import BinaryIO, Literal
 from uuid import UUID
 
 from provenstore.api.cli.local_files import CANNOT_LINK, CHUNK, umask
-from provenstore.api.cli.naming import Place
+from provenstore.api.cli.safe_paths import Place
 from provenstore.domain.errors import Refused
 
 Look = Literal["absent", "same", "other", "special"]

@@ -6,7 +6,7 @@ import typer
 
 from provenstore.api.cli import text
 from provenstore.api.cli.administration import WorkspaceId
-from provenstore.api.cli.custody import DisposalDecision, Document
+from provenstore.api.cli.backend import DisposalDecision, Document
 from provenstore.api.cli.options import Reason, RequiredReason, instant, part_id
 from provenstore.api.cli.rows import Size, Table
 from provenstore.api.cli.session import Session, command

@@ -6,7 +6,7 @@ from uuid import UUID
 import typer
 
 from provenstore.api.cli import text
-from provenstore.api.cli.custody import Document
+from provenstore.api.cli.backend import Document
 from provenstore.api.cli.help_pages import Group
 from provenstore.api.cli.options import FileId, Reason, RequiredReason, one_of, part_id
 from provenstore.api.cli.rows import Table

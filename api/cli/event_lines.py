@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from provenstore.api.cli import text
-from provenstore.api.cli.custody import Document
+from provenstore.api.cli.backend import Document
 
 WIDEST: Final = 40
 """Characters of a value in a sentence: longer ones are cut; `--full` shows all."""

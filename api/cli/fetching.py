@@ -12,12 +12,12 @@ from threading import Event, Lock
 from typing import BinaryIO
 from uuid import UUID
 
-from provenstore.api.cli.crew import Interrupted
-from provenstore.api.cli.custody import Custody, Document
+from provenstore.api.cli.backend import Backend, Document
 from provenstore.api.cli.destination import Destination
 from provenstore.api.cli.local_files import chunks_of
-from provenstore.api.cli.naming import Place, beside, place_of
 from provenstore.api.cli.output import Advance
+from provenstore.api.cli.parallel import Interrupted
+from provenstore.api.cli.safe_paths import Place, beside, place_of
 from provenstore.domain.errors import IntegrityViolated, PreconditionFailed, Refused, Stopped
 
 _LOCKS = 64
@@ -36,7 +36,7 @@ class Fetched:
 class Fetcher:
     """Writes files into one folder. Keeps a number of each place that was taken in this run, and nothing else."""
 
-    custody: Custody
+    custody: Backend
     destination: Destination
     stop: Event
     force: bool = False

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from provenstore.api.cli import text
-from provenstore.api.cli.custody import Document
+from provenstore.api.cli.backend import Document
 from provenstore.api.cli.event_lines import all_details, erased, mattering, plain, what_happened
 from provenstore.api.cli.filters import (
     AboutPerson,

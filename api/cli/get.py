@@ -12,16 +12,16 @@ from typing import Annotated, Any
 import typer
 
 from provenstore.api.cli import filters, text
-from provenstore.api.cli.board import board
-from provenstore.api.cli.crew import as_finished
-from provenstore.api.cli.custody import Document
+from provenstore.api.cli.backend import Document
 from provenstore.api.cli.destination import Destination
 from provenstore.api.cli.fetching import Fetched, Fetcher
 from provenstore.api.cli.local_files import whole_file
-from provenstore.api.cli.naming import own_name
 from provenstore.api.cli.options import FileIds, Jobs, Quiet
+from provenstore.api.cli.parallel import as_completed
+from provenstore.api.cli.progress import board
+from provenstore.api.cli.safe_paths import own_name
 from provenstore.api.cli.session import Session, command
-from provenstore.api.cli.tally import Tally
+from provenstore.api.cli.summary import Tally
 from provenstore.domain.errors import IntegrityViolated, ProvenstoreError
 
 STDOUT = Path("-")
@@ -171,7 +171,7 @@ def _get_many(
             with shown.file(str(file["filename"] or file["id"]), file["size"]) as advance:
                 return file, fetcher.fetch(file, advance)
 
-        outcomes = as_finished(fetch, wanted, jobs=jobs, stop=fetcher.stop)
+        outcomes = as_completed(fetch, wanted, jobs=jobs, stop=fetcher.stop)
         try:
             with contextlib.closing(outcomes):
                 for one, outcome in outcomes:

@@ -5,11 +5,11 @@ from typing import Annotated, Any, get_args
 import typer
 
 from provenstore.api.cli import text
-from provenstore.api.cli.custody import Document
+from provenstore.api.cli.backend import Document
+from provenstore.api.cli.batch import to_each
 from provenstore.api.cli.options import FileIds, Kind, one_of
 from provenstore.api.cli.rows import Table
 from provenstore.api.cli.session import Session, command
-from provenstore.api.cli.several import to_each
 
 _PAGE = 1_000
 

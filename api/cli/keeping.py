@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from provenstore.api.cli import text
-from provenstore.api.cli.custody import Decision, Document
+from provenstore.api.cli.backend import Decision, Document
 from provenstore.api.cli.files import wish
 from provenstore.api.cli.options import FileId, Reason, RequiredReason, instant, part_id
 from provenstore.api.cli.rows import Table

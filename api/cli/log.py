@@ -13,7 +13,7 @@ from provenstore.api.cli.options import RequiredReason
 from provenstore.api.cli.session import Session, command, local_command
 
 if TYPE_CHECKING:
-    from provenstore.api.cli.direct import Direct
+    from provenstore.api.cli.local_backend import LocalBackend
     from provenstore.domain.transparency.checkpoint import Checkpoint
 
 
@@ -172,10 +172,10 @@ def register_rotation(keys: typer.Typer) -> None:
 
 
 @contextmanager
-def _direct(session: Session) -> "Iterator[Direct]":
-    from provenstore.api.cli.direct import open_direct
+def _direct(session: Session) -> "Iterator[LocalBackend]":
+    from provenstore.api.cli.local_backend import open_local
 
-    with open_direct(session.data_dir, make=False) as direct:
+    with open_local(session.data_dir, make=False) as direct:
         yield direct
 
 

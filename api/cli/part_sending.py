@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from threading import Event
 from typing import BinaryIO, Final
 
-from provenstore.api.cli.crew import Interrupted
-from provenstore.api.cli.custody import Custody, Document
+from provenstore.api.cli.backend import Backend, Document
 from provenstore.api.cli.local_files import FileChanged
 from provenstore.api.cli.output import Advance
+from provenstore.api.cli.parallel import Interrupted
 from provenstore.domain.errors import StorageFull, Unavailable
 
 ATTEMPTS: Final = 4
@@ -24,7 +24,7 @@ _BLOCK: Final = 1024**2
 
 
 def send_parts(
-    custody: Custody, begun: Document, file: BinaryIO, *, sha256: str, advance: Advance, stop: Event
+    custody: Backend, begun: Document, file: BinaryIO, *, sha256: str, advance: Advance, stop: Event
 ) -> Document:
     """Send what is missing of a file's content and complete it; answers File.
 
@@ -61,7 +61,7 @@ class _Part:
     length: int
 
 
-def _send(custody: Custody, file_id: str, part: _Part, advance: Advance, stop: Event) -> Document:
+def _send(custody: Backend, file_id: str, part: _Part, advance: Advance, stop: Event) -> Document:
     """Send one part until it has arrived."""
     import stamina
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from provenstore.api.cli import exits, text
-from provenstore.api.cli.custody import Document, ProjectionAct
+from provenstore.api.cli.backend import Document, ProjectionAct
 from provenstore.api.cli.options import RequiredReason
 from provenstore.api.cli.rows import Table
 from provenstore.api.cli.session import Session, command

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from provenstore.api.cli.custody import Document
+from provenstore.api.cli.backend import Document
 from provenstore.api.cli.options import EventId, FileId
 from provenstore.api.cli.session import Session, command
 

@@ -12,15 +12,15 @@ from typing import Annotated, BinaryIO
 import typer
 
 from provenstore.api.cli import text
-from provenstore.api.cli.board import Board, board
-from provenstore.api.cli.crew import as_finished, interruptible
-from provenstore.api.cli.custody import Document
+from provenstore.api.cli.backend import Document
 from provenstore.api.cli.local_files import chunks_of, is_regular
 from provenstore.api.cli.options import AccessLevel, Jobs, Quiet, Variant, Workspace, instant, pair
+from provenstore.api.cli.parallel import as_completed, interruptible
+from provenstore.api.cli.progress import Board, board
 from provenstore.api.cli.sending import DEFAULT_WORKSPACE, PATH, Sender, Stored, Wishes
 from provenstore.api.cli.session import Session, command
 from provenstore.api.cli.sources import STDIN, LeftOut, Source, Unreadable, found
-from provenstore.api.cli.tally import Tally
+from provenstore.api.cli.summary import Tally
 from provenstore.api.cli.text import safe
 from provenstore.domain.errors import NotFound, ProvenstoreError
 
@@ -130,9 +130,9 @@ def _maker(session: Session) -> Callable[[str], None] | None:
     """Return what makes the default workspace on a data directory; a server's operators make theirs themselves."""
     if session.remote:
         return None
-    from provenstore.api.cli.direct import Direct
+    from provenstore.api.cli.local_backend import LocalBackend
 
-    return session.custody.make_workspace if isinstance(session.custody, Direct) else None
+    return session.custody.make_workspace if isinstance(session.custody, LocalBackend) else None
 
 
 def _is_folder(path: Path) -> bool:
@@ -174,7 +174,7 @@ def _put_many(
                     tally.fail(one.path, one.error)
 
     with board("storing", quiet=quiet) as shown:
-        outcomes = as_finished(lambda source: _store(sender, source, shown), sources(), jobs=jobs, stop=sender.stop)
+        outcomes = as_completed(lambda source: _store(sender, source, shown), sources(), jobs=jobs, stop=sender.stop)
         try:
             with contextlib.closing(outcomes):
                 for source, outcome in outcomes:

@@ -21,10 +21,10 @@ from threading import Event
 from typing import BinaryIO, Final
 from uuid import uuid4
 
-from provenstore.api.cli.crew import Interrupted
-from provenstore.api.cli.custody import Custody, Document
+from provenstore.api.cli.backend import Backend, Document
 from provenstore.api.cli.local_files import FileChanged, Hashed, chunks_of
 from provenstore.api.cli.output import Advance
+from provenstore.api.cli.parallel import Interrupted
 from provenstore.api.cli.part_sending import blocks, send_parts
 from provenstore.api.cli.sources import Source
 from provenstore.api.cli.text import safe
@@ -83,7 +83,7 @@ class Wishes:
 class Sender:
     """Stores files; several threads may share it."""
 
-    custody: Custody
+    custody: Backend
     wishes: Wishes
     stop: Event
 

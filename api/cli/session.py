@@ -1,6 +1,6 @@
 """One run of a command: what it works on, where it answers, and what becomes of its errors.
 
-A command is written once, against `Custody`; whether that is a server or a data directory is decided here.
+A command is written once, against `Backend`; whether that is a server or a data directory is decided here.
 """
 
 import inspect
@@ -17,7 +17,7 @@ import typer
 from typer.models import OptionInfo
 
 from provenstore.api.cli import exits
-from provenstore.api.cli.custody import Custody
+from provenstore.api.cli.backend import Backend
 from provenstore.api.cli.options import ShortId
 from provenstore.api.cli.output import Output, quietly_close_stdout
 from provenstore.domain.errors import Misconfigured, ProvenstoreError, Refused, StorageFull
@@ -66,16 +66,16 @@ class Session:
     makes: bool = False
     """Whether a data directory that is not there yet is made: not by a command that could only read nothing."""
     stack: ExitStack = field(default_factory=ExitStack)
-    _custody: Custody | None = None
+    _custody: Backend | None = None
 
     @property
-    def custody(self) -> Custody:
+    def custody(self) -> Backend:
         """The ledger to work on."""
         if self._custody is None:
             self._custody = self._open()
         return self._custody
 
-    def _open(self) -> Custody:
+    def _open(self) -> Backend:
         from provenstore.api.client.connection import by_profile, by_url, client_settings
 
         settings = client_settings()
@@ -90,9 +90,9 @@ class Session:
             from provenstore.api.client.client import Client
 
             return self.stack.enter_context(Client(by_url(_running_server(), settings)))
-        from provenstore.api.cli.direct import open_direct
+        from provenstore.api.cli.local_backend import open_local
 
-        return self.stack.enter_context(open_direct(self.data_dir, make=self.makes))
+        return self.stack.enter_context(open_local(self.data_dir, make=self.makes))
 
     @property
     def remote(self) -> bool:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from provenstore.api.cli import text
-from provenstore.api.cli.custody import Document
+from provenstore.api.cli.backend import Document
 from provenstore.api.cli.rows import Size, Table
 from provenstore.api.cli.session import Session, command
 

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from provenstore.api.cli import exits
+from provenstore.api.cli.batch import to_each, worst
 from provenstore.api.cli.jobs import every_job
 from provenstore.api.cli.options import FileIds
 from provenstore.api.cli.session import Session, command
-from provenstore.api.cli.several import to_each, worst
 
 _PAGE = 1_000
 _WITH_CONTENT = ("stored", "soft_deleted", "expired")

@@ -21,7 +21,7 @@ from provenstore.domain.canonical import MAX_INTEGER
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.caller import Role
 from provenstore.domain.files import file_events as fe
-from provenstore.domain.removal.erasing import Wanted
+from provenstore.domain.removal.erasures import Wanted
 from provenstore.domain.storage.objects import PartRef
 from provenstore.domain.storage.store_call import Outcome as CallOutcome
 from provenstore.domain.storage.store_call import StoreAct
@@ -31,7 +31,7 @@ from provenstore.domain.tenants import workspace_events as we
 from provenstore.domain.tenants.disposal import DEFAULT_DAYS, MAX_DAYS
 from provenstore.domain.tenants.retention_policy import MAX_RETENTION_YEARS
 from provenstore.domain.transparency.merkle import MAX_SIZE
-from provenstore.domain.uploads.initiating import NewFile
+from provenstore.domain.uploads.initiation import NewFile
 from provenstore.projections.files.jobs import Kind
 
 AccessLevel = Annotated[fe.AccessLevel, WithJsonSchema({"type": "string", "enum": ["private", "workspace"]})]

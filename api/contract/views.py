@@ -10,8 +10,8 @@ from typing import Final, Literal
 from uuid import UUID
 
 from provenstore.domain.access.key_list import KeyDescription
-from provenstore.domain.access.linking import Link
-from provenstore.domain.access.reading import History
+from provenstore.domain.access.links import Link
+from provenstore.domain.access.reads import History
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.errors import NotFound, ProvenstoreError, WrongState
 from provenstore.domain.eventlog.envelope import Event
@@ -23,13 +23,13 @@ from provenstore.domain.files.destruction import ReachOf
 from provenstore.domain.files.file import File
 from provenstore.domain.files.parts import Chunk
 from provenstore.domain.privacy.erasure_events import FoundValues
-from provenstore.domain.removal.erasing import Preview
+from provenstore.domain.removal.erasures import Preview
 from provenstore.domain.tenants.categories import BUILT_IN, Category
 from provenstore.domain.tenants.credential import IssuedKey
 from provenstore.domain.tenants.retention_policy import BoundRequest
 from provenstore.domain.tenants.second_person import Act
 from provenstore.domain.tenants.workspace import Workspace
-from provenstore.domain.uploads.part_uploading import PartList, PartUrl
+from provenstore.domain.uploads.part_uploads import PartList, PartUrl
 from provenstore.projections.files.fold import fold_file, without_reasons
 from provenstore.projections.files.query import Page
 from provenstore.projections.files.row import FileRow, KeyReach, View, holds_json, retention_json, to_json
@@ -175,7 +175,7 @@ def history_json(history: History) -> dict[str, Json]:
 
 
 def _event_json(event: Event, history: History) -> dict[str, Json]:
-    values, told = history.disclosures.get(event.id, {}), history.told.get(event.id)
+    values, told = history.disclosures.get(event.id, {}), history.details_by_event.get(event.id)
     return {
         "actor_reach": history.reach(event.actor),
         "decision": read_decision(event.type, event.decision),

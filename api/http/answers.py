@@ -14,7 +14,7 @@ from provenstore.api.http.json_answer import JsonAnswer
 from provenstore.api.http.lifecycles import Lifecycles
 from provenstore.api.services import Services
 from provenstore.domain.access.audit_reads import private_values_of
-from provenstore.domain.access.reading import History, visible
+from provenstore.domain.access.reads import History, visible
 from provenstore.domain.errors import NotFound
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.deadline import require_time
@@ -22,7 +22,7 @@ from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Disclosures
 from provenstore.domain.eventlog.on_record import OnRecord, recording
 from provenstore.domain.files.file import File, file_stream
-from provenstore.domain.uploads.storing import Begun
+from provenstore.domain.uploads.small_uploads import Begun
 from provenstore.projections.files.fold import fold_file
 from provenstore.projections.files.row import FileRow, View
 
@@ -76,7 +76,7 @@ def _before(services: Services, caller: Caller, file_id: UUID) -> tuple[Sequence
         within_reach = caller.reaches(services.ledger.recorder.file(file_id, recent=True).workspace)
     except NotFound:
         within_reach = False
-    return services.ledger.log.told(file_stream(file_id)) if within_reach else ((), {})
+    return services.ledger.log.events_with_private_values(file_stream(file_id)) if within_reach else ((), {})
 
 
 def _lifecycle(

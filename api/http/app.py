@@ -14,6 +14,7 @@ from fastapi.openapi.utils import get_openapi
 
 from provenstore.adapters.entropy import SystemEntropy
 from provenstore.api.contract.shapes import Problem
+from provenstore.api.http.api_key_cache import ApiKeyCache
 from provenstore.api.http.auth import require_unended_key
 from provenstore.api.http.conditions import refuse_unheeded
 from provenstore.api.http.envelope import Envelope
@@ -23,7 +24,6 @@ from provenstore.api.http.openapi import complete, operation_id
 from provenstore.api.http.parameters import refuse_unknown_parameters
 from provenstore.api.http.places import Capacity, Places
 from provenstore.api.http.problems import add_problem_handlers
-from provenstore.api.http.readings import Readings
 from provenstore.api.http.routes import (
     audit,
     content,
@@ -47,7 +47,7 @@ from provenstore.api.http.routes import (
     verification,
     workspaces,
 )
-from provenstore.api.http.trusted_keys import TrustedKeys
+from provenstore.api.http.shared_reads import SharedReads
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
 from provenstore.api.wiring import open_services
@@ -71,8 +71,8 @@ def create_app(settings: Settings, opening: Opening | None = None) -> FastAPI:
         app.state.places = Places(
             Capacity(settings.max_uploads, settings.max_uploads_per_workspace, settings.max_uploads_per_key)
         )
-        app.state.readings = Readings()
-        app.state.keys = TrustedKeys()
+        app.state.readings = SharedReads()
+        app.state.keys = ApiKeyCache()
         app.state.lifecycles = Lifecycles()
         app.state.readiness = CapacityLimiter(MAX_CHECKS)
         # Opening and closing wait for processes and threads; the loop must not.

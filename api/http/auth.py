@@ -14,8 +14,8 @@ from starlette.types import Scope
 
 from provenstore.api.acts import log
 from provenstore.api.http.access_log import note_caller, note_key
+from provenstore.api.http.api_key_cache import ApiKeyCache
 from provenstore.api.http.problems import request_id_of
-from provenstore.api.http.trusted_keys import TrustedKeys
 from provenstore.api.services import Services
 from provenstore.domain.errors import InvalidInput, Unauthenticated
 from provenstore.domain.eventlog.caller import Caller
@@ -72,7 +72,7 @@ async def _authenticated(request: Request, services: Services, authorization: st
     key = _bearer(authorization)
     note_key(request.scope, key)
     credential_id, digest = parse_key(key)
-    keys: TrustedKeys = request.app.state.keys
+    keys: ApiKeyCache = request.app.state.keys
     state = await keys.credential(credential_id, services.ledger.credential)
     caller = services.ledger.bearer(state, digest)
     if caller is not None:

@@ -27,7 +27,7 @@ from provenstore.domain.text import (
     OPAQUE,
     SLUG,
 )
-from provenstore.domain.uploads.part_uploading import MAX_URLS
+from provenstore.domain.uploads.part_uploads import MAX_URLS
 
 Schema = dict[str, Any]
 

@@ -39,7 +39,7 @@ Md5In = Annotated[str | None, Header(alias="Content-MD5")]
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class UploadRequest:
     """A request whose body is content: for whom it comes, and what it says about the bytes."""
 
     request: Request
@@ -48,7 +48,7 @@ class Arrival:
     content_md5: str | None
 
 
-async def receive_content(arrival: Arrival, file_id: UUID) -> Response:
+async def receive_content(arrival: UploadRequest, file_id: UUID) -> Response:
     """Stream the whole content in, and answer the file that is finished by it."""
     require_plain_body(arrival.request.headers)
     services, caller, md5 = arrival.services, arrival.caller, _md5(arrival.content_md5)
@@ -66,7 +66,7 @@ async def receive_content(arrival: Arrival, file_id: UUID) -> Response:
         return await upload.feed(store, arrival.request.app.state.transfers)
 
 
-async def receive_part(arrival: Arrival, file_id: UUID, number: int, part_of: str | None = None) -> Response:
+async def receive_part(arrival: UploadRequest, file_id: UUID, number: int, part_of: str | None = None) -> Response:
     """Stream one part in, and answer what is recorded of it; by its ETag the completion names it.
 
     `part_of` is the store's upload that a signed URL is for.
@@ -113,14 +113,16 @@ AskedIn = Annotated[_Asked, Depends()]
 
 
 def describe(services: Services, caller: Caller, file_id: UUID, disposition: fe.Disposition) -> Response:
-    """Answer what `give` would, without the content and without an event."""
+    """Answer what `send_content` would, without the content and without an event."""
     file = services.ledger.readable(caller, file_id)
     shown = _served(services, file, disposition)
     headers = _headers(file, shown)
     return Response(headers={**headers, "Content-Length": str(file.size)}, media_type=shown.media_type)
 
 
-def give(services: Services, caller: Caller, file_id: UUID, disposition: fe.Disposition, asked: _Asked) -> Response:
+def send_content(
+    services: Services, caller: Caller, file_id: UUID, disposition: fe.Disposition, asked: _Asked
+) -> Response:
     """Answer with the content or a range of it, once the event that says so is durable; 304 records nothing."""
     file = services.ledger.readable(caller, file_id)
     shown = _served(services, file, disposition)

@@ -14,7 +14,6 @@ from provenstore.adapters.keys.log_keys import LAST_SIGNED, known_last_signed
 from provenstore.adapters.postgres import fingerprint
 from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.api.settings import Settings
-from provenstore.api.verify.believed_keys import Keys
 from provenstore.api.verify.given_keys import (
     NO_KEY,
     Asked,
@@ -24,6 +23,7 @@ from provenstore.api.verify.given_keys import (
     required_keys,
     verifiers,
 )
+from provenstore.api.verify.trusted_keys import TrustedKeys
 from provenstore.api.wiring import open_log, open_services
 from provenstore.domain.access.object_check import check_object
 from provenstore.domain.errors import (
@@ -81,8 +81,10 @@ def verify_database(settings: Settings, asked: Asked, on_progress: Progress) -> 
         witnesses = tuple(_on_record(proofs, extends, grown, size))
         extends += given_heads(asked)
         on_record = (Head(one.head.size, one.head.root, "the checkpoint") for one in proofs.heads(largest))
-        # Whoever names a key believes that one, and not what lies beside the keys here.
-        known = Keys(verifiers(settings, asked.keys), 0 if asked.keys or own is None else own.last.read().head.size)
+        # Believe the key that is named, and not what lies beside the keys here.
+        known = TrustedKeys(
+            verifiers(settings, asked.keys), 0 if asked.keys or own is None else own.last.read().head.size
+        )
         if asked.checkpoints and not known:
             raise InvalidInput("--key", NO_KEY)
         tree = TreeCheck(_tiles_of(proofs), size, in_order(on_record, sorted(extends, key=lambda head: head.size)))

@@ -8,7 +8,7 @@ from provenstore.adapters.embedded.data_directory import DataDirectory
 from provenstore.adapters.keys.log_keys import LogKeys, known_log_keys
 from provenstore.adapters.keys.signing_key import Ed25519Verifier
 from provenstore.api.settings import Settings
-from provenstore.api.verify.believed_keys import said_in
+from provenstore.api.verify.trusted_keys import said_in
 from provenstore.domain.errors import (
     InvalidInput,
     InvalidProof,

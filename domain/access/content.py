@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+from provenstore.domain.access.content_verification import ContentVerifier
 from provenstore.domain.access.open_accesses import OpenAccess, OpenAccesses
-from provenstore.domain.access.reading import Reading
-from provenstore.domain.access.verifying import Verifying
+from provenstore.domain.access.reads import AuthorisedReads
 from provenstore.domain.custody.recorder import Recorder, require_store
 from provenstore.domain.errors import IntegrityViolated, Unavailable
 from provenstore.domain.eventlog.backlog import Backlog
@@ -59,7 +59,9 @@ class _Lent:
 class ContentReader:
     """Opens content for those who may read it, and records what is sent."""
 
-    def __init__(self, recorder: Recorder, store: ObjectStore, reading: Reading, verifying: Verifying) -> None:
+    def __init__(
+        self, recorder: Recorder, store: ObjectStore, reading: AuthorisedReads, verifying: ContentVerifier
+    ) -> None:
         """Record with `recorder`, read from `store`; `reading` says who may read, `verifying` records damage."""
         self._recorder = recorder
         self._store = store

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from provenstore.domain.access.reading import Reading
+from provenstore.domain.access.reads import AuthorisedReads
 from provenstore.domain.canonical import parse_canonical
 from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.errors import NotFound
@@ -45,7 +45,7 @@ class KeyDescription:
 class KeyList:
     """Lists and describes API keys within the caller's reach. Holds ports only; safe to share between threads."""
 
-    def __init__(self, recorder: Recorder, reading: Reading) -> None:
+    def __init__(self, recorder: Recorder, reading: AuthorisedReads) -> None:
         """Read with `recorder`; `reading` records that somebody looked."""
         self._recorder = recorder
         self._reading = reading

@@ -1,12 +1,12 @@
 """Reading stored objects and holding them against the log, for a verification: records nothing, changes nothing.
 
-What it finds, `domain.access.verifying` records when the same is asked of the ledger.
+What it finds, `domain.access.content_verification` records when the same is asked of the ledger.
 """
 
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from provenstore.domain.access.verifying import has_content, read_whole
+from provenstore.domain.access.content_verification import has_content, read_whole
 from provenstore.domain.custody.recorder import require_store
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.eventlog.envelope import Event
@@ -36,7 +36,7 @@ def check_object(
     file = project(None, events)
     if file is None:
         return None
-    if file.status == "purged" or (file.given_up and file.cleared):
+    if file.status == "purged" or (file.upload_ended and file.cleared):
         return _left_over(store, file, events, same_store)
     if file.stored is None or not has_content(file):
         return None

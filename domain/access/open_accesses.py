@@ -12,7 +12,7 @@ from uuid import UUID
 
 from provenstore.domain.access.sent_ranges import SentRanges
 from provenstore.domain.eventlog.caller import Caller
-from provenstore.domain.eventlog.merging import TURNS
+from provenstore.domain.eventlog.deduplication import TURNS
 from provenstore.domain.files import file_events as fe
 
 MAX_OPEN = 10_000

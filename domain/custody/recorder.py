@@ -28,6 +28,7 @@ from provenstore.domain.errors import (
 )
 from provenstore.domain.eventlog.backlog import Backlog
 from provenstore.domain.eventlog.caller import Caller, Operation, Permits
+from provenstore.domain.eventlog.deduplication import WindowedCounter
 from provenstore.domain.eventlog.envelope import Actor, Draft, Event
 from provenstore.domain.eventlog.event_log import (
     Append,
@@ -39,7 +40,6 @@ from provenstore.domain.eventlog.event_log import (
     IdempotencyKey,
 )
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.eventlog.merging import Merger
 from provenstore.domain.eventlog.recording import LookAgain, Recording, is_for_the_record, slug_of
 from provenstore.domain.eventlog.refusals import MAX_FILES, NOTHING, Asked
 from provenstore.domain.files import file_events as fe
@@ -88,7 +88,7 @@ class Recorder(Recording):
     def __init__(self, log: EventLog, clock: Clock, entropy: Entropy, permits: Permits) -> None:
         """Work on `log`; `permits` is the permission table."""
         super().__init__(log, clock, entropy, permits)
-        self._denials: Merger[_Denial] = Merger(DENIALS_MERGED_FOR)
+        self._denials: WindowedCounter[_Denial] = WindowedCounter(DENIALS_MERGED_FOR)
         self.reaches = Reaches(log)
         self.reach_of = self.reaches.of
         self._backlog = Backlog(log)
@@ -184,12 +184,14 @@ class Recorder(Recording):
             raise self.refused(caller, operation, refusal, Asked(file=str(file_id))) from None
         return self._authorised(caller, operation, file)
 
-    def told_file(self, caller: Caller, operation: Operation, file_id: UUID) -> tuple[Sequence[Event], Disclosures]:
+    def authorised_history(
+        self, caller: Caller, operation: Operation, file_id: UUID
+    ) -> tuple[Sequence[Event], Disclosures]:
         """Return a file's lifecycle events, all private values with them, if the caller may do this to files.
 
         In one exchange; refusals as `authorised_file`. What of the values the caller may see is not decided here.
         """
-        events, disclosures = self.log.told(file_stream(file_id))
+        events, disclosures = self.log.events_with_private_values(file_stream(file_id))
         file = project(None, events)
         if file is None:
             raise self.refused(caller, operation, NotFound(_NO_SUCH_FILE), Asked(file=str(file_id)))

@@ -176,7 +176,7 @@ class EventLog(Protocol):
     def events(self, streams: Sequence[str], *, after: int = 0, limit: int | None = None) -> Sequence[Event]:
         """Return the events of these streams merged in log order, positions above `after`."""
 
-    def told(self, stream: str) -> tuple[Sequence[Event], Disclosures]:
+    def events_with_private_values(self, stream: str) -> tuple[Sequence[Event], Disclosures]:
         """Return the events of a stream with their private values, as both were at one moment; none for no stream."""
 
     def told_each(self, streams: Sequence[str]) -> Mapping[str, "Lifecycle"]:

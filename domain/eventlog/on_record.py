@@ -14,7 +14,7 @@ from uuid import UUID
 from provenstore.domain.errors import Busy, DatabaseUnavailable, ProvenstoreError, Unavailable, Unfinished
 from provenstore.domain.eventlog.envelope import Draft, Event
 from provenstore.domain.eventlog.event_log import Appended, Disclosure, Disclosures, Erasure
-from provenstore.domain.eventlog.sealed import sealed_event
+from provenstore.domain.eventlog.sealed import event_from_draft
 
 Params = ParamSpec("Params")
 Answer = TypeVar("Answer")
@@ -45,7 +45,7 @@ class OnRecord:
     def events(self, stream: str) -> list[Event]:
         """Return the sealed events of a stream, in order."""
         return [
-            sealed_event(draft, sealed.position, sealed.state)
+            event_from_draft(draft, sealed.position, sealed.state)
             for drafts, appended in self._sealed
             for draft, sealed in zip(drafts, appended.events, strict=True)
             if draft.stream == stream

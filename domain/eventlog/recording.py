@@ -34,7 +34,7 @@ from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.eventlog.on_record import under_way
 from provenstore.domain.eventlog.quota import quota_changes
 from provenstore.domain.eventlog.refusals import NOTHING, Asked, Refusals
-from provenstore.domain.eventlog.sealed import sealed_event
+from provenstore.domain.eventlog.sealed import event_from_draft
 
 Answer = TypeVar("Answer")
 
@@ -251,7 +251,7 @@ class Recording:
         The log is not asked: what is on record can be answered whatever has become of the database.
         """
         events = [
-            sealed_event(one, sealed.position, sealed.state)
+            event_from_draft(one, sealed.position, sealed.state)
             for one, sealed in zip(drafts, appended.events, strict=True)
         ]
         state = project_with(before, events)

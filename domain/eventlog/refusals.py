@@ -21,10 +21,10 @@ from provenstore.domain.canonical import Json
 from provenstore.domain.clock import Clock
 from provenstore.domain.eventlog.backlog import Backlog
 from provenstore.domain.eventlog.caller import Caller
+from provenstore.domain.eventlog.deduplication import WindowedCounter
 from provenstore.domain.eventlog.envelope import Draft
 from provenstore.domain.eventlog.event_log import Append, EventLog
 from provenstore.domain.eventlog.event_types import REGISTRY, EventData, Fact
-from provenstore.domain.eventlog.merging import Merger
 
 MERGED_FOR = timedelta(minutes=1)
 
@@ -136,7 +136,7 @@ class Refusals:
         self._log = log
         self._clock = clock
         self._drafts = drafts
-        self._merger: Merger[_Refusal] = Merger(MERGED_FOR)
+        self._merger: WindowedCounter[_Refusal] = WindowedCounter(MERGED_FOR)
         self._backlog = Backlog(log)
         self._varieties: dict[Hashable, _Variety] = {}
         self._lock = threading.Lock()

@@ -13,7 +13,7 @@ from provenstore.domain.eventlog.event_types import StreamHead
 from provenstore.domain.transparency.merkle import leaf_hash
 
 
-def sealed_event(draft: Draft, position: int, state: bytes) -> Event:
+def event_from_draft(draft: Draft, position: int, state: bytes) -> Event:
     """Return the event that `draft` became at `position`, equal to `Event.parse(position, state)`.
 
     IntegrityViolated if these are not the bytes of that draft.

@@ -182,7 +182,7 @@ def place_hold(file: File, command: c.PlaceHold) -> Facts:
     """Place a hold at any time before PurgeStarted, on unfinished uploads too; it cancels a purge."""
     if file.purge is not None and file.purge.started:
         raise WrongState("the purge has started; a hold comes too late", rule="purge-started-is-final")
-    if file.status == "purged" or file.given_up:
+    if file.status == "purged" or file.upload_ended:
         raise WrongState("the file has no bytes any more, or they are being cleared away", status=file.status)
     values: dict[str, Json] = {"name": command.name, "reason": command.reason}
     if command.matter is not None:

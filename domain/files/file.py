@@ -166,7 +166,7 @@ class File:
         return self.initiated.path
 
     @property
-    def arrives_at(self) -> str:
+    def upload_key(self) -> str:
         """The key at which bytes arrive that do not come through us whole."""
         return self.initiated.landing or self.path
 
@@ -176,7 +176,7 @@ class File:
         return (self.path,) if self.initiated.landing is None else (self.path, self.initiated.landing)
 
     @property
-    def given_up(self) -> bool:
+    def upload_ended(self) -> bool:
         """Whether the upload ended without content."""
         return self.status in {"aborted", "expired"} and self.stored is None
 
@@ -194,7 +194,7 @@ class File:
         """Whether retention still runs; it counts from Stored, so an unfinished upload is never retained."""
         return self.stored is not None and self.retention is not None and now < self.retention.until
 
-    def past_hope(self, now: datetime) -> bool:
+    def completion_timed_out(self, now: datetime) -> bool:
         """Whether an announced completion has had all the time that the upload had, and its own on top of that."""
         return now >= self.initiated.upload_expires_at + COMPLETION_GRACE
 

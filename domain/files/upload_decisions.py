@@ -192,7 +192,7 @@ def expire_upload(file: File, command: c.ExpireUpload) -> Facts:
     require_open(file)
     if file.held:
         raise LegalHold("a legal hold on the upload refuses its expiry", rule="hold-refuses-expiry")
-    if not (file.completion is not None and file.completion.stray and file.past_hope(command.now)):
+    if not (file.completion is not None and file.completion.stray and file.completion_timed_out(command.now)):
         # Of an announcement in whose place a stray stands nothing can come any more, even if it cannot be removed.
         _not_completing(file)
     if command.now < file.initiated.upload_expires_at:
@@ -202,7 +202,7 @@ def expire_upload(file: File, command: c.ExpireUpload) -> Facts:
 
 def record_cleared(file: File, command: c.RecordCleared) -> Facts:
     """Free the reserved space, but only when no write URL of the upload is alive (rule quota-released-late)."""
-    if not file.given_up:
+    if not file.upload_ended:
         raise WrongState("the upload has not been given up")
     if file.cleared:
         return ()

@@ -32,7 +32,7 @@ class RecordedHead:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SigningState:
     """How many entries the log has, how many of them the tree has, and the head of the largest size on record."""
 
     entries: int
@@ -52,7 +52,7 @@ class TreeHeads(Protocol):
     tiles are missing. What `record` and `attach` return from survives a power cut.
     """
 
-    def standing(self) -> Standing:
+    def standing(self) -> SigningState:
         """Return how it stands, all of one moment."""
 
     def root(self, size: int) -> bytes:
@@ -133,13 +133,13 @@ def learn(tree: TreeHeads, last: LastSigned) -> None:
         _remember(_extending(tree, last, signed), last, signed)
 
 
-def _remember(now: Standing, last: LastSigned, signed: Signed) -> None:
+def _remember(now: SigningState, last: LastSigned, signed: Signed) -> None:
     newest = now.newest
     if newest is not None and signed.head.size < newest.head.size <= now.size:
         last.write(replace(signed, head=newest.head))
 
 
-def _extending(tree: TreeHeads, last: LastSigned, signed: Signed) -> Standing:
+def _extending(tree: TreeHeads, last: LastSigned, signed: Signed) -> SigningState:
     """Return how a tree stands that extends what was signed; for any other LogRewound, and the alarm is written."""
     if signed.alarm is not None:
         raise LogRewound(signed.alarm)
@@ -191,13 +191,13 @@ def require_ended(tree: TreeHeads, signed: Signed, shared: TreeHead, names: Coll
         raise Refused("the log extends what was signed last, so it has not ended")
 
 
-def _signed_before(now: Standing, signed: Signed) -> Iterator[TreeHead]:
+def _signed_before(now: SigningState, signed: Signed) -> Iterator[TreeHead]:
     yield signed.head
     if now.newest is not None:
         yield now.newest.head
 
 
-def _not_extended(tree: TreeHeads, now: Standing, signed: Signed) -> str | None:
+def _not_extended(tree: TreeHeads, now: SigningState, signed: Signed) -> str | None:
     """Say in which way the log is another one than was signed; None where it is the same so far."""
     if now.entries < now.size:
         return f"the log ends at {now.entries:,}, before its tree of {now.size:,}"

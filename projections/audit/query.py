@@ -19,7 +19,7 @@ from provenstore.projections.audit.row import REPLACING, Entry, action_of
 from provenstore.projections.audit.trail import audit_row
 from provenstore.projections.audit.values import read_value
 from provenstore.projections.engine.cursor import decode_cursor, encode_cursor
-from provenstore.projections.engine.database import Pool, reading
+from provenstore.projections.engine.database import Pool, transaction
 from provenstore.projections.engine.queries import queries
 from provenstore.projections.files.query import after_prefix
 
@@ -114,7 +114,7 @@ class Audit:
         a limit outside 1 to 1,000; DatabaseUnavailable.
         """
         statement, values = question(asked, cursor=cursor, limit=limit, oldest_first=oldest_first)
-        with reading(self._pool) as connection:
+        with transaction(self._pool) as connection:
             connection.execute(queries("audit/query")["scope"], {"workspace": asked.one("workspace") or ""})
             found = [_entry(row) for row in connection.cursor(row_factory=dict_row).execute(statement, values)]
         page = tuple(found[:limit])
@@ -123,7 +123,7 @@ class Audit:
 
     def keys_of(self, actor: str, *, workspace: str | None) -> list[str | None]:
         """Return the API keys that an actor has acted with, None for none; of `workspace`, where it is given."""
-        with reading(self._pool) as connection:
+        with transaction(self._pool) as connection:
             connection.execute(queries("audit/query")["scope"], {"workspace": workspace or ""})
             values = {"actor": actor, "workspace": workspace}
             return [found for (found,) in connection.execute(queries("audit/query")["keys_of"], values)]
@@ -137,7 +137,7 @@ class Audit:
             raise ValueError(f"{name} holds no ids")
         values = {"prefixes": sorted({digits, _dashed(digits)}), "workspace": workspace, "file": file}
         statement = SQL(queries("audit/query")["ids"].format(column=name))
-        with reading(self._pool) as connection:
+        with transaction(self._pool) as connection:
             connection.execute(queries("audit/query")["scope"], {"workspace": workspace or ""})
             return [found for (found,) in connection.execute(statement, values)]
 

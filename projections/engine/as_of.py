@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Identifier
 
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.event_types import format_time
-from provenstore.projections.engine.batch import MAX_BATCH, LogReader, Stretch, keys_of, write
+from provenstore.projections.engine.batch import MAX_BATCH, EventBatch, LogReader, keys_of, write
 from provenstore.projections.engine.fold import Keyed, Projection
 from provenstore.projections.engine.queries import queries
 
@@ -93,7 +93,7 @@ def rows_at(
             if upto == after:
                 after += 1
                 continue
-            stretch = Stretch(log, after, upto - after)
+            stretch = EventBatch(log, after, upto - after)
             keyed = _wanted(keys_of(projection, stretch.events, skipped), keys)
             write(cursor, projection, generation, stretch, keyed=keyed, erased=stretch.erased(len(stretch.events)))
             after = stretch.events[-1].position

@@ -15,8 +15,8 @@ from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Disclosure, Disclosures, Erased, Values
 from provenstore.domain.eventlog.event_types import RawData
 from provenstore.projections.engine.fold import Keyed, Projection, Row, fold_keyed
-from provenstore.projections.engine.places import Place, move
 from provenstore.projections.engine.queries import queries
+from provenstore.projections.engine.status import ReadModelStatus, move
 
 MAX_BATCH = 1_000
 """Events of one batch: large enough that the commit costs little, small enough that no transaction lasts long."""
@@ -71,7 +71,7 @@ class _Disclosed(Mapping[str, Json]):
         return len(self._found)
 
 
-class Stretch:
+class EventBatch:
     """Events in a row, read once for all read models that stand before them. Not safe between threads."""
 
     def __init__(self, log: LogReader, after: int, limit: int = MAX_BATCH) -> None:
@@ -103,10 +103,14 @@ class Stretch:
 
 
 def advance(
-    connection: Connection[Any], log: LogReader, projection: Projection[Row], place: Place, limit: int = MAX_BATCH
+    connection: Connection[Any],
+    log: LogReader,
+    projection: Projection[Row],
+    place: ReadModelStatus,
+    limit: int = MAX_BATCH,
 ) -> int:
     """Fold up to `limit` events after `place` into `projection` and return how many there were; as `take`."""
-    stretch = Stretch(log, place.position, limit)
+    stretch = EventBatch(log, place.position, limit)
     if stretch.events:
         take(connection, projection, place, stretch)
     return len(stretch.events)
@@ -115,8 +119,8 @@ def advance(
 def take(
     connection: Connection[Any],
     projection: Projection[Row],
-    place: Place,
-    stretch: Stretch,
+    place: ReadModelStatus,
+    stretch: EventBatch,
     *,
     limit: int = MAX_BATCH,
     skipped: Collection[int] = (),
@@ -148,7 +152,7 @@ def write(
     cursor: Cursor[Any],
     projection: Projection[Row],
     generation: int,
-    stretch: Stretch,
+    stretch: EventBatch,
     *,
     keyed: Keyed,
     erased: Sequence[tuple[int, str]],

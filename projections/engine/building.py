@@ -18,13 +18,13 @@ from provenstore.projections.engine import generations
 from provenstore.projections.engine.batch import LogReader
 from provenstore.projections.engine.builds import Build, builds, end, hold, resume, swap, sweep
 from provenstore.projections.engine.comparing import compare
+from provenstore.projections.engine.erasure_propagation import ErasurePropagation, erasing, forget_early
 from provenstore.projections.engine.fold import Projection
 from provenstore.projections.engine.folding import Folding
-from provenstore.projections.engine.forgetting import Forgetting, erasing, forget_early
-from provenstore.projections.engine.places import Place, places
 from provenstore.projections.engine.positions import prepare
 from provenstore.projections.engine.queries import queries
 from provenstore.projections.engine.skips import Skips, no_skips
+from provenstore.projections.engine.status import ReadModelStatus, statuses
 from provenstore.projections.engine.worker import Connect, Worker, win
 
 BUILD_BATCH: Final = 2_000
@@ -59,7 +59,7 @@ class Builder(Worker):
         self._events = log
         self._projections = {projection.name: projection for projection in projections}
         self._folding = Folding(log, self._projections, decided, batch)
-        self._forgetting = Forgetting(log, self._projections, batch)
+        self._forgetting = ErasurePropagation(log, self._projections, batch)
         self._rate, self._look, self._batch = rate, look, batch
         self._mine: set[str] = set()
         self._taken: dict[str, int] = {}
@@ -184,7 +184,9 @@ class Builder(Worker):
             generations.drop(connection, build.tables, build.generation)
         return True
 
-    def _reach(self, connection: psycopg.Connection[Any], build: Build, live: Place) -> Place | None:
+    def _reach(
+        self, connection: psycopg.Connection[Any], build: Build, live: ReadModelStatus
+    ) -> ReadModelStatus | None:
         """Bring a build to where the live generation stands, by one batch at most; None if it is still behind."""
         if build.position >= live.position:
             return build.place
@@ -192,7 +194,7 @@ class Builder(Worker):
         reached = moved.get(build.name) == live.position
         return replace(build.place, position=live.position) if reached else None
 
-    def _forget_ahead(self, connection: psycopg.Connection[Any], build: Build, live: Place) -> None:
+    def _forget_ahead(self, connection: psycopg.Connection[Any], build: Build, live: ReadModelStatus) -> None:
         """Take out of both generations what was erased after where they stand; LockNotAvailable beside a batch."""
         for stretch in erasing(self._events, live.position, self._batch):
             with connection.transaction(), connection.cursor() as cursor:
@@ -209,5 +211,5 @@ class Builder(Worker):
         return True
 
 
-def _live(connection: psycopg.Connection[Any], name: str) -> Place:
-    return next(place for place in places(connection) if place.name == name)
+def _live(connection: psycopg.Connection[Any], name: str) -> ReadModelStatus:
+    return next(place for place in statuses(connection) if place.name == name)

@@ -16,8 +16,8 @@ from provenstore.domain.errors import Misconfigured, NotFound, Refused
 from provenstore.domain.eventlog.event_types import format_time
 from provenstore.projections.engine import generations
 from provenstore.projections.engine.fold import Projection
-from provenstore.projections.engine.places import Place, places
 from provenstore.projections.engine.queries import queries
+from provenstore.projections.engine.status import ReadModelStatus, statuses
 
 Purpose = Literal["version", "rebuild", "compare"]
 End = Literal["done", "cancelled"]
@@ -53,9 +53,9 @@ class Build:
     differences: int | None  # what a comparison found, once it is done
 
     @property
-    def place(self) -> Place:
+    def place(self) -> ReadModelStatus:
         """Where it stands."""
-        return Place(
+        return ReadModelStatus(
             name=self.name,
             version=self.version,
             generation=self.generation,
@@ -94,7 +94,7 @@ def begin(connection: Connection[Any], projection: Projection[Any], purpose: Pur
     """
     with connection.transaction():
         generations.lock(connection)
-        live = {place.name: place for place in places(connection)}[projection.name]
+        live = {place.name: place for place in statuses(connection)}[projection.name]
         if live.version > projection.version:
             raise Misconfigured(f"{live.name} holds rows of version {live.version}: a newer release has been here")
         if purpose == "compare" and live.version != projection.version:
@@ -146,16 +146,16 @@ def end(connection: Connection[Any], build: Build, how: End, differences: int | 
     connection.execute(queries("engine/builds")["end"], values)
 
 
-def hold(connection: Connection[Any], name: str) -> Place:
+def hold(connection: Connection[Any], name: str) -> ReadModelStatus:
     """Return where the live generation stands, which it does until the transaction ends."""
     row = connection.execute(queries("engine/builds")["hold"], {"name": name}).fetchone()
     if row is None:
         raise NotFound(f"there is no read model {name}")
     version, generation, position, tables = row
-    return Place(name=name, version=version, generation=generation, position=position, tables=tuple(tables))
+    return ReadModelStatus(name=name, version=version, generation=generation, position=position, tables=tuple(tables))
 
 
-def swap(connection: Connection[Any], place: Place) -> None:
+def swap(connection: Connection[Any], place: ReadModelStatus) -> None:
     """Make a built generation the live one, in the transaction that shows it to readers."""
     values = {
         "name": place.name,
@@ -194,7 +194,7 @@ def sweep(connection: Connection[Any]) -> None:
     with connection.transaction():
         connection.execute(queries("engine/builds")["briefly"])
         generations.lock(connection)
-        kept: list[tuple[Sequence[str], int]] = [(place.tables, place.generation) for place in places(connection)]
+        kept: list[tuple[Sequence[str], int]] = [(place.tables, place.generation) for place in statuses(connection)]
         begun = builds(connection)
         kept += [(one.tables, one.generation) for one in begun if one.status in {"building", "failed"}]
         for view in {view for tables, _ in [*kept, *((one.tables, 0) for one in begun)] for view in tables}:

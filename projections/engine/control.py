@@ -7,10 +7,10 @@ from typing import Any, Literal
 from provenstore.domain.errors import NotFound, Refused
 from provenstore.projections.engine import builds
 from provenstore.projections.engine.builds import Build, Difference, Purpose
-from provenstore.projections.engine.database import Pool, reading
+from provenstore.projections.engine.database import Pool, transaction
 from provenstore.projections.engine.fold import Projection
-from provenstore.projections.engine.places import Place, places
 from provenstore.projections.engine.queries import queries
+from provenstore.projections.engine.status import ReadModelStatus, statuses
 
 Stop = Literal["paused", "parked"]
 
@@ -19,11 +19,11 @@ Stop = Literal["paused", "parked"]
 class Standing:
     """A read model: its live generation, and the newest one that was begun beside it."""
 
-    live: Place
+    live: ReadModelStatus
     build: Build | None
 
     @property
-    def poison(self) -> Place | Build | None:
+    def poison(self) -> ReadModelStatus | Build | None:
         """What cannot take an event: the live generation, or else the one being built."""
         if self.live.error_position is not None:
             return self.live
@@ -40,9 +40,9 @@ class Control:
 
     def all(self) -> tuple[Standing, ...]:
         """Return how all read models stand, by name."""
-        with reading(self._pool) as connection:
+        with transaction(self._pool) as connection:
             begun = {build.name: build for build in builds.builds(connection)}
-            return tuple(Standing(place, begun.get(place.name)) for place in places(connection))
+            return tuple(Standing(place, begun.get(place.name)) for place in statuses(connection))
 
     def one(self, name: str) -> Standing:
         """Return how one stands; NotFound."""
@@ -62,20 +62,20 @@ class Control:
         """Begin to build it anew, only to be compared where that is said; BuildUnderWay."""
         projection = self.projection(name)
         purpose: Purpose = "compare" if compare else "rebuild"
-        with reading(self._pool) as connection:
+        with transaction(self._pool) as connection:
             return builds.begin(connection, projection, purpose, by)
 
     def cancel(self, name: str) -> None:
         """Give up building; the live generation stays. Refused where nothing is being built."""
         self.one(name)
-        with reading(self._pool) as connection:
+        with transaction(self._pool) as connection:
             if not builds.cancel(connection, name):
                 raise Refused(f"{name} is not being built")
 
     def stop(self, name: str, status: Stop, by: str) -> None:
         """Fold nothing into it until somebody lets it go on; parked, it also counts as not healthy."""
         self.one(name)
-        with reading(self._pool) as connection:
+        with transaction(self._pool) as connection:
             connection.execute(queries("engine/projection")["pause"], {"name": name, "status": status, "by": by})
 
     def resume(self, name: str) -> None:
@@ -91,15 +91,15 @@ class Control:
         if found.live.status != "parked" and not failed:
             raise Refused(f"{name} is not parked")
         self._resume(name, "parked")
-        with reading(self._pool) as connection:
+        with transaction(self._pool) as connection:
             builds.again(connection, name)
 
     def differences(self, name: str) -> tuple[Difference, ...]:
         """Return what the newest comparison found."""
         self.one(name)
-        with reading(self._pool) as connection:
+        with transaction(self._pool) as connection:
             return builds.differences(connection, name)
 
     def _resume(self, name: str, status: Stop) -> None:
-        with reading(self._pool) as connection:
+        with transaction(self._pool) as connection:
             connection.execute(queries("engine/projection")["resume"], {"name": name, "from": [status]})

@@ -36,7 +36,7 @@ def translated() -> Iterator[None]:
 
 
 @contextmanager
-def glancing(pool: Pool) -> Iterator[psycopg.Connection[Any]]:
+def autocommit(pool: Pool) -> Iterator[psycopg.Connection[Any]]:
     """Lend a connection for statements that need not belong together; errors as `translated` says.
 
     Of a pool in autocommit: there a statement is one exchange, where a transaction would make it three.
@@ -46,7 +46,7 @@ def glancing(pool: Pool) -> Iterator[psycopg.Connection[Any]]:
 
 
 @contextmanager
-def reading(pool: Pool) -> Iterator[psycopg.Connection[Any]]:
+def transaction(pool: Pool) -> Iterator[psycopg.Connection[Any]]:
     """Lend a connection with a transaction on it; errors as `translated` says, whatever the pool makes of them."""
     with translated(), pool.connection() as connection, translated(), connection.transaction():
         yield connection

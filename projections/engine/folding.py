@@ -12,11 +12,11 @@ import psycopg
 import structlog
 
 from provenstore.domain.errors import ProvenstoreError, Unavailable
-from provenstore.projections.engine.ahead import ReadAhead
 from provenstore.projections.engine.batch import LogReader, Overtaken, take
 from provenstore.projections.engine.fold import Projection
-from provenstore.projections.engine.places import Place, move, park
+from provenstore.projections.engine.prefetch import Prefetch
 from provenstore.projections.engine.skips import Skips
+from provenstore.projections.engine.status import ReadModelStatus, move, park
 
 LOST: Final = (
     psycopg.OperationalError,
@@ -51,7 +51,7 @@ class Folding:
 
         In that order: whoever has waited for one finds in those before it what the same events have changed.
         """
-        self._ahead = ReadAhead(log)
+        self._ahead = Prefetch(log)
         self._projections = projections
         self._order = {name: number for number, name in enumerate(projections)}
         self._batch = batch
@@ -72,14 +72,14 @@ class Folding:
         self._ahead.close()
 
     def step(
-        self, connection: psycopg.Connection[Any], standing: Sequence[Place], upto: int | None = None
+        self, connection: psycopg.Connection[Any], standing: Sequence[ReadModelStatus], upto: int | None = None
     ) -> Mapping[str, int]:
         """Fold one batch into each, no event beyond `upto`, and return how far those have come that moved.
 
         What cannot take an event is parked. Raises what says that the database is away.
         """
         moved: dict[str, int] = {}
-        groups: defaultdict[int, list[Place]] = defaultdict(list)
+        groups: defaultdict[int, list[ReadModelStatus]] = defaultdict(list)
         for place in sorted(standing, key=lambda one: self._order[one.name]):
             groups[place.position].append(place)
         for position, group in groups.items():
@@ -88,7 +88,9 @@ class Folding:
             moved |= self._advance(connection, group, limit) if limit > 0 else {}
         return moved
 
-    def _advance(self, connection: psycopg.Connection[Any], group: Sequence[Place], limit: int) -> dict[str, int]:
+    def _advance(
+        self, connection: psycopg.Connection[Any], group: Sequence[ReadModelStatus], limit: int
+    ) -> dict[str, int]:
         moved: dict[str, int] = {}
         position = group[0].position
         try:
@@ -118,7 +120,7 @@ class Folding:
             moved[place.name] = position
         return moved
 
-    def _unread(self, connection: psycopg.Connection[Any], place: Place, limit: int, error: Exception) -> int:
+    def _unread(self, connection: psycopg.Connection[Any], place: ReadModelStatus, limit: int, error: Exception) -> int:
         """Leave out an event that cannot even be read where that was decided, else try less or park; the position."""
         if limit > 1 or place.position + 1 not in self._skipped(place):
             self._fail(connection, place, limit, error)
@@ -128,10 +130,10 @@ class Folding:
             move(cursor, place, place.position + 1)
         return place.position + 1
 
-    def _skipped(self, place: Place) -> Collection[int]:
+    def _skipped(self, place: ReadModelStatus) -> Collection[int]:
         return self._skips.get((place.name, place.version), ())
 
-    def _fail(self, connection: psycopg.Connection[Any], place: Place, limit: int, error: Exception) -> None:
+    def _fail(self, connection: psycopg.Connection[Any], place: ReadModelStatus, limit: int, error: Exception) -> None:
         """Try less next time; if it was a single event, park the read model before it."""
         if limit > 1:
             self._limits[place.name] = limit // 2

@@ -8,12 +8,12 @@ from psycopg import Connection
 
 from provenstore.domain.errors import Misconfigured, Unavailable
 from provenstore.projections.engine import builds, generations
-from provenstore.projections.engine.database import NotMade, Pool, glancing
+from provenstore.projections.engine.database import NotMade, Pool, autocommit
 from provenstore.projections.engine.fold import Projection
-from provenstore.projections.engine.places import Place, places
 from provenstore.projections.engine.queries import queries
+from provenstore.projections.engine.status import ReadModelStatus, statuses
 
-__all__ = ["Place", "Positions", "places", "prepare"]
+__all__ = ["Positions", "ReadModelStatus", "prepare", "statuses"]
 
 _LOOK_EVERY: Final = 0.01
 """Seconds between two looks at a position that is waited for: a short indexed read, at most a few hundred a second."""
@@ -22,17 +22,17 @@ _FIRST: Final = 1
 
 
 class Positions:
-    """The places of all read models, as any role may read them."""
+    """The statuses of all read models, as any role may read them."""
 
     def __init__(self, pool: Pool) -> None:
         """Read through `pool`."""
         self._pool = pool
 
-    def all(self) -> tuple[Place, ...]:
+    def all(self) -> tuple[ReadModelStatus, ...]:
         """Return where the read models stand, nothing before they were first made; DatabaseUnavailable."""
         try:
-            with glancing(self._pool) as connection:
-                return places(connection)
+            with autocommit(self._pool) as connection:
+                return statuses(connection)
         except NotMade:
             return ()
 
@@ -74,7 +74,7 @@ def prepare(
             connection.execute(texts[name])
         for make in beside:
             make(connection)
-        found = {place.name: place for place in places(connection)}
+        found = {place.name: place for place in statuses(connection)}
         for projection in projections:
             place = found.get(projection.name)
             if place is None:

@@ -14,12 +14,12 @@ from typing import Any, Final
 import psycopg
 
 from provenstore.projections.engine.batch import MAX_BATCH, LogReader
+from provenstore.projections.engine.erasure_propagation import ErasurePropagation
 from provenstore.projections.engine.fold import Projection
 from provenstore.projections.engine.folding import Folding
-from provenstore.projections.engine.forgetting import Forgetting
-from provenstore.projections.engine.places import Place, places
 from provenstore.projections.engine.positions import prepare
 from provenstore.projections.engine.skips import Skips, no_skips
+from provenstore.projections.engine.status import ReadModelStatus, statuses
 from provenstore.projections.engine.worker import Connect, Worker, win
 
 POLL: Final = 0.1
@@ -55,7 +55,7 @@ class Runner(Worker):
         super().__init__("projections", connect)
         self._projections = {projection.name: projection for projection in projections}
         self._folding = Folding(log, self._projections, decided, batch)
-        self._forgetting = Forgetting(log, self._projections, batch)
+        self._forgetting = ErasurePropagation(log, self._projections, batch)
         self._poll, self._takeover, self._gather = poll, takeover, gather
         self._asked = threading.Event()
         self._led: set[str] = set()
@@ -88,7 +88,7 @@ class Runner(Worker):
             if len(self._led) < len(self._projections) and time.monotonic() >= next_attempt:
                 self._take_lead(connection)
                 next_attempt = time.monotonic() + self._takeover
-            begun, led = time.monotonic(), self._of_ours(places(connection)) if self._led else []
+            begun, led = time.monotonic(), self._of_ours(statuses(connection)) if self._led else []
             standing = self._standing(led)
             moved = self._folding.step(connection, standing)
             if self._forgetting.step(connection, [place for place in led if place.status != "running"]):
@@ -117,12 +117,12 @@ class Runner(Worker):
                 self._led.add(name)
                 self._leading.set()
 
-    def _of_ours(self, found: Sequence[Place]) -> list[Place]:
+    def _of_ours(self, found: Sequence[ReadModelStatus]) -> list[ReadModelStatus]:
         """Return what this process leads, as far as it has its code."""
         mine = [place for place in found if place.name in self._led]
         return [place for place in mine if place.version == self._projections[place.name].version]
 
-    def _standing(self, led: Sequence[Place]) -> list[Place]:
+    def _standing(self, led: Sequence[ReadModelStatus]) -> list[ReadModelStatus]:
         """Return what is to be folded: what runs, and what was parked by an event before this process tried it."""
         standing = []
         for place in led:

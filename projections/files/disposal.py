@@ -15,7 +15,7 @@ from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.event_types import format_time
 from provenstore.domain.tenants.disposal import Policy
 from provenstore.projections.engine.cursor import decode_cursor, encode_cursor
-from provenstore.projections.engine.database import Pool, reading
+from provenstore.projections.engine.database import Pool, transaction
 from provenstore.projections.engine.queries import queries
 
 MAX_PAGE: Final = 1_000
@@ -79,7 +79,7 @@ class Disposals:
 
     def categories(self, workspace: str | None = None) -> list[tuple[str, str]]:
         """Return each workspace and category in which anything is deleted or expired, in order."""
-        with reading(self._pool) as connection:
+        with transaction(self._pool) as connection:
             found = connection.execute(queries("files/disposal")["categories"], {"workspace": workspace})
             return [(str(row[0]), str(row[1])) for row in found]
 
@@ -104,7 +104,7 @@ class Disposals:
 
     def _read(self, name: str, into: type[Any], terms: Sequence[Term], **asked: Any) -> Iterable[Any]:
         texts = queries("files/disposal")
-        with reading(self._pool) as connection:
+        with transaction(self._pool) as connection:
             connection.execute(queries("engine/projection")["utc"])
             rows = connection.cursor(row_factory=class_row(into))
             return rows.execute(f"{texts['removed']}\n{texts[name]}", {**asked, "terms": json_terms(terms)}).fetchall()

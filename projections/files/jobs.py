@@ -14,7 +14,7 @@ from psycopg.rows import class_row
 
 from provenstore.domain.errors import InvalidInput
 from provenstore.projections.engine.cursor import decode_cursor, encode_cursor
-from provenstore.projections.engine.database import Pool, reading
+from provenstore.projections.engine.database import Pool, transaction
 from provenstore.projections.engine.queries import queries
 from provenstore.projections.files.disposal import Term, json_terms
 
@@ -132,7 +132,7 @@ class Jobs:
         """Keep that an attempt was in vain and return the job as it stands; `share` of the pause is waited (jitter)."""
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(job.attempts, 10)) * share
         again = replace(job, attempts=job.attempts + 1, last_code=code, last_at=now, next_at=now + pause)
-        with reading(self._pool) as connection:
+        with transaction(self._pool) as connection:
             connection.execute(
                 queries("files/jobs")["failed"],
                 {"file": job.file, "kind": job.kind, "code": code, "now": now, "next_at": again.next_at},
@@ -142,24 +142,24 @@ class Jobs:
     def done(self, job: Job) -> None:
         """Forget the attempts of a job that succeeded."""
         if job.attempts:
-            with reading(self._pool) as connection:
+            with transaction(self._pool) as connection:
                 connection.execute(queries("files/jobs")["done"], {"file": job.file, "kind": job.kind})
 
     def hurry(self, file: str, kinds: Sequence[Kind], now: datetime) -> None:
         """Let a file's jobs of these kinds be tried in the next round, however often that was in vain."""
-        with reading(self._pool) as connection:
+        with transaction(self._pool) as connection:
             connection.execute(queries("files/jobs")["hurry"], {"file": file, "kinds": [*kinds], "now": now})
 
     def forget(self, now: datetime, terms: Sequence[Term] = ()) -> int:
         """Forget the attempts of jobs that are no more, and return how many were; `terms` are those of everywhere."""
         texts = queries("files/jobs")
-        with reading(self._pool) as connection:
+        with transaction(self._pool) as connection:
             values = {"until": _FOREVER, "now": now, "terms": json_terms(terms), **self._limits}
             return connection.execute(f"{texts['jobs']}\n{texts['forget']}", values).rowcount
 
     def _select(self, *, terms: Sequence[Term], **asked: Any) -> tuple[Job, ...]:
         texts = queries("files/jobs")
-        with reading(self._pool) as connection:
+        with transaction(self._pool) as connection:
             connection.execute(queries("engine/projection")["utc"])
             rows = connection.cursor(row_factory=class_row(Job))
             return tuple(

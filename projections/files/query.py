@@ -15,7 +15,7 @@ from provenstore.domain.canonical import MAX_INTEGER
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.files.file_events import RetentionMode
 from provenstore.projections.engine.cursor import decode_cursor, encode_cursor
-from provenstore.projections.engine.database import Pool, reading, storable
+from provenstore.projections.engine.database import Pool, storable, transaction
 from provenstore.projections.engine.queries import queries
 from provenstore.projections.files.index import file_row, select
 from provenstore.projections.files.row import FileRow
@@ -129,7 +129,7 @@ class Files:
     def keys_of(self, owner: str, *, workspace: str | None) -> Sequence[str | None]:
         """Return the API keys that an owner began files with, None for none; of `workspace`, where it is given."""
         parts = queries("files/query")
-        with reading(self._pool) as connection:
+        with transaction(self._pool) as connection:
             connection.execute(parts["scope"], {"workspace": workspace or ""})
             found = connection.execute(parts["keys_of"], {"owner": owner, "workspace": workspace})
             return tuple(key for (key,) in found)
@@ -137,7 +137,7 @@ class Files:
     def _select(self, names: tuple[str, ...], values: Mapping[str, Any], scope: str = "") -> tuple[FileRow, ...]:
         parts = queries("files/query")
         statement = select("\n".join(parts[name] for name in names))
-        with reading(self._pool) as connection:
+        with transaction(self._pool) as connection:
             cursor = connection.cursor(row_factory=dict_row)
             cursor.execute(parts["scope"], {"workspace": scope})
             cursor.execute(statement, values)

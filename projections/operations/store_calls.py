@@ -14,7 +14,7 @@ from psycopg.rows import class_row
 
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.storage.store_call import Outcome, StoreAct, StoreCall
-from provenstore.projections.engine.database import Pool, reading
+from provenstore.projections.engine.database import Pool, transaction
 from provenstore.projections.engine.queries import queries
 
 MAX_PAGE: Final = 1_000
@@ -69,7 +69,7 @@ class Operations:
 
     def figures(self, asked: Calls) -> Figures:
         """Return the figures by provider and kind; InvalidInput for a time that ends before it begins."""
-        with reading(self._pool) as connection:
+        with transaction(self._pool) as connection:
             rows = connection.cursor(row_factory=class_row(Figure))
             found = tuple(rows.execute(queries("operations/store_calls")["figures"], _values(asked)))
             missing = connection.execute(queries("operations/store_calls")["missing"], _values(asked)).fetchone()
@@ -81,7 +81,7 @@ class Operations:
         """Return single calls, newest first: those that ended so, or were made for one request."""
         if not 1 <= limit <= MAX_PAGE:
             raise InvalidInput("limit", f"is not between 1 and {MAX_PAGE:,}", limit=MAX_PAGE)
-        with reading(self._pool) as connection:
+        with transaction(self._pool) as connection:
             connection.execute(queries("engine/projection")["utc"])
             rows = connection.cursor(row_factory=class_row(StoreCall))
             values = {**_values(asked), "outcome": outcome, "request": request, "limit": limit}
@@ -91,7 +91,7 @@ class Operations:
         """Forget calls that began before a moment, as long as `going`, and return how many; DatabaseUnavailable."""
         pruned = 0
         while going():
-            with reading(self._pool) as connection:
+            with transaction(self._pool) as connection:
                 values = {"before": before, "limit": _PRUNED_AT_ONCE}
                 found = connection.execute(queries("operations/store_calls")["prune"], values).rowcount
                 connection.execute(queries("operations/store_calls")["prune_gaps"], {"before": before})

@@ -8,7 +8,7 @@ from psycopg import Connection
 
 from provenstore.domain.errors import DatabaseUnavailable, IntegrityViolated
 from provenstore.domain.transparency import merkle
-from provenstore.domain.transparency.signing import RecordedHead, Standing, TreeHead
+from provenstore.domain.transparency.signing import RecordedHead, SigningState, TreeHead
 from provenstore.domain.transparency.tiled_tree import read_through
 from provenstore.projections.engine.database import translated
 from provenstore.projections.engine.queries import queries
@@ -29,7 +29,7 @@ class HeadsOnRecord:
         with translated():
             connection.execute(queries("tree/proofs")["durable"])
 
-    def standing(self) -> Standing:
+    def standing(self) -> SigningState:
         """Return how log, tree and heads stand."""
         with translated():
             row = self._connection.execute(queries("tree/proofs")["standing"]).fetchone()
@@ -39,7 +39,7 @@ class HeadsOnRecord:
         newest = None if head[0] is None else RecordedHead(TreeHead(*head[:2]), head[2])
         if newest is not None and not self._believes(newest):
             newest = self._below(newest.head.size)
-        return Standing(entries, size, newest)
+        return SigningState(entries, size, newest)
 
     def _below(self, size: int) -> RecordedHead | None:
         """Return the largest head below a size that is believed."""

@@ -15,7 +15,7 @@ from provenstore.domain.transparency.range_proof import range_proof
 from provenstore.domain.transparency.signing import RecordedHead, TreeHead
 from provenstore.domain.transparency.tile import EntryBundle, Tile, TileKey
 from provenstore.domain.transparency.tiled_tree import read_through
-from provenstore.projections.engine.database import Pool, glancing
+from provenstore.projections.engine.database import Pool, autocommit
 from provenstore.projections.engine.queries import queries
 from provenstore.projections.tree.integrator import TreeState, fetch_tiles, tree_state
 
@@ -54,12 +54,12 @@ class Proofs:
 
     def state(self) -> TreeState:
         """Return how far the tree has come, and whether it stands still."""
-        with glancing(self._pool) as connection:
+        with autocommit(self._pool) as connection:
             return tree_state(connection)
 
     def position(self) -> int:
         """Return how many events the log has."""
-        with glancing(self._pool) as connection:
+        with autocommit(self._pool) as connection:
             row = connection.execute(queries("tree/proofs")["position"]).fetchone()
         return row[0] if row is not None else 0
 
@@ -88,7 +88,7 @@ class Proofs:
 
     def tiles(self, keys: Sequence[TileKey]) -> Mapping[TileKey, bytes]:
         """Return tiles as they are by now; those that are not there are left out."""
-        with glancing(self._pool) as connection:
+        with autocommit(self._pool) as connection:
             return fetch_tiles(connection, keys)
 
     # -- the log -------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ class Proofs:
         NotFound where the log does not have them all; IntegrityViolated (position) where one within it is missing.
         """
         upto = bundle.begin + bundle.width
-        with glancing(self._pool) as connection, connection.cursor(binary=True) as cursor:
+        with autocommit(self._pool) as connection, connection.cursor(binary=True) as cursor:
             rows = cursor.execute(queries("tree/proofs")["bundle"], {"after": bundle.begin, "upto": upto}).fetchall()
         for expected, (position, _) in enumerate(rows, start=bundle.begin + 1):
             if position != expected:
@@ -112,7 +112,7 @@ class Proofs:
 
     def newest(self) -> SignedCheckpoint | None:
         """Return the newest checkpoint; None before the first."""
-        with glancing(self._pool) as connection:
+        with autocommit(self._pool) as connection:
             row = connection.execute(queries("tree/proofs")["newest"]).fetchone()
         found = None if row is None else SignedCheckpoint(*row)
         return found if found is None or self._believed(found) else self._below(found.size)
@@ -123,7 +123,7 @@ class Proofs:
     def _below(self, size: int) -> SignedCheckpoint | None:
         """Return the largest checkpoint below a size that is believed."""
         while True:
-            with glancing(self._pool) as connection:
+            with autocommit(self._pool) as connection:
                 rows = connection.execute(
                     queries("tree/proofs")["heads_below"], {"below": size, "limit": _PAGE}
                 ).fetchall()
@@ -148,7 +148,7 @@ class Proofs:
         return self._under(position, below.size)
 
     def _under(self, position: int, upto: int) -> tuple[SignedCheckpoint, list[bytes]]:
-        with glancing(self._pool) as connection, connection.cursor(binary=True) as cursor:
+        with autocommit(self._pool) as connection, connection.cursor(binary=True) as cursor:
             values = {"index": position - 1, "upto": upto}
             rows = cursor.execute(queries("tree/proofs")["under_newest"], values).fetchall()
             if rows and not self._believed(SignedCheckpoint(*rows[0][:4])):
@@ -167,7 +167,7 @@ class Proofs:
         """Walk the heads on record up to a size, in order, signed or not; a page at a time."""
         after = 0
         while True:
-            with glancing(self._pool) as connection:
+            with autocommit(self._pool) as connection:
                 values = {"after": after, "upto": upto, "limit": _PAGE}
                 rows = connection.execute(queries("tree/proofs")["heads"], values).fetchall()
             for size, root, note in rows:
@@ -178,18 +178,18 @@ class Proofs:
 
     def root_on_record(self, size: int) -> bytes | None:
         """Return the root of the head on record of a size, signed or not; None without one."""
-        with glancing(self._pool) as connection:
+        with autocommit(self._pool) as connection:
             row = connection.execute(queries("tree/proofs")["root_on_record"], {"size": size}).fetchone()
         return None if row is None else row[0]
 
     def largest_head(self) -> int:
         """Return the size of the largest head on record, 0 without any."""
-        with glancing(self._pool) as connection:
+        with autocommit(self._pool) as connection:
             row = connection.execute(queries("tree/proofs")["largest_head"]).fetchone()
         return row[0] if row is not None else 0
 
     def checkpoints(self, *, after: int = 0, limit: int = 100) -> tuple[SignedCheckpoint, ...]:
         """Return up to `limit` checkpoints of sizes above `after`, in order."""
-        with glancing(self._pool) as connection:
+        with autocommit(self._pool) as connection:
             found = connection.execute(queries("tree/proofs")["checkpoints"], {"after": after, "limit": limit})
             return tuple(one for one in (SignedCheckpoint(*row) for row in found) if self._believed(one))

@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Composable
 from psycopg.sql import Literal as Constant
 
 from provenstore.domain.errors import InvalidInput
-from provenstore.projections.engine.database import Pool, reading, storable
+from provenstore.projections.engine.database import Pool, storable, transaction
 from provenstore.projections.engine.queries import queries
 from provenstore.projections.usage.row import NOTHING, Sums
 
@@ -86,7 +86,7 @@ class Usages:
         asked = {"workspace": workspace, "month": month}
         within = "\n".join(texts[name] for name, value in asked.items() if value is not None)
         statement = SQL("\n".join([texts["sums"], texts[source], within, texts["end"]]))
-        with reading(self._pool) as connection:
+        with transaction(self._pool) as connection:
             connection.execute(texts["scope"], {"workspace": workspace or ""})
             rows = connection.execute(statement.format(by=by, within=SQL(within)), {**asked, **values}).fetchall()
         return tuple(_used(key, list(group)) for key, group in groupby(rows, key=lambda row: str(row[0])))

@@ -34,7 +34,7 @@ from provenstore.api.permissions import permits
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings, load_settings
 from provenstore.api.wiring import open_services
-from provenstore.domain.access.linking import LinkWays
+from provenstore.domain.access.links import LinkWays
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.ledger import Ledger

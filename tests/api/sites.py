@@ -24,7 +24,7 @@ from provenstore.domain.files.file import File
 from provenstore.domain.ledger import Ledger
 from provenstore.domain.storage.objects import Capabilities
 from provenstore.domain.tenants.workspace import CreateWorkspace
-from provenstore.domain.uploads.initiating import NewFile
+from provenstore.domain.uploads.initiation import NewFile
 from store_servers import address
 from tests.api.conftest import ROOT, MovableClock
 

@@ -15,7 +15,7 @@ from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.api.http.app import create_app
 from provenstore.api.permissions import permits
 from provenstore.api.settings import Settings
-from provenstore.domain.access.linking import LinkWays
+from provenstore.domain.access.links import LinkWays
 from provenstore.domain.ledger import Ledger
 from tests.api.conftest import Api, Tenant, serving
 

@@ -14,7 +14,7 @@ from provenstore.api.background.disposer import Disposer
 from provenstore.api.background.sweeper import Sweeper
 from provenstore.domain.errors import StoreUnavailable, WrongStore
 from provenstore.domain.ledger import SYSTEM
-from provenstore.domain.removal.disposing import Run
+from provenstore.domain.removal.policy_disposal import Run
 from tests.api.conftest import Api, Tenant
 
 

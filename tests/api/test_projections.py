@@ -22,10 +22,10 @@ from provenstore.domain.eventlog.envelope import Actor, draft
 from provenstore.domain.eventlog.event_log import Append
 from provenstore.domain.eventlog.event_types import REGISTRY, EventData, Fact
 from provenstore.domain.proofs.verification import verify_log
-from provenstore.domain.removal.erasing import Wanted
+from provenstore.domain.removal.erasures import Wanted
 from provenstore.domain.system.projection_events import PROJECTIONS, EventSkipped
 from provenstore.domain.tenants.workspace import CreateWorkspace
-from provenstore.domain.uploads.initiating import NewFile
+from provenstore.domain.uploads.initiation import NewFile
 from provenstore.projections.files.index import FileIndex
 from read_models import until
 from tests.api.conftest import ROOT, Api, Tenant

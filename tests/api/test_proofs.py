@@ -159,7 +159,7 @@ def test_ledger_audit_needs_its_role(api: Api, tenant: Tenant) -> None:
 
 def test_whole_history(api: Api, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lifecycle, parts and accesses, over many pages; one event less is not whole, and services see what they may."""
-    monkeypatch.setattr("provenstore.domain.access.proving.PAGE", 2)
+    monkeypatch.setattr("provenstore.domain.access.provable_events.PAGE", 2)
     service = tenant.client("service")
     file_id = tenant.stored(service)
     for _ in range(5):

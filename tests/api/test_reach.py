@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from provenstore.domain.ledger import SYSTEM
-from provenstore.domain.removal.disposing import Run
+from provenstore.domain.removal.policy_disposal import Run
 from tests.api.conftest import Api, Tenant
 
 POSITION = "Provenstore-Position"

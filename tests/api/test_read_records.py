@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from provenstore.api.acts import log
-from provenstore.api.cli.direct import Direct
+from provenstore.api.cli.local_backend import LocalBackend
 from provenstore.api.system_user import system_user
 from provenstore.domain.eventlog.envelope import Actor
 from tests.api.conftest import Api, Tenant
@@ -65,7 +65,7 @@ def test_every_reading_over_http_is_on_record(api: Api, tenant: Tenant, path: st
     assert {key: read.get(key) for key in wanted} == wanted
 
 
-_ACTS: list[tuple[str, Callable[[Direct, str, int], object]]] = [
+_ACTS: list[tuple[str, Callable[[LocalBackend, str, int], object]]] = [
     ("list", lambda direct, _file, _position: direct.files({"fresh": True}, cursor=None, limit=10)),
     ("rows", lambda direct, _file, at: direct.rows("file_index", at=str(at), keys=[], limit=1)),
     ("differences", lambda direct, _file, _position: direct.differences("file_index")),
@@ -80,7 +80,7 @@ _ACTS: list[tuple[str, Callable[[Direct, str, int], object]]] = [
 ]
 
 
-def _held(direct: Direct, file: str) -> str:
+def _held(direct: LocalBackend, file: str) -> str:
     """Place a hold, which leaves no reading, and return the file."""
     direct.place_hold(file, name="Case 7", matter=None, reason="sued")
     return file
@@ -88,13 +88,13 @@ def _held(direct: Direct, file: str) -> str:
 
 @pytest.mark.parametrize(("what", "act"), _ACTS)
 def test_every_reading_of_a_data_directory_is_on_record(
-    api: Api, tenant: Tenant, what: str, act: Callable[[Direct, str, int], object]
+    api: Api, tenant: Tenant, what: str, act: Callable[[LocalBackend, str, int], object]
 ) -> None:
     """The same as over HTTP: a command on the directory is called a reading, too."""
     file = tenant.stored(tenant.client("service"))
     log.bring_up(api.services)
     somebody = replace(system_user(), actor=Actor(f"system-user-{uuid4()}", "person", "cli"))
-    act(Direct(api.services, somebody), file, api.services.ledger.log.position())
+    act(LocalBackend(api.services, somebody), file, api.services.ledger.log.position())
     assert [one["what"] for one in reads(api, somebody.principal)] == [what]
 
 

@@ -148,7 +148,7 @@ COMMANDS: Final = [(path, method) for path, method in OPERATIONS if method != "g
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The streams whose events are read."""
     found: list[str] = []
-    told, events = PostgresEventLog.told, PostgresEventLog.events
+    told, events = PostgresEventLog.events_with_private_values, PostgresEventLog.events
 
     def telling(log: PostgresEventLog, stream: str) -> Any:
         found.append(stream)
@@ -158,7 +158,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         found.extend(streams)
         return events(log, streams, **how)
 
-    monkeypatch.setattr(PostgresEventLog, "told", telling)
+    monkeypatch.setattr(PostgresEventLog, "events_with_private_values", telling)
     monkeypatch.setattr(PostgresEventLog, "events", eventing)
     return found
 

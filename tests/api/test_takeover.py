@@ -14,7 +14,7 @@ from provenstore.api.wiring import open_services
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.files import file_commands as c
 from provenstore.domain.tenants.workspace import CreateWorkspace
-from provenstore.domain.uploads.initiating import NewFile
+from provenstore.domain.uploads.initiation import NewFile
 from tests.api.conftest import ROOT
 
 PROVENSTORE = str(Path(sys.executable).with_name("provenstore"))

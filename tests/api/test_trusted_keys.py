@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from provenstore.api.http.trusted_keys import TrustedKeys
+from provenstore.api.http.api_key_cache import ApiKeyCache
 from provenstore.api.services import Services
 from provenstore.api.settings import Settings
 from provenstore.api.wiring import open_services
@@ -27,7 +27,7 @@ def elsewhere(api: Api, settings: Settings) -> Iterator[Services]:
 
 
 @contextmanager
-def trusting(api: Api, keys: TrustedKeys, *, heard: bool) -> Iterator[None]:
+def trusting(api: Api, keys: ApiKeyCache, *, heard: bool) -> Iterator[None]:
     """Let the server use `keys`, and hear hints or not."""
     before, hearers = api.app.state.keys, api.services.on_growth
     kept = list(hearers)
@@ -61,7 +61,7 @@ def test_another_processs_revocation_is_seen_within_a_second_without_a_hint(
     """Reads are trusted for at most that long; the use after the end is recorded."""
     key, client = key_of(api, tenant)
     path = f"/v1/files/{tenant.stored(tenant.client('service'))}"
-    with trusting(api, TrustedKeys(), heard=False):
+    with trusting(api, ApiKeyCache(), heard=False):
         assert client.get(path).status_code == 200
         elsewhere.ledger.revoke_key(ROOT, key, None)
         assert seconds_until_refused(client, path) < BEYOND
@@ -73,7 +73,7 @@ def test_a_hint_clears_at_once(api: Api, tenant: Tenant, elsewhere: Services) ->
     """Even where a key would be trusted for an hour."""
     key, client = key_of(api, tenant)
     path = f"/v1/files/{tenant.stored(tenant.client('service'))}"
-    with trusting(api, TrustedKeys(seconds=3600), heard=True):
+    with trusting(api, ApiKeyCache(seconds=3600), heard=True):
         assert client.get(path).status_code == 200
         elsewhere.ledger.revoke_key(ROOT, key, None)
         assert seconds_until_refused(client, path) < BEYOND
@@ -85,7 +85,7 @@ def test_a_command_with_a_key_that_was_revoked_a_moment_ago_is_refused_as_later_
     """Its append finds that the credential has moved; nothing is recorded but the use of the key."""
     key, client = key_of(api, tenant)
     file_id = tenant.stored(client)
-    with trusting(api, TrustedKeys(seconds=3600), heard=False):
+    with trusting(api, ApiKeyCache(seconds=3600), heard=False):
         assert client.post(f"/v1/files/{file_id}/links", json={}).status_code == 201
         elsewhere.ledger.revoke_key(ROOT, key, None)
         for answer in (
@@ -101,7 +101,7 @@ def test_a_command_with_a_key_that_was_revoked_a_moment_ago_is_refused_as_later_
 def test_a_revocation_by_this_process_holds_from_its_answer_on(api: Api, tenant: Tenant) -> None:
     """No hint has to arrive for that; it would come some milliseconds later."""
     admin, path = tenant.client("admin"), f"/v1/files/{tenant.stored(tenant.client('service'))}"
-    with trusting(api, TrustedKeys(seconds=3600), heard=True):
+    with trusting(api, ApiKeyCache(seconds=3600), heard=True):
         for _ in range(5):
             key, client = key_of(api, tenant)
             assert client.get(path).status_code == 200
@@ -116,7 +116,7 @@ def test_a_key_ends_with_its_time_while_it_is_trusted(api: Api, tenant: Tenant) 
         ROOT, actor="svc", kind="service", roles=("service",), scope=tenant.id, expires_at=expires
     )
     client = api.anonymous({"Authorization": f"Bearer {issued.key}"})
-    with trusting(api, TrustedKeys(seconds=3600), heard=False):
+    with trusting(api, ApiKeyCache(seconds=3600), heard=False):
         assert client.get("/v1/files").status_code == 200
         api.clock.ahead += timedelta(hours=2)
         assert client.get("/v1/files").status_code == 401

@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from provenstore.api.http.readings import Readings
+from provenstore.api.http.shared_reads import SharedReads
 from tests.api.conftest import Api, Tenant
 
 PATIENCE = 10.0
@@ -56,7 +56,7 @@ def test_a_reading_is_joined_while_it_goes_on() -> None:
     begun: list[UUID] = []
 
     async def ask() -> None:
-        readings, go = Readings(), asyncio.Event()
+        readings, go = SharedReads(), asyncio.Event()
 
         def read(file_id: UUID) -> Callable[[], Awaitable[Any]]:
             async def reading() -> Any:

@@ -14,9 +14,9 @@ from provenstore.adapters.local.folder import LocalFolder
 from provenstore.adapters.objects.own_urls import LocalUrlSigner
 from provenstore.adapters.postgres.database import Database
 from provenstore.domain.errors import AppendOutcomeUnknown, StoreUnavailable, Unavailable, Unfinished
-from provenstore.domain.removal.erasing import Wanted
+from provenstore.domain.removal.erasures import Wanted
 from provenstore.domain.tenants import workspace as ws
-from provenstore.domain.uploads.initiating import NewFile
+from provenstore.domain.uploads.initiation import NewFile
 
 Act = Callable[[], object]
 NEW = NewFile(workspace="acme", filename="a.pdf", media_type="application/pdf", category="book_content")

@@ -14,7 +14,7 @@ from provenstore.domain.eventlog import remembered_reads
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import disclosed
-from provenstore.domain.removal.erasing import Wanted
+from provenstore.domain.removal.erasures import Wanted
 
 PRIVACY = caller("dora", "privacy")
 LEDGER_AUDITOR = replace(AUDITOR, scope=None)

@@ -16,7 +16,7 @@ from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.files import file_commands as c
 from provenstore.domain.files.file import File
 from provenstore.domain.ledger import SYSTEM, Ledger
-from provenstore.domain.removal.disposing import Run
+from provenstore.domain.removal.policy_disposal import Run
 from provenstore.domain.system.provider_events import ProviderIdentified
 from provenstore.domain.tenants.disposal import NOTICE
 from provenstore.domain.tenants.disposal_events import DisposalRunEnded

@@ -9,7 +9,7 @@ import pytest
 
 from custody import ADMIN, APPROVER, RECORDS, SERVICE, Custody, caller
 from provenstore.adapters.embedded.running import OWNER
-from provenstore.domain.access.linking import LinkWish
+from provenstore.domain.access.links import LinkWish
 from provenstore.domain.errors import (
     DatabaseUnavailable,
     Forbidden,
@@ -26,8 +26,8 @@ from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.privacy import erasure_events as ee
 from provenstore.domain.privacy import erasure_request as er
 from provenstore.domain.proofs.verification import verify_log
-from provenstore.domain.removal import erasing
-from provenstore.domain.removal.erasing import Wanted
+from provenstore.domain.removal import erasures as erasing
+from provenstore.domain.removal.erasures import Wanted
 from provenstore.domain.tenants.workspace import CreateWorkspace
 
 ANNA = "anna@example.org"

@@ -11,7 +11,7 @@ import pytest
 from custody import ADMIN, AUDITOR, CONTENT, RECORDS, SERVICE, Custody, caller
 from provenstore.adapters.local.folder import LocalFolder
 from provenstore.adapters.postgres.event_store import PostgresEventLog
-from provenstore.domain.access.linking import LinkWays, LinkWish
+from provenstore.domain.access.links import LinkWays, LinkWish
 from provenstore.domain.errors import (
     Conflict,
     DatabaseUnavailable,

@@ -10,7 +10,7 @@ from provenstore.adapters.local.folder import LocalFolder
 from provenstore.domain.files import file_events as e
 from provenstore.domain.files.file import File
 from provenstore.domain.proofs.verification import verify_log
-from provenstore.domain.removal.purging import Purging
+from provenstore.domain.removal.purges import Purges
 from provenstore.domain.storage.objects import ObjectVersion
 
 MANY = 3_000
@@ -84,14 +84,14 @@ def test_a_long_purge_goes_on_after_a_crash_between_its_pages(
     custody: Custody, long: Versions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing goes that is on no page yet."""
-    real = Purging._list
+    real = Purges._list
 
-    def some(self: Purging, system: Any, file: File, versions: Any) -> None:
+    def some(self: Purges, system: Any, file: File, versions: Any) -> None:
         real(self, system, file, versions[:1_000])
         raise Crash
 
     with monkeypatch.context() as patch:
-        patch.setattr(Purging, "_list", some)
+        patch.setattr(Purges, "_list", some)
         with pytest.raises(Crash):
             custody.ledger.approve_purge(APPROVER, long.file.id, None, None)
     assert len(long.left) == MANY + 1

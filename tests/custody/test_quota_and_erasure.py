@@ -20,7 +20,7 @@ from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.proofs.verification import verify_log
 from provenstore.domain.tenants.workspace import SetLimits, SetQuota
 from provenstore.domain.tenants.workspace_events import Limits
-from provenstore.domain.uploads.initiating import NewFile
+from provenstore.domain.uploads.initiation import NewFile
 
 PRIVACY = caller("dora", "privacy")
 

@@ -22,16 +22,16 @@ from provenstore.domain.errors import (
     Unauthenticated,
 )
 from provenstore.domain.eventlog.caller import Caller, LinkUse
+from provenstore.domain.eventlog.deduplication import MAX_NOTED
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import IdempotencyKey
-from provenstore.domain.eventlog.merging import MAX_NOTED
 from provenstore.domain.eventlog.refusals import MAX_ADDRESSES, MAX_VARIETY, Asked, CredentialRefused, RequestRefused
 from provenstore.domain.files import file_events as fe
 from provenstore.domain.ledger import Ledger
-from provenstore.domain.removal.erasing import Wanted
+from provenstore.domain.removal.erasures import Wanted
 from provenstore.domain.tenants import workspace as ws
 from provenstore.domain.tenants.workspace_events import Limits
-from provenstore.domain.uploads.initiating import NewFile
+from provenstore.domain.uploads.initiation import NewFile
 
 FOREIGN = caller("svc-books", "service", "auditor", "admin", kind="service", scope="umbrella")
 """Of the same bare id as the service of `acme`, with every role, in another workspace."""

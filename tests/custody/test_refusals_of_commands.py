@@ -9,7 +9,7 @@ import pytest
 from custody import ADMIN, APPROVER, AUDITOR, RECORDS, SERVICE, Custody
 from provenstore.domain.errors import InvalidInput, Refused
 from provenstore.domain.eventlog.caller import Caller
-from provenstore.domain.removal.erasing import Wanted
+from provenstore.domain.removal.erasures import Wanted
 from provenstore.domain.tenants import workspace as ws
 from provenstore.domain.tenants.workspace_events import Limits
 

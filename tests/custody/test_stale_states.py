@@ -9,7 +9,7 @@ from provenstore.domain.files import file_events as fe
 from provenstore.domain.files.file import File, access_stream, file_stream, project
 from provenstore.domain.tenants import workspace as ws
 from provenstore.domain.tenants import workspace_events as we
-from provenstore.domain.uploads.initiating import NewFile
+from provenstore.domain.uploads.initiation import NewFile
 
 
 def _cold(custody: Custody, file: File) -> File:

@@ -164,7 +164,7 @@ def test_no_upload_is_settled_or_cleared_in_a_wrong_store(custody: Custody, tmp_
 
 
 def _announcing(_: object, __: str, body: Any, *, confirm: Callable[[Any], None], **___: Any) -> None:
-    from provenstore.domain.uploads.uploading import digests_of
+    from provenstore.domain.uploads.content_uploads import digests_of
 
     confirm(digests_of(body, 1_000))
     raise Crash

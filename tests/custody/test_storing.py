@@ -30,8 +30,8 @@ from provenstore.domain.files.file import File
 from provenstore.domain.proofs.verification import verify_log
 from provenstore.domain.storage.upload_sizes import MAX_AT_HAND
 from provenstore.domain.tenants.workspace import SetQuota
-from provenstore.domain.uploads.initiating import NewFile
-from provenstore.domain.uploads.storing import Begun
+from provenstore.domain.uploads.initiation import NewFile
+from provenstore.domain.uploads.small_uploads import Begun
 
 WHOLE_LIFE = ["upload_initiated", "completion_requested", "stored"]
 KEY = IdempotencyKey("svc-books", "one", hashlib.sha256(CONTENT).digest())

@@ -17,7 +17,7 @@ from provenstore.domain.eventlog.caller import Caller, Role
 from provenstore.domain.eventlog.deadline import Deadline, within
 from provenstore.domain.ledger import SYSTEM
 from provenstore.domain.proofs.verification import verify_log
-from provenstore.domain.removal.erasing import Wanted
+from provenstore.domain.removal.erasures import Wanted
 from provenstore.domain.tenants import retention_policy
 from provenstore.domain.tenants import workspace as ws
 

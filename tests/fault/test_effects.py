@@ -138,7 +138,7 @@ def _parts_sent(custody: FragileCustody) -> UUID:
     """Leave an upload whose one part has landed, beside an upload that was opened by a process that died."""
     file = custody.initiated(upload="multipart", size=len(CONTENT))
     custody.ledger.upload_part(SERVICE, file.id, 1, [CONTENT], size=len(CONTENT))
-    custody.store.create_multipart(file.arrives_at, media_type="application/pdf")
+    custody.store.create_multipart(file.upload_key, media_type="application/pdf")
     return file.id
 
 

@@ -43,7 +43,7 @@ from provenstore.domain.tenants.credential import parse_key
 from provenstore.domain.tenants.workspace import CreateWorkspace, RegisterCategory, SetLimits, SetPurgePolicy, SetQuota
 from provenstore.domain.tenants.workspace_events import Limits
 from provenstore.domain.transparency.signing import Signed, TreeHead
-from provenstore.domain.uploads.initiating import NewFile
+from provenstore.domain.uploads.initiation import NewFile
 
 ROOT = Caller(Actor("root", "person", "cli"), frozenset({"admin"}), None)
 PDF = b"%PDF-1.7 a chapter"

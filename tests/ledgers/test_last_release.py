@@ -16,7 +16,7 @@ from provenstore.domain.files.file import project
 from provenstore.domain.files.file_events import UploadInitiated
 from provenstore.domain.proofs.published_log import Checked
 from provenstore.domain.proofs.tree_check import OBJECTS
-from provenstore.domain.uploads.initiating import NewFile
+from provenstore.domain.uploads.initiation import NewFile
 from provenstore.projections.files.query import FileFilter
 from read_models import until
 

@@ -14,8 +14,8 @@ from provenstore.domain.errors import DatabaseUnavailable
 from provenstore.domain.eventlog.envelope import Event
 from provenstore.domain.eventlog.event_log import Disclosures
 from provenstore.projections.audit.trail import AuditTrail
-from provenstore.projections.engine.ahead import MISSES, ReadAhead
 from provenstore.projections.engine.positions import prepare
+from provenstore.projections.engine.prefetch import MISSES, Prefetch
 from provenstore.projections.usage.sums import Usage
 from read_models import place, running, until
 
@@ -53,19 +53,19 @@ def log() -> Watched:
 
 
 @pytest.fixture
-def ahead(log: Watched) -> Iterator[ReadAhead]:
+def ahead(log: Watched) -> Iterator[Prefetch]:
     """Return what reads it."""
-    reader = ReadAhead(log)
+    reader = Prefetch(log)
     yield reader
     reader.close()
 
 
-def positions(ahead: ReadAhead, after: int, limit: int) -> list[int]:
+def positions(ahead: Prefetch, after: int, limit: int) -> list[int]:
     """Return the positions of a stretch."""
     return [event.position for event in ahead.stretch(after, limit, private=True).events]
 
 
-def test_the_next_stretch_is_there_when_it_is_asked_for(log: Watched, ahead: ReadAhead) -> None:
+def test_the_next_stretch_is_there_when_it_is_asked_for(log: Watched, ahead: Prefetch) -> None:
     """Another thread reads it, private values included, and nobody reads it again."""
     me = threading.get_ident()
     assert positions(ahead, 0, 5) == [1, 2, 3, 4, 5]
@@ -76,7 +76,7 @@ def test_the_next_stretch_is_there_when_it_is_asked_for(log: Watched, ahead: Rea
     assert set(log.disclosed[1:]) == {log.asked(5)[0]}
 
 
-def test_what_was_the_end_of_the_log_is_read_again(log: Watched, ahead: ReadAhead) -> None:
+def test_what_was_the_end_of_the_log_is_read_again(log: Watched, ahead: Prefetch) -> None:
     """Beyond it nothing is read, and what has come meanwhile is not missed."""
     end = log.position()
     assert len(positions(ahead, 0, end - 2)) == end - 2
@@ -86,7 +86,7 @@ def test_what_was_the_end_of_the_log_is_read_again(log: Watched, ahead: ReadAhea
     assert not log.asked(log.position())
 
 
-def test_what_failed_ahead_fails_when_it_is_asked_for(log: Watched, ahead: ReadAhead) -> None:
+def test_what_failed_ahead_fails_when_it_is_asked_for(log: Watched, ahead: Prefetch) -> None:
     """As if it had been read then; and only once, as the database may be back."""
     log.away.add(5)
     assert positions(ahead, 0, 5) == [1, 2, 3, 4, 5]
@@ -97,7 +97,7 @@ def test_what_failed_ahead_fails_when_it_is_asked_for(log: Watched, ahead: ReadA
     assert positions(ahead, 5, 5) == [6, 7, 8, 9, 10]
 
 
-def test_two_readers_do_not_take_each_others_turn(log: Watched, ahead: ReadAhead) -> None:
+def test_two_readers_do_not_take_each_others_turn(log: Watched, ahead: Prefetch) -> None:
     """What was read for one is kept while the other reads, unless nobody ever comes for it."""
     positions(ahead, 0, 5)
     assert positions(ahead, 12, 3) == [13, 14, 15]
@@ -108,7 +108,7 @@ def test_two_readers_do_not_take_each_others_turn(log: Watched, ahead: ReadAhead
     until(lambda: bool(log.asked(15)))
 
 
-def test_the_end_of_the_process_is_no_error(log: Watched, ahead: ReadAhead, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_end_of_the_process_is_no_error(log: Watched, ahead: Prefetch, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is read ahead any more; what is asked for is read."""
     monkeypatch.setattr("concurrent.futures.thread._shutdown", True)
     assert positions(ahead, 0, 5) == [1, 2, 3, 4, 5]

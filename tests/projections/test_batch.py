@@ -16,7 +16,7 @@ from provenstore.domain.eventlog.event_types import EventData
 from provenstore.domain.files import file_events as f
 from provenstore.projections.engine.batch import Overtaken, advance
 from provenstore.projections.engine.builds import builds
-from provenstore.projections.engine.positions import places, prepare
+from provenstore.projections.engine.positions import prepare, statuses
 from provenstore.projections.files.index import FileIndex
 from shelf import one_by_one, rows
 
@@ -72,24 +72,24 @@ def test_batches_of_any_size_make_the_same_rows(connection: Connection, log: Mem
     prepare(connection, [FileIndex()])
     tables = ", ".join(f"provenstore_read.{table}_1" for table in FileIndex.tables)
     connection.execute(f"TRUNCATE {tables}; UPDATE provenstore_read.projection SET position = 0")
-    while advance(connection, log, FileIndex(), places(connection)[0], data.draw(st.integers(1, 30))):
+    while advance(connection, log, FileIndex(), statuses(connection)[0], data.draw(st.integers(1, 30))):
         pass
     assert one_by_one(log) == rows(connection)
-    assert places(connection)[0].position == log.position()
+    assert statuses(connection)[0].position == log.position()
 
 
 def test_a_place_that_moved_fences_the_batch(connection: Connection) -> None:
     """A batch that began at another position or generation writes nothing, neither rows nor position."""
     log = story(3)
     prepare(connection, [FileIndex()])
-    stale = places(connection)[0]
+    stale = statuses(connection)[0]
     advance(connection, log, FileIndex(), stale, 8)
     before = rows(connection)
     with pytest.raises(Overtaken):
         advance(connection, log, FileIndex(), stale, 20)
     connection.execute("UPDATE provenstore_read.projection SET position = 0, generation = 2")
     with pytest.raises(psycopg.errors.UndefinedTable):
-        advance(connection, log, FileIndex(), places(connection)[0], 20)
+        advance(connection, log, FileIndex(), statuses(connection)[0], 20)
     with pytest.raises(Overtaken):
         advance(connection, log, FileIndex(), stale, 20)
     connection.execute("UPDATE provenstore_read.projection SET generation = 1")
@@ -102,8 +102,8 @@ def test_a_gap_is_refused(connection: Connection) -> None:
     del log.events[1]
     prepare(connection, [FileIndex()])
     with pytest.raises(IntegrityViolated, match="gap"):
-        advance(connection, log, FileIndex(), places(connection)[0])
-    assert places(connection)[0].position == 0
+        advance(connection, log, FileIndex(), statuses(connection)[0])
+    assert statuses(connection)[0].position == 0
 
 
 def test_unrelated_events_move_the_position(connection: Connection) -> None:
@@ -111,8 +111,8 @@ def test_unrelated_events_move_the_position(connection: Connection) -> None:
     log = MemoryLog()
     log.add("parts:a", f.ChunkUploaded(upload="u", number=1, first=0, size=1, etag="e", md5=None, sha256=None))
     prepare(connection, [FileIndex()])
-    assert advance(connection, log, FileIndex(), places(connection)[0]) == 1
-    assert places(connection)[0].position == 1
+    assert advance(connection, log, FileIndex(), statuses(connection)[0]) == 1
+    assert statuses(connection)[0].position == 1
 
 
 def test_preparing_again_changes_nothing(connection: Connection) -> None:
@@ -120,14 +120,14 @@ def test_preparing_again_changes_nothing(connection: Connection) -> None:
     log = MemoryLog()
     add_file(log, "a")
     prepare(connection, [FileIndex()])
-    advance(connection, log, FileIndex(), places(connection)[0])
+    advance(connection, log, FileIndex(), statuses(connection)[0])
     prepare(connection, [FileIndex()])
-    assert places(connection)[0].position == 2
+    assert statuses(connection)[0].position == 2
     assert list(rows(connection)) == ["a"]
     connection.execute("UPDATE provenstore_read.projection SET version = 0")
     prepare(connection, [FileIndex()])
     prepare(connection, [FileIndex()])
-    assert [(place.version, place.generation, place.position) for place in places(connection)] == [(0, 1, 2)]
+    assert [(place.version, place.generation, place.position) for place in statuses(connection)] == [(0, 1, 2)]
     assert [(one.version, one.generation, one.position) for one in builds(connection)] == [(FileIndex.version, 2, 0)]
     assert list(rows(connection)) == ["a"]
     connection.execute("UPDATE provenstore_read.projection SET version = 99")
@@ -148,6 +148,6 @@ def test_tables_of_before_are_folded_anew(connection: Connection) -> None:
     log = MemoryLog()
     add_file(log, "a")
     prepare(connection, [FileIndex()])
-    advance(connection, log, FileIndex(), places(connection)[0])
+    advance(connection, log, FileIndex(), statuses(connection)[0])
     assert list(rows(connection)) == ["a"]
     assert connection.execute("SELECT to_regclass('provenstore_read.file_index_2') IS NULL").fetchone() == (True,)

@@ -22,11 +22,11 @@ from provenstore.domain.files import file_events as f
 from provenstore.projections.engine.builds import begin
 from provenstore.projections.engine.folding import Folding
 from provenstore.projections.engine.listener import Listener
-from provenstore.projections.engine.places import places
 from provenstore.projections.engine.positions import Positions, prepare
 from provenstore.projections.engine.queries import queries
 from provenstore.projections.engine.runner import FEW, Runner
 from provenstore.projections.engine.skips import no_skips
+from provenstore.projections.engine.status import statuses
 from provenstore.projections.files.index import FileIndex
 from provenstore.projections.files.row import FileRow
 from read_models import PATIENCE, build, building, ended, place, running, until
@@ -75,7 +75,7 @@ def test_the_order_of_the_read_models_is_kept(connect: Connect) -> None:
         connection.autocommit = True
         prepare(connection, models)
         folding = Folding(log, {model.name: model for model in models}, no_skips, 10)
-        moved = folding.step(connection, places(connection))
+        moved = folding.step(connection, statuses(connection))
         folding.close()
     assert list(moved.items()) == [("tally", log.position()), ("file_index", log.position())]
 
@@ -186,7 +186,7 @@ def test_rows_without_their_position_are_not_kept(connect: Connect, connection: 
 
 
 def places_or_none(connection: Connection) -> bool:
-    """Return whether there is a table of places yet."""
+    """Return whether there is a table of statuses yet."""
     return connection.execute("SELECT to_regclass('provenstore_read.projection') IS NOT NULL").fetchone() == (True,)
 
 

@@ -70,12 +70,12 @@ def test_a_stream_is_told_with_its_private_values(log: PostgresEventLog) -> None
     log.append(command(happened("file:2", private={"reason": "c"})))
     log.append(command(happened("file:1"), erase=[Erasure(first.id, "reason")]))
     log.append(command(happened("file:1", private={"reason": "d"})))
-    events, disclosures = log.told("file:1")
+    events, disclosures = log.events_with_private_values("file:1")
     assert events == log.events(["file:1"])
     assert [event.version for event in events] == [1, 2, 3]
     assert disclosures == log.disclosures([event.id for event in events])
     assert disclosures[first.id]["reason"].erased_by == events[1].id
-    assert log.told("file:none") == ([], {})
+    assert log.events_with_private_values("file:none") == ([], {})
 
 
 def test_several_streams_are_told_at_once(log: PostgresEventLog) -> None:
@@ -87,13 +87,13 @@ def test_several_streams_are_told_at_once(log: PostgresEventLog) -> None:
     before = log.told_each(asked)
     assert before.keys() == {"file:1", "file:2"}
     for stream, found in before.items():
-        assert (found.events, found.disclosures) == log.told(stream)
+        assert (found.events, found.disclosures) == log.events_with_private_values(stream)
     again = log.told_each(asked)
     assert all(again[stream] is found for stream, found in before.items())
     log.append(command(happened("elsewhere:1"), erase=[Erasure(first.id, "reason")]))
     after = log.told_each(asked)
     assert after["file:2"] is before["file:2"]
-    assert after["file:1"].disclosures == log.told("file:1")[1] != before["file:1"].disclosures
+    assert after["file:1"].disclosures == log.events_with_private_values("file:1")[1] != before["file:1"].disclosures
 
 
 def test_notifications_are_the_log(log: PostgresEventLog) -> None:
@@ -138,4 +138,4 @@ def test_a_missing_event_is_found(log: PostgresEventLog, database: ScratchDataba
     with pytest.raises(IntegrityViolated):
         log.load("file:1", lambda _, events: list(events) or None)
     with pytest.raises(IntegrityViolated):
-        log.told("file:1")
+        log.events_with_private_values("file:1")

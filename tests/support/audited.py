@@ -18,7 +18,7 @@ from provenstore.projections.audit.query import Audit, AuditFilter
 from provenstore.projections.audit.row import AuditRow
 from provenstore.projections.engine.batch import advance
 from provenstore.projections.engine.fold import Projection
-from provenstore.projections.engine.positions import places, prepare
+from provenstore.projections.engine.positions import prepare, statuses
 
 KEY_1, KEY_2 = "01a1fc12-0000-7000-8000-000000000001", "01a1fc12-0000-7000-8000-000000000002"
 HOLD = "01a1fc12-0000-7000-8000-00000000000a"
@@ -61,7 +61,7 @@ def catch_up(connection: psycopg.Connection[Any], log: MemoryLog, model: Project
 
 
 def _place(connection: psycopg.Connection[Any], name: str) -> Any:
-    return next(place for place in places(connection) if place.name == name)
+    return next(place for place in statuses(connection) if place.name == name)
 
 
 def audit_rows(log: MemoryLog) -> dict[str, AuditRow]:

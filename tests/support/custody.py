@@ -9,16 +9,16 @@ from provenstore.adapters.entropy import SystemEntropy
 from provenstore.adapters.objects.own_urls import LocalUrlSigner
 from provenstore.adapters.postgres.event_store import PostgresEventLog
 from provenstore.api.permissions import permits
-from provenstore.domain.access.linking import LinkWays
+from provenstore.domain.access.links import LinkWays
 from provenstore.domain.errors import InvalidInput
 from provenstore.domain.eventlog.caller import Caller, Role
 from provenstore.domain.eventlog.envelope import Actor, Event
 from provenstore.domain.files.file import File, access_stream, file_stream, parts_stream
 from provenstore.domain.ledger import Ledger
-from provenstore.domain.removal.erasing import Wanted
+from provenstore.domain.removal.erasures import Wanted
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.tenants import workspace as ws
-from provenstore.domain.uploads.initiating import NewFile
+from provenstore.domain.uploads.initiation import NewFile
 
 CONTENT = b"%PDF-1.7 a chapter"
 

@@ -12,8 +12,8 @@ from plain_usage import plainly, sums
 from provenstore.api.wiring import PROJECTIONS
 from provenstore.projections.engine.batch import LogReader, advance
 from provenstore.projections.engine.fold import Projection, fold_events
-from provenstore.projections.engine.places import Place, places
 from provenstore.projections.engine.positions import prepare
+from provenstore.projections.engine.status import ReadModelStatus, statuses
 from provenstore.projections.files.row import FileRow
 
 _BATCHES: Final = (3, 1_000, 1, 20)
@@ -79,9 +79,9 @@ class Followed:
         assert rows.keys() == keys, f"{projection.name}: rows of {keys - rows.keys()} are left over"
         return rows
 
-    def _place(self, projection: Projection[Any]) -> Place:
-        return next(place for place in places(self._connection) if place.name == projection.name)
+    def _place(self, projection: Projection[Any]) -> ReadModelStatus:
+        return next(place for place in statuses(self._connection) if place.name == projection.name)
 
 
-def _table(view: str, place: Place) -> Identifier:
+def _table(view: str, place: ReadModelStatus) -> Identifier:
     return Identifier("provenstore_read", f"{view}_{place.generation}")

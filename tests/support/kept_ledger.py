@@ -27,7 +27,7 @@ from provenstore.domain.proofs.published_log import Checked
 from provenstore.domain.proofs.verification import Finding
 from provenstore.domain.tenants.workspace import CreateWorkspace
 from provenstore.domain.transparency.merkle import Frontier, leaf_hash
-from provenstore.domain.uploads.initiating import NewFile
+from provenstore.domain.uploads.initiation import NewFile
 from provenstore.projections.tree.integrator import whole_tree
 from raw_log import back_up, restore, tamper
 

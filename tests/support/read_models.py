@@ -11,9 +11,9 @@ from memory_log import MemoryLog
 from provenstore.projections.engine.building import Builder
 from provenstore.projections.engine.builds import Build, builds
 from provenstore.projections.engine.fold import Projection
-from provenstore.projections.engine.places import Place, places
 from provenstore.projections.engine.runner import Runner
 from provenstore.projections.engine.skips import Skips, no_skips
+from provenstore.projections.engine.status import ReadModelStatus, statuses
 from provenstore.projections.files.index import FileIndex
 
 Connection = psycopg.Connection[Any]
@@ -67,9 +67,9 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def place(connection: Connection, name: str) -> Place:
+def place(connection: Connection, name: str) -> ReadModelStatus:
     """Return where a read model stands."""
-    return next(one for one in places(connection) if one.name == name)
+    return next(one for one in statuses(connection) if one.name == name)
 
 
 def build(connection: Connection, name: str) -> Build:

@@ -10,7 +10,7 @@ from provenstore.domain.canonical import parse_canonical
 from provenstore.domain.eventlog.event_log import disclosed
 from provenstore.domain.files import file_events as f
 from provenstore.projections.engine.batch import advance
-from provenstore.projections.engine.positions import places, prepare
+from provenstore.projections.engine.positions import prepare, statuses
 from provenstore.projections.files.fold import FileFold
 from provenstore.projections.files.index import FileIndex
 from provenstore.projections.files.jobs import prepare_attempts
@@ -47,7 +47,7 @@ def two_files() -> MemoryLog:
 def index(connection: psycopg.Connection[Any], log: MemoryLog) -> None:
     """Bring the file index to the end of `log`."""
     prepare(connection, [FileIndex()], beside=[prepare_attempts])
-    while advance(connection, log, FileIndex(), places(connection)[0]):
+    while advance(connection, log, FileIndex(), statuses(connection)[0]):
         pass
 
 
@@ -72,4 +72,4 @@ def rows(connection: psycopg.Connection[Any]) -> dict[str, FileRow]:
     """Return all rows of the live file index."""
     with connection.cursor() as cursor:
         ids = [row[0] for row in cursor.execute("SELECT id FROM provenstore_read.file_index")]
-        return FileIndex().load(cursor, places(connection)[0].generation, ids)
+        return FileIndex().load(cursor, statuses(connection)[0].generation, ids)

@@ -53,7 +53,7 @@ def warm(folder: Path) -> Iterator[Path]:
 
 def _serve(listening: socket.socket) -> None:
     import provenstore.api.cli.app
-    import provenstore.api.cli.direct
+    import provenstore.api.cli.local_backend
     import provenstore.api.client  # noqa: F401  # loaded for all
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who answer

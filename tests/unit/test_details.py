@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from file_life import FileLife
-from provenstore.domain.administration.log_keeping import LogKeys
-from provenstore.domain.administration.log_keeping import decide as decide_keys
+from provenstore.domain.administration.log_records import LogKeys
+from provenstore.domain.administration.log_records import decide as decide_keys
 from provenstore.domain.eventlog.details import public_details, public_fields
 from provenstore.domain.eventlog.event_types import REGISTRY, RawData, format_time
 from provenstore.domain.files import file_commands as c

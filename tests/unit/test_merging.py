@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from pytest import MonkeyPatch
 
-from provenstore.domain.eventlog import merging
-from provenstore.domain.eventlog.merging import Merger, Repeated
+from provenstore.domain.eventlog import deduplication as merging
+from provenstore.domain.eventlog.deduplication import Repeated, WindowedCounter
 from sealing import START
 
 MINUTE = timedelta(minutes=1)
@@ -15,7 +15,7 @@ MINUTE = timedelta(minutes=1)
 
 def test_the_first_is_recorded_and_repetitions_are_counted() -> None:
     """One event at once, and the counts since the last drain."""
-    merger: Merger[str] = Merger(MINUTE)
+    merger: WindowedCounter[str] = WindowedCounter(MINUTE)
     assert merger.is_first("k", "p", START)
     assert not merger.is_first("k", "p", START + timedelta(seconds=59))
     assert merger.drain(START + timedelta(seconds=59)) == [Repeated("p", 1)]
@@ -27,7 +27,7 @@ def test_the_first_is_recorded_and_repetitions_are_counted() -> None:
 
 def test_a_count_is_not_lost_when_the_key_comes_again_late() -> None:
     """The open count moves into the next window."""
-    merger: Merger[str] = Merger(MINUTE)
+    merger: WindowedCounter[str] = WindowedCounter(MINUTE)
     merger.is_first("k", "p", START)
     merger.is_first("k", "p", START)
     assert merger.is_first("k", "p", START + MINUTE)
@@ -36,7 +36,7 @@ def test_a_count_is_not_lost_when_the_key_comes_again_late() -> None:
 
 def test_what_could_not_be_recorded_opens_no_window() -> None:
     """The next occurrence is a first one again."""
-    merger: Merger[str] = Merger(MINUTE)
+    merger: WindowedCounter[str] = WindowedCounter(MINUTE)
     merger.is_first("k", "p", START)
     merger.forget("k")
     assert merger.is_first("k", "p", START)
@@ -45,7 +45,7 @@ def test_what_could_not_be_recorded_opens_no_window() -> None:
 def test_hostile_variety_costs_no_memory(monkeypatch: MonkeyPatch) -> None:
     """Beyond the bound everything counts as first."""
     monkeypatch.setattr(merging, "MAX_OPEN_WINDOWS", 2)
-    merger: Merger[str] = Merger(MINUTE)
+    merger: WindowedCounter[str] = WindowedCounter(MINUTE)
     for key in range(5):
         assert merger.is_first(key, "p", START)
     assert merger.is_first(4, "p", START)
@@ -54,7 +54,7 @@ def test_hostile_variety_costs_no_memory(monkeypatch: MonkeyPatch) -> None:
 
 def test_nobody_passes_before_the_first_is_recorded() -> None:
     """Whoever comes meanwhile waits; if it could not be recorded, theirs is the first."""
-    merger: Merger[str] = Merger(MINUTE)
+    merger: WindowedCounter[str] = WindowedCounter(MINUTE)
     recorded: list[str] = []
     with ThreadPoolExecutor(1) as other:
 

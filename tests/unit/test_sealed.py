@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from provenstore.domain.errors import IntegrityViolated
 from provenstore.domain.eventlog.envelope import Actor, Draft, Event, Origin, draft
 from provenstore.domain.eventlog.event_types import Fact
-from provenstore.domain.eventlog.sealed import sealed_event
+from provenstore.domain.eventlog.sealed import event_from_draft
 from provenstore.domain.files.file_events import Accessed, SoftDeleted
 from sealing import join
 
@@ -59,7 +59,7 @@ def test_it_is_the_parsed_event(
 ) -> None:
     """Whatever stands in the fields that a caller or an attacker chooses."""
     state = join(one, number=number, prev=prev, time=TIME, version=version, workspace_prev=workspace_prev, head=head)
-    assert sealed_event(one, 5, state) == Event.parse(5, state)
+    assert event_from_draft(one, 5, state) == Event.parse(5, state)
 
 
 def _plain() -> tuple[Draft, bytes]:
@@ -92,4 +92,4 @@ def test_other_bytes_are_refused(alter: Callable[[bytes], bytes]) -> None:
     one, state = _plain()
     assert alter(state) != state
     with pytest.raises(IntegrityViolated):
-        sealed_event(one, 1, alter(state))
+        event_from_draft(one, 1, alter(state))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from provenstore.api.http.trusted_keys import TrustedKeys
+from provenstore.api.http.api_key_cache import ApiKeyCache
 from provenstore.domain.errors import DatabaseUnavailable
 from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.tenants.credential import Credential
@@ -50,7 +50,7 @@ def test_the_log_is_asked_again_after_a_second() -> None:
     log, clock = Log(), Clock()
 
     async def ask() -> None:
-        keys = TrustedKeys(clock=clock)
+        keys = ApiKeyCache(clock=clock)
         for moment, asked in ((0.0, 1), (0.999, 1), (1.0, 2), (1.5, 2), (2.0, 3)):
             clock.now = moment
             assert await keys.credential("a", log.find) == credential("a")
@@ -64,7 +64,7 @@ def test_concurrent_requests_share_one_lookup() -> None:
     log = Log()
 
     async def ask() -> None:
-        keys = TrustedKeys()
+        keys = ApiKeyCache()
         log.go.clear()
         asking = [asyncio.create_task(keys.credential("a", log.find)) for _ in range(50)]
         while not log.asked:
@@ -93,7 +93,7 @@ def test_clearing_holds_for_what_is_being_looked_up() -> None:
     log = Log()
 
     async def ask() -> None:
-        keys = TrustedKeys()
+        keys = ApiKeyCache()
         await keys.credential("a", log.find)
         keys.clear()
         log.go.clear()
@@ -117,7 +117,7 @@ def test_nothing_is_kept_of_a_credential_that_is_not_there() -> None:
     log = Log()
 
     async def ask() -> None:
-        keys = TrustedKeys()
+        keys = ApiKeyCache()
         assert [await keys.credential("unknown", log.find) for _ in range(2)] == [None, None]
         assert log.asked == ["unknown"] * 2
 
@@ -129,7 +129,7 @@ def test_it_is_bounded(limit: int) -> None:
     log = Log()
 
     async def ask() -> None:
-        keys = TrustedKeys(limit=limit)
+        keys = ApiKeyCache(limit=limit)
         for number in range(limit + 1):
             await keys.credential(str(number), log.find)
         kept = [number for number in range(limit + 1) if keys.trusted(str(number)) is not None]

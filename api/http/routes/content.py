@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from provenstore.api.contract import shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
-from provenstore.api.http.transfers import Arrival, AskedIn, Md5In, describe, give, receive_content
+from provenstore.api.http.transfers import AskedIn, Md5In, UploadRequest, describe, receive_content, send_content
 from provenstore.domain.files import file_events as fe
 
 router = APIRouter(tags=["content"])
@@ -19,7 +19,7 @@ async def put_content(
     file_id: UUID, request: Request, services: ServicesIn, caller: CallerIn, content_md5: Md5In = None
 ) -> Response:
     """Stream the whole content in and finish the file; nothing is stored unless it is what was declared."""
-    return await receive_content(Arrival(request, services, caller, content_md5), file_id)
+    return await receive_content(UploadRequest(request, services, caller, content_md5), file_id)
 
 
 @router.head("/v1/files/{file_id}/content", responses=shapes.CONTENT)
@@ -29,7 +29,7 @@ def head_content(
     caller: CallerIn,
     disposition: Annotated[fe.Disposition, Query()] = "attachment",
 ) -> Response:
-    """Describe the content that GET would give out; records nothing."""
+    """Describe the content that GET would send_content out; records nothing."""
     return describe(services, caller, file_id, disposition)
 
 
@@ -43,4 +43,4 @@ def get_content(
     asked: AskedIn,
 ) -> Response:
     """Give the content out, or a single range of it, once the event that says so is durable; 304 records nothing."""
-    return give(services, caller, file_id, disposition, asked)
+    return send_content(services, caller, file_id, disposition, asked)

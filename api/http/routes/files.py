@@ -18,9 +18,9 @@ from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 from provenstore.api.http.conditions import required_version
 from provenstore.api.http.json_answer import JsonAnswer
 from provenstore.api.http.places import place_for
-from provenstore.domain.access.reading import sees_all
-from provenstore.domain.removal.erasing import Wanted
-from provenstore.domain.uploads.storing import Begun
+from provenstore.domain.access.reads import sees_all
+from provenstore.domain.removal.erasures import Wanted
+from provenstore.domain.uploads.small_uploads import Begun
 
 router = APIRouter(tags=["files"])
 
@@ -61,7 +61,7 @@ async def initiate(
 def list_files(services: ServicesIn, caller: CallerIn, asked: Annotated[bodies.ListQuery, Query()]) -> Response:
     """List files, newest first. A list lags a little; `min_position` and `fresh` wait until it has seen so much."""
     scope = services.ledger.listable(caller, asked.workspace)
-    services.bring_up(caller, fresh=asked.fresh, min_position=asked.min_position)
+    services.wait_until_current(caller, fresh=asked.fresh, min_position=asked.min_position)
     conditions = {
         name: value
         for name, value in asked.sent().items()

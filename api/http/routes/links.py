@@ -10,7 +10,7 @@ from provenstore.api.contract import bodies, shapes, views
 from provenstore.api.http.answers import base_url
 from provenstore.api.http.auth import CallerIn, KeyIn, ServicesIn
 from provenstore.api.http.json_answer import JsonAnswer
-from provenstore.domain.access.linking import LinkWish
+from provenstore.domain.access.links import LinkWish
 
 router = APIRouter(tags=["links"])
 

@@ -11,7 +11,7 @@ from provenstore.api.http.answers import base_url, file_answer
 from provenstore.api.http.auth import CallerIn, ServicesIn
 from provenstore.api.http.json_answer import JsonAnswer
 from provenstore.api.http.places import place_for
-from provenstore.api.http.transfers import Arrival, Md5In, receive_part
+from provenstore.api.http.transfers import Md5In, UploadRequest, receive_part
 
 router = APIRouter(tags=["parts"])
 
@@ -29,7 +29,7 @@ async def put_part(
     content_md5: Md5In = None,
 ) -> Response:
     """Stream one part in, of a length that the request says; again it takes the place of the one before."""
-    return await receive_part(Arrival(request, services, caller, content_md5), file_id, number)
+    return await receive_part(UploadRequest(request, services, caller, content_md5), file_id, number)
 
 
 @router.post("/v1/files/{file_id}/parts", responses=shapes.ok(shapes.PartUrls))

@@ -18,7 +18,7 @@ from provenstore.api.contract import bodies, shapes
 from provenstore.api.http.auth import CallerIn, ServicesIn
 from provenstore.api.http.json_answer import JsonAnswer
 from provenstore.api.services import Services
-from provenstore.domain.access.proving import Provable
+from provenstore.domain.access.provable_events import Provable
 from provenstore.domain.errors import Unsigned
 from provenstore.domain.proofs.receipt import Receipt
 from provenstore.domain.proofs.tlog_proof import FORMAT

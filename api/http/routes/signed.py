@@ -15,14 +15,14 @@ from provenstore.adapters.objects.own_urls import SignedGrant
 from provenstore.api.contract import shapes
 from provenstore.api.http.auth import ServicesIn, described
 from provenstore.api.http.transfers import (
-    Arrival,
     AskedIn,
     Md5In,
+    UploadRequest,
     describe,
-    give,
     receive_content,
     receive_part,
     redirect,
+    send_content,
 )
 from provenstore.api.services import Services
 from provenstore.domain.errors import InvalidInput
@@ -51,7 +51,7 @@ async def put_signed(
     caller = await to_thread.run_sync(
         services.ledger.authenticate_upload, file_id, UUID(grant.grant), grant.part, arriving
     )
-    arrival = Arrival(request, services, caller, content_md5)
+    arrival = UploadRequest(request, services, caller, content_md5)
     if grant.part is not None:
         return await receive_part(arrival, file_id, grant.part, grant.upload)
     return await receive_content(arrival, file_id)
@@ -59,7 +59,7 @@ async def put_signed(
 
 @router.head("/v1/signed/{token}", responses=shapes.CONTENT)
 def head_signed(token: str, request: Request, services: ServicesIn) -> Response:
-    """Describe the content that GET of the link would give out; records nothing."""
+    """Describe the content that GET of the link would send_content out; records nothing."""
     caller, file_id, link = _linked(request, services, token)
     return describe(services, caller, file_id, link.disposition)
 
@@ -73,7 +73,7 @@ def get_signed(token: str, request: Request, services: ServicesIn, asked: AskedI
     caller, file_id, link = _linked(request, services, token)
     if services.ledger.redirects(link):
         return redirect(services, caller, file_id, link, asked)
-    return give(services, caller, file_id, link.disposition, asked)
+    return send_content(services, caller, file_id, link.disposition, asked)
 
 
 def _verified(services: Services, token: str, method: Literal["GET", "PUT"]) -> SignedGrant:

@@ -12,27 +12,27 @@ from threading import Barrier, Event, Timer
 
 import pytest
 
-from provenstore.api.cli.crew import AHEAD, as_finished
+from provenstore.api.cli.parallel import AHEAD, as_completed
 
 from .conftest import ON_A_TERMINAL
 
 
 def test_everything_is_done_once() -> None:
     """In whatever order, each item with its own outcome."""
-    done = as_finished(lambda one: one * 2, range(100), jobs=4, stop=Event())
+    done = as_completed(lambda one: one * 2, range(100), jobs=4, stop=Event())
     assert sorted((item, outcome.result()) for item, outcome in done) == [(one, one * 2) for one in range(100)]
 
 
 def test_as_many_at_once_as_asked_for() -> None:
     """Four wait for each other; three could not."""
     meet = Barrier(4, timeout=10)
-    list(as_finished(lambda _: meet.wait(), range(8), jobs=4, stop=Event()))
+    list(as_completed(lambda _: meet.wait(), range(8), jobs=4, stop=Event()))
 
 
 def test_the_list_may_be_longer_than_memory() -> None:
     """Little more is taken from it than is under way."""
     taken = itertools.count()
-    outcomes = as_finished(lambda one: one, (next(taken) for _ in itertools.repeat(None)), jobs=3, stop=Event())
+    outcomes = as_completed(lambda one: one, (next(taken) for _ in itertools.repeat(None)), jobs=3, stop=Event())
     with contextlib.closing(outcomes):
         for _ in range(50):
             next(outcomes)
@@ -47,7 +47,7 @@ def test_a_failure_is_that_of_its_item() -> None:
             raise ValueError
         return one
 
-    failed = [item for item, outcome in as_finished(half, range(6), jobs=2, stop=Event()) if outcome.exception()]
+    failed = [item for item, outcome in as_completed(half, range(6), jobs=2, stop=Event()) if outcome.exception()]
     assert failed == [3]
 
 
@@ -61,7 +61,7 @@ def test_when_the_caller_goes_nothing_more_is_begun() -> None:
             stop.wait(10)
 
     def work() -> None:
-        outcomes = as_finished(wait, itertools.count(), jobs=2, stop=stop)
+        outcomes = as_completed(wait, itertools.count(), jobs=2, stop=stop)
         with contextlib.closing(outcomes):
             next(outcomes)
             raise KeyboardInterrupt
@@ -80,12 +80,12 @@ def test_a_list_that_fails_ends_the_work() -> None:
         raise OSError("gone")
 
     with pytest.raises(OSError, match="gone"):
-        list(as_finished(lambda one: one, broken(), jobs=2, stop=Event()))
+        list(as_completed(lambda one: one, broken(), jobs=2, stop=Event()))
 
 
 INTERRUPTED = """
 import itertools, threading, time
-from provenstore.api.cli.crew import as_finished
+from provenstore.api.cli.parallel import as_completed
 
 def work(one):
     time.sleep(0.0002)
@@ -93,7 +93,7 @@ def work(one):
 
 for _ in range(ROUNDS):
     try:
-        for one, outcome in as_finished(work, itertools.count(), jobs=4, stop=threading.Event()):
+        for one, outcome in as_completed(work, itertools.count(), jobs=4, stop=threading.Event()):
             assert outcome.result() == one
             if one == 8:
                 print("at work", flush=True)
@@ -123,7 +123,7 @@ def test_an_interruption_ends_it_wherever_it_comes() -> None:
 
 IMPATIENT = """
 import os, signal, threading
-from provenstore.api.cli.crew import as_finished
+from provenstore.api.cli.parallel import as_completed
 
 def work(_):
     os.kill(os.getpid(), signal.SIGINT)
@@ -133,7 +133,7 @@ def work(_):
 
 stop, never = threading.Event(), threading.Event()
 try:
-    list(as_finished(work, range(1), jobs=1, stop=stop))
+    list(as_completed(work, range(1), jobs=1, stop=stop))
 except KeyboardInterrupt:
     never.set()
     print("left")

@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from provenstore.api.cli.crew import Interrupted
 from provenstore.api.cli.destination import Destination
 from provenstore.api.cli.fetching import Fetcher
+from provenstore.api.cli.parallel import Interrupted
 from provenstore.api.client import Client, Connection
 from provenstore.domain.errors import IntegrityViolated, Refused, Stopped
 

@@ -8,7 +8,7 @@ import pytest
 
 from provenstore.adapters.local.folder import LocalFolder
 from provenstore.api.cli import in_time
-from provenstore.api.cli.direct import Direct
+from provenstore.api.cli.local_backend import LocalBackend
 
 from .conftest import Served
 
@@ -51,5 +51,5 @@ def test_what_is_on_record_is_not_answered_as_though_nothing_was_done(
 
 def test_a_name_that_no_method_has_is_refused() -> None:
     """So that what is long by nature stays named when it is renamed."""
-    with pytest.raises(TypeError, match="Direct has no method sent"):
-        in_time.in_time(but=frozenset({"sent"}))(Direct)
+    with pytest.raises(TypeError, match="LocalBackend has no method sent"):
+        in_time.in_time(but=frozenset({"sent"}))(LocalBackend)

@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import pytest
 
+from provenstore.api.cli.batch import IN_VAIN, to_each
 from provenstore.api.cli.output import Output
 from provenstore.api.cli.session import Session
-from provenstore.api.cli.several import IN_VAIN, to_each
 from provenstore.domain.errors import IntegrityViolated, NotFound, StoreUnavailable
 
 from .conftest import Provenstore, Served

@@ -14,8 +14,8 @@ import pytest
 import stamina
 from pydantic import SecretStr
 
-from provenstore.api.cli.crew import Interrupted
 from provenstore.api.cli.local_files import FileChanged
+from provenstore.api.cli.parallel import Interrupted
 from provenstore.api.cli.sending import AT_ONCE, Sender, Stored, Wishes
 from provenstore.api.cli.sources import Source
 from provenstore.api.client import Client, Connection

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenstore.api.cli.naming import MAX_DEPTH, MAX_NAME_BYTES, Place, beside, harmless, place_of
+from provenstore.api.cli.safe_paths import MAX_DEPTH, MAX_NAME_BYTES, Place, beside, harmless, place_of
 
 ID = "0199f4a6-0000-7000-8000-000000000000"
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from custody import ADMIN, CONTENT, SERVICE, Custody
-from provenstore.domain.access.linking import LinkWish
+from provenstore.domain.access.links import LinkWish
 from provenstore.domain.errors import ContentDamaged, Gone
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.files import file_events as fe

@@ -23,7 +23,7 @@ from provenstore.domain.files.file import File
 from provenstore.domain.storage.objects import SignedUrl
 from provenstore.domain.storage.upload_sizes import PART_SIZE
 from provenstore.domain.tenants import workspace as ws
-from provenstore.domain.uploads.initiating import NewFile
+from provenstore.domain.uploads.initiation import NewFile
 
 pytestmark = pytest.mark.any_bucket
 
@@ -108,7 +108,7 @@ def test_no_permission_is_left_where_the_store_turned_out_to_permit_more(
     """A form that was begun on a bucket which was changed since goes through us; what came by it is not taken."""
     _probed(custody, sound_forms=True)
     file = custody.initiated(upload="form", size=len(CONTENT))
-    custody.store.put(file.arrives_at, [SECRET], media_type="application/pdf", max_size=100)
+    custody.store.put(file.upload_key, [SECRET], media_type="application/pdf", max_size=100)
     _probed(custody, sound_forms=False)
     assert custody.ledger.write_url(file) is None
     with pytest.raises(WrongState) as refusal:
@@ -121,7 +121,7 @@ def test_what_came_by_a_url_of_an_earlier_release_is_not_taken(custody: Custody,
     """It may be a copy of anything that the key can read."""
     _probed(custody, sound_put_urls=False)
     file = custody.initiated(upload="presigned", size=len(SECRET))
-    custody.store.put(file.arrives_at, [SECRET], media_type="application/pdf", max_size=100)
+    custody.store.put(file.upload_key, [SECRET], media_type="application/pdf", max_size=100)
     with pytest.raises(WrongState, match="permit more than to write"):
         custody.ledger.complete_upload(SERVICE, file.id)
     assert custody.types(file.id) == ["upload_initiated", "access_denied"]
@@ -183,7 +183,7 @@ def test_a_form_takes_the_declared_size_alone(
     """Not a byte more or less."""
     file, url = direct(custody)
     assert 400 <= send(url, content).status_code < 500
-    assert custody.store.versions(file.arrives_at) == ()
+    assert custody.store.versions(file.upload_key) == ()
 
 
 def test_a_part_takes_its_own_bytes_alone(custody: Custody, bucket: tuple[Any, str], send: Send) -> None:
@@ -277,7 +277,7 @@ def test_what_landed_elsewhere_is_copied_without_what_was_sent_along(custody: Cu
     _probed(custody, sound_forms=True)
     file = custody.initiated(upload="form", size=len(CONTENT))
     put = {"CacheControl": "public", "ContentEncoding": "gzip", "Metadata": {"a": "b"}, "ContentType": "text/html"}
-    client.put_object(Bucket=bucket_name, Key=file.arrives_at, Body=CONTENT, ACL="public-read", **put)
+    client.put_object(Bucket=bucket_name, Key=file.upload_key, Body=CONTENT, ACL="public-read", **put)
     assert custody.ledger.complete_upload(SERVICE, file.id).status == "stored"
     assert custody.store.extras(file.path) == ()
     assert custody.store.head(file.path).media_type == "application/pdf"

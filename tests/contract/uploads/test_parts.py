@@ -118,7 +118,7 @@ def test_a_part_that_the_ledger_had_not_seen_is_recorded_at_completion(custody: 
     send(custody, file.id, 1, FULL)
     state = custody.ledger.recorder.file(file.id)
     assert state.multipart is not None
-    custody.store.put_part(file.arrives_at, state.multipart, 2, [TAIL], size=len(TAIL))
+    custody.store.put_part(file.upload_key, state.multipart, 2, [TAIL], size=len(TAIL))
     custody.ledger.complete_upload(SERVICE, file.id)
     assert custody.types(file.id).count("chunk_uploaded") == 2
 
@@ -188,7 +188,7 @@ def test_a_part_overwritten_after_it_was_recorded_is_not_taken_silently(custody:
     file = arrived(custody)
     state = custody.ledger.recorder.file(file.id)
     assert state.multipart is not None
-    other = custody.store.put_part(file.arrives_at, state.multipart, 1, [bytes(PART_SIZE)], size=PART_SIZE)
+    other = custody.store.put_part(file.upload_key, state.multipart, 1, [bytes(PART_SIZE)], size=PART_SIZE)
     with pytest.raises(ContentMismatch, match="part 1 was overwritten after it was recorded"):
         custody.ledger.complete_upload(SERVICE, file.id)
     named = refs(custody, file.id)

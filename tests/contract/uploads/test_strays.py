@@ -11,7 +11,7 @@ from provenstore.domain.errors import StoreUnavailable
 from provenstore.domain.files import file_events as e
 from provenstore.domain.files.file import File
 from provenstore.domain.storage.objects import ObjectVersion
-from provenstore.domain.uploads.clearing import STRAYS_AT_ONCE
+from provenstore.domain.uploads.cleanup import STRAYS_AT_ONCE
 
 STRAY = b"%PDF-1.7 what came late"
 

@@ -126,7 +126,7 @@ def test_an_old_url_does_not_bring_an_aborted_upload_back(custody: Custody, send
     taken = send(url, file.id, STRAY)
     assert taken == past_us(custody)
     assert look_again(custody, file).cleared
-    assert strays(custody, file) == ([file.arrives_at] if taken else [])
+    assert strays(custody, file) == ([file.upload_key] if taken else [])
     assert all(custody.store.versions(key) == () for key in file.keys)
 
 
@@ -138,7 +138,7 @@ def test_an_old_url_does_not_bring_a_purged_file_back(custody: Custody, send: Se
     assert custody.ledger.approve_purge(APPROVER, file.id, None, None).status == "purged"
     taken = send(url, file.id, STRAY)
     assert look_again(custody, file).status == "purged"
-    assert strays(custody, file) == ([file.arrives_at] if taken else [])
+    assert strays(custody, file) == ([file.upload_key] if taken else [])
     assert all(custody.store.versions(key) == () for key in file.keys)
     assert custody.types(file.id)[-1] == "place_checked"
 

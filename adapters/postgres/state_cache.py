@@ -1,4 +1,4 @@
-"""States of streams as this process last saw them, so that a command need not fold a stream that has not moved.
+"""StateCache of streams as this process last saw them, so that a command need not fold a stream that has not moved.
 
 A state may be older than the log: whoever decides from it guards its append with the state's version, and asks the log
 itself before it refuses anybody. Memory only, bounded, the longest unused forgotten first.
@@ -16,7 +16,7 @@ MAX_VERSION = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class CachedState:
     """A stream's state after its event `version`, whose leaf hash (hex) is `leaf`."""
 
     version: int
@@ -24,16 +24,16 @@ class Known:
     state: Any
 
 
-class States:
-    """Known states by stream and the function that folded them. Thread safe."""
+class StateCache:
+    """CachedState states by stream and the function that folded them. Thread safe."""
 
     def __init__(self, limit: int = MAX_STATES) -> None:
         """Know nothing, and later at most `limit` states."""
         self._limit = limit
-        self._known: OrderedDict[tuple[str, Callable[..., Any]], Known] = OrderedDict()
+        self._known: OrderedDict[tuple[str, Callable[..., Any]], CachedState] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, stream: str, project: Callable[..., Any]) -> Known | None:
+    def get(self, stream: str, project: Callable[..., Any]) -> CachedState | None:
         """Return what is known."""
         with self._lock:
             known = self._known.get((stream, project))
@@ -41,7 +41,7 @@ class States:
                 self._known.move_to_end((stream, project))
             return known
 
-    def keep(self, stream: str, project: Callable[..., Any], known: Known) -> None:
+    def keep(self, stream: str, project: Callable[..., Any], known: CachedState) -> None:
         """Keep a state unless a newer one is known."""
         if known.version > MAX_VERSION:
             return

@@ -6,10 +6,10 @@ from typing import Any, cast
 from uuid import UUID
 
 from provenstore.domain.access.audit_reads import record_audit_read
-from provenstore.domain.access.verifying import require_undamaged
+from provenstore.domain.access.content_verification import require_undamaged
 from provenstore.domain.canonical import Json, parse_canonical
+from provenstore.domain.custody.file_history import EventDetails, details_by_event
 from provenstore.domain.custody.recorder import Recorder
-from provenstore.domain.custody.told import Told, told
 from provenstore.domain.errors import Forbidden, Gone, NotFound, Refused, WrongState
 from provenstore.domain.eventlog.caller import Caller, LinkUse, Operation
 from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Actor, Event
@@ -35,7 +35,7 @@ class History:
     disclosures: Disclosures
     next: int | None
     """Where the page after it begins."""
-    told: Mapping[UUID, Told] = field(default_factory=dict)
+    details_by_event: Mapping[UUID, EventDetails] = field(default_factory=dict)
     """What each event says, by id; only of a page that was read as the history."""
     reach: Callable[[Actor], str | None] = lambda _: None
     """How far an actor reached: the workspace of its key, or `system`."""
@@ -48,7 +48,7 @@ class History:
         return self.events[0].workspace
 
 
-class Reading:
+class AuthorisedReads:
     """Says who may read content, and opens history."""
 
     def __init__(self, recorder: Recorder) -> None:
@@ -80,15 +80,15 @@ class Reading:
         found = log.events(_streams(file_id), after=after, limit=limit + 1)
         events = found[:limit]
         # From the beginning, since a page may begin after what an event of it replaces.
-        lifecycle, before = log.told(file_stream(file_id))
+        lifecycle, before = log.events_with_private_values(file_stream(file_id))
         disclosures = visible(caller, {**before, **log.disclosures([event.id for event in events])})
         following = events[-1].position if len(found) > limit else None
-        told_by = told(lifecycle, events, disclosures)
+        told_by = details_by_event(lifecycle, events, disclosures)
         return History(events, disclosures, following, told_by, self._recorder.reach_of)
 
     def lifecycle(self, caller: Caller, file_id: UUID, operation: Operation = "file.get") -> History:
         """Return the lifecycle events of a file with its private values: what the present state is folded from."""
-        events, disclosures = self._recorder.told_file(caller, operation, file_id)
+        events, disclosures = self._recorder.authorised_history(caller, operation, file_id)
         reaches = self._recorder.reaches
         return History(events, visible(caller, disclosures), None, reach=reaches.of, key_reach=reaches.of_key)
 

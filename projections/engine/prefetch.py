@@ -9,23 +9,23 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
 
-from provenstore.projections.engine.batch import LogReader, Stretch
+from provenstore.projections.engine.batch import EventBatch, LogReader
 
 MISSES: Final = 8
 """So often something else may be asked for before what was read ahead is given up: whoever wanted it has ended."""
 
 
-class ReadAhead:
+class Prefetch:
     """Reads stretches for one thread, and each next one before it is asked for."""
 
     def __init__(self, log: LogReader) -> None:
         """Read `log`, from which two threads may read at once."""
         self._log = log
         self._thread: ThreadPoolExecutor | None = None
-        self._next: tuple[int, Future[Stretch]] | None = None
+        self._next: tuple[int, Future[EventBatch]] | None = None
         self._missed = 0
 
-    def stretch(self, after: int, limit: int, *, private: bool) -> Stretch:
+    def stretch(self, after: int, limit: int, *, private: bool) -> EventBatch:
         """Return the stretch after a position: `limit` events or more, fewer only at the end of the log.
 
         Where `private`, the private values are read with it. Raises what reading raises, also when it raised earlier.
@@ -49,7 +49,7 @@ class ReadAhead:
         with suppress(RuntimeError):
             self._next = after, self._thread.submit(_read, self._log, after, limit, private=private)
 
-    def _read_already(self, after: int, limit: int) -> Stretch | None:
+    def _read_already(self, after: int, limit: int) -> EventBatch | None:
         """Return what was read ahead, if it is this and long enough: the log may have grown since."""
         if self._next is None:
             return None
@@ -65,8 +65,8 @@ class ReadAhead:
         return found if len(found.events) >= limit else None
 
 
-def _read(log: LogReader, after: int, limit: int, *, private: bool) -> Stretch:
-    stretch = Stretch(log, after, limit)
+def _read(log: LogReader, after: int, limit: int, *, private: bool) -> EventBatch:
+    stretch = EventBatch(log, after, limit)
     if private:
         stretch.values(stretch.events)
     return stretch

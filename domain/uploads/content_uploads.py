@@ -4,7 +4,7 @@ Life of a streamed upload, and what a crash leaves at each point:
  1. UploadInitiated is durable, space is reserved. Crash: the upload can go on, or it expires and is cleared.
  2. The bytes stream into the store's staging, digests computed on the way. Crash: the store clears its staging.
  3. All bytes are staged and compared with what was declared; CompletionRequested announces them: from here exactly
-    one attempt may publish. Crash: `domain.uploads.completing` finds no object in the place and opens the upload again.
+    one attempt may publish. Crash: `domain.uploads.completion` finds no object in the place and opens the upload again.
  4. The store publishes the object, only if none is there. Crash: it finds the announced object: Stored.
  5. Stored is recorded. Crash after this: nothing is left to do.
 """
@@ -28,13 +28,15 @@ from provenstore.domain.files.file import File
 from provenstore.domain.files.upload_decisions import require_open
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import Digests, ObjectInfo
-from provenstore.domain.uploads.completing import Completing
+from provenstore.domain.uploads.completion import UploadCompletion
 
 
-class Uploading:
+class ContentUploads:
     """Takes the bytes of uploads."""
 
-    def __init__(self, recorder: Recorder, store: ObjectStore, completing: Completing, identity: StoreIdentity) -> None:
+    def __init__(
+        self, recorder: Recorder, store: ObjectStore, completing: UploadCompletion, identity: StoreIdentity
+    ) -> None:
         """Record with `recorder`, keep bytes in `store`; `completing` settles what was announced.
 
         Nothing is written into a store whose `identity` is not the one that the log knows.
@@ -124,7 +126,7 @@ class Uploading:
         """Remove an object that was published after its upload had been given up, or after its file's purge."""
         file = self._recorder.file(file_id)
         # Only then: the object of an upload that is open again may be announced, and stored, by another attempt.
-        if file.given_up or _destroyed(file):
+        if file.upload_ended or _destroyed(file):
             # Version by version: otherwise a bucket might only lay a marker over it.
             for version in self._store.versions(file.path):
                 self._store.delete(file.path, version=version.version_id)

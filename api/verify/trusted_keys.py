@@ -20,7 +20,7 @@ from provenstore.domain.transparency.signing import RecordedHead
 
 @dataclass(slots=True)
 class _Signers:
-    """Keys that have signed together: the smallest and the largest checkpoint under which they stand."""
+    """TrustedKeys that have signed together: the smallest and the largest checkpoint under which they stand."""
 
     first: int
     last: int
@@ -31,7 +31,7 @@ def said_in(name: str) -> str:
     return f"the checkpoint in {name}"
 
 
-class Keys:
+class TrustedKeys:
     """The keys by which checkpoints are believed: those handed in, and those that the log has named under them.
 
     An old checkpoint is signed by a key that may be gone, a new one by a key that came later. The log names both, and

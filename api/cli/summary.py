@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from provenstore.api.cli import exits, text
-from provenstore.api.cli.custody import Document
+from provenstore.api.cli.backend import Document
 from provenstore.api.cli.output import Output
 from provenstore.api.cli.session import of_this_machine
 from provenstore.domain.errors import (

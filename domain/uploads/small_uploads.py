@@ -3,7 +3,7 @@
 Life of such a file, and what a crash leaves at each point:
  1. The content is hashed, and compared with what is declared. Crash, or a refusal: nothing is recorded.
  2. UploadInitiated and CompletionRequested are recorded by one append: space is reserved, and exactly this content may
-    be published. Crash: `domain.uploads.completing` finds no object in the place and opens the upload again.
+    be published. Crash: `domain.uploads.completion` finds no object in the place and opens the upload again.
  3. The store publishes the object, only if none is there. Crash: it finds the announced object: Stored.
  4. Stored is recorded. Crash after this: nothing is left to do.
 """
@@ -18,8 +18,8 @@ from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.files.file import File
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.upload_sizes import MAX_AT_HAND
-from provenstore.domain.uploads.initiating import Initiating, NewFile, asked_of
-from provenstore.domain.uploads.uploading import Uploading, digests_of
+from provenstore.domain.uploads.content_uploads import ContentUploads, digests_of
+from provenstore.domain.uploads.initiation import NewFile, UploadInitiation, asked_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +33,15 @@ class Begun:
     """Whether nothing was done, since an earlier command under the same idempotency key had done it."""
 
 
-class Storing:
+class SmallUploads:
     """Stores contents that are at hand."""
 
     def __init__(
         self,
         recorder: Recorder,
         store: ObjectStore,
-        initiating: Initiating,
-        uploading: Uploading,
+        initiating: UploadInitiation,
+        uploading: ContentUploads,
         identity: StoreIdentity,
     ) -> None:
         """Keep bytes in `store`, begin files with `initiating`, and settle what is not plain with `uploading`.

@@ -56,7 +56,7 @@ class PartList:
     parts: tuple[Chunk, ...]
 
 
-class PartUploading:
+class PartUploads:
     """Takes parts, and says where parts may be sent."""
 
     def __init__(self, recorder: Recorder, store: ObjectStore) -> None:
@@ -93,7 +93,7 @@ class PartUploading:
 
     def _url(self, file: File, number: int, size: int | None, grant: str, until: datetime) -> SignedUrl:
         return self._store.presign_part(
-            file.arrives_at,
+            file.upload_key,
             str(file.multipart),
             number,
             file=str(file.id),
@@ -138,7 +138,7 @@ class PartUploading:
                 f"the content is larger than {file.initiated.max_size:,} bytes", limit=file.initiated.max_size
             )
         try:
-            info = self._store.put_part(file.arrives_at, str(file.multipart), number, body, size=size, md5=md5)
+            info = self._store.put_part(file.upload_key, str(file.multipart), number, body, size=size, md5=md5)
         except MultipartNotFound:
             self._opened(caller, file_id, lost=file.multipart)  # says so if the upload is over
             raise WrongState("the store has given this upload's parts up; send them again") from None
@@ -169,7 +169,7 @@ class PartUploading:
                 raise InvalidInput("parts", f"these have not arrived: {_numbers(missing)}; send them first")
             if left := sorted(found.keys() - {ref.number for ref in named}):
                 raise InvalidInput("parts", f"these have arrived but are not named: {_numbers(left)}")
-        _require_whole(file, found)
+        _require_all_parts(file, found)
         known = recorded.of(file.multipart)
         for number, chunk in found.items():
             changed = number in known and known[number].etag != chunk.etag
@@ -189,11 +189,11 @@ class PartUploading:
         return self._recorder.find(parts_stream(file.id), project) or Parts()
 
     def _merged(self, file: File, recorded: Parts | None = None) -> list[Chunk]:
-        if file.multipart is None or file.stored is not None or file.given_up:
+        if file.multipart is None or file.stored is not None or file.upload_ended:
             return sorted((recorded or self.recorded(file)).of(file.multipart).values(), key=lambda one: one.number)
         known = (recorded or self.recorded(file)).of(file.multipart)
         try:
-            listed = self._store.list_parts(file.arrives_at, file.multipart)
+            listed = self._store.list_parts(file.upload_key, file.multipart)
         except MultipartNotFound:
             return []
         return [
@@ -224,7 +224,7 @@ class PartUploading:
         if recent:
             return self._opened(caller, file_id, lost)
         # Crash between the two: an upload that nobody knows lies under this file's key, and goes with it.
-        upload = self._store.create_multipart(file.arrives_at, media_type=file.initiated.media_type)
+        upload = self._store.create_multipart(file.upload_key, media_type=file.initiated.media_type)
         before = file.multipart
         try:
             opened = recorder.change(
@@ -234,10 +234,10 @@ class PartUploading:
                 lambda _, now: c.OpenMultipart(by=caller.actor, now=now, upload=upload, instead=before),
             )
         except Refused:
-            self._store.abort_multipart(file.arrives_at, upload)
+            self._store.abort_multipart(file.upload_key, upload)
             raise
         if opened.multipart != upload:
-            self._store.abort_multipart(opened.arrives_at, upload)
+            self._store.abort_multipart(opened.upload_key, upload)
         return opened
 
     def _takes_parts(self, file: File) -> bool:
@@ -245,7 +245,7 @@ class PartUploading:
         if file.look_after == file.initiated.write_until:
             return True
         try:
-            self._store.list_parts(file.arrives_at, str(file.multipart))
+            self._store.list_parts(file.upload_key, str(file.multipart))
         except MultipartNotFound:
             return False
         return True
@@ -303,7 +303,7 @@ def _chunk(file: File, info: PartInfo) -> Chunk:
     return Chunk(info.number, first, info.size, info.etag, info.md5, info.sha256, str(file.multipart))
 
 
-def _require_whole(file: File, found: dict[int, Chunk]) -> None:
+def _require_all_parts(file: File, found: dict[int, Chunk]) -> None:
     """Refuse parts that do not make a whole: gaps, and parts in the middle that are not full."""
     total, part_size = file.initiated.declared_size, _part_size(file)
     last = max(found, default=0) if total is None else max(1, -(-total // part_size))

@@ -19,16 +19,18 @@ _ELSEWHERE: Final = CLIENT | {"reason"}
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class EventDetails:
     """What one event says, and what its file was called when it happened."""
 
     details: Mapping[str, Json]
     filename: str | None
 
 
-def told(lifecycle: Sequence[Event], shown: Iterable[Event], disclosures: Disclosures) -> Mapping[UUID, Told]:
+def details_by_event(
+    lifecycle: Sequence[Event], shown: Iterable[Event], disclosures: Disclosures
+) -> Mapping[UUID, EventDetails]:
     """Return what each event of `shown` says, by id; both in log order, `lifecycle` from the file's beginning."""
-    found: dict[UUID, Told] = {}
+    found: dict[UUID, EventDetails] = {}
     state: dict[str, Json] = {}
     holds: dict[Json, dict[str, Json]] = {}
     wanted = {event.id: event for event in shown}
@@ -46,7 +48,7 @@ def told(lifecycle: Sequence[Event], shown: Iterable[Event], disclosures: Disclo
             state |= private
         if event.id in wanted:
             name = state.get("filename")
-            found[event.id] = Told(details, name if isinstance(name, str) else None)
+            found[event.id] = EventDetails(details, name if isinstance(name, str) else None)
     return found
 
 

@@ -37,7 +37,7 @@ from provenstore.api.acts import (
 )
 from provenstore.api.acts.existing import require_workspace
 from provenstore.api.acts.file_lists import file_filter
-from provenstore.api.cli.custody import Decision, DisposalDecision, Document, ErasureDecision, IdKind, ProjectionAct
+from provenstore.api.cli.backend import Decision, DisposalDecision, Document, ErasureDecision, IdKind, ProjectionAct
 from provenstore.api.cli.in_time import in_time
 from provenstore.api.contract import bodies, views
 from provenstore.api.contract.audit_question import AuditQuery
@@ -46,12 +46,12 @@ from provenstore.api.services import Services
 from provenstore.api.settings import load_settings
 from provenstore.api.system_user import system_user
 from provenstore.api.wiring import open_services
-from provenstore.domain.access.linking import LinkWish
+from provenstore.domain.access.links import LinkWish
 from provenstore.domain.errors import AlreadyExists, InvalidInput, PreconditionFailed, Unsigned
 from provenstore.domain.eventlog.caller import Caller
 from provenstore.domain.eventlog.event_log import IdempotencyKey
 from provenstore.domain.files.file import File
-from provenstore.domain.removal.erasing import Wanted
+from provenstore.domain.removal.erasures import Wanted
 from provenstore.domain.tenants import workspace as ws
 from provenstore.projections.files.fold import fold_file
 from provenstore.projections.files.row import View
@@ -60,7 +60,7 @@ Parsed = TypeVar("Parsed", bound=bodies.Body)
 
 
 @contextmanager
-def open_direct(data_dir: Path | None, *, make: bool) -> Iterator["Direct"]:
+def open_local(data_dir: Path | None, *, make: bool) -> Iterator["LocalBackend"]:
     """Open the ledger in a data directory (by default the one of the settings) for one command.
 
     With `make` a directory that is not there is made; a command that only reads says that it is not there.
@@ -72,7 +72,7 @@ def open_direct(data_dir: Path | None, *, make: bool) -> Iterator["Direct"]:
         open_services(settings, sweep=False, make=make, store=False) as services,
         structlog.contextvars.bound_contextvars(**{REQUEST: caller.request}),
     ):
-        yield Direct(services, caller)
+        yield LocalBackend(services, caller)
 
 
 _LONG = frozenset(
@@ -88,7 +88,7 @@ _LONG = frozenset(
 
 
 @in_time(but=_LONG)
-class Direct:
+class LocalBackend:
     """A ledger in this process. See `Custody` for what each method answers."""
 
     def __init__(self, services: Services, caller: Caller) -> None:
@@ -182,7 +182,7 @@ class Direct:
         query = _parse(bodies.ListQuery, {**asked, "limit": limit})
         wanted = query.model_dump(exclude={"workspace", "cursor", "limit", "min_position", "fresh"}, exclude_none=True)
         scope = self._ledger.listable(self._caller, query.workspace)
-        self._services.bring_up(self._caller, fresh=query.fresh, min_position=query.min_position)
+        self._services.wait_until_current(self._caller, fresh=query.fresh, min_position=query.min_position)
         page = self._services.files.list(file_filter(self._services, scope, wanted), cursor=cursor, limit=limit)
         if not page.rows:
             require_workspace(self._services, self._caller, "file.list", scope)

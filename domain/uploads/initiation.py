@@ -1,7 +1,7 @@
 """The beginning of a file: what its caller says about it is checked, its space reserved, its place and path decided.
 
 Nothing of the file exists after this but its first event. A crash before that leaves nothing; after it the upload can
-go on, or it expires and is cleared (see `domain.uploads.uploading`).
+go on, or it expires and is cleared (see `domain.uploads.content_uploads`).
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ from provenstore.domain.storage.objects import Capabilities, Digests, SignedUrl
 from provenstore.domain.storage.upload_sizes import MULTIPART_ABOVE, part_size_for
 from provenstore.domain.tenants.categories import UPLOAD_TTL, Category, path_for, require_type
 from provenstore.domain.tenants.workspace import workspace_stream
-from provenstore.domain.uploads.part_uploading import WRITE_URL_TTL
+from provenstore.domain.uploads.part_uploads import WRITE_URL_TTL
 
 _BY_ONE_URL = frozenset({"presigned", "form"})
 """Methods whose whole content is sent to one URL without a key."""
@@ -70,7 +70,7 @@ class NewFile:
     expires_at: datetime | None = None
 
 
-class Initiating:
+class UploadInitiation:
     """Initiates uploads, and says where their bytes may be sent."""
 
     def __init__(self, recorder: Recorder, store: ObjectStore) -> None:
@@ -221,7 +221,7 @@ class Initiating:
         if store.direct_puts and (size is None or (declared.landing is None and not store.signed_if_absent)):
             return None
         return self._store.presign_put(
-            file.arrives_at,
+            file.upload_key,
             **grant,
             media_type=declared.media_type,
             size=size,

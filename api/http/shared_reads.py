@@ -10,7 +10,7 @@ from uuid import UUID
 from provenstore.domain.files.file import File
 
 
-class Readings:
+class SharedReads:
     """The readings under way, by file. Used from the event loop only."""
 
     def __init__(self) -> None:

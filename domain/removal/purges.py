@@ -41,7 +41,7 @@ LISTED_AT_ONCE = 5_000
 """Versions that one command puts on record, in as many pages as they take."""
 
 
-class Purging:
+class Purges:
     """Asks for, decides and carries out purges."""
 
     def __init__(self, recorder: Recorder, store: ObjectStore, identity: StoreIdentity) -> None:

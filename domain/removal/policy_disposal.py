@@ -2,7 +2,7 @@
 
 Life of a run, and what a crash leaves at each point:
  1. Each due file is purged under its policy: PurgeRequested names it, and from there it is a purge like any other
-    (`domain.removal.purging`). Crash: `settle` goes on with it.
+    (`domain.removal.purges`). Crash: `settle` goes on with it.
  2. DisposalRunEnded says how much the run destroyed. Crash before it: the files' own events say so.
 """
 
@@ -20,7 +20,7 @@ from provenstore.domain.eventlog.event_log import Append, IdempotencyKey
 from provenstore.domain.eventlog.event_types import Fact
 from provenstore.domain.files import file_commands as c
 from provenstore.domain.files.file import File
-from provenstore.domain.removal.purging import Purging
+from provenstore.domain.removal.purges import Purges
 from provenstore.domain.tenants import disposal as dp
 from provenstore.domain.tenants.disposal_events import DisposalRunEnded
 from provenstore.domain.text import require_reason
@@ -49,12 +49,10 @@ class Run:
             self.policies.add(file.purged.policy)
 
 
-class Disposing:
+class PolicyDisposal:
     """Sets policies, destroys what is due under them, and reports it. Safe to repeat and to race."""
 
-    def __init__(
-        self, recorder: Recorder, purging: Purging, administration: Administration, *, store_name: str
-    ) -> None:
+    def __init__(self, recorder: Recorder, purging: Purges, administration: Administration, *, store_name: str) -> None:
         """Record with `recorder`, destroy by `purging`, change workspaces by `administration`."""
         self._recorder = recorder
         self._store_name = store_name

@@ -1,4 +1,4 @@
-"""Erasing private values: of one file, or of everything that was recorded of a person, wherever it stands.
+"""ErasureService private values: of one file, or of everything that was recorded of a person, wherever it stands.
 
 Life of an erasure, and what a crash leaves at each point:
  1. What it would erase is counted and shown; that this was asked is on record first. Crash: nothing has happened.
@@ -23,7 +23,7 @@ from typing import cast
 from uuid import UUID
 
 from provenstore.domain import text
-from provenstore.domain.access.reading import OF_DESCRIPTIONS, Reading
+from provenstore.domain.access.reads import OF_DESCRIPTIONS, AuthorisedReads
 from provenstore.domain.canonical import Json, parse_canonical
 from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.errors import (
@@ -96,10 +96,10 @@ class _Late(Exception):
     """What is left to erase is left to the background work."""
 
 
-class Erasing:
+class ErasureService:
     """Shows, asks for, decides and carries out erasures. Holds ports only; safe to share between threads."""
 
-    def __init__(self, recorder: Recorder, reading: Reading) -> None:
+    def __init__(self, recorder: Recorder, reading: AuthorisedReads) -> None:
         """Record with `recorder`; `reading` records who looks for a person."""
         self._recorder = recorder
         self._reading = reading

@@ -9,7 +9,7 @@ Life of a completion of bytes that did not come through us whole, and what a cra
  5. Bytes that landed where a URL may still write are copied to the file's path. Crash: `finish` finds the copy, or
     copies again.
  6. The object in the place is compared once more, and Stored is recorded. Crash after this: what is left at the
-    landing key is removed at the second look (`domain.uploads.clearing`).
+    landing key is removed at the second look (`domain.uploads.cleanup`).
 """
 
 import hashlib
@@ -42,13 +42,13 @@ from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import ObjectInfo, ObjectNotFound, PartRef, SourceChanged
 from provenstore.domain.storage.upload_sizes import PART_SIZE
 from provenstore.domain.text import require_hex
-from provenstore.domain.uploads.part_uploading import PartUploading
+from provenstore.domain.uploads.part_uploads import PartUploads
 
 
-class Completing:
+class UploadCompletion:
     """Announces completions and settles them; safe to repeat and to race."""
 
-    def __init__(self, recorder: Recorder, store: ObjectStore, parts: PartUploading, identity: StoreIdentity) -> None:
+    def __init__(self, recorder: Recorder, store: ObjectStore, parts: PartUploads, identity: StoreIdentity) -> None:
         """Record with `recorder`; the bytes are in `store`, their parts in the care of `parts`.
 
         What is not in the store is believed to be nowhere once the store's `identity` was held against the log.
@@ -144,7 +144,7 @@ class Completing:
             raise InvalidInput("parts", "do not apply: this upload takes the content as a whole")
         self._require_sound(file)
         try:
-            info = self._store.head(file.arrives_at)
+            info = self._store.head(file.upload_key)
         except ObjectNotFound:
             raise WrongState("no bytes have arrived yet; send them to the URL first") from None
         return c.RequestCompletion(
@@ -192,7 +192,7 @@ class Completing:
             except Refused:
                 info = self._find(file.path)  # another process may have been quicker
             except ProvenstoreError:
-                if not file.past_hope(self._recorder.clock.now()):
+                if not file.completion_timed_out(self._recorder.clock.now()):
                     raise
                 info = self._find(file.path)
             if info is None:
@@ -213,7 +213,7 @@ class Completing:
         """Put in the file's place what has arrived elsewhere, or None if that is nothing."""
         if announced.etag is None:
             return None  # streamed: what was not published is gone
-        key, arrived = file.arrives_at, None
+        key, arrived = file.upload_key, None
         if announced.parts is not None:
             arrived = self._find(key)
             if (arrived is None or arrived.etag != announced.etag) and file.multipart is not None:
@@ -237,7 +237,7 @@ class Completing:
         if not refs or combined_etag(refs) != announced.etag:
             raise ContentMismatch("a part has come again since the completion was announced", check="etag")
         landed = file.initiated.landing is not None
-        return self._store.complete_multipart(file.arrives_at, upload, refs, if_absent=not landed)
+        return self._store.complete_multipart(file.upload_key, upload, refs, if_absent=not landed)
 
     def _as_announced(self, file: File, announced: Completion, info: ObjectInfo) -> str | None:
         """Return the object's SHA-256 ("" where nobody has computed it), or None if it is not the announced one."""
@@ -279,7 +279,7 @@ class Completing:
         except SourceChanged:
             return self._recorder.file(file.id)  # the next one to come here looks again
         except Unavailable:
-            if not file.past_hope(self._recorder.clock.now()):
+            if not file.completion_timed_out(self._recorder.clock.now()):
                 raise
             return self._recorder.file(file.id)  # nothing can come of it any more: it goes with the upload
         if any((one.version_id, one.etag) == (info.version_id, info.etag) for one in kept):

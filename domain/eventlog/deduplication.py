@@ -52,7 +52,7 @@ class Repeated(Generic[Payload]):
 NO_NOTES: Final[Mapping[str, Hashable]] = MappingProxyType({})
 
 
-class Merger(Generic[Payload]):
+class WindowedCounter(Generic[Payload]):
     """Counts repetitions of a key within `window` of its first occurrence. Thread safe."""
 
     def __init__(self, window: timedelta) -> None:

@@ -17,7 +17,7 @@ IdKind = Literal["file", "key", "event", "erasure", "link", "hold", "purge", "di
 ProjectionAct = Literal["pause", "park", "resume", "retry"]
 
 
-class Custody(Protocol):
+class Backend(Protocol):
     """The acts that commands are made of; `provenstore.api.client.Client` describes each."""
 
     def initiate(self, new: Document, key: str | None = None) -> Document:

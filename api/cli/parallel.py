@@ -32,7 +32,7 @@ class Interrupted(BaseException):
     """The work was asked to stop; nothing that it began is finished."""
 
 
-def as_finished(
+def as_completed(
     work: Callable[[Item], Result], items: Iterable[Item], *, jobs: int, stop: Event
 ) -> Generator[tuple[Item, Future[Result]], None, None]:
     """Yield each item with its outcome as it is finished.
@@ -82,7 +82,7 @@ def as_finished(
 
 def interruptible(work: Callable[[], Result], *, stop: Event) -> Result:
     """Do one thing in a thread, so that Ctrl-C ends it as it ends several."""
-    with closing(as_finished(lambda _: work(), (None,), jobs=1, stop=stop)) as outcomes:
+    with closing(as_completed(lambda _: work(), (None,), jobs=1, stop=stop)) as outcomes:
         return next(outcomes)[1].result()
 
 

@@ -1,4 +1,4 @@
-"""Reading a stored object again: the only proof that its bytes are what was recorded.
+"""ContentRead a stored object again: the only proof that its bytes are what was recorded.
 
 A reading that finds the bytes right makes a claimed SHA-256 a verified one; one that does not is recorded, and the
 content is not given out any more. Nothing is changed in the store.
@@ -23,7 +23,7 @@ from provenstore.domain.storage.objects import NoObject, ObjectInfo, ObjectNotFo
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ContentRead:
     """What a whole object turned out to be."""
 
     size: int
@@ -36,7 +36,7 @@ ENOUGH_FOR = timedelta(minutes=1)
 """How long a reading answers further requests for one: reading is dear, and asking is cheap."""
 
 
-class Verifying:
+class ContentVerifier:
     """Reads objects whole and records what that proves."""
 
     def __init__(self, recorder: Recorder, store: ObjectStore, identity: StoreIdentity) -> None:
@@ -205,7 +205,7 @@ def has_content(file: File) -> bool:
     return file.stored is not None and not destroyed
 
 
-def read_whole(reader: ObjectReader, part_size: int | None, progress: Callable[[int], None] | None) -> Reading:
+def read_whole(reader: ObjectReader, part_size: int | None, progress: Callable[[int], None] | None) -> ContentRead:
     """Read to the end and compute every digest that can be compared."""
     sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     parts = None if part_size is None else PartsEtag(part_size)
@@ -215,4 +215,4 @@ def read_whole(reader: ObjectReader, part_size: int | None, progress: Callable[[
             progress(len(chunk))
         sha256.update(chunk)
         md5.update(chunk)
-    return Reading(size, sha256.hexdigest(), md5.hexdigest(), parts.finish() if parts else None)
+    return ContentRead(size, sha256.hexdigest(), md5.hexdigest(), parts.finish() if parts else None)

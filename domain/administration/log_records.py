@@ -75,7 +75,7 @@ class NextKeys(Protocol):
         """Sign with these keys from now on, and with no earlier one; nothing where that is so."""
 
 
-class LogKeeping:
+class LogRecords:
     """Records about the log itself. Holds ports only; safe to share between threads."""
 
     def __init__(self, recorder: Recorder) -> None:

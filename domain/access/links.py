@@ -16,7 +16,7 @@ from typing import Literal
 from uuid import UUID
 
 from provenstore.domain import text
-from provenstore.domain.access.reading import Reading, link_ended
+from provenstore.domain.access.reads import AuthorisedReads, link_ended
 from provenstore.domain.canonical import Json
 from provenstore.domain.custody.authentication import Arriving, Authentication
 from provenstore.domain.custody.recorder import Recorder
@@ -76,14 +76,14 @@ class LinkWays:
     delivery: Literal["redirect", "stream"] = "redirect"
 
 
-class Linking:
+class LinkService:
     """Issues and revokes links, and says what a link that comes back permits."""
 
     def __init__(
         self,
         recorder: Recorder,
         store: ObjectStore,
-        reading: Reading,
+        reading: AuthorisedReads,
         authentication: Authentication,
         ways: LinkWays,
     ) -> None:

@@ -10,11 +10,11 @@ from typing import Any, Final
 import psycopg
 import structlog
 
-from provenstore.projections.engine.batch import MAX_BATCH, LogReader, Stretch
+from provenstore.projections.engine.batch import MAX_BATCH, EventBatch, LogReader
 from provenstore.projections.engine.fold import Projection
 from provenstore.projections.engine.folding import LOST, POISON
-from provenstore.projections.engine.places import Place, stands_still
 from provenstore.projections.engine.queries import queries
+from provenstore.projections.engine.status import ReadModelStatus, stands_still
 
 _Where = tuple[str, int, int]
 """Name, generation and position: what has moved since is looked at anew, as it may have been given older values."""
@@ -22,7 +22,7 @@ _Where = tuple[str, int, int]
 _log: Final = structlog.get_logger(__name__)
 
 
-class Forgetting:
+class ErasurePropagation:
     """Follows the log for what stands still, and takes out of its rows what was erased. Memory only."""
 
     def __init__(self, log: LogReader, projections: Mapping[str, Projection[Any]], batch: int = MAX_BATCH) -> None:
@@ -33,7 +33,7 @@ class Forgetting:
         self._seen: dict[_Where, int] = {}
         self._failed: set[_Where] = set()
 
-    def step(self, connection: psycopg.Connection[Any], still: Sequence[Place]) -> bool:
+    def step(self, connection: psycopg.Connection[Any], still: Sequence[ReadModelStatus]) -> bool:
         """Look at the next stretch of the log for each, and tell whether there is more to look at.
 
         Raises what says that the database is away. What fails otherwise is left until the read model goes on.
@@ -54,8 +54,8 @@ class Forgetting:
                 _log.error("projections.keeps", action="projections.forget", projection=place.name, error=_name(exc))
         return more
 
-    def _follow(self, connection: psycopg.Connection[Any], key: _Where, place: Place) -> bool:
-        stretch = Stretch(self._log, max(place.position, self._seen.get(key, 0)), self._batch)
+    def _follow(self, connection: psycopg.Connection[Any], key: _Where, place: ReadModelStatus) -> bool:
+        stretch = EventBatch(self._log, max(place.position, self._seen.get(key, 0)), self._batch)
         if not stretch.events:
             return False
         if stretch.erasing:
@@ -68,15 +68,17 @@ class Forgetting:
         return len(stretch.events) == self._batch
 
 
-def erasing(log: LogReader, after: int, batch: int = MAX_BATCH) -> Iterator[Stretch]:
+def erasing(log: LogReader, after: int, batch: int = MAX_BATCH) -> Iterator[EventBatch]:
     """Yield the stretches after a position in which anything was erased."""
-    while (stretch := Stretch(log, after, batch)).events:
+    while (stretch := EventBatch(log, after, batch)).events:
         if stretch.erasing:
             yield stretch
         after = stretch.events[-1].position
 
 
-def forget_early(cursor: psycopg.Cursor[Any], projection: Projection[Any], generation: int, stretch: Stretch) -> None:
+def forget_early(
+    cursor: psycopg.Cursor[Any], projection: Projection[Any], generation: int, stretch: EventBatch
+) -> None:
     """Take out of the rows of a generation that stands before `stretch` what was erased there."""
     projection.forget_early(cursor, generation, stretch.erasing, stretch.erased(len(stretch.events)))
     cursor.execute(queries("engine/projection")["forget_differences"], {"name": projection.name})

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from provenstore.api.cli import exits
-from provenstore.api.cli.custody import Document
+from provenstore.api.cli.backend import Document
 from provenstore.api.cli.output import Output
 from provenstore.api.cli.session import Session
 from provenstore.domain.errors import ProvenstoreError, Unavailable

@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from provenstore.domain.access.audit_reads import AuditReads
-from provenstore.domain.access.reading import OF_DESCRIPTIONS, Reading, visible
+from provenstore.domain.access.reads import OF_DESCRIPTIONS, AuthorisedReads, visible
 from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.errors import NotFound
 from provenstore.domain.eventlog.caller import Caller, Operation
@@ -34,10 +34,10 @@ class Provable:
     disclosures: tuple[PrivateValue, ...]
 
 
-class Proving:
+class ProvableEvents:
     """Opens events, histories and lists for those who have them proven."""
 
-    def __init__(self, recorder: Recorder, reading: Reading) -> None:
+    def __init__(self, recorder: Recorder, reading: AuthorisedReads) -> None:
         """Ask and record with `recorder`."""
         self._recorder = recorder
         self._reading = reading
@@ -45,7 +45,7 @@ class Proving:
 
     def newest(self, caller: Caller, file_id: UUID) -> Provable:
         """Return a file's newest lifecycle event; Forbidden, NotFound."""
-        events, found = self._recorder.told_file(caller, "file.history", file_id)
+        events, found = self._recorder.authorised_history(caller, "file.history", file_id)
         newest = events[-1]
         shown = Provable(newest, private_values(visible(caller, found), newest.id))
         if _says_more(shown):

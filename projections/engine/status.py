@@ -14,7 +14,7 @@ from provenstore.projections.engine.queries import queries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ReadModelStatus:
     """Where one generation of a read model stands: everything up to and including `position` is folded in."""
 
     name: str
@@ -34,14 +34,14 @@ class Place:
         return max(0, newest - self.position)
 
 
-def places(connection: Connection[Any]) -> tuple[Place, ...]:
+def statuses(connection: Connection[Any]) -> tuple[ReadModelStatus, ...]:
     """Return where the live generations stand."""
     return tuple(_place(row) for row in connection.execute(queries("engine/projection")["places"]))
 
 
-def _place(row: Sequence[Any]) -> Place:
+def _place(row: Sequence[Any]) -> ReadModelStatus:
     name, version, generation, position, tables, status, error, error_position, parked_at, stopped_by = row
-    return Place(
+    return ReadModelStatus(
         name=name,
         version=version,
         generation=generation,
@@ -55,21 +55,21 @@ def _place(row: Sequence[Any]) -> Place:
     )
 
 
-def move(cursor: Cursor[Any], place: Place, to: int) -> bool:
+def move(cursor: Cursor[Any], place: ReadModelStatus, to: int) -> bool:
     """Move a read model from `place` to a position; False if it no longer stands there, or was stopped by hand."""
     values = {"name": place.name, "position": place.position, "generation": place.generation, "to": to}
     query = "move_build" if place.shadow else "move"
     return cursor.execute(queries("engine/projection")[query], values).rowcount == 1
 
 
-def stands_still(cursor: Cursor[Any], place: Place) -> bool:
+def stands_still(cursor: Cursor[Any], place: ReadModelStatus) -> bool:
     """Tell whether nobody folds anything into `place`; until the transaction ends nobody lets it go on either."""
     values = {"name": place.name, "position": place.position, "generation": place.generation}
     query = "still_build" if place.shadow else "still"
     return cursor.execute(queries("engine/projection")[query], values).rowcount == 1
 
 
-def park(connection: Connection[Any], place: Place, error: Exception) -> bool:
+def park(connection: Connection[Any], place: ReadModelStatus, error: Exception) -> bool:
     """Record that a read model cannot take the event after `place`, and what class of error it met there.
 
     False if it no longer stands there.

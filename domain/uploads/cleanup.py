@@ -16,7 +16,7 @@ from itertools import zip_longest
 from typing import TypeVar
 from uuid import UUID
 
-from provenstore.domain.access.verifying import Verifying
+from provenstore.domain.access.content_verification import ContentVerifier
 from provenstore.domain.custody.recorder import Recorder, require_store
 from provenstore.domain.custody.store_identity import StoreIdentity
 from provenstore.domain.errors import StoreUnavailable, Unavailable
@@ -27,7 +27,7 @@ from provenstore.domain.files.file import File, later
 from provenstore.domain.files.parts import combined_etag
 from provenstore.domain.storage.object_store import ObjectStore
 from provenstore.domain.storage.objects import MultipartInfo, MultipartNotFound, ObjectVersion
-from provenstore.domain.uploads.part_uploading import PartUploading
+from provenstore.domain.uploads.part_uploads import PartUploads
 
 Found = TypeVar("Found", ObjectVersion, MultipartInfo)
 
@@ -38,15 +38,15 @@ MAX_STRAYS_BYTES = 24_000
 """Bytes of the versions, and of the uploads, in one event."""
 
 
-class Clearing:
+class UploadCleanup:
     """Ends uploads and removes what should not be there; safe to repeat and to race."""
 
     def __init__(
         self,
         recorder: Recorder,
         store: ObjectStore,
-        parts: PartUploading,
-        verifying: Verifying,
+        parts: PartUploads,
+        verifying: ContentVerifier,
         identity: StoreIdentity,
     ) -> None:
         """Record with `recorder`, remove from `store`; `parts` knows until when URLs live.
@@ -78,7 +78,7 @@ class Clearing:
         """Remove what a given-up upload left in the store, then free its space; safe to repeat."""
         recorder = self._recorder
         file = recorder.file(file_id)
-        if not file.given_up or file.cleared:
+        if not file.upload_ended or file.cleared:
             return file
         require_store(file, self._store)
         until = self.write_until(file)
@@ -112,7 +112,7 @@ class Clearing:
         file = recorder.file(file_id)
         after = self.due(file, recorder.clock.now())
         purging = file.purge is not None and file.purge.started is not None
-        if after is None or file.status == "initiated" or purging or (file.given_up and not file.cleared):
+        if after is None or file.status == "initiated" or purging or (file.upload_ended and not file.cleared):
             return file
         require_store(file, self._store)
         self._remove_strays(caller, file)

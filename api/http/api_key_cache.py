@@ -28,7 +28,7 @@ MAX_TRUSTED: Final = 4_096
 Found = TypeVar("Found")
 
 
-class TrustedKeys:
+class ApiKeyCache:
     """The credentials that this process trusts. For one event loop; `clear` may be called from any thread."""
 
     def __init__(

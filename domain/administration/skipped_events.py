@@ -1,4 +1,4 @@
-"""Skipping: an operator's decision that a read model goes on without an event that it cannot take."""
+"""SkippedEvents: an operator's decision that a read model goes on without an event that it cannot take."""
 
 from provenstore.domain.custody.recorder import Recorder
 from provenstore.domain.errors import IntegrityViolated, Refused
@@ -9,7 +9,7 @@ from provenstore.domain.system.projection_events import PROJECTIONS, EventSkippe
 from provenstore.domain.text import require_reason
 
 
-class Skipping:
+class SkippedEvents:
     """Records what is skipped. Holds ports only; safe to share between threads."""
 
     def __init__(self, recorder: Recorder) -> None:

@@ -29,7 +29,7 @@ _MARKER = "store.json"
 _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Shelf:
+class ObjectFiles:
     """The files below one root, by key. Keys were checked by the caller."""
 
     def __init__(self, root: str, files: Files) -> None:
