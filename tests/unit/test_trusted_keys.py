@@ -45,6 +45,12 @@ class Clock:
         return self.now
 
 
+async def until_asked(log: Log, times: int) -> None:
+    async with asyncio.timeout(5):
+        while len(log.asked) < times:
+            await asyncio.sleep(0.001)
+
+
 def test_the_log_is_asked_again_after_a_second() -> None:
     """The second counts from before the log was asked."""
     log, clock = Log(), Clock()
@@ -67,8 +73,7 @@ def test_concurrent_requests_share_one_lookup() -> None:
         keys = ApiKeyCache()
         log.go.clear()
         asking = [asyncio.create_task(keys.credential("a", log.find)) for _ in range(50)]
-        while not log.asked:
-            await asyncio.sleep(0.001)
+        await until_asked(log, 1)
         asking[0].cancel()
         await asyncio.sleep(0)
         log.go.set()
@@ -98,13 +103,11 @@ def test_clearing_holds_for_what_is_being_looked_up() -> None:
         keys.clear()
         log.go.clear()
         before = asyncio.create_task(keys.credential("a", log.find))
-        while len(log.asked) < 2:
-            await asyncio.sleep(0.001)
+        await until_asked(log, 2)
         log.version = 2
         keys.clear()
         after = asyncio.create_task(keys.credential("a", log.find))
-        while len(log.asked) < 3:
-            await asyncio.sleep(0.001)
+        await until_asked(log, 3)
         log.go.set()
         assert (await before, await after) == (credential("a", 1), credential("a", 2))
         assert keys.trusted("a") == credential("a", 2)
