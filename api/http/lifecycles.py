@@ -53,7 +53,11 @@ class Lifecycles:
                 found = await to_thread.run_sync(read, list(asked))
             except ProvenstoreError:
                 pass  # each asks again by itself, and is told what is true for it
-            finally:
-                for stream, future in asked.items():
+            except BaseException as error:
+                for future in asked.values():  # a mistake of ours: nobody waits for ever, and it is seen
                     if not future.done():
-                        future.set_result(found.get(stream))
+                        future.set_exception(error)
+                raise
+            for stream, future in asked.items():
+                if not future.done():
+                    future.set_result(found.get(stream))

@@ -83,3 +83,17 @@ def test_a_failed_reading_leaves_each_to_ask_by_itself() -> None:
         assert await other is log.now
 
     asyncio.run(ask())
+
+
+def test_a_mistake_of_ours_is_seen_by_everybody_who_waits() -> None:
+    """Taken for a failed reading it would go unnoticed, and every request would take the slow way."""
+
+    def mistaken(_: Sequence[str]) -> Mapping[str, Lifecycle]:
+        raise KeyError("a statement that is not there")
+
+    async def ask() -> None:
+        reads = Lifecycles()
+        found = await asyncio.gather(*(reads.of(one, mistaken) for one in ("a", "b")), return_exceptions=True)
+        assert [type(one) for one in found] == [KeyError, KeyError]
+
+    asyncio.run(ask())
