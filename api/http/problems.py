@@ -34,9 +34,10 @@ RETRY_AFTER = 2
 
 
 class LengthMissing(e.Refused):
-    """The request does not say how long its body is; send Content-Length."""
+    """Content-Length is missing."""
 
     code = "length-required"
+    advice = "say how long the body is"
 
 
 class UnsupportedMediaType(e.Refused):
@@ -58,9 +59,10 @@ class HeaderTooLarge(e.Refused):
 
 
 class Malformed(e.Refused):
-    """The request is not HTTP or JSON as this API takes it."""
+    """Malformed request."""
 
     code = "malformed-request"
+    advice = "it is not HTTP or JSON that this API accepts"
 
 
 STATUSES: Mapping[type[e.ProvenstoreError], int] = {
@@ -104,15 +106,16 @@ _log = structlog.get_logger(__name__)
 
 
 class Unsupported(e.Refused):
-    """The resource does not take this method."""
+    """Method not allowed."""
 
     code = "method-not-allowed"
 
 
 class Unexpected(e.Stopped):
-    """Something unexpected happened; the request id finds it in the server's log."""
+    """Internal error."""
 
     code = "internal-error"
+    advice = "the request id finds it in the server's log"
 
 
 def status_of(error: e.ProvenstoreError) -> int:

@@ -18,7 +18,9 @@ class Pool(Protocol):
 
 
 class NotMade(DatabaseUnavailable):
-    """The read models have not been made yet, or not those of this release; they are being built."""
+    """Read models are being built."""
+
+    advice = "this release has not made its own yet"
 
 
 @contextmanager

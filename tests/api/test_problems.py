@@ -29,7 +29,7 @@ def test_reading_while_the_database_dies(losing: httpx.Client) -> None:
     """Whether something was carried out is no question where nothing was to be: the same request may simply follow."""
     answer = losing.get("/")
     assert (answer.status_code, answer.json()["code"]) == (503, "database-unavailable")
-    assert "not known" not in answer.text
+    assert "unknown" not in answer.text
     assert answer.headers["Retry-After"]
     assert losing.head("/").status_code == 503
 
@@ -39,4 +39,4 @@ def test_changing_while_the_database_dies(losing: httpx.Client, method: str) -> 
     """What may have been carried out is said to be unknown."""
     answer = losing.request(method, "/")
     assert (answer.status_code, answer.json()["code"]) == (503, "connection-lost")
-    assert "not known" in answer.json()["detail"]
+    assert "unknown" in answer.json()["detail"]

@@ -22,7 +22,17 @@ Act = Callable[[], object]
 NEW = NewFile(workspace="acme", filename="a.pdf", media_type="application/pdf", category="book_content")
 NO_COMMANDS = frozenset(
     {
-        *("accesses", "authenticate", "authenticate_link", "authenticate_upload", "certificate", "content"),
+        *(
+            "accesses",
+            "authenticate",
+            "bearer",
+            "credential",
+            "glance",
+            "authenticate_link",
+            "authenticate_upload",
+            "certificate",
+            "content",
+        ),
         *("describe_workspace", "filename", "find_id", "flush", "history", "just_verified", "lifecycle", "listable"),
         *("find_erasure", "list_erasures", "preview_erasure"),
         *("list_workspaces", "parts", "readable", "record_search", "redirect", "redirects", "searchable", "settle"),

@@ -7,8 +7,10 @@ import pytest
 
 import provenstore.api.cli.local_files
 import provenstore.api.cli.usage_errors
+import provenstore.api.http.problems
 import provenstore.domain.storage.objects
-import provenstore.projections.engine.builds  # noqa: F401  # they have errors of their own
+import provenstore.projections.engine.builds
+import provenstore.projections.engine.database  # noqa: F401  # they have errors of their own
 from provenstore.domain.errors import Busy, NotFound, ProvenstoreError
 
 BANNED = re.compile(
