@@ -243,7 +243,7 @@ class PostgresEventLog:
         return found.events, found.disclosures
 
     def told_each(self, streams: Sequence[str]) -> Mapping[str, Lifecycle]:
-        """Return `told` of several streams, in one exchange; one without events, or that is damaged, is absent."""
+        """Return several streams with their private values, in one exchange; an empty or damaged one is absent."""
         with self._database.connection() as connection:
             rows = connection.execute(QUERIES["told_each"], {"streams": list(streams)}, binary=True).fetchall()
         found: dict[str, Lifecycle] = {}

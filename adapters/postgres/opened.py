@@ -23,7 +23,7 @@ MAX_ROWS: Final = 64
 
 
 def opened(rows: Rows) -> Lifecycle:
-    """Return the stream that rows of `told` are; IntegrityViolated where one is missing or altered."""
+    """Return the stream that these rows are; IntegrityViolated where one is missing or altered."""
     events: dict[int, Event] = {}
     found: dict[UUID, dict[str, Disclosure]] = {}
     for *columns, field, salt, value, erased_by in rows:

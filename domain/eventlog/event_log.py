@@ -180,7 +180,7 @@ class EventLog(Protocol):
         """Return the events of a stream with their private values, as both were at one moment; none for no stream."""
 
     def told_each(self, streams: Sequence[str]) -> Mapping[str, "Lifecycle"]:
-        """Return `told` of several streams, in one exchange. One without events, or that is damaged, is absent.
+        """Return several streams with their private values, in one exchange. An empty or damaged one is absent.
 
         While neither events nor private values of a stream have changed, it may be the same object each time.
         """
