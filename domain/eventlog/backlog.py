@@ -1,6 +1,6 @@
-"""Events that may be recorded a little later, each exactly once however often that is tried.
+"""Events that may be recorded with a delay, each exactly once even after retries.
 
-They say what has happened, so nothing guards them. They are in memory until they are recorded: a crash loses them.
+They report what has happened, so they have no guards. They are in memory until recorded: a crash loses them.
 """
 
 import threading
@@ -10,11 +10,11 @@ from provenstore.domain.errors import Unavailable
 from provenstore.domain.eventlog.event_log import Append, EventLog
 
 AT_ONCE = 200
-"""Commands recorded in one exchange; a longer one would keep those of others waiting."""
+"""Commands recorded in one exchange; a longer exchange would delay other callers."""
 
 
 class Backlog:
-    """What waits to be recorded. Thread safe."""
+    """Commands that wait to be recorded. Thread safe."""
 
     def __init__(self, log: EventLog) -> None:
         """Record in `log`."""
@@ -23,9 +23,9 @@ class Backlog:
         self._turn = threading.Lock()
 
     def record(self, more: Callable[[], Sequence[Append]]) -> None:
-        """Record what waits, then what `more` returns; it is not asked while something waits.
+        """Record the waiting commands, then those that `more` returns; `more` is not called while any wait.
 
-        Unavailable: what is not recorded waits for the next time, under the same event ids, in case it was after all.
+        Unavailable: unrecorded commands wait for the next call with the same event ids, in case they were recorded.
         """
         with self._turn:
             self._send()
@@ -40,4 +40,4 @@ class Backlog:
                     raise error
             del self._waiting[:AT_ONCE]
             if errors:
-                raise errors[0]  # refused, so it never will be recorded, and the others must not wait for it
+                raise errors[0]  # a refused command is dropped, so that the others do not wait for it

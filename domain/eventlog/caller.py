@@ -1,4 +1,4 @@
-"""Who is asking: the actor, the roles and reach of its credential, and where the request came from."""
+"""The caller: its actor, the roles and reach of its credential, and where the request came from."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from provenstore.domain.eventlog.envelope import SYSTEM_WORKSPACE, Actor, Origin
 from provenstore.domain.eventlog.event_log import Guard
 
 Role = Literal["service", "auditor", "operator", "records", "approver", "privacy", "admin"]
-"""What a credential may do; which operations each allows stands in the permission table."""
+"""The roles of a credential; the permission table lists the operations that each allows."""
 
 Operation = Literal[
     "file.initiate",
@@ -64,7 +64,7 @@ Operation = Literal[
 
 @dataclass(frozen=True, slots=True)
 class LinkUse:
-    """The link by which somebody reads: its id, and the position of the event that granted it."""
+    """The link used for a read: its id, and the position of the event that granted it."""
 
     id: str
     issued_at: int
@@ -72,10 +72,10 @@ class LinkUse:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A proven identity and its request.
+    """An authenticated identity and its request.
 
-    `scope` is the workspace the credential is for, None for the whole ledger. `guards` are the streams (the
-    credential's) that must not have moved when what it does is recorded: a revoked key grants nothing.
+    `scope` is the workspace of the credential, None for the whole ledger. `guards` are the streams (the credential's)
+    that must not have moved when the command is recorded: a revoked API key grants nothing.
     """
 
     actor: Actor
@@ -88,39 +88,39 @@ class Caller:
     address: str | None = None
     user_agent: str | None = field(default=None)
     client_request: str | None = None
-    """The id that the client gave the request, beside ours."""
+    """The client's own id of the request, in addition to ours."""
     cause: UUID | None = None
-    """The event that permits the request where no key does: the grant of a signed URL."""
+    """The event that permits a request made without an API key: the grant of a signed URL."""
     link: LinkUse | None = None
-    """The link that is used, where one is."""
+    """The link that is used, if any."""
 
     def reaches(self, workspace: str) -> bool:
-        """Tell whether things of this workspace exist for the caller."""
+        """Tell whether this workspace is within the caller's reach."""
         return self.scope is None or self.scope == workspace
 
     def unguarded(self, reads: Sequence[Guard]) -> list[Guard]:
-        """Return these guards without the caller's own: a key that has moved since it was proven settles nothing."""
+        """Return these guards without the caller's own; those stay at the version that was authenticated."""
         mine = {guard.stream for guard in self.guards}
         return [guard for guard in reads if guard.stream not in mine]
 
     @property
     def principal(self) -> str:
-        """Within which the names that a caller chooses are its own: actor and reach, since tenants choose alike."""
+        """The namespace of a caller's own names: actor and reach, since tenants may choose the same actor ids."""
         return self.actor.id if self.scope is None else f"{self.scope}/{self.actor.id}"
 
     @property
     def reach(self) -> str:
-        """The workspace of the caller's key, `system` for the whole ledger."""
+        """The workspace of the caller's API key, `system` for the whole ledger."""
         return self.scope or SYSTEM_WORKSPACE
 
     @property
     def is_person(self) -> bool:
-        """Tell whether a human being acts; keys of services never count as one."""
+        """Tell whether the actor is a person; API keys of services never count as one."""
         return self.actor.kind == "person"
 
     @property
     def origin(self) -> Origin:
-        """Return what the events of this request share."""
+        """Return the fields that all events of this request share."""
         return Origin(self.actor, self.on_behalf_of, self.session, self.request, self.cause)
 
     @property
@@ -133,4 +133,4 @@ class Caller:
 
 
 Permits = Callable[[Caller, Operation], bool]
-"""The permission table: whether any of the caller's roles allows the operation."""
+"""The permission table: tells whether any of the caller's roles allows the operation."""

@@ -1,7 +1,7 @@
-"""Chains: events of one stream or of one workspace, each of which names the leaf hash of the one before it.
+"""Chains: events of one stream or of one workspace, each of which contains the leaf hash of the one before it.
 
-Dense counts and those names prove that nothing between the first event and the last was left out or altered, as soon as
-the last is known to be in the log. What came after the last, no chain can tell.
+Dense counts and these hashes prove that no event between the first and the last was left out or altered, once the last
+is known to be in the log. A chain proves nothing about events after its last.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,15 +14,15 @@ from provenstore.domain.transparency.checkpoint import Checkpoint
 from provenstore.domain.transparency.merkle import leaf_hash, verify_inclusion
 
 _LINKS: Final = {"stream": ("version", "prev"), "workspace": ("number", "workspace_prev")}
-"""By kind: which field counts, and which names the one before."""
+"""By kind: the field that counts, and the field with the previous event's leaf hash."""
 
 
 @dataclass(slots=True)
 class Chain:
-    """Takes events in order, in constant memory, and refuses the first that is not the next."""
+    """Checks events in order, in constant memory, and rejects the first that does not follow."""
 
     place: str
-    """What refusals call the list."""
+    """Name of the list in error messages."""
     kind: Literal["stream", "workspace"]
     name: str
     count: int = 0
@@ -31,10 +31,10 @@ class Chain:
     time: str = ""
 
     def take(self, state: bytes) -> Mapping[str, Any]:
-        """Return the fields of the next event; InvalidProof, naming which, if these are not its bytes.
+        """Return the fields of the next event; InvalidProof, with the event's place, if the bytes do not follow.
 
-        By these steps: 1 it is an event, 2 of this chain, 3 with the next count, 4 that names the one before it, and
-        5 is not older.
+        Steps: 1 the bytes are an event, 2 of this chain, 3 with the next count, 4 with the leaf hash of the event
+        before it, and 5 not older.
         """
         place = f"{self.place}[{self.count}]"
         try:
@@ -54,7 +54,7 @@ class Chain:
         return fields
 
     def verify_end(self, index: int, proof: Iterable[bytes], checkpoint: Checkpoint) -> None:
-        """Check that the newest event is leaf `index` under `checkpoint`; InvalidProof if not, or if there is none."""
+        """Check that the newest event is leaf `index` under `checkpoint`; InvalidProof if not, or if it is empty."""
         if self.leaf is None:
             raise InvalidProof(self.place, "is empty")
         if index + 1 < self.count:  # an early index would claim that others stand before the log began

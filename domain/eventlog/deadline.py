@@ -1,10 +1,10 @@
-"""The deadline of a command: set once where the command comes in, and asked before every exchange with the database.
+"""The deadline of a command: set once when the command arrives, and checked before every exchange with the database.
 
-It comes along in a context variable, as `on_record` does, also to other threads. Once it has passed, no further
-exchange begins and the command ends with DatabaseUnavailable: nothing of it is recorded, however often it was decided
-again. Three things have no deadline: a command that has recorded something, which goes on to its end, but for what it
-reads from read models; a batch, which one thread writes for many commands; and requests that are long by nature, for
-which the edge sets none.
+A context variable carries it, as with `on_record`, also to other threads. Once the deadline has passed, no further
+exchange begins and the command ends with DatabaseUnavailable: nothing is recorded, even after several attempts.
+Three things have no deadline: a command that has recorded something, which runs to its end, except for its reads of
+read models; a batch, which one thread writes for many commands; and requests that are long by nature, for which the
+edge sets none.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,15 +19,15 @@ COMMAND_SECONDS: Final = 30.0
 
 
 class Deadline:
-    """A moment by a clock that never goes back."""
+    """A moment on a monotonic clock."""
 
     def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
-        """Let it be in so many seconds."""
+        """Set the deadline `seconds` from now."""
         self._clock = clock
         self._ends = clock() + seconds
 
     def left(self) -> float:
-        """Return the seconds that are left; negative once it has passed."""
+        """Return the remaining seconds; negative once the deadline has passed."""
         return self._ends - self._clock()
 
 
@@ -36,7 +36,7 @@ _current: ContextVar[Deadline | None] = ContextVar("provenstore_deadline", defau
 
 @contextmanager
 def within(deadline: Deadline | None) -> Iterator[None]:
-    """Let what is done in the block have this deadline, or none."""
+    """Apply this deadline, or none, to the block."""
     token = _current.set(deadline)
     try:
         yield
@@ -45,9 +45,9 @@ def within(deadline: Deadline | None) -> Iterator[None]:
 
 
 def require_time(*, reading: bool = False) -> float | None:
-    """Return the seconds that are left, None without a limit; DatabaseUnavailable if there are none left.
+    """Return the remaining seconds, None without a limit; DatabaseUnavailable once the deadline has passed.
 
-    `reading`: also where the command has recorded something, since what is only read need not be completed.
+    `reading`: apply the deadline also if the command has recorded something, since a read need not be completed.
     """
     deadline, scope = _current.get(), under_way()
     if deadline is None or (scope is not None and scope.asked and not reading):

@@ -1,6 +1,6 @@
-"""Merging what repeats: identical occurrences within a window count as one.
+"""Deduplication: identical occurrences within a window count as one.
 
-Holds memory only. The first occurrence is recorded at once; what repeats within the window is counted, and the counts
+Kept in memory only. The first occurrence is recorded at once. Repetitions within the window are counted, and the counts
 are drained every few seconds. A crash loses at most the counts since the last drain, never a first occurrence.
 """
 
@@ -14,14 +14,14 @@ from typing import Final, Generic, TypeVar
 Payload = TypeVar("Payload")
 
 MAX_OPEN_WINDOWS = 10_000
-"""Beyond this nothing is merged any more, so that hostile variety costs events, not memory."""
+"""Beyond this nothing more is merged, so that hostile variety costs events, not memory."""
 
 
 MAX_NOTED = 1_000
-"""Different values of one name that a window keeps between two drains; further ones are not told apart."""
+"""Different values of one name that a window keeps between two drains; further values are dropped."""
 
 TURNS = 256
-"""Locks that keys share: whoever shares one with a first occurrence waits until that is recorded, for milliseconds."""
+"""Locks that keys share: a key that shares one with a first occurrence waits milliseconds until that is recorded."""
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class _Window(Generic[Payload]):
     noted: dict[str, dict[Hashable, None]] = field(default_factory=dict)
 
     def count(self, notes: Mapping[str, Hashable]) -> None:
-        """Count one repetition, with what is noted of it."""
+        """Count one repetition, with its notes."""
         self.repeated += 1
         for name, value in notes.items():
             known = self.noted.setdefault(name, {})
@@ -42,7 +42,7 @@ class _Window(Generic[Payload]):
 
 @dataclass(frozen=True, slots=True)
 class Repeated(Generic[Payload]):
-    """What has come again since the last drain, how often, and the different values that were noted of it, in order."""
+    """A payload repeated since the last drain, its count, and the different noted values, in order."""
 
     payload: Payload
     count: int
@@ -56,7 +56,7 @@ class WindowedCounter(Generic[Payload]):
     """Counts repetitions of a key within `window` of its first occurrence. Thread safe."""
 
     def __init__(self, window: timedelta) -> None:
-        """Start with nothing remembered."""
+        """Start empty."""
         self._window = window
         self._open: dict[Hashable, _Window[Payload]] = {}
         self._lock = threading.Lock()
@@ -65,7 +65,7 @@ class WindowedCounter(Generic[Payload]):
     def is_first(
         self, key: Hashable, payload: Payload, now: datetime, notes: Mapping[str, Hashable] = NO_NOTES
     ) -> bool:
-        """Tell whether this occurrence opens a window and must be recorded itself; `notes` are kept of repetitions."""
+        """Tell whether this occurrence opens a window and must be recorded; `notes` are kept for repetitions."""
         with self._lock:
             known = self._open.get(key)
             if known is not None and now - known.since < self._window:
@@ -84,9 +84,9 @@ class WindowedCounter(Generic[Payload]):
         record: Callable[[], None],
         notes: Mapping[str, Hashable] = NO_NOTES,
     ) -> None:
-        """Return when a first occurrence is recorded, by `record` here or by whoever came before.
+        """Return once the first occurrence is recorded, by `record` here or by an earlier caller.
 
-        Nobody passes while it is being recorded: a repetition stands for nothing if that fails.
+        Repetitions wait while it is being recorded: they count for nothing if that fails.
         """
         with self._turns[hash(key) % TURNS]:
             if not self.is_first(key, payload, now, notes):
@@ -103,7 +103,7 @@ class WindowedCounter(Generic[Payload]):
             self._open.pop(key, None)
 
     def drain(self, now: datetime) -> list[Repeated[Payload]]:
-        """Return what was repeated since the last drain, and begin to count from zero; close windows that are over."""
+        """Return the repetitions since the last drain, reset the counts, and close windows that are over."""
         with self._lock:
             found = [
                 Repeated(one.payload, one.repeated, {name: tuple(values) for name, values in one.noted.items()})

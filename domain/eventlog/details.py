@@ -1,6 +1,6 @@
-"""What an event says beside its envelope, as histories and searches show it: taken from its class, with no list.
+"""The public data of an event, as histories and searches show it: derived from its class, not from a list.
 
-Public data only, under the names of the events reference. Of a change it says what it was and what it became.
+Public data only, under the names of the events reference. A change shows its values before and after.
 """
 
 from functools import lru_cache
@@ -10,9 +10,9 @@ from provenstore.domain.eventlog.event_types import EventData, RawData
 
 
 def public_details(data: EventData) -> dict[str, Json]:
-    """Return the public fields; those that replace earlier ones under `became`, and what they replaced under `was`.
+    """Return the public fields; fields that replace earlier ones under `became`, the replaced values under `was`.
 
-    `was` is null where the event was recorded before such events said so. Of an unknown type nothing is shown.
+    `was` is null if the event was recorded before its type had that field. For an unknown type nothing is shown.
     """
     if isinstance(data, RawData):
         return {}
@@ -24,6 +24,6 @@ def public_details(data: EventData) -> dict[str, Json]:
 
 @lru_cache(maxsize=256)
 def public_fields(data_class: type[EventData]) -> frozenset[str]:
-    """Return the names under which `public_details` shows something of a class."""
+    """Return the names that `public_details` can return for a class."""
     shown = data_class.model_fields.keys() - data_class.HIDDEN - set(data_class.CHANGES)
     return frozenset(shown | ({"became"} if data_class.CHANGES else set()))

@@ -1,9 +1,9 @@
 """The envelope: how an event becomes the exact bytes that are stored, hashed, exported and read.
 
-Life of an event's bytes. A decision yields facts; `draft()` turns each into canonical JSON cut into fragments around
-the fields that only the log can know (`number`, `prev`, `time`, `version`, `workspace_prev`, and where the type asks
-for it another stream's head). The database joins fragments and sealed fields under the append lock, hashes the result
-(RFC 6962 leaf hash) and stores it. `Event.parse` reads it back. The bytes are never re-serialised to verify them.
+Life of an event's bytes. A decision yields facts. `draft()` turns each into canonical JSON, cut into fragments around
+the fields that only the log knows (`number`, `prev`, `time`, `version`, `workspace_prev`, and another stream's head if
+the type requires it). The database joins fragments and sealed fields under the append lock, hashes the result
+(RFC 6962 leaf hash) and stores it. `Event.parse` reads it back. Verification never re-serialises the bytes.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ SYSTEM_WORKSPACE = "system"
 """The workspace of events that belong to no tenant: actors and credentials of the whole ledger."""
 
 _SEALED_BYTES = 400
-"""More than the sealed fields of any event can take together."""
+"""Upper bound for the size of an event's sealed fields."""
 
 
 ActorKind = Literal["service", "person", "system"]
@@ -40,7 +40,7 @@ Via = Literal["api_key", "oidc", "cli", "system"]
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acted: an opaque id, what it is, how it proved it, and with which credential."""
+    """The actor: an opaque id, its kind, how it authenticated, and its credential."""
 
     id: str
     kind: ActorKind
@@ -54,7 +54,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What all events of one command share: who, for whom, in which session and request."""
+    """Fields that all events of one command share: actor, on whose behalf, session, request and cause."""
 
     actor: Actor
     on_behalf_of: str | None = None
@@ -73,11 +73,11 @@ class PrivateValue:
 
     @property
     def commitment(self) -> str:
-        """Return hex SHA-256(salt ‖ canonical JSON of the value), which stands in the leaf."""
+        """Return hex SHA-256(salt ‖ canonical JSON of the value), which is in the leaf."""
         return commitment(self.salt, self.value)
 
     def __repr__(self) -> str:
-        """Hide salt and value: both are erasable and must not live on in a log."""
+        """Hide salt and value: both can be erased and must not remain in a log file."""
         return f"PrivateValue(field={self.field!r})"
 
 
@@ -85,8 +85,8 @@ class PrivateValue:
 class Draft:
     """An event ready to be sealed.
 
-    Six fragments: `[0] head [1] number [2] prev [3] time [4] version [5] workspace_prev "}"`; where `head_of` is None
-    the first fragment is empty and nothing stands between it and the second.
+    Six fragments: `[0] head [1] number [2] prev [3] time [4] version [5] workspace_prev "}"`. If `head_of` is None, the
+    first fragment is empty and no head follows it.
     """
 
     id: UUID
@@ -99,7 +99,7 @@ class Draft:
     occurred: datetime | None = None
     private: tuple[PrivateValue, ...] = ()
     commitments: Mapping[str, str] = field(default_factory=dict)
-    """To the private values, by field: what stands in the leaf."""
+    """Commitments to the private values by field, as in the leaf."""
     head_of: str | None = None
 
 
@@ -122,7 +122,7 @@ def draft(
 ) -> Draft:
     """Return the draft of `fact` for `stream`; `salts` holds fresh random bytes for each private value.
 
-    UnknownEventType, InvalidInput or EventTooLarge where it may not be written.
+    UnknownEventType, InvalidInput or EventTooLarge if it may not be written.
     """
     data = fact.data
     registry.require_writable(data.TYPE)
@@ -175,7 +175,7 @@ def _fragments(
     occurred: datetime | None,
     commitments: Mapping[str, str],
 ) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes]:
-    """Write the canonical form around the sealed fields: all members in the order of their names (RFC 8785 §3.2.3)."""
+    """Write the canonical form around the sealed fields: all members ordered by name (RFC 8785 §3.2.3)."""
     before_data = b'{"actor":%b,"cause":%b,"data":' % (
         _actor(origin.actor),
         _text(str(origin.cause) if origin.cause else None),
@@ -203,7 +203,7 @@ def _fragments(
 
 @lru_cache(maxsize=1_024)
 def _actor(actor: Actor) -> bytes:
-    """Return the canonical form of who acted; most events are of few actors."""
+    """Return an actor's canonical form; cached, since few actors cause most events."""
     return canonical(actor.to_json())
 
 
@@ -213,9 +213,9 @@ def _text(text: str | None) -> bytes:
 
 @dataclass(frozen=True)
 class Event:
-    """A sealed event as it stands in the log, with its position (dense from 1) and exact bytes.
+    """A sealed event as stored in the log, with its position (dense from 1) and exact bytes.
 
-    Without slots: its fields are then filled in at once.
+    Has no slots, so that all fields can be filled in one step.
     """
 
     position: int
@@ -243,17 +243,17 @@ class Event:
 
     @property
     def originator_id(self) -> str:
-        """The stream, under the name that eventsourcing gives it."""
+        """The stream, under the name that the eventsourcing library uses."""
         return self.stream
 
     @property
     def originator_version(self) -> int:
-        """The version, under the name that eventsourcing gives it."""
+        """The version, under the name that the eventsourcing library uses."""
         return self.version
 
     @classmethod
     def parse(cls, position: int, state: bytes, *, registry: Registry = REGISTRY) -> "Event":
-        """Read exact bytes; IntegrityViolated where they are not an envelope in canonical form."""
+        """Parse exact bytes; IntegrityViolated if they are not an envelope in canonical form."""
         fields = parse_fields(state, position)
         try:
             fields |= {
@@ -268,7 +268,7 @@ class Event:
                 "data": registry.read(fields["type"], fields["data"]),
             }
             event = object.__new__(cls)
-            # What `cls(**fields)` comes to, which would set field by field: reading the log is making these.
+            # Equals `cls(**fields)`, which sets field by field and would slow down every read of the log.
             vars(event).update(fields)
         except IntegrityViolated as exc:
             raise IntegrityViolated(exc.message, position=position) from exc
@@ -282,9 +282,9 @@ class Event:
 
 
 def parse_fields(state: bytes, position: int | None = None) -> dict[str, Any]:
-    """Return an envelope's members as JSON, each of its type, for those who need no typed data: a quarter of the time.
+    """Return an envelope's members as type-checked JSON, without typed data: takes a quarter of the time of `parse`.
 
-    IntegrityViolated where the bytes are not an envelope in canonical form.
+    IntegrityViolated if the bytes are not an envelope in canonical form.
     """
     try:
         fields = parse_canonical(state)
@@ -302,15 +302,15 @@ def parse_fields(state: bytes, position: int | None = None) -> dict[str, Any]:
 _FIELDS = frozenset(Event.__dataclass_fields__) - {"position", "state", "leaf"}
 
 _acting = lru_cache(maxsize=1_024)(Actor)
-"""Who acted: the same object for all events of theirs."""
+"""Returns the actor: the same object for all events of one actor."""
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LEAF = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[ !#-\[\]-~]*")
-"""Of a private value: ASCII that JSON writes as it is."""
+"""Name of a private value: ASCII that JSON does not escape."""
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}\.[0-9]{6}Z")
-"""Together with being of a day that there is: for each moment there is one such text, and earlier is smaller."""
+"""With a check of the calendar day, each moment has exactly one such text, and earlier texts sort first."""
 
 _texts = itemgetter("id", "outcome", "stream", "time", "type", "workspace")
 _texts_or_null = itemgetter(
@@ -323,7 +323,7 @@ _TEXT_OR_NULL = frozenset({str, type(None)})
 
 
 def _well_typed(fields: dict[str, Any]) -> bool:
-    """Tell whether each field is of its type, so that whoever reads the event need not ask again."""
+    """Tell whether each field has its type, so that readers of the event need not check again."""
     private, actor = fields["private"], fields["actor"]
     return (
         _TEXT.issuperset(map(type, _texts(fields)))
@@ -343,10 +343,10 @@ def _well_typed(fields: dict[str, Any]) -> bool:
 
 
 def _well_spelled(fields: dict[str, Any]) -> bool:
-    """Tell whether ids, times and hashes have the one spelling in which they are written."""
+    """Tell whether ids, times and hashes are in their canonical spelling."""
     cause, occurred, private, time = fields["cause"], fields["occurred"], fields["private"], fields["time"]
     prev, before = fields["prev"], fields["workspace_prev"]
-    # Written out, as this is asked of every event that is read.
+    # Written out for speed: this runs for every event that is read.
     return bool(
         (prev is None or _LEAF.fullmatch(prev))
         and (before is None or _LEAF.fullmatch(before))
@@ -360,7 +360,7 @@ def _well_spelled(fields: dict[str, Any]) -> bool:
 
 @lru_cache(maxsize=1_024)
 def _is_day(text: str) -> bool:
-    """Tell whether the calendar has such a day; most events are of few."""
+    """Tell whether this is a calendar day; cached, since most events fall on few days."""
     try:
         date.fromisoformat(text)
     except ValueError:

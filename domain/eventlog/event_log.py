@@ -1,7 +1,7 @@
 """The port to the log: what a command hands to the writer, what it gets back, and how the log is read.
 
-The contract of `EventLog.append`: on return the events are durable, in commit order, with dense positions; a refusal
-has recorded nothing of its command. It is safe to call again with the same event ids after a lost reply.
+The contract of `EventLog.append`: on return the events are durable, in commit order, with dense positions. A refused
+command records nothing. After a lost reply, calling again with the same event ids is safe.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,39 +27,39 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """A private value to be erased together with its salt, in the transaction that records why."""
+    """A private value to erase together with its salt, in the transaction that records the reason."""
 
     event_id: UUID
     field: str
 
 
 class Replay:
-    """Whether a request turned out to be one that had been carried out before; told while it is answered."""
+    """Whether a request repeats one that was carried out before; set while the request is answered."""
 
     __slots__ = ("seen",)
 
     def __init__(self) -> None:
-        """Nothing is known yet."""
+        """Start as not seen."""
         self.seen = False
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """A caller's own name for a request: same principal, key and fingerprint means the same request."""
+    """A caller's idempotency key: the same principal, key and fingerprint mean the same request."""
 
     principal: str
     key: str
     fingerprint: bytes
     replay: Replay = field(default_factory=Replay, compare=False, repr=False)
-    """Of the one request that this object was made for."""
+    """Belongs to the one request that this object was made for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """One command's wish: sealed whole or refused whole.
+    """The events of one command, appended atomically: all of them or none.
 
-    `expected`: exact versions of streams that the drafts extend; a stream in `drafts` without one is ANY.
-    `reads`: streams that the decision saw and that must not have moved.
+    `expected`: exact versions of streams that the drafts extend; a stream in `drafts` without one may be at any.
+    `reads`: streams that the decision read and that must not have moved.
     """
 
     drafts: Sequence[Draft]
@@ -72,7 +72,7 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What the log added to a draft, and the exact bytes that it became."""
+    """The fields that the log added to a draft, and the exact bytes of the event."""
 
     id: UUID
     position: int
@@ -86,7 +86,7 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """The sealed events of one command; `replayed` if its idempotency key had recorded them before."""
+    """The sealed events of one command; `replayed` if an earlier request with its idempotency key recorded them."""
 
     events: tuple[Sealed, ...]
     replayed: bool = False
@@ -107,7 +107,7 @@ class Disclosure:
 
 @dataclass(frozen=True, slots=True)
 class StoredRow:
-    """One row of the log as the database holds it, unchecked: the exact bytes, and the columns that repeat them."""
+    """One row of the log as stored, unchecked: the exact bytes, and the columns that repeat their fields."""
 
     position: int
     state: bytes
@@ -123,7 +123,7 @@ class StoredRow:
 
 @dataclass(frozen=True, slots=True)
 class QuotaUse:
-    """A counter's limits and use; None is no limit."""
+    """A counter's use and limits; None means no limit."""
 
     bytes: int
     files: int
@@ -135,7 +135,7 @@ Disclosures = Mapping[UUID, Mapping[str, Disclosure]]
 """Private values by event id and field."""
 
 Erased = Mapping[UUID, Sequence[tuple[int, str]]]
-"""By the event that erased them: (position of the event that held the value, its field) of private values, in order."""
+"""Erased private values by erasing event: (position of the event that held the value, field), in order."""
 
 Values = Mapping[str, Json]
 """Disclosed private values of one event; an erased field is absent."""
@@ -147,64 +147,64 @@ class EventLog(Protocol):
     def append(self, command: Append) -> Appended:
         """Seal one command.
 
-        Conflict (a guard failed; details: stream, expected, actual), QuotaExceeded (details: counter, limit, used,
-        asked), KeyReused, EventTooLarge or InvalidInput: nothing of it was recorded. DatabaseUnavailable: nothing was
-        recorded, try later. Busy: so was nothing, as too much waits. AppendOutcomeUnknown: the database stayed away for
-        longer than we waited.
+        Nothing was recorded after Conflict (a guard failed; details: stream, expected, actual), QuotaExceeded (details:
+        counter, limit, used, asked), KeyReused, EventTooLarge or InvalidInput; nor after DatabaseUnavailable (retry
+        later) or Busy (too many commands wait). AppendOutcomeUnknown: the database did not answer within our timeout,
+        so the events may have been recorded.
         """
 
     def append_batch(self, commands: Sequence[Append]) -> Sequence[Appended | Exception]:
-        """Seal many commands in one exchange, as if one after the other; a refusal harms only its own command."""
+        """Seal many commands in one exchange, as if one after the other; a refusal affects only its own command."""
 
     def recall(self, key: IdempotencyKey) -> Appended | None:
-        """Return what this key recorded before, or None; KeyReused if it was for a different request."""
+        """Return the events recorded under this key, or None; KeyReused if they belong to a different request."""
 
     def load(self, stream: str, project: Callable[[State | None, Iterable[Event]], State | None]) -> State:
-        """Return a stream as `project` folds it, with all that is recorded by now; NotFound if it has no events."""
+        """Return a stream's current state as `project` folds it; NotFound if it has no events."""
 
     def recent(self, stream: str, project: Callable[[State | None, Iterable[Event]], State | None]) -> State:
-        """Return what `load` last returned or `keep` was last given, where it is remembered; otherwise load.
+        """Return the cached state from the last `load` or `keep`; without one, load it.
 
-        Only for decisions whose append is guarded by the state's version, and that ask `load` before they refuse.
+        Use only for decisions whose append is guarded by the state's version, and that call `load` before they refuse.
         """
 
     def keep(
         self, project: Callable[[State | None, Iterable[Event]], State | None], state: State, newest: Event
     ) -> None:
-        """Remember `state` as what `project` folds of the stream up to its event `newest`."""
+        """Cache `state` as the stream folded by `project` up to its event `newest`."""
 
     def events(self, streams: Sequence[str], *, after: int = 0, limit: int | None = None) -> Sequence[Event]:
         """Return the events of these streams merged in log order, positions above `after`."""
 
     def events_with_private_values(self, stream: str) -> tuple[Sequence[Event], Disclosures]:
-        """Return the events of a stream with their private values, as both were at one moment; none for no stream."""
+        """Return a stream's events and their private values, read at the same moment; empty if it does not exist."""
 
     def told_each(self, streams: Sequence[str]) -> Mapping[str, "Lifecycle"]:
-        """Return several streams with their private values, in one exchange. An empty or damaged one is absent.
+        """Return events with private values of several streams, in one exchange; empty and damaged ones are absent.
 
-        While neither events nor private values of a stream have changed, it may be the same object each time.
+        While neither events nor private values of a stream change, the same object may be returned each time.
         """
 
     def workspaces(self, *, after: str = "", limit: int = 1000) -> Sequence[str]:
-        """Return the ids of up to `limit` workspaces that were created, in order of their bytes, above `after`."""
+        """Return up to `limit` ids above `after` of created workspaces, in byte order."""
 
     def ids(self, kind: str | None, first: UUID, last: UUID, *, workspace: str | None, limit: int) -> Sequence[UUID]:
         """Return up to `limit` ids from `first` to `last`: of events, or with `kind` of the streams `<kind>:<id>`.
 
-        Only those of `workspace`, where that is given.
+        With `workspace`, return only the ids of that workspace.
         """
 
     def head(self, stream: str) -> tuple[int, bytes] | None:
         """Return the version and leaf hash of a stream's newest event."""
 
     def versions(self, streams: Sequence[str]) -> Mapping[str, int]:
-        """Return the newest version of each of these streams at one moment; one without events is absent."""
+        """Return the newest version of each of these streams at one moment; streams without events are absent."""
 
     def read(self, after: int, limit: int) -> Sequence[Event]:
         """Return up to `limit` events with positions above `after`, in order and without gaps."""
 
     def rows(self, after: int, limit: int) -> Sequence[StoredRow]:
-        """Return up to `limit` rows above `after` as they are stored, whatever is wrong with them."""
+        """Return up to `limit` rows above `after` as they are stored, including damaged ones."""
 
     def numbered(self, workspace: str, *, after: int, upto: int, limit: int) -> Sequence[Event]:
         """Return up to `limit` events of a workspace in order, numbers above `after`, positions up to `upto`."""
@@ -222,18 +222,18 @@ class EventLog(Protocol):
         """Return the private values of these events."""
 
     def erased(self, event_ids: Sequence[UUID]) -> Erased:
-        """Return which private values these events erased; an event that erased none is absent."""
+        """Return the private values that these events erased; events that erased none are absent."""
 
     def counters(self) -> tuple[int, Mapping[tuple[str, str], QuotaUse]]:
-        """Return the newest position, and all quota counters by workspace and name as they were at it."""
+        """Return the newest position, and all quota counters at that position by workspace and name."""
 
     def quota(self, workspace: str, counter: str = "workspace") -> QuotaUse | None:
-        """Return a counter, or None if there is none."""
+        """Return a counter, or None if it does not exist."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lifecycle:
-    """A stream's events with their private values as both were at one moment."""
+    """A stream's events and their private values, read at the same moment."""
 
     events: Sequence[Event]
     disclosures: Disclosures
@@ -246,7 +246,7 @@ def disclosed(disclosures: Disclosures, event_id: UUID, parse: Callable[[bytes],
 
 
 def in_pages(log: EventLog, *, after: int = 0, page: int = 1000) -> Iterator[Event]:
-    """Walk the log in order from `after`, one short read at a time."""
+    """Yield the log's events in order from `after`, reading `page` events at a time."""
     while batch := log.read(after, page):
         yield from batch
         after = batch[-1].position

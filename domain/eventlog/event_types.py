@@ -1,4 +1,4 @@
-"""The closed registry: which event types exist, what data each carries, and how old versions are read.
+"""The closed registry: the event types, their data, and how old versions are read.
 
 A type is a stable versioned name such as `file.stored.v1`, never a Python path. Unknown types are refused on write
 and shown raw on read. A type that was ever written is never removed: it gets an upcast to its successor.
@@ -30,23 +30,23 @@ Moment = Annotated[AwareDatetime, PlainSerializer(format_time, return_type=str, 
 
 
 CLIENT: Final = frozenset({"address", "client_request", "user_agent"})
-"""Private values that every event of a request carries: from where it came, with what program, under what id of its."""
+"""Private values in every event of a request: client address, client program, and the client's own request id."""
 
 
 class EventData(BaseModel):
-    """The fields of one event type that everyone who may read the log sees; frozen and closed."""
+    """The public fields of one event type, visible to every reader of the log; frozen and closed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     TYPE: ClassVar[str]
     PRIVATE: ClassVar[frozenset[str]] = CLIENT
-    """Names of the private values that may accompany this type; a type names its own, `CLIENT` is added to them."""
+    """Names of the private values that this type may have; a type lists its own, and `CLIENT` is added."""
     ERASES: ClassVar[bool] = False
     """Whether events of this type may erase private values of earlier ones."""
     CHANGES: ClassVar[tuple[str, ...]] = ()
-    """Names of the fields that replace earlier ones; the field `was` says what they replaced, null in old events."""
+    """Names of the fields that replace earlier ones; the field `was` holds the replaced values, null in old events."""
     REPLACES: ClassVar[bool] = False
-    """Whether its private values replace earlier ones of the same stream and names."""
+    """Whether its private values replace earlier ones with the same stream and name."""
     HIDDEN: ClassVar[frozenset[str]] = frozenset()
     """Names of the fields that no list or search shows."""
     HEAD: ClassVar[str | None] = None
@@ -54,12 +54,12 @@ class EventData(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Let events of every type say from where the request came."""
+        """Add the `CLIENT` private values to every type."""
         super().__pydantic_init_subclass__(**kwargs)
         cls.PRIVATE = cls.PRIVATE | CLIENT
 
     def quota_change(self, workspace: str) -> QuotaChange | None:  # noqa: ARG002  # of those types that move it
-        """Return what an event of this type does to the counter of its workspace; nothing, unless the type says so."""
+        """Return the event's change to its workspace's counter; None by default."""
         return None
 
     def to_json(self) -> dict[str, Json]:
@@ -77,7 +77,7 @@ class StreamHead(BaseModel):
 
 
 class RawData(EventData):
-    """The data of an event whose type this release does not know, as it stands in the log."""
+    """The data of an event whose type this release does not know, as stored in the log."""
 
     TYPE: ClassVar[str] = ""
     fields: Mapping[str, object]
@@ -85,16 +85,16 @@ class RawData(EventData):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What a decision wants recorded: an event's data, its private values, and how it was decided."""
+    """A fact to record: an event's data, its private values, and how it was decided."""
 
     data: EventData
     private: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))
     outcome: str = "ok"
     decision: str | None = None
-    """Rule and policy version that decided, e.g. `purge.four-eyes/1`."""
+    """Rule and policy version of the decision, e.g. `purge.four-eyes/1`."""
 
     def __post_init__(self) -> None:
-        """Refuse a private value that the type does not declare, and a success whose decision reads as a refusal."""
+        """Reject undeclared private values, and a success with the name of a refusal. InvalidInput."""
         if unknown := self.private.keys() - self.data.PRIVATE:
             raise InvalidInput("private", f"{self.data.TYPE} has no private value {min(unknown)!r}")
         if self.outcome == "ok" and self.decision is not None and not reads_as_granted(self.decision):
@@ -106,7 +106,7 @@ _REFUSING = frozenset({"refuse", "refuses", "refused", "deny", "denies", "denied
 
 @lru_cache(maxsize=512)
 def reads_as_granted(decision: str) -> bool:
-    """Tell whether a decision's name says that something was allowed; `hold-refuses-delete/1` does not."""
+    """Tell whether a decision's name can stand for a success; `hold-refuses-delete/1` cannot."""
     return _REFUSING.isdisjoint(decision.partition("/")[0].split("-"))
 
 
@@ -118,12 +118,12 @@ class Registry:
     """Event types by name, and the steps from superseded names to current ones."""
 
     def __init__(self) -> None:
-        """Start empty; modules of event types add theirs at import."""
+        """Start empty; modules register their event types at import."""
         self._types: dict[str, type[EventData]] = {}
         self._upcasts: dict[str, tuple[str, Upcast]] = {}
 
     def register(self, data_class: DataClass) -> DataClass:
-        """Add a type (usable as a class decorator); a name is given once."""
+        """Register a type (usable as a class decorator); ValueError if the name is registered already."""
         name = data_class.TYPE
         if name in self._types or name in self._upcasts:
             raise ValueError(f"event type {name} is registered twice")
@@ -137,7 +137,7 @@ class Registry:
         self._upcasts[old] = (new, upcast)
 
     def require_writable(self, name: str) -> type[EventData]:
-        """Return the class to write `name` with; UnknownEventType for unknown and superseded names."""
+        """Return the class for writing `name`; UnknownEventType for unknown and superseded names."""
         try:
             return self._types[name]
         except KeyError:
@@ -146,7 +146,7 @@ class Registry:
     def read(self, name: str, data: dict[str, Json]) -> EventData:
         """Return the current form of stored data; RawData for a type this release does not know.
 
-        IntegrityViolated if the data does not fit its type: the log held something that was never valid.
+        IntegrityViolated if the data does not fit its type: such data was never valid.
         """
         while name in self._upcasts:
             name, upcast = self._upcasts[name]

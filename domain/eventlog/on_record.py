@@ -1,7 +1,7 @@
-"""What the command under way has put on record, so that no failure after that is answered as though nothing was done.
+"""The events that the current command has recorded, so that a later failure is not reported as if nothing was done.
 
-A command, or the request that carries it, opens a scope by `recording`; `Recorder` notes in it what the log has sealed.
-From that an answer is computed without asking the database again. Memory of the one request only.
+A command, or the request that carries it, opens a scope by `recording`. `Recorder` notes in it what the log has sealed.
+The answer is computed from these notes without querying the database again. Each scope belongs to one request.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,21 +20,21 @@ Params = ParamSpec("Params")
 Answer = TypeVar("Answer")
 
 READS_AS_NOTHING: Final = (DatabaseUnavailable, Busy)
-"""Errors by which a caller learns that nothing was done."""
+"""Errors that tell a caller that nothing was done."""
 
 
 class OnRecord:
-    """What was sealed since the scope was opened."""
+    """The events sealed since the scope was opened."""
 
     def __init__(self) -> None:
-        """Nothing is on record yet."""
+        """Start with no events."""
         self._sealed: list[tuple[Sequence[Draft], Appended]] = []
         self._erased: list[tuple[UUID, Erasure]] = []
         self.asked = False
-        """Whether something that the caller asked for is on record, from now or from an earlier request."""
+        """Whether part of the caller's request is on record, from this request or an earlier one."""
 
     def note(self, drafts: Sequence[Draft], appended: Appended, erase: Sequence[Erasure] = ()) -> None:
-        """Note what the log has sealed. What this program does of its own accord is nothing that was asked for."""
+        """Note the sealed events. Events of the system alone do not count as requested by the caller."""
         if not self.asked:
             self.asked = any(one.origin.actor.kind != "system" for one in drafts)
         if not appended.replayed:
@@ -52,7 +52,7 @@ class OnRecord:
         ]
 
     def disclosures(self, before: Disclosures) -> Disclosures:
-        """Return private values as they are now: those of `before`, what came with the events, and less what went."""
+        """Return current private values: those of `before`, plus those of the sealed events, minus the erased ones."""
         found = {event: dict(values) for event, values in before.items()}
         for drafts, _ in self._sealed:
             for draft in drafts:
@@ -68,7 +68,7 @@ _under_way: ContextVar[OnRecord | None] = ContextVar("provenstore_on_record", de
 
 @contextmanager
 def recording() -> Iterator[OnRecord]:
-    """Open a scope, or join the one that is open: a request is one, whatever commands it is made of."""
+    """Open a scope, or join the open one: all commands of a request share one scope."""
     known = _under_way.get()
     if known is not None:
         yield known
@@ -83,12 +83,12 @@ def recording() -> Iterator[OnRecord]:
 
 
 def under_way() -> OnRecord | None:
-    """Return the open scope, None outside of any."""
+    """Return the open scope, or None."""
     return _under_way.get()
 
 
 def answer_to(error: ProvenstoreError, kinds: tuple[type[Unavailable], ...] = READS_AS_NOTHING) -> ProvenstoreError:
-    """Return `error`, or what is true in its place where what was asked for is on record already."""
+    """Return `error`, or Unfinished in its place if part of the caller's request is already on record."""
     found = _under_way.get()
     if found is None or not found.asked or not isinstance(error, kinds):
         return error
@@ -102,11 +102,11 @@ def answer_to(error: ProvenstoreError, kinds: tuple[type[Unavailable], ...] = RE
 def answered(
     command: Callable[Params, Answer], kinds: tuple[type[Unavailable], ...] = READS_AS_NOTHING
 ) -> Callable[Params, Answer]:
-    """Return a command that never says that nothing was done once it is on record; Unfinished is raised instead."""
+    """Wrap a command so that an error of `kinds` becomes Unfinished once part of the request is on record."""
 
     @wraps(command)
     def answering(*args: Params.args, **named: Params.kwargs) -> Answer:
-        # As `recording` does, at a third of the cost: every command comes by here.
+        # Does what `recording` does at a third of the cost: every command runs through here.
         token = _under_way.set(OnRecord()) if _under_way.get() is None else None
         try:
             return command(*args, **named)

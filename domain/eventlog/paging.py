@@ -1,4 +1,4 @@
-"""Long lists in pieces that fit into events: an event has a limit, and what the outside world shows has none. Pure."""
+"""Splits long lists into pages that fit into events: events have a size limit, external lists do not. Pure."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final, TypeVar
@@ -10,11 +10,11 @@ from provenstore.domain.canonical import canonical
 Item = TypeVar("Item", bound=BaseModel)
 
 MAX_LIST_BYTES: Final = 40_000
-"""Canonical bytes of the list in one event: far below what an event may have, whatever stands around the list."""
+"""Canonical bytes of the list in one event: far below the event limit, which leaves room for the other fields."""
 
 
 def pages(items: Iterable[Item], limit: int = MAX_LIST_BYTES) -> Iterator[tuple[Item, ...]]:
-    """Yield the items in order, as many together as their canonical JSON takes up to `limit` bytes; no empty page."""
+    """Yield the items in order, in pages of up to `limit` bytes of canonical JSON; no page is empty."""
     page: list[Item] = []
     used = 0
     for item in items:

@@ -1,4 +1,4 @@
-"""How events move the quota counters: each type of event says it itself, so that the counters are a fold of the log."""
+"""How events change the quota counters: each event type defines its change, so that the counters fold the log."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ if TYPE_CHECKING:
     from provenstore.domain.eventlog.event_types import EventData
 
 UNLIMITED = -1
-"""How a counter row says that there is no limit, where None would leave the old limit alone."""
+"""Marks a counter row as without limit; None would keep the old limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuotaChange:
     """Signed changes to one counter of a workspace, or new limits for it.
 
-    A positive change is refused when it would exceed a limit; a negative one is always taken. `max_*` set the limits
-    (which may be below what is used) before the change; None leaves them alone, -1 takes the limit away.
+    A positive change is refused if it would exceed a limit; a negative one is always applied. `max_*` set the limits
+    (which may be below the current use) before the change; None keeps them, -1 removes the limit.
     """
 
     workspace: str
@@ -28,12 +28,12 @@ class QuotaChange:
 
 
 def quota_changes(workspace: str, facts: "Iterable[EventData]") -> tuple[QuotaChange, ...]:
-    """Return what the events of one command do, in their order."""
+    """Return the quota changes of one command's events, in order."""
     return tuple(change for data in facts if (change := data.quota_change(workspace)) is not None)
 
 
 def new_limits(workspace: str, max_bytes: int | None, max_files: int | None) -> QuotaChange:
-    """Return the change to these limits; None is no limit."""
+    """Return the change that sets these limits; None means no limit."""
     return QuotaChange(workspace, max_bytes=_limit(max_bytes), max_files=_limit(max_files))
 
 

@@ -1,8 +1,8 @@
 """Recording: how a command's facts become events of the log. Knows no file, no workspace and no actor's history.
 
-A command (1) asks here whether its caller may do it at all, (2) decides, (3) makes drafts of the facts and (4) appends
-them with the versions that the decision saw as guards. A crash before (4) leaves nothing; after it the event is
-durable. What is refused is recorded in the caller's own workspace (`refusals`).
+A command (1) authorises its caller here, (2) decides, (3) makes drafts of the facts and (4) appends them, guarded by
+the versions that the decision saw. A crash before (4) leaves nothing; after it the event is durable. Refusals are
+recorded in the caller's own workspace (`refusals`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -40,7 +40,7 @@ Answer = TypeVar("Answer")
 
 
 class Versioned(Protocol):
-    """The state of one stream: what its events up to `version` amount to."""
+    """The state of one stream: its events up to `version`, folded."""
 
     @property
     def version(self) -> int:
@@ -52,7 +52,7 @@ State = TypeVar("State")
 Held = TypeVar("Held", bound=Versioned)
 
 MAX_ATTEMPTS = 20
-"""How often a command is decided again when others were quicker; then the caller is told."""
+"""Attempts at a command on conflict; after the last one Conflict is raised."""
 
 _RECORDED_REFUSALS = (
     AlreadyExists, Forbidden, Gone, LegalHold, NotFound, Retained, SecondPersonRequired, WrongState,
@@ -60,24 +60,24 @@ _RECORDED_REFUSALS = (
 
 
 class LookAgain(Exception):
-    """What this process remembers decides nothing: the log has to be asked. Never leaves `Recording.attempts`."""
+    """The cached state is not sufficient for a decision: load from the log. Never leaves `Recording.attempts`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject(Generic[Held]):
-    """One stream that a command decides about, and what it is called where people read of it."""
+    """One stream that a command decides about, and its name in messages."""
 
     what: str
     stream: str
     workspace: str
     project: Callable[[Held | None, Iterable[Event]], Held | None]
     load: Callable[[], Held | None] | None = None
-    """How its state is found, where more than its own stream decides that."""
+    """Loads the state if it depends on more than this stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a command wants recorded, the streams beside its own that it looked at, and the values it erases."""
+    """The facts to record, the other streams that the decision read, and the private values to erase."""
 
     facts: Sequence[Fact]
     reads: Sequence[Guard] = ()
@@ -86,7 +86,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[Held]):
-    """The state of a stream before and after a command; the same one where nothing was to be recorded."""
+    """The state of a stream before and after a command; both are the same if nothing was recorded."""
 
     before: Held | None
     after: Held | None
@@ -94,7 +94,7 @@ class Change(Generic[Held]):
 
     @property
     def state(self) -> Held:
-        """The state after the command, for subjects that exist by then; IntegrityViolated."""
+        """The state after the command; IntegrityViolated if the stream does not exist."""
         if self.after is None:
             raise IntegrityViolated("nothing was recorded")
         return self.after
@@ -121,9 +121,10 @@ class Recording:
     # -- authorising ---------------------------------------------------------------------------------------
 
     def require(self, caller: Caller, operation: Operation, workspace_id: str | None) -> None:
-        """Refuse what the caller's roles or reach do not allow; a foreign workspace does not exist.
+        """Refuse an operation outside the caller's roles or reach: Forbidden, or NotFound for a foreign workspace.
 
-        Roles before reach: no key of any reach would help who has none of the roles. The refusal is recorded.
+        Checks a named workspace first, then roles, then ledger-wide reach: without a role that allows it, a ledger-wide
+        API key would not help. The refusal is recorded.
         """
         refusal: Refused | None = None
         if workspace_id is not None and not caller.reaches(workspace_id):
@@ -136,19 +137,19 @@ class Recording:
             raise self.refused(caller, operation, refusal, Asked(target=slug_of(workspace_id)))
 
     def refused(self, caller: Caller, operation: Operation, refusal: Refused, asked: Asked = NOTHING) -> Refused:
-        """Record in the caller's own workspace that this was refused, and return the refusal to be raised."""
+        """Record the refusal in the caller's own workspace, and return it to be raised."""
         rule = refusal.details.get("rule")
         self.refusals.request(caller, operation, refusal.code, asked, rule=None if rule is None else str(rule))
         refusal.noted = True
         return refusal
 
     def permitted(self, caller: Caller, operation: Operation) -> bool:
-        """Tell whether the caller may do this at all; the system may, since only this program speaks for it."""
+        """Tell whether the caller's roles allow the operation; the system, which is only this program, may do all."""
         return caller.actor.kind == "system" or self._permits(caller, operation)
 
     @staticmethod
     def system(caller: Caller) -> Caller:
-        """Return the system as a caller, acting in the course of this caller's request."""
+        """Return the system as a caller, acting within this caller's request."""
         return Caller(
             Actor("provenstore", "system", "system"),
             frozenset(),
@@ -164,9 +165,9 @@ class Recording:
     def drafts(
         self, caller: Caller, stream: str, workspace_id: str, facts: Sequence[Fact], *, first_id: UUID | None = None
     ) -> list[Draft]:
-        """Return drafts of `facts` with fresh ids and salts; each says privately from where the request came.
+        """Return drafts of `facts` with fresh ids and salts; each has the request's origin in private values.
 
-        `first_id` is the id of the first one, where its data name it.
+        `first_id` is the id of the first event, if its data contain it.
         """
         if client := caller.client:
             facts = [Fact(one.data, {**one.private, **client}, one.outcome, one.decision) for one in facts]
@@ -185,7 +186,7 @@ class Recording:
         ]
 
     def _salts(self, facts: Sequence[Fact]) -> list[bytes]:
-        """Return a salt for each private value, from one reading of the random source: readings are what they cost."""
+        """Return a salt for each private value, from a single read of the random source, since each read is slow."""
         size = SALT_BYTES * sum([len(fact.private) for fact in facts])
         random = self.entropy.secret(size) if size else b""
         return [random[at : at + SALT_BYTES] for at in range(0, size, SALT_BYTES)]
@@ -200,7 +201,7 @@ class Recording:
         erase: Sequence[Erasure] = (),
         key: IdempotencyKey | None = None,
     ) -> Appended:
-        """Append one command's drafts; the caller's credential and the quota follow from them."""
+        """Append one command's drafts; the guards of the caller's credential and the quota changes are added."""
         quota = quota_changes(drafts[0].workspace, [one.fact.data for one in drafts]) if drafts else ()
         appended = self.log.append(
             Append(
@@ -219,7 +220,7 @@ class Recording:
         return appended
 
     def recall(self, key: IdempotencyKey | None) -> Appended | None:
-        """Return what an earlier request under this key recorded, and note on it that it was one; None without."""
+        """Return the events of an earlier request with this key, and mark the key as replayed; None without one."""
         known = None if key is None else self.log.recall(key)
         if key is not None and known is not None:
             key.replay.seen = True
@@ -228,9 +229,9 @@ class Recording:
         return known
 
     def require_unmoved(self, caller: Caller, reads: Sequence[Guard]) -> None:
-        """Raise Conflict unless the caller's credential and these streams are where they were, by the log of now.
+        """Raise Conflict unless the caller's credential and these streams are still at their versions in the log.
 
-        For what is done on an earlier event: what records an event of its own has its guards checked by the append.
+        For actions based on an earlier event. If an action records its own event, the append checks the guards.
         """
         guards = (*caller.guards, *reads)
         versions = self.log.versions([guard.stream for guard in guards])
@@ -246,9 +247,9 @@ class Recording:
         drafts: Sequence[Draft],
         appended: Appended,
     ) -> State:
-        """Return the state of the one stream of `drafts` after they were sealed, and remember it.
+        """Return the state of the stream of `drafts` after they were sealed, and cache it.
 
-        The log is not asked: what is on record can be answered whatever has become of the database.
+        Does not query the log: recorded events can be answered even if the database has since become unavailable.
         """
         events = [
             event_from_draft(one, sealed.position, sealed.state)
@@ -265,12 +266,12 @@ class Recording:
     def attempts(
         self, caller: Caller, what: str, attempt: Callable[[bool], Answer], *, remembered: bool = False
     ) -> Answer:
-        """Return what an attempt at a command answers; it is made again where somebody else was quicker.
+        """Run a command with optimistic concurrency: return the answer of `attempt`, retried on conflict.
 
-        The optimistic loop of every command. `attempt(recent)` loads what it decides about, decides, and appends with
-        the versions that it saw as guards. With `remembered` the first one is told that it may look at what this
-        process saw last; where that decides nothing it raises LookAgain. All others ask the log.
-        Conflict after 20 attempts, and at once where another attempt settles nothing: on the caller's own credential.
+        `attempt(recent)` loads the state, decides, and appends, guarded by the versions that it saw. With `remembered`,
+        the first attempt may use cached state; if that is not sufficient, it raises LookAgain. All later attempts load
+        from the log. Raises Conflict after 20 attempts, and at once if a retry cannot help: on the caller's own
+        credential.
         """
         recent = remembered
         for _ in range(MAX_ATTEMPTS):
@@ -292,10 +293,10 @@ class Recording:
         *,
         key: IdempotencyKey | None = None,
     ) -> Change[Held]:
-        """Decide about one stream, record what was decided, and return the state before and after it.
+        """Decide about one stream, record the decision, and return the state before and after it.
 
-        `decide` may be asked several times; a decision without facts records nothing. What it raises, nothing of the
-        command being recorded, goes through.
+        `decide` may be called several times; a decision without facts records nothing. If `decide` raises, nothing is
+        recorded and the error propagates.
         """
 
         def attempt(_: bool) -> Change[Held]:
@@ -320,17 +321,17 @@ class Recording:
 
 
 def first_event(appended: Appended) -> Event:
-    """Return the first event that a command has recorded, as it was sealed."""
+    """Return the first event that a command recorded, as sealed."""
     return Event.parse(appended.events[0].position, appended.events[0].state)
 
 
 def is_for_the_record(refusal: Refused) -> bool:
-    """Tell whether an event says that this was refused: by right, by state or by rule, and not for its form."""
+    """Tell whether an event records this refusal: for permission, state or a rule, not for malformed input."""
     return isinstance(refusal, _RECORDED_REFUSALS) or type(refusal) is Refused or "rule" in refusal.details
 
 
 def slug_of(name: str | None) -> str | None:
-    """Return the name of a workspace or category as it may stand in an event, None for what can be no such name."""
+    """Return a workspace or category name that may be written in an event, None if it is not a valid name."""
     try:
         return None if name is None else text.require_slug("name", name)
     except InvalidInput:
@@ -338,7 +339,7 @@ def slug_of(name: str | None) -> str | None:
 
 
 def _head_of(fact: Fact, stream: str) -> str | None:
-    """Return the stream whose head the event seals: `access_head` of `file:x` is that of `access:x`."""
+    """Return the stream whose head the event seals: `access_head` in `file:x` is the head of `access:x`."""
     if fact.data.HEAD is None:
         return None
     return f"{fact.data.HEAD.removesuffix('_head')}:{stream.partition(':')[2]}"

@@ -1,13 +1,13 @@
-"""Refusals that are recorded at home: in the workspace of the caller, never in that of what it asked for.
+"""Refusals recorded in the workspace of the caller, never in the workspace of the requested resource.
 
-What a known caller is refused on a file within its reach stands beside that file, in `access:`; beyond `MAX_VARIETY`
-different ones of a minute it is counted here, in the workspace of the files. All else stands here:
-an upload that may not begin, an operation that no role allows, and whatever does not exist for the caller. A thing of
-a foreign workspace and a thing that is nowhere leave the same event in the same stream, so that nothing which the
-caller can read afterwards tells one from the other, and no stranger writes into another tenant's chain.
+Refusals to an authenticated caller on a file within its reach are recorded in that file's `access:` stream. Beyond
+`MAX_VARIETY` different ones in a minute they are counted here, in the workspace of the files. All other refusals are
+recorded here: a refused upload, an operation that no role allows, and resources that do not exist for the caller. A
+resource of a foreign workspace and a resource that does not exist leave the same event in the same stream. So the
+caller cannot tell them apart afterwards, and cannot write into another tenant's chain.
 
-A key that was revoked or has expired is refused on the stream of its own credential. Nothing else about keys is an
-event: whoever does not know a key's secret must not be able to write into the log.
+Uses of a revoked or expired API key are recorded in the stream of its own credential. No other event is about API
+keys: a caller that does not know a key's secret must not be able to write into the log.
 """
 
 import threading
@@ -29,32 +29,32 @@ from provenstore.domain.eventlog.event_types import REGISTRY, EventData, Fact
 MERGED_FOR = timedelta(minutes=1)
 
 MAX_VARIETY = 20
-"""Different refusals of one caller within a minute that are told apart; all further ones are counted together.
+"""Different refusals of one caller within a minute that are recorded separately; further ones are counted together.
 
-So nobody fills the log with refusals, however many things they ask for and under however many names.
+So a caller cannot fill the log with refusals by varying its requests.
 """
 
 MAX_FILES = 500
-"""Files on which refusals of one caller within a minute are told apart, each with `MAX_VARIETY` different ones.
+"""Files on which refusals of one caller within a minute are recorded separately, each with up to `MAX_VARIETY`.
 
-Far more than 20: which files somebody tried to read is what an investigation asks.
+Far more than 20: an investigation needs to know which files a caller tried to read.
 """
 
 MAX_ADDRESSES = 100
-"""Addresses that an event names which counts different refusals together; it says how many there were in all."""
+"""Addresses listed in an event that counts different refusals together; the event also has their total number."""
 
 ADDRESSES = "addresses"
-"""The private value with these addresses."""
+"""Name of the private value with these addresses."""
 
 _FROM_WHERE = frozenset({ADDRESSES})
 
 
 @REGISTRY.register
 class RequestRefused(EventData):
-    """A known caller was refused something; `count` within a minute are one event.
+    """A request of an authenticated caller was refused; one event covers `count` refusals within a minute.
 
-    What concerned no file within its reach; or, if `merged`, different files and operations, beyond the number of which
-    each has an event of its own.
+    It concerned no file within the caller's reach. If `merged`, it covers different files and operations, beyond the
+    number that have an event each.
     """
 
     TYPE: ClassVar[str] = "request.refused.v1"
@@ -63,12 +63,12 @@ class RequestRefused(EventData):
     operation: str
     code: str
     count: int
-    file: str | None = None  # id that was asked for, whether there is such a file or not
-    target: str | None = None  # workspace, key or event that was asked for, likewise
+    file: str | None = None  # requested id, whether the file exists or not
+    target: str | None = None  # requested workspace, API key or event, likewise
     category: str | None = None  # of an upload that was refused
     media_type: str | None = None  # likewise
     size: int | None = None  # likewise, as declared
-    merged: bool = False  # there were too many different ones: `count` stands for others of this caller
+    merged: bool = False  # too many different refusals: `count` covers other refusals of this caller
     from_addresses: int | None = None  # of a merged one: from how many different addresses, 1,000 for more
     from_agents: int | None = None  # likewise, with how many different programs
     link: str | None = None  # of a merged one: id of the link that was used
@@ -76,7 +76,7 @@ class RequestRefused(EventData):
 
 @REGISTRY.register
 class CredentialRefused(EventData):
-    """A key was used, with its secret, after its end; `count` uses within a minute are one event."""
+    """An API key was used, with its secret, after its end; one event covers `count` uses within a minute."""
 
     TYPE: ClassVar[str] = "credential.refused.v1"
     PRIVATE: ClassVar[frozenset[str]] = _FROM_WHERE
@@ -84,15 +84,15 @@ class CredentialRefused(EventData):
     credential: str
     code: Literal["revoked", "expired"]
     count: int
-    merged: bool = False  # there were too many different ones: `count` stands for uses from elsewhere
-    link: str | None = None  # id of the link that was used in the place of the key
+    merged: bool = False  # too many different uses: `count` covers uses from other origins
+    link: str | None = None  # id of the link that was used instead of the API key
     from_addresses: int | None = None  # of a merged one: from how many different addresses, 1,000 for more
     from_agents: int | None = None  # likewise, with how many different programs
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a refused request was about; nothing here is private, and none of it need exist."""
+    """The subject of a refused request; nothing here is private, and nothing here need exist."""
 
     file: str | None = None
     target: str | None = None
@@ -115,24 +115,24 @@ class _Refusal:
 
 @dataclass(slots=True)
 class _Variety:
-    """How many different refusals of one caller were recorded since a moment."""
+    """The different refusals of one caller recorded since a moment."""
 
     since: datetime
     seen: set[Hashable] = field(default_factory=set)
 
 
 def home_of(caller: Caller) -> str:
-    """Return the workspace in which a caller's refusals stand."""
+    """Return the workspace in which a caller's refusals are recorded."""
     return caller.reach
 
 
 class Refusals:
-    """Records refusals, identical ones of a minute as one, and no more than some different ones. Thread safe."""
+    """Records refusals: merges identical ones within a minute, and limits the different ones. Thread safe."""
 
     def __init__(
         self, log: EventLog, clock: Clock, drafts: Callable[[Caller, str, str, Sequence[Fact]], Sequence[Draft]]
     ) -> None:
-        """Record in `log` what `drafts` makes of a fact."""
+        """Record in `log` the drafts that `drafts` makes from facts."""
         self._log = log
         self._clock = clock
         self._drafts = drafts
@@ -144,7 +144,7 @@ class Refusals:
     def request(
         self, caller: Caller, operation: str, code: str, asked: Asked = NOTHING, *, rule: str | None = None
     ) -> None:
-        """Record that `caller` was refused `operation`; durable on return. Of the system nothing is recorded."""
+        """Record that `caller` was refused `operation`; durable on return. Nothing is recorded for the system."""
         if caller.actor.kind == "system":
             return
         home = home_of(caller)
@@ -161,7 +161,7 @@ class Refusals:
         self._record(_Refusal(caller, f"refusals:{home}", home, data, rule), caller.principal)
 
     def credential(self, caller: Caller, code: Literal["revoked", "expired"]) -> None:
-        """Record that a key was used after its end; `caller` is whom it stood for. Durable on return."""
+        """Record that an API key of `caller` was used after its end. Durable on return."""
         credential = caller.actor.credential or ""
         link = None if caller.link is None else caller.link.id
         data = CredentialRefused(credential=credential, code=code, count=1, link=link)
@@ -189,7 +189,7 @@ class Refusals:
         self._merger.once(key, together, now, lambda: self._append(together, noted), notes)
 
     def told_apart(self, who: Hashable, key: Hashable, now: datetime, *, most: int = MAX_VARIETY) -> bool:
-        """Tell whether this refusal is one of those of a minute that are recorded as what they are."""
+        """Tell whether to record this refusal separately: it is one of the first `most` different ones in a minute."""
         with self._lock:
             variety = self._varieties.get(who)
             if variety is None or now - variety.since >= MERGED_FOR:
@@ -201,9 +201,9 @@ class Refusals:
 
     @staticmethod
     def _together(refusal: _Refusal) -> tuple[Hashable, _Refusal]:
-        """Return the one refusal that stands for all further ones of a caller: by whom, not of what.
+        """Return the merged refusal that covers all further ones of a caller: it has the caller, not the resource.
 
-        It has no address of its own: those that it stands for may come from many.
+        It has no address of its own: the refusals that it covers may come from many.
         """
         data: RequestRefused | CredentialRefused
         if isinstance(refusal.data, RequestRefused):
@@ -217,7 +217,7 @@ class Refusals:
         return key, _Refusal(anywhere, refusal.stream, refusal.workspace, data)
 
     def flush(self) -> None:
-        """Record how often refusals have come again since the last time; Unavailable: the counts are kept."""
+        """Record the counts of repeated refusals since the last flush; on Unavailable the counts are kept."""
         moment = self._clock.now()
         self._backlog.record(
             lambda: [self._counted(one.payload, one.count, one.noted) for one in self._merger.drain(moment)]
@@ -238,5 +238,5 @@ class Refusals:
             private = {ADDRESSES: [str(one) for one in addresses[:MAX_ADDRESSES]]} if addresses else {}
         decision = None if refusal.decision is None else f"{refusal.decision}/1"
         fact = Fact(refusal.data.model_copy(update=changes), private, outcome="denied", decision=decision)
-        # No guards: a refusal is true whatever has become of the credential meanwhile.
+        # No guards: a refusal stays true if the credential has changed meanwhile.
         return Append(drafts=self._drafts(refusal.caller, refusal.stream, refusal.workspace, [fact]))

@@ -1,7 +1,7 @@
-"""Which readings were recorded a short while ago, by reader: what a repetition of the same is merged into.
+"""Recently recorded reads, by reader: a repeated read is merged into the recorded one.
 
-Holds memory only, and has room for every reader: one that asks many different questions crowds out its own, never those
-of another one that asks few. Who is crowded out leaves more events, never fewer.
+Kept in memory only, with room for every reader: a reader with many different reads evicts its own, never those of a
+reader with few. Eviction causes more events, never fewer.
 """
 
 import threading
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 MAX_REMEMBERED = 10_000
-"""Readings that are remembered in all; beyond this the reader who has most of them gives up its oldest one."""
+"""Reads remembered in total; beyond this, the oldest read of the reader with the most is evicted."""
 
 MAX_OF_ONE = 1_000
-"""Readings that are remembered of one reader: more than anybody asks within a minute who turns pages."""
+"""Reads remembered per reader: more than a person paging through results makes in a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,28 +24,28 @@ class _Recorded:
 
 
 class RememberedReads:
-    """The recent readings of each reader, the oldest first. Thread safe."""
+    """The recent reads of each reader, oldest first. Thread safe."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start empty."""
         self._of: dict[str, dict[Hashable, _Recorded]] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        """Return how many are remembered."""
+        """Return the number of remembered reads."""
         return sum(map(len, self._of.values()))
 
     def find(self, reader: str, what: Hashable) -> tuple[datetime | None, int]:
-        """Return when a reading was recorded and from which position on, (None, 0) for one that is not remembered."""
+        """Return when a read was recorded and its first position; (None, 0) if it is not remembered."""
         with self._lock:
             found = self._of.get(reader, {}).get(what)
         return (None, 0) if found is None else (found.at, found.first)
 
     def keep(self, reader: str, what: Hashable, now: datetime, first: int, lasts: timedelta) -> None:
-        """Remember a reading that was recorded just now, for as long as it lasts."""
+        """Remember a read that was recorded at `now`, for the duration `lasts`."""
         with self._lock:
             own = self._of.setdefault(reader, {})
-            own.pop(what, None)  # it is the youngest again
+            own.pop(what, None)  # moves to the newest place
             if len(own) >= MAX_OF_ONE:
                 _forget_over(own, now)
                 _forget_oldest(own, MAX_OF_ONE - 1)
@@ -63,7 +63,7 @@ class RememberedReads:
 
 
 def _forget_over(own: dict[Hashable, _Recorded], now: datetime) -> None:
-    """Forget what no event stands for any more."""
+    """Remove reads whose merge window is over."""
     for what in [what for what, one in own.items() if now - one.at >= one.lasts]:
         del own[what]
 

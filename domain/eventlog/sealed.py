@@ -1,7 +1,7 @@
-"""What a draft became: its event, put together from the draft and the sealed bytes instead of parsed anew.
+"""Builds a sealed event from its draft and the sealed bytes, without parsing them.
 
-Parsing an event takes longer than sealing it, and whoever drafted it knows all but the sealed fields. The bytes are
-checked to be the draft's fragments around fields of the right form, and nothing else.
+Parsing an event takes longer than sealing it, and the draft holds all but the sealed fields. The bytes are checked to
+be the draft's fragments around fields of the right form, and nothing else.
 """
 
 from datetime import datetime
@@ -53,7 +53,7 @@ def event_from_draft(draft: Draft, position: int, state: bytes) -> Event:
 
 
 def _between(draft: Draft, position: int, state: bytes) -> list[bytes]:
-    """Return what stands after each of the draft's fragments; the first is empty for an event without a head."""
+    """Return the bytes after each of the draft's fragments; the first is empty for an event without a head."""
     fields, at = [], 0
     for index, fragment in enumerate(draft.fragments):
         found = state.find(fragment, at)
