@@ -1,5 +1,5 @@
-"""The ground of what is done for files: who calls, what the log says of it, and how a decision is recorded.
+"""The base of all commands on files: authentication, the command pipeline, and how events are described.
 
-May import: every pure wing. The wings of services (`administration`, `access`, `uploads`, `removal`) stand on it.
+May import: every pure wing. The wings of services (`administration`, `access`, `uploads`, `removal`) use it.
 Begin with `recorder`: load, authorise, decide, append.
 """

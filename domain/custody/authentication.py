@@ -1,4 +1,4 @@
-"""Who stands behind what a request brings along: an API key, or a signed URL of ours and the event that grants it."""
+"""Authenticates a request: by its API key, or by a signed URL of ours and the event that grants it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,23 +14,23 @@ from provenstore.domain.files.file import file_stream, parts_stream
 from provenstore.domain.tenants import credential as cr
 
 Arriving = Callable[[Caller], Caller]
-"""Adds to a caller what its request says about where it comes from."""
+"""Adds the origin of the request to a caller."""
 
 _NOT_GOOD = "the key is unknown, expired or revoked"
 
 
 class Authentication:
-    """Proves API keys and signed URLs. Changes nothing; the use of a key after its end is recorded."""
+    """Checks API keys and signed URLs. Changes nothing; the use of an API key after its end is recorded."""
 
     def __init__(self, recorder: Recorder) -> None:
         """Record with `recorder`."""
         self._recorder = recorder
 
     def authenticate(self, key: str, arriving: Arriving | None = None) -> Caller:
-        """Return who a key stands for, guarded by the state of its credential; Unauthenticated otherwise.
+        """Return the caller of an API key, guarded by the state of its credential; Unauthenticated otherwise.
 
-        `arriving` adds to a caller from where the request came. A use of a key after its end is recorded; of a key that
-        is not known, or that comes with another secret, nothing is: it may be anybody's.
+        `arriving` adds the origin of the request to the caller. A use of an API key after its end is recorded. An
+        unknown key, or a known key with a wrong secret, is not recorded: its sender is unknown.
         """
         credential_id, digest = cr.parse_key(key)
         state = _proven(self.credential(credential_id), digest)
@@ -39,20 +39,20 @@ class Authentication:
         return caller
 
     def credential(self, credential_id: str) -> cr.Credential | None:
-        """Return a credential as the log has it now, None if it has none of this id."""
+        """Return the current state of a credential in the log, or None if it does not exist."""
         return self._recorder.find(cr.credential_stream(credential_id), cr.project)
 
     def bearer(self, state: cr.Credential | None, digest: str) -> Caller | None:
-        """Return who a key with this digest stands for by a state of its credential, None where it has ended.
+        """Return the caller of an API key with this digest, by a state of its credential; None if the key has ended.
 
-        Asks and records nothing, so that it may be called on an event loop: for a key that has ended `authenticate` has
-        to be asked, which records its use. Unauthenticated for a wrong secret, and where there is no credential.
+        Does no I/O, so that it may be called on an event loop. For a key that has ended, call `authenticate`, which
+        records its use. Unauthenticated for a wrong secret, or without a credential.
         """
         found = _proven(state, digest)
         return _bearer(found) if cr.usable(found, self._recorder.clock.now()) else None
 
     def _require_usable(self, state: cr.Credential, caller: Caller, message: str) -> None:
-        """Refuse a key that was revoked or has expired, and record its use. Unauthenticated."""
+        """Refuse an API key that was revoked or has expired, and record its use. Unauthenticated."""
         if not cr.usable(state, self._recorder.clock.now()):
             self._recorder.refusals.credential(caller, "revoked" if state.revoked else "expired")
             raise Unauthenticated(message)
@@ -60,7 +60,7 @@ class Authentication:
     def authenticate_upload(
         self, file_id: UUID, grant: UUID, part: int | None = None, arriving: Arriving | None = None
     ) -> Caller:
-        """Return for whom a signed URL writes: whoever asked for it, while their credential is good.
+        """Return the caller for whom a signed URL writes: its requester, while the requester's credential is good.
 
         `grant` is the id of the event that grants it (the initiation, or PartUrlsIssued for a `part`), from a URL that
         is known to be ours. Unauthenticated otherwise.
@@ -77,13 +77,14 @@ class Authentication:
             granted = event.stream == parts_stream(file_id) and issued is not None and part in issued.numbers
         if not granted:
             raise Unauthenticated("signed URL is not valid")
-        # Who asked for it without a key was admin of the data directory, and so may fill private files.
+        # A requester without an API key was admin of the data directory, and so may fill private files.
         return self.grantor(event, "service", "records", arriving=arriving)
 
     def grantor(self, event: Event, *roles: Role, arriving: Arriving | None = None) -> Caller:
-        """Return who stands behind a signed URL: the actor of the event that grants it, while its key is good.
+        """Return the caller behind a signed URL: the actor of the event that grants it, while its API key is good.
 
-        Who acted without a key, on the data directory itself, has `roles`: the URL permits one thing and no more.
+        An actor without an API key, who acted on the data directory itself, gets `roles`: the URL permits one action
+        only. Unauthenticated if the key has ended.
         """
         arriving = arriving or _unchanged
         if event.actor.credential is None:

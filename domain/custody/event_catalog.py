@@ -1,7 +1,7 @@
-"""The catalogue of events: every type that this release writes, for whoever reads the whole log.
+"""The catalogue of events: every type that this release writes, for readers of the whole log.
 
-A process knows a type once its module is loaded; who asks here has them all, so that a type of which nothing was
-needed so far is never taken for an unknown one.
+A process knows a type once its module is loaded. Importing this module loads all of them, so that no type of this
+release is taken for an unknown one.
 """
 
 from typing import Final

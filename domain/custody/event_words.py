@@ -1,7 +1,7 @@
-"""What each type of event says to a reader: one sentence a type, with the fields that matter.
+"""The sentence that describes each event type to a reader, with its main fields.
 
-`{field}` is a field or private value of the event. Text in brackets is left out where a field in it has no value. An
-event whose type is not here is shown by the name of its type.
+`{field}` is a field or private value of the event. Text in brackets is left out if a field in it has no value. An event
+whose type is not listed is shown by the name of its type.
 """
 
 from collections.abc import Mapping

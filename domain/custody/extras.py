@@ -1,6 +1,7 @@
-"""What a stored object carries beside its bytes: only what we set may be served, and only to whom we give it.
+"""Headers and access settings of a stored object: only those that we set may be served.
 
-A URL that wrote the object, or somebody with the store's key, may have left headers on it or opened it to others.
+The user of a URL that wrote the object, or of the store's credentials, may have set headers or made it readable to
+others.
 """
 
 from typing import Literal
@@ -13,9 +14,9 @@ _ACCESS = "access"
 
 
 def extras_of(store: ObjectStore, file: File, info: ObjectInfo) -> tuple[str, ...]:
-    """Name what the object carries that we did not set (rule only-what-we-set); nothing of bytes that came through us.
+    """Return the names of extras that we did not set (rule only-what-we-set); none for bytes that came through us.
 
-    No URL could reach those, and asking costs two requests of the store.
+    No URL could write those objects, and the check costs two requests to the store.
     """
     if file.initiated.upload == "api":
         return ()
@@ -26,7 +27,7 @@ def extras_of(store: ObjectStore, file: File, info: ObjectInfo) -> tuple[str, ..
 
 
 def check_of(extras: tuple[str, ...]) -> Literal["access", "headers"]:
-    """Return which comparison failed; that others may read the object is the graver one."""
+    """Return which check failed; `access` (others may read the object) is the more serious one."""
     return "access" if _ACCESS in extras else "headers"
 
 

@@ -1,6 +1,6 @@
-"""What the events of a file say, as its history shows it: their data, what a change replaced, and the name of then.
+"""The details of a file's events as its history shows them: data, replaced values, and the file name at that time.
 
-Pure. Shows only private values that it is given: what a caller may see is decided before.
+Pure. Shows only the private values that are passed in: the caller's permissions are checked before.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ _ELSEWHERE: Final = CLIENT | {"reason"}
 
 @dataclass(frozen=True, slots=True)
 class EventDetails:
-    """What one event says, and what its file was called when it happened."""
+    """The details of one event, and the file's name at that time."""
 
     details: Mapping[str, Json]
     filename: str | None
@@ -29,7 +29,7 @@ class EventDetails:
 def details_by_event(
     lifecycle: Sequence[Event], shown: Iterable[Event], disclosures: Disclosures
 ) -> Mapping[UUID, EventDetails]:
-    """Return what each event of `shown` says, by id; both in log order, `lifecycle` from the file's beginning."""
+    """Return the details of each event in `shown` by id; both in log order, `lifecycle` from the file's first event."""
     found: dict[UUID, EventDetails] = {}
     state: dict[str, Json] = {}
     holds: dict[Json, dict[str, Json]] = {}
@@ -53,7 +53,7 @@ def details_by_event(
 
 
 def _private(event: Event, disclosures: Disclosures) -> dict[str, Json]:
-    """Return the private values that are given, None for those that were erased."""
+    """Return an event's private values from `disclosures`, None for erased ones."""
     values = disclosures.get(event.id, {})
     return {
         name: None if one.value is None else parse_canonical(one.value)

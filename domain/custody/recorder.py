@@ -1,9 +1,9 @@
-"""The way of every command: load, authorise, decide, record; and again from the start if somebody was quicker.
+"""Command pipeline: load, authorise, decide, append; retried on conflict.
 
-A command on a file goes: (1) fold the file's stream, (2) check reach and permission, (3) decide, purely,
-(4) append with the versions that the decision saw as guards. A crash before (4) leaves nothing; after it the event is
-durable. What is refused to a known caller on a file within its reach is recorded on the file's `access:` stream, all
-else in the caller's own workspace (`domain.eventlog.refusals`).
+Steps of a command on a file: (1) fold the file's stream, (2) check reach and permission, (3) decide, purely,
+(4) append, guarded by the versions that the decision saw. A crash before (4) leaves nothing; after it the event is
+durable. Refusals to an authenticated caller on a file within its reach are recorded on the file's `access:` stream, all
+others in the caller's own workspace (`domain.eventlog.refusals`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -69,7 +69,7 @@ DENIALS_MERGED_FOR = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class _Denial:
-    """A refusal as it would be recorded."""
+    """A refusal to be recorded."""
 
     caller: Caller
     file_id: UUID
@@ -79,11 +79,11 @@ class _Denial:
 
 
 _NO_SUCH_FILE = "there is no such file"
-"""The very words for a file that is not there and for a foreign one."""
+"""The same message for a file that does not exist and for a foreign one."""
 
 
 class Recorder(Recording):
-    """Records what happens to files, workspaces and actors. Holds ports only; safe to share between threads."""
+    """Records events of files, workspaces and actors. Safe to share between threads."""
 
     def __init__(self, log: EventLog, clock: Clock, entropy: Entropy, permits: Permits) -> None:
         """Work on `log`; `permits` is the permission table."""
@@ -96,9 +96,9 @@ class Recorder(Recording):
     # -- loading -------------------------------------------------------------------------------------------
 
     def file(self, file_id: UUID, *, recent: bool = False) -> File:
-        """Return a file's state, or raise NotFound in the very words that a foreign file gets.
+        """Return a file's state, or raise NotFound with the same message as for a foreign file.
 
-        `recent`: as this process last saw it, for decisions whose append is guarded by its version.
+        `recent`: use this process's cached state, for decisions whose append is guarded by its version.
         """
         try:
             return (self.log.recent if recent else self.log.load)(file_stream(file_id), project)
@@ -106,7 +106,7 @@ class Recorder(Recording):
             raise NotFound(_NO_SUCH_FILE) from None
 
     def workspace(self, workspace_id: str, *, recent: bool = False) -> workspace.Workspace:
-        """Return a workspace's state, or raise NotFound in the very words that a foreign workspace gets."""
+        """Return a workspace's state, or raise NotFound with the same message as for a foreign workspace."""
         try:
             text.require_slug("workspace", workspace_id)
             stream = workspace.workspace_stream(workspace_id)
@@ -117,12 +117,12 @@ class Recorder(Recording):
     # -- authorising ---------------------------------------------------------------------------------------
 
     def authorised_workspace(self, caller: Caller, operation: Operation, workspace_id: str) -> Workspace:
-        """Return a workspace if the caller may do this to it; refusals are recorded, also where it does not exist."""
+        """Return a workspace if the caller may perform the operation; refusals, also NotFound, are recorded."""
         self.require(caller, operation, workspace_id)
         return self.existing_workspace(caller, operation, workspace_id)
 
     def existing_workspace(self, caller: Caller, operation: Operation, workspace_id: str) -> Workspace:
-        """Return a workspace within the caller's reach, or record that there is none. NotFound."""
+        """Return a workspace within the caller's reach; raise and record NotFound if it does not exist."""
         try:
             return self.workspace(workspace_id)
         except NotFound as refusal:
@@ -132,9 +132,9 @@ class Recorder(Recording):
     def noting(
         self, caller: Caller, operation: Operation, asked: Asked = NOTHING, file_id: UUID | None = None
     ) -> Iterator[None]:
-        """Record what is refused within by right, by state or by rule, unless an event says so already.
+        """Record refusals raised in the block for permission, state or a rule, unless they are recorded already.
 
-        On the file, where it is one within reach; otherwise in the caller's own workspace.
+        Records on the file if it is within the caller's reach; otherwise in the caller's own workspace.
         """
         try:
             yield
@@ -155,11 +155,11 @@ class Recorder(Recording):
     def noted(
         self, operation: Operation, command: Callable[Concatenate[Caller, Params], Answer]
     ) -> Callable[Concatenate[Caller, Params], Answer]:
-        """Return a command whose refusals are on record, wherever in it they are raised; see `noting`."""
+        """Wrap a command so that all its refusals are recorded; see `noting`."""
 
         @wraps(command)
         def noting(caller: Caller, /, *args: Params.args, **named: Params.kwargs) -> Answer:
-            # As the block does, at a tenth of the cost: every command comes by here, and few are refused.
+            # Does what `noting` does at a tenth of the cost: every command runs through here, and few are refused.
             try:
                 return command(caller, *args, **named)
             except Refused as refusal:
@@ -172,9 +172,9 @@ class Recorder(Recording):
         return noting
 
     def authorised_file(self, caller: Caller, operation: Operation, file_id: UUID, *, recent: bool = False) -> File:
-        """Return the file if the caller may do this to files; refusals are recorded.
+        """Return the file if the caller may perform the operation; refusals are recorded.
 
-        `recent` as in `file`, for those who may touch the file whatever its access level has become since.
+        `recent` as in `file`; used only for a caller who may touch the file at any access level.
         """
         try:
             file = self.file(file_id, recent=recent)
@@ -187,9 +187,9 @@ class Recorder(Recording):
     def authorised_history(
         self, caller: Caller, operation: Operation, file_id: UUID
     ) -> tuple[Sequence[Event], Disclosures]:
-        """Return a file's lifecycle events, all private values with them, if the caller may do this to files.
+        """Return a file's lifecycle events with all private values, if the caller may perform the operation.
 
-        In one exchange; refusals as `authorised_file`. What of the values the caller may see is not decided here.
+        Reads in one exchange; refusals as in `authorised_file`. Does not filter the values by what the caller may see.
         """
         events, disclosures = self.log.events_with_private_values(file_stream(file_id))
         file = project(None, events)
@@ -199,7 +199,7 @@ class Recorder(Recording):
         return events, disclosures
 
     def allows(self, caller: Caller, operation: Operation, file: File) -> bool:
-        """Tell whether the caller may do this to this file. Records nothing: a refusal is for `authorised_file`."""
+        """Tell whether the caller may perform the operation on this file. Records nothing, unlike `authorised_file`."""
         return (
             caller.reaches(file.workspace)
             and self.permitted(caller, operation)
@@ -208,7 +208,7 @@ class Recorder(Recording):
 
     def _authorised(self, caller: Caller, operation: Operation, file: File) -> File:
         if not caller.reaches(file.workspace):
-            # As for a file that is not there, to the letter: the event, its place, and the answer.
+            # Must equal the refusal for a file that does not exist: the event, its stream, and the answer.
             raise self.refused(caller, operation, NotFound(_NO_SUCH_FILE), Asked(file=str(file.id)))
         if not self.permitted(caller, operation):
             refusal = Forbidden(f"none of your roles allows {operation}", operation=operation)
@@ -222,15 +222,15 @@ class Recorder(Recording):
     def deny(self, caller: Caller, file: File, operation: Operation, refusal: Refused) -> None:
         """Record a refusal at once; identical ones within a minute are counted, and recorded by the next flush.
 
-        Beyond `refusals.MAX_VARIETY` different ones of a caller on a file, and `MAX_FILES` files, they are counted
-        together, beside no file.
+        Beyond `refusals.MAX_VARIETY` different ones of a caller on a file, or `MAX_FILES` files, they are counted
+        together, without a file.
         """
         denial = _Denial(caller, file.id, file.workspace, operation, refusal)
         origin = (caller.on_behalf_of, caller.session, caller.address, caller.user_agent, caller.cause)
         link = None if caller.link is None else caller.link.id
         key = (file.id, caller.actor, caller.scope, link, *origin, operation, refusal.code, refusal.details.get("rule"))
         now = self.clock.now()
-        # Strangers who use a link do not use up what is told apart of its issuer, nor of another link.
+        # Refusals to users of a link count neither against its issuer's limit nor against another link's.
         who = ("file", caller.principal, link)
         if caller.actor.kind == "system" or (
             self.refusals.told_apart(who, file.id, now, most=MAX_FILES)
@@ -245,7 +245,7 @@ class Recorder(Recording):
         self.log.append(self._denial(denial, 1))
 
     def flush_denials(self) -> None:
-        """Record how often refusals have come again since the last time; Unavailable: the counts are kept."""
+        """Record the counts of repeated refusals since the last flush; on Unavailable the counts are kept."""
         self._backlog.record(
             lambda: [self._denial(one.payload, one.count) for one in self._denials.drain(self.clock.now())]
         )
@@ -256,7 +256,7 @@ class Recorder(Recording):
         data = fe.AccessDenied(operation=denial.operation, code=denial.refusal.code, count=count, link=link)
         rule = denial.refusal.details.get("rule")
         fact = Fact(data, outcome="denied", decision=f"{rule}/1" if rule else None)
-        # No guards: a refusal is true whatever has become of the file or the credential meanwhile.
+        # No guards: a refusal stays true if the file or the credential has changed meanwhile.
         return Append(self.drafts(denial.caller, access_stream(denial.file_id), denial.workspace, [fact]))
 
     # -- recording -----------------------------------------------------------------------------------------
@@ -274,14 +274,14 @@ class Recorder(Recording):
     ) -> File:
         """Decide and record one command on a file; return the file's new state.
 
-        PreconditionFailed unless the file is at `if_version`, where that is given. Conflict only after 20 attempts in
-        which somebody else was quicker.
+        PreconditionFailed unless the file is at `if_version`, if that is set. Conflict after 20 conflicting attempts,
+        and at once if the caller's own credential has changed.
         """
         if self.recall(key) is not None:
             return self.authorised_file(caller, operation, file_id)
 
-        # What this process last saw serves to begin with. It may have moved: then the append says so, and nothing is
-        # refused, or found to be done already, before the log itself has been asked.
+        # The first attempt uses cached state. If that is stale, the append fails. Before the command is refused, or
+        # found to change nothing, the state is loaded from the log.
         def attempt(recent: bool) -> File:
             file = self.authorised_file(caller, operation, file_id, recent=recent)
             if if_version is not None and file.version != if_version and self.recall(key) is None:
@@ -293,7 +293,7 @@ class Recorder(Recording):
             if not facts:
                 if recent:
                     raise LookAgain
-                self.recall(key)  # the same request, at the same moment, may have left nothing to do
+                self.recall(key)  # the same request, sent concurrently, may have done it already
                 return file
             drafts = self.drafts(caller, file.stream, file.workspace, facts)
             try:
@@ -313,14 +313,14 @@ class Recorder(Recording):
         return self.attempts(caller, "the file", attempt, remembered=if_version is None)
 
     def person(self, actor: Actor, *, until: int | None = None) -> Person:
-        """Return who acts with where it comes from, as the log says it now, or said `until` a position.
+        """Return an actor as a person with its origin, by the log as of now, or `until` a position.
 
         See `domain.tenants.second_person`.
         """
         return person_of(actor, Origins(self._key, self._registration), until=until)
 
     def first_person(self, first: Act | None) -> Person | None:
-        """Return who did a first person's act, as the log said it then: no later event changes that."""
+        """Return the person of a first act, by the log at that act: no later event changes that."""
         return None if first is None else self.person(first.by, until=first.position)
 
     def _key(self, credential: str) -> cr.Credential | None:
@@ -330,11 +330,11 @@ class Recorder(Recording):
         return self.find(ac.actor_stream(key.actor, key.scope), ac.project)
 
     def purge_objection(self, file: File) -> str | None:
-        """Return why the approval of the file's purge destroys nothing; None if nothing speaks against it."""
+        """Return why the file's purge may not start on its approval; None if it may."""
         return approval_objection(file.purge, self._grounds(file), file.workspace) if file.purge else "there is none"
 
     def _grounds(self, file: File) -> Grounds | None:
-        """Return what the log says beside the file's stream of its purge, or of the policy that may ask for one."""
+        """Return what the log outside the file's stream says about its purge, or about its disposal policy."""
         tenant = self.workspace(file.workspace)
         if file.purge is None or file.purge.policy is not None:
             policy = self.policy_in_force(tenant, file.initiated.category, file.initiated.provider)
@@ -345,16 +345,16 @@ class Recorder(Recording):
         if approved is None:
             return Grounds(four_eyes, reads=reads)
         requester = self.first_person(file.purge.requested)
-        person = self.person(approved.by, until=approved.position)  # keys issued to them since undo no approval
+        person = self.person(approved.by, until=approved.position)  # later API keys of the approver undo no approval
         key = None
         if approved.by.credential is not None:
             key = self.find(cr.credential_stream(approved.by.credential), cr.project)
         return Grounds(four_eyes, requester, person, key, reads=(*reads, *person.reads))
 
     def policy_in_force(self, tenant: Workspace, category: str, provider: str) -> Policy | None:
-        """Return the disposal policy for a category's files at a provider, with the first moment of a built-in one.
+        """Return the disposal policy for a category's files at a provider, with the start of a built-in one.
 
-        None also where that moment is not known, because the provider's store has not been recorded.
+        `since` is None if that start is not known, because the provider's store has not been recorded.
         """
         policy = tenant.disposal.policy(category)
         if policy is None or not policy.built_in:
@@ -364,7 +364,7 @@ class Recorder(Recording):
         return None if since is None else replace(policy, since=since)
 
     def _policy_grounds(self, tenant: Workspace, policy: Policy | None) -> Grounds:
-        """Return a workspace's disposal policy with who approved it, by what the log said at that moment."""
+        """Return a workspace's disposal policy with its requester and approver, by the log at those moments."""
         reads = (Guard(workspace.workspace_stream(tenant.id), tenant.version),)
         if policy is None or policy.approved is None:
             return Grounds(four_eyes=tenant.four_eyes, policy=policy, reads=reads)
@@ -374,9 +374,9 @@ class Recorder(Recording):
         return Grounds(tenant.four_eyes, requester, person, key, policy, (*reads, *person.reads))
 
     def _informed(self, caller: Caller, file: File, command: FileCommand) -> FileCommand:
-        """Say in a command what the log says beside the file's stream: who asks, or what a purge stands on.
+        """Add to a command what its decision needs from other streams: the persons, or the grounds of a purge.
 
-        From nowhere else does a decision learn that.
+        Decisions get these facts only from here.
         """
         if isinstance(command, PersonCommand):
             first = self.first_person(first_act(file, command))
@@ -386,7 +386,7 @@ class Recorder(Recording):
         return command
 
     def advanced(self, before: File | None, drafts: Sequence[Draft], appended: Appended) -> File:
-        """Return the file after what was just recorded of it, and remember it; `before` is None for a new one."""
+        """Return the file's state after the recorded events, and cache it; `before` is None for a new file."""
         return self.folded(project, before, drafts, appended)
 
     def _decide(
@@ -399,9 +399,9 @@ class Recorder(Recording):
         recent: bool,
         key: IdempotencyKey | None = None,
     ) -> tuple[Fact, ...]:
-        """Decide, and record a refusal; by a state that may be old there is only nothing to record.
+        """Decide, and record a refusal; return no facts instead if the refusal is based on cached state.
 
-        Nor is there for a request that the same one, sent at the same moment, has carried out.
+        Return no facts also if the same request, sent concurrently, was carried out.
         """
         try:
             return decide(file, command)
@@ -414,9 +414,9 @@ class Recorder(Recording):
 
 
 def require_store(file: File, store: ObjectStore) -> None:
-    """Refuse to look for a file's object where it is not kept: what is not found there is neither gone nor destroyed.
+    """Raise Misconfigured if the file's object is not kept in this store.
 
-    Misconfigured.
+    An object that is not found in the wrong store is neither missing nor destroyed.
     """
     if file.initiated.provider != store.name:
         raise Misconfigured(
@@ -426,7 +426,7 @@ def require_store(file: File, store: ObjectStore) -> None:
 
 
 def _target_of(asked: object) -> str | None:
-    """Return what a command is about, as it may stand in an event: an id, or the name of a workspace."""
+    """Return the subject of a command in a form that events may contain: an id, or the name of a workspace."""
     if isinstance(asked, UUID):
         return str(asked)
     return slug_of(asked if isinstance(asked, str) else getattr(asked, "id", None))

@@ -1,13 +1,13 @@
-"""Which store this is: the id in the store's marker, held against the one that the log has recorded.
+"""The store's identity: compares the id in the store's marker with the id recorded in the log.
 
-A folder that is not mounted and another bucket in the settings both look empty. So nothing is called missing, gone or
+A folder that is not mounted and a wrong bucket in the settings both look empty. So no object is reported as missing or
 destroyed before the marker has been read again.
 
 Life of a store's identity, and what a crash leaves at each point:
- 1. The log knows none. If it has stored objects, every one that is looked for must be in the store. Crash: again.
- 2. IdentityDrawn records a random id; whoever comes next goes on with the same one. Crash: 3.
- 3. The store's marker is written, if there is none. Crash: 4, as the marker is found.
- 4. ProviderIdentified records the id that the marker bears. From here on the two are compared.
+ 1. The log has no identity. If it has stored objects, every sampled one must be in the store. Crash: start again.
+ 2. IdentityDrawn records a random id; the next process continues with the same id. Crash: continue with 3.
+ 3. The store's marker is written, if the store has none. Crash: continue with 4, as the marker is found.
+ 4. ProviderIdentified records the id in the marker. From here on the two are compared.
 """
 
 from collections.abc import Iterable, Iterator
@@ -33,15 +33,15 @@ from provenstore.domain.system import provider as pr
 from provenstore.domain.system.provider_events import IdentityDrawn, ProviderIdentified
 
 MAX_LOOKED_FOR: Final = 100
-"""Stored objects that are looked for at most."""
+"""Maximum number of stored objects to look for."""
 
 PAGE: Final = 1_000
 MAX_PAGES: Final = 60
-"""Stretches of the log, of so many events each, in which stored objects are chosen. They lie evenly over the whole log:
-an older copy of the store has all of the oldest objects, and lacks the newest."""
+"""Ranges of the log, of `PAGE` events each, from which stored objects are sampled. They are spread evenly over the
+whole log: an older copy of the store has all of the oldest objects, and lacks the newest."""
 
 GOOD_FOR: Final = timedelta(seconds=5)
-"""How long a comparison serves uploads. What concludes from an absence never relies on it."""
+"""How long a comparison is valid for uploads. Conclusions from a missing object never rely on it."""
 
 _SYSTEM: Final = Caller(Actor("provenstore", "system", "system"), frozenset(), None)
 
@@ -50,18 +50,18 @@ How = Literal["first_use", "adopted", "recorded_again"]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """How many stored objects of the log were looked for in the store, and how many of them were not there."""
+    """The number of stored objects of the log that were looked for in the store, and of those that were missing."""
 
     looked_for: int
     missing: int
 
     @property
     def found(self) -> bool:
-        """Whether one of them was there."""
+        """Whether at least one of them was found."""
         return self.missing < self.looked_for
 
     def require(self, *, although_missing: bool = False, although_empty: bool = False) -> None:
-        """Raise WrongStore if an object is missing, unless that is accepted: some are, or all of them."""
+        """Raise WrongStore if objects are missing, unless that is accepted: for some of them, or for all."""
         if self.missing == 0 or (although_missing if self.found else although_empty):
             return
         if not self.found:
@@ -76,48 +76,48 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Identities:
-    """What the log has recorded, and what the store's marker bears; None where there is none."""
+    """The id recorded in the log, and the id in the store's marker; None if absent."""
 
     recorded: str | None
     marker: str | None
 
 
 class StoreIdentity:
-    """Holds the store's marker against the log. Thread safe."""
+    """Compares the store's marker with the log. Thread safe."""
 
     def __init__(self, recorder: Recorder, store: ObjectStore) -> None:
-        """Compare `store` with what `recorder`'s log says."""
+        """Compare `store` with the log of `recorder`."""
         self._recorder = recorder
         self._store = store
         self._subject = Subject("the provider", pr.provider_stream(store.name), SYSTEM_WORKSPACE, pr.project)
         self._compared_at: datetime | None = None
 
     def require(self) -> None:
-        """Raise WrongStore unless this is the store that the log has recorded; the marker is read now.
+        """Raise WrongStore unless this is the store recorded in the log; reads the marker now.
 
-        At first use the store is recorded, if it has every stored object of the log that is looked for.
-        StoreUnavailable.
+        At first use the store is recorded, if it has every sampled object of the log. May raise StoreUnavailable.
         """
         known = self._recorded() or self._establish()
         self._compare(known, self._store.identity())
         self._compared_at = self._recorder.clock.now()
 
     def require_lately(self) -> None:
-        """As `require`, where a comparison of the last few seconds will do: for what only adds objects."""
+        """Like `require`, but accept a comparison of the last few seconds: for actions that only add objects."""
         compared = self._compared_at
         if compared is None or not timedelta() <= self._recorder.clock.now() - compared < GOOD_FOR:
             self.require()
 
     def check(self) -> None:
-        """Raise WrongStore if the log has recorded another store. Records and writes nothing."""
+        """Raise WrongStore if the log has recorded a different store. Records and writes nothing."""
         known = self._recorded()
         if known is not None:
             self._compare(known, self._store.identity())
 
     def require_recorded(self) -> None:
-        """Raise WrongStore unless this is the store that the log has recorded, or while it has recorded none.
+        """Raise WrongStore unless the log has recorded a store and this is it.
 
-        For a verification, which may come before the first start: what it does not find there may lie elsewhere.
+        For a verification, which may run before the first start: an object that it does not find may be in another
+        store.
         """
         known = self._recorded()
         if known is None:
@@ -132,10 +132,10 @@ class StoreIdentity:
     def record_again(
         self, caller: Caller, reason: str, *, although_missing: bool = False, although_empty: bool = False
     ) -> Identities:
-        """Record this store as the one of the log, with a marker if it lacks one; for operators, with a reason.
+        """Record this store as the log's store, and write a marker if it has none; for operators, with a reason.
 
-        WrongStore if stored objects of the log are missing in it, unless that is accepted: `although_missing` some of
-        those that are looked for, `although_empty` all of them.
+        WrongStore if stored objects of the log are missing, unless accepted: `although_missing` accepts some of the
+        sampled objects missing, `although_empty` all of them.
         """
         self._recorder.require(caller, "provider.probe", None)
         text.require_reason(reason)
@@ -170,7 +170,7 @@ class StoreIdentity:
         return str(self._recorder.commit(_SYSTEM, self._subject, decide).state.identity)
 
     def _draw(self, state: pr.Provider | None) -> Decision:
-        """Draw the id that the marker will bear: on record before it is written, so no crash leaves an unknown one."""
+        """Record a random id for the marker before the marker is written, so that no crash leaves an unknown id."""
         if state is not None and (state.drawn is not None or state.identity is not None):
             return Decision(())
         return Decision([Fact(IdentityDrawn(provider=self._store.name, identity=self._drawn()))])
@@ -189,7 +189,7 @@ class StoreIdentity:
     def _evidence(self) -> Evidence:
         """Look for stored objects of the log in the store, old and new ones.
 
-        In the whole log where a sample of it names too few that should be there: most of it may be purged or damaged.
+        If a sample of the log yields too few expected objects, since most are purged or damaged, use the whole log.
         """
         looked_for = missing = 0
         for file_id in self._candidates():
@@ -203,7 +203,7 @@ class StoreIdentity:
         return Evidence(looked_for, missing)
 
     def _candidates(self) -> Iterator[UUID]:
-        """Yield each file that was stored at some time, those of a sample first."""
+        """Yield each file that was ever stored, sampled ones first."""
         seen = set[UUID]()
         for files in (self._sample, lambda: iter(_stored(in_pages(self._recorder.log)))):
             for one in files():
@@ -212,7 +212,7 @@ class StoreIdentity:
                     yield one
 
     def _sample(self) -> Iterator[UUID]:
-        """Yield files that were stored in stretches of the log, evenly spread ones first."""
+        """Yield files that were stored in the sampled ranges of the log, evenly spread ones first."""
         end = self._recorder.log.position()
         pages = min(MAX_PAGES, -(-end // PAGE))
         starts = range(0, end, PAGE) if end <= MAX_PAGES * PAGE else spread(end - PAGE + 1, pages)
@@ -222,7 +222,7 @@ class StoreIdentity:
         yield from (one for index, one in enumerate(found) if index not in first)
 
     def _should_hold(self, file: File) -> bool:
-        """Tell whether the log says that the file's object is in this store, and is not known to be damaged."""
+        """Tell whether, by the log, the file's object is in this store and undamaged."""
         started = file.purge is not None and file.purge.started is not None
         gone = started or file.status == "purged" or file.damage is not None
         return file.stored is not None and not gone and file.initiated.provider == self._store.name
@@ -270,14 +270,14 @@ def _drawn_id(state: pr.Provider | None) -> str:
 
 
 def spread(size: int, most: int) -> list[int]:
-    """Return at most `most` indexes of a sequence of this size, evenly spread, its first and last among them."""
+    """Return at most `most` indexes of a sequence of this size, evenly spread, including its first and last."""
     if size <= most:
         return list(range(size))
     return [index * (size - 1) // (most - 1) for index in range(most)]
 
 
 def _stored(events: Iterable[Event]) -> list[UUID]:
-    """Return the files that these events store, each once, in order."""
+    """Return the files that these events store, without duplicates, in order."""
     found = (UUID(one.stream.partition(":")[2]) for one in events if isinstance(one.data, Stored))
     return list(dict.fromkeys(found))
 
