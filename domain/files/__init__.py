@@ -1,6 +1,6 @@
-"""A file: its state, what may be asked of it, and every decision about it.
+"""A file: its state, its commands, and every decision about it.
 
 May import: `tenants`, `eventlog`, `storage`. Pure: no port is called here.
-Begin with `file_events` (what can happen), `file` (the state, folded from it) and `file_decisions` (the one door to
-the decisions).
+Begin with `file_events` (the event types), `file` (the state, folded from events) and `file_decisions` (the entry
+point to all decisions).
 """

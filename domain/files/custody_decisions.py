@@ -1,4 +1,4 @@
-"""What may be done with a file that exists: deletion, expiry, restoring, changes, retention, holds, erasure."""
+"""Decisions about an existing file: deletion, expiry, restoring, changes, retention, holds, erasure."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -22,7 +22,7 @@ Facts = tuple[Fact, ...]
 
 
 def soft_delete(file: File, command: c.SoftDelete) -> Facts:
-    """Refuse under a hold; retention does not refuse it, since the bytes remain."""
+    """Soft-delete a stored file; refused under a legal hold, not under retention, since the bytes remain."""
     if file.held:
         raise LegalHold("a legal hold on the file refuses to delete it", rule="hold-refuses-delete")
     require_status(file, "stored")
@@ -30,7 +30,7 @@ def soft_delete(file: File, command: c.SoftDelete) -> Facts:
 
 
 def expire(file: File, command: c.Expire) -> Facts:
-    """Refuse under a hold and before retention ends."""
+    """Expire a stored file whose expiry has passed; refused under a legal hold and before retention ends."""
     if file.status == "expired" and file.stored is not None:
         return ()  # another process was quicker
     if file.held:
@@ -44,7 +44,7 @@ def expire(file: File, command: c.Expire) -> Facts:
 
 
 def restore(file: File, command: c.Restore) -> Facts:
-    """Bring back what was deleted or expired; before PurgeStarted this cancels a purge."""
+    """Restore a deleted or expired file; cancels a purge that has not started."""
     if file.purge is not None and file.purge.started:
         raise WrongState("the purge has started; nothing can be restored", rule="purge-started-is-final")
     if file.status == "purged":
@@ -57,7 +57,7 @@ def restore(file: File, command: c.Restore) -> Facts:
 
 
 def cancel_purge(file: File, by: str) -> Facts:
-    """Return what calls a purge off that has not started (rules hold-cancels-purge, restore-cancels-purge)."""
+    """Return the facts that cancel a purge, if any (rules hold-cancels-purge, restore-cancels-purge)."""
     if file.purge is None:
         return ()
     data = e.PurgeWithdrawn.model_validate({"purge": file.purge.id, "by": by})
@@ -65,7 +65,7 @@ def cancel_purge(file: File, by: str) -> Facts:
 
 
 def change_file(file: File, command: c.ChangeFile) -> Facts:
-    """Change private values, who may read, and the expiry, until the purge starts; what stays the same is no fact."""
+    """Change private values, access level and expiry until a purge starts; unchanged level or expiry adds no fact."""
     _require_changeable(file)
     facts: Facts = ()
     if command.values:
@@ -84,14 +84,14 @@ def change_file(file: File, command: c.ChangeFile) -> Facts:
 
 
 def require_offered(access: e.AccessLevel) -> None:
-    """Refuse `public`: nothing serves files to everybody yet, so it would say what is not true."""
+    """Refuse `public`: files are not served publicly yet, so the level would be untrue."""
     if access == "public":
         said = "is public, which is not offered yet; take workspace, and links for people outside it"
         raise InvalidInput("access", said, rule="public-not-offered")
 
 
 def revoke_link(file: File, command: c.RevokeLink) -> Facts:
-    """End a link; one that has ended already is no fact."""
+    """Revoke a link; a link that has ended already adds no fact."""
     ended = command.expires_at <= command.now or command.issued_at < file.links_ended
     if ended or command.link in {link for link, _ in file.revoked_links}:
         return ()
@@ -100,13 +100,13 @@ def revoke_link(file: File, command: c.RevokeLink) -> Facts:
 
 
 def _expires_already(file: File, when: datetime | None) -> bool:
-    """Tell whether this is the file's expiry; before Stored its category may still have one in store for it."""
+    """Tell whether this is the file's expiry already; before Stored, its category may still set one."""
     settled = file.stored is not None or file.expiry_set or when is not None
     return settled and when == file.expires_at
 
 
 def set_retention(file: File, command: c.SetRetention) -> Facts:
-    """Set or lengthen; compliance never shortens, governance is shortened by two persons with a reason."""
+    """Set or extend retention; compliance is never shortened, governance is shortened by two persons with a reason."""
     _require_changeable(file)
     if file.stored is None:
         raise WrongState("the file is not stored yet; retention counts from there")
@@ -130,7 +130,7 @@ def _as_strict(current: e.RetentionMode, wanted: e.RetentionMode) -> bool:
 
 
 def years_after(now: datetime, years: int) -> datetime:
-    """Return the same day so many years later; of 29 February the day after, where there is none."""
+    """Return the same day `years` later; 1 March for 29 February in a year without one."""
     try:
         return now.replace(year=now.year + years)
     except ValueError:
@@ -138,7 +138,7 @@ def years_after(now: datetime, years: int) -> datetime:
 
 
 def _shorten(file: File, command: c.SetRetention, wanted: Fact) -> Facts:
-    """Take the first person's wish down; carry it out when a second one wishes exactly the same."""
+    """Record the first person's request; apply it when a second person makes exactly the same request."""
     require_person(command.by, "shorten a retention", rule="governance-shortened-by-two")
     wish = _same_wish(file, command)
     if wish is None:
@@ -156,7 +156,7 @@ def _shorten(file: File, command: c.SetRetention, wanted: Fact) -> Facts:
 
 
 def _extend(file: File, command: c.SetRetention, wanted: Fact) -> Facts:
-    """Likewise for what is kept longer than the workspace lets one person decide, since nobody can ever undo it."""
+    """Likewise for a retention beyond the workspace's limit for one person, since it can never be undone."""
     require_person(command.by, "set a retention this long", rule="long-retention-by-two")
     wish = _same_wish(file, command)
     if wish is None:
@@ -179,7 +179,7 @@ def _same_wish(file: File, command: c.SetRetention) -> RetentionWish | None:
 
 
 def place_hold(file: File, command: c.PlaceHold) -> Facts:
-    """Place a hold at any time before PurgeStarted, on unfinished uploads too; it cancels a purge."""
+    """Place a legal hold at any time before PurgeStarted, also on unfinished uploads; it cancels a purge."""
     if file.purge is not None and file.purge.started:
         raise WrongState("the purge has started; a hold comes too late", rule="purge-started-is-final")
     if file.status == "purged" or file.upload_ended:
@@ -192,7 +192,7 @@ def place_hold(file: File, command: c.PlaceHold) -> Facts:
 
 
 def release_hold(file: File, command: c.ReleaseHold) -> Facts:
-    """End one hold, by a person other than the one who placed it."""
+    """Release one legal hold; requires a person other than the one who placed it."""
     hold = next((hold for hold in file.holds if hold.id == command.hold), None)
     if hold is None:
         raise NotFound("the file has no such legal hold")
@@ -210,7 +210,7 @@ def release_hold(file: File, command: c.ReleaseHold) -> Facts:
 
 
 def erase_personal_data(file: File, command: c.ErasePersonalData) -> Facts:
-    """Erase private values, unless a hold stands."""
+    """Erase private values; refused under a legal hold."""
     if file.held:
         raise LegalHold("a legal hold on the file refuses erasure", rule="hold-refuses-erasure")
     data = e.PersonalDataErased(
@@ -224,9 +224,9 @@ def erase_personal_data(file: File, command: c.ErasePersonalData) -> Facts:
 
 
 def require_status(file: File, *allowed: str, stored: str | None = None) -> None:
-    """Refuse unless the file is in one of these states and nothing is being destroyed.
+    """Refuse unless the file has content, is in one of these states, and is not being purged.
 
-    `stored` says what helps where a stored file is refused.
+    `stored` is advice for the error message if a stored file is refused.
     """
     if file.purge is not None and file.purge.started:
         raise WrongState("the file is being purged", rule="purge-started-is-final")
@@ -236,7 +236,7 @@ def require_status(file: File, *allowed: str, stored: str | None = None) -> None
 
 
 def why(reason: str | None) -> dict[str, Json]:
-    """Return the reason as a private value, if there is one; InvalidInput where it is not fit to be kept."""
+    """Return the reason as a private value, if any; InvalidInput if it is not valid text."""
     return {} if reason is None else {"reason": require_reason(reason)}
 
 

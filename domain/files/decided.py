@@ -1,7 +1,7 @@
-"""What the `decision` of an event says: the rule that was kept, under a name that reads as what was done.
+"""Names in the `decision` field of events: the rule that was applied, named by its outcome.
 
-A refusal bears the code of its rule (`hold-refuses-delete/1`), a success a name that reads as a success. The first
-release gave some successes the code of the refusal; those are read here under the name that they have now.
+A refusal has the code of its rule (`hold-refuses-delete/1`), a success a name that reads as a success. The first
+release gave some successes the code of the refusal; those are read here under their current name.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ KEPT: Final[Mapping[str, str]] = MappingProxyType(
         "disposal-policy-awaits-second-person": "disposal-policy-by-two",
     }
 )
-"""The decisions of successes, each with the rule that was kept; all others are called as their rule."""
+"""Decisions of successes, each with its rule; all other decisions have the name of their rule."""
 
 _FORMER: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
     {
@@ -45,9 +45,9 @@ _FORMER: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("file.purge_requested.v1", "purge-second-person/1"): "purge-not-held-nor-retained/1",
     }
 )
-"""By type and what was recorded: how it is read."""
+"""Current decision names, by event type and recorded decision."""
 
 
 def read_decision(event_type: str, decision: str | None) -> str | None:
-    """Return an event's decision under the name that it has now; the envelope keeps what was recorded."""
+    """Return an event's decision under its current name; the envelope keeps the recorded one."""
     return None if decision is None else _FORMER.get((event_type, decision), decision)

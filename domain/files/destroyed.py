@@ -1,8 +1,8 @@
-"""What a purge destroys, as a list of any length: its pages, its count and its digest. Pure.
+"""The list of versions that a purge destroys, of any length: its pages, its count and its digest. Pure.
 
-The digest is the SHA-256 over one line per version, in the order of their bytes: the version's canonical JSON (RFC
-8785, the members key, marker, size and version_id) and a line feed. So it depends on what is listed, not on the order
-in which a store lists it or in which pages record it.
+The digest is the SHA-256 over one line per version, in byte order: the version's canonical JSON (RFC 8785, the members
+key, marker, size and version_id) and a line feed. So it depends on the versions, not on the order in which a store
+lists them or in which pages record them.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ Versions = tuple[DestroyedVersion, ...]
 
 
 def destroyed_versions(path: str, found: Iterable[ObjectVersion]) -> Versions:
-    """Return how events name what stands at a file's keys; a key is named where it is not the file's path."""
+    """Return the versions at a file's keys in the form of events; `key` is set if it is not the file's path."""
     return tuple(
         DestroyedVersion(
             key=None if one.key == path else one.key,
@@ -30,7 +30,7 @@ def destroyed_versions(path: str, found: Iterable[ObjectVersion]) -> Versions:
 
 
 def list_digest(versions: Collection[DestroyedVersion]) -> str:
-    """Return the hex SHA-256 of a list of versions, as the module describes it."""
+    """Return the hex SHA-256 of a list of versions; see the module for its definition."""
     lines = sorted(canonical(one.model_dump(mode="json")) + b"\n" for one in versions)
     digest = hashlib.sha256()
     for line in lines:
@@ -39,7 +39,7 @@ def list_digest(versions: Collection[DestroyedVersion]) -> str:
 
 
 def destroyed(purged: Purged, events: Iterable[Event]) -> Versions:
-    """Return the whole list of what a purge destroyed, from the events of the file."""
+    """Return all versions that a purge destroyed, from the events of the file."""
     if purged.versions or not purged.count:
         return purged.versions
     listed: list[DestroyedVersion] = []

@@ -1,4 +1,4 @@
-"""The certificate of destruction: what was destroyed, who asked, when and why, as far as its reader may see. Pure."""
+"""The certificate of destruction: destroyed versions, persons, times and reasons that the reader may see. Pure."""
 
 from collections.abc import Callable, Iterable
 
@@ -12,13 +12,14 @@ from provenstore.domain.files.destroyed import destroyed, list_digest
 from provenstore.domain.files.file import File
 
 ReachOf = Callable[[Actor], str | None]
-"""Looks up how far an actor reaches: the workspace of its key, or `system`."""
+"""Looks up an actor's reach: the workspace of its API key, or `system`."""
 
 
 def certificate(file: File, events: Iterable[Event], disclosures: Disclosures, reach: ReachOf) -> dict[str, Json]:
-    """Return what can be said about a file's destruction: who asked, who agreed, what is gone, and where it stands.
+    """Return the certificate of a file's destruction: requester, approver, destroyed versions, and the events.
 
-    `disclosures` are the private values that the reader may see; `reach` says how far each actor reached.
+    `disclosures` are the private values that the reader may see; `reach` looks up each actor's reach. WrongState if the
+    file was not purged.
     """
     if file.purged is None:
         raise WrongState("the file has not been purged, so there is no certificate of its destruction")
@@ -42,7 +43,7 @@ def certificate(file: File, events: Iterable[Event], disclosures: Disclosures, r
 
 
 def circumstances(events: Iterable[Event], disclosures: Disclosures, purge: str, reach: ReachOf) -> dict[str, Json]:
-    """Return the file's name, its deletion, its retention and its holds, and the steps of one purge.
+    """Return the file's name, deletion, retention and holds, and the steps of one purge.
 
     A private value that the reader may not see, or that was erased, is null.
     """

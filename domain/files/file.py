@@ -1,6 +1,6 @@
-"""The state of one file, folded from its stream `file:<id>`: what decisions need, and nothing private.
+"""The state of one file, folded from its stream `file:<id>`: the fields that decisions need, nothing private.
 
-`evolve` never refuses: what the log holds has happened. `domain.files.file_decisions` says what may happen next.
+`evolve` never refuses an event in the log: it has happened. `domain.files.file_decisions` decides what may follow.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ Status = Literal["initiated", "stored", "soft_deleted", "purged", "aborted", "ex
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A legal hold that stands, and who placed it."""
+    """A legal hold in force, and who placed it."""
 
     id: str
     placed: Act
@@ -33,7 +33,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Neither expiry nor purge before `until`."""
+    """A retention: the file may neither expire nor be purged before `until`."""
 
     until: datetime
     mode: e.RetentionMode
@@ -41,7 +41,7 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class RetentionWish:
-    """A retention that one person has asked for, and to which a second one must agree."""
+    """A retention that one person has requested and that a second person must confirm."""
 
     until: datetime
     mode: e.RetentionMode
@@ -50,40 +50,40 @@ class RetentionWish:
 
 @dataclass(frozen=True, slots=True)
 class Purge:
-    """A purge under way. Subjects are actors' ids: a person stays the same whatever key is used."""
+    """A purge in progress. Subjects are actors' ids: a person is the same with any of their API keys."""
 
     id: str
     requested: Act
     four_eyes: bool
     approved: Act | None = None
-    """Who agreed; without four eyes the request itself."""
+    """The approval; without four eyes the request itself."""
     started: e.PurgeStarted | None = None
     failed: bool = False
     missing: bool = False
     policy: str | None = None
-    """The disposal policy that asks for it, with its version; None where somebody does."""
+    """The disposal policy that requested it, with its version; None if a caller did."""
     pages: tuple[e.PurgeListed, ...] = ()
 
     @property
     def listed(self) -> tuple[e.DestroyedVersion, ...]:
-        """What is on record as to be destroyed."""
+        """The versions that are recorded as to be destroyed."""
         started = self.started.versions if self.started else ()
         return (*started, *(version for page in self.pages for version in page.versions))
 
     @property
     def requested_by(self) -> str:
-        """The subject who asked for it."""
+        """The subject who requested it."""
         return self.requested.by.id
 
     @property
     def approved_at(self) -> datetime | None:
-        """Since when it is approved."""
+        """When it was approved."""
         return self.approved.at if self.approved else None
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The digests that the one attempt to publish has announced, and when."""
+    """The digests announced by the one attempt to publish, and when."""
 
     size: int
     sha256: str | None
@@ -92,21 +92,21 @@ class Completion:
     etag: str | None
     at: datetime
     stray_at: datetime | None = None
-    """When another object was last found in its place; whoever recorded that removes it, for a while alone."""
+    """When an unexpected object was last found at its key; until the lease ends, only the finder may remove it."""
 
     @property
     def stray(self) -> bool:
-        """Whether another object was found in its place, which is being removed."""
+        """Whether an unexpected object was found at its key and is being removed."""
         return self.stray_at is not None
 
     def being_removed(self, now: datetime) -> bool:
-        """Whether a stray is still left to whoever found it."""
+        """Whether the finder's lease to remove the unexpected object still runs."""
         return self.stray_at is not None and now - self.stray_at < REMOVAL_LEASE
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """Everything that a decision about a file may depend on."""
+    """The state of a file: everything in its stream that a decision may depend on."""
 
     id: UUID
     workspace: str
@@ -122,12 +122,12 @@ class File:
     stored_at: datetime | None = None
     expires_at: datetime | None = None
     disposal_since: datetime | None = None
-    """From when a disposal policy counts its days: the deletion or expiry, or the last rejection of a purge since.
+    """Start of a disposal policy's period: the deletion or expiry, or the last rejection of a purge since.
 
-    None while its content is given out, and before that.
+    None before that, and while the content can be read.
     """
     expiry_set: bool = False
-    """Whether somebody set the expiry after the initiation: then the category's no longer counts, even for never."""
+    """Whether the expiry was set after the initiation: it then overrides the category's, even if set to never."""
     retention: Retention | None = None
     retention_wish: RetentionWish | None = None
     holds: tuple[Hold, ...] = ()
@@ -135,25 +135,25 @@ class File:
     cleared: bool = False
     purged: e.Purged | None = None
     multipart: str | None = None
-    """The store's id of the upload that takes this file's parts."""
+    """The store's id of the multipart upload for this file."""
     look_after: datetime | None = None
-    """When the file's keys are to be looked at once more; URLs for parts may put it off (`domain.files.parts`)."""
+    """When the file's object keys are to be rechecked; URLs for parts may delay it (`domain.files.parts`)."""
     looked_after: datetime | None = None
-    """The `look_after` that has been dealt with."""
+    """The `look_after` of the last completed recheck."""
     strays: frozenset[e.StrayVersion] = frozenset()
-    """What was found at the file's keys since they were last as they should be, and is being removed."""
+    """Unexpected objects found at the file's keys since the last clean recheck; they are being removed."""
     stray_uploads: frozenset[str] = frozenset()
-    """Likewise, the store's ids of unfinished uploads."""
+    """Likewise, the store's ids of unfinished multipart uploads."""
     verified_at: datetime | None = None
-    """When the whole object was last read and found right."""
+    """When the whole object was last read and verified."""
     damage: Literal["altered", "missing"] | None = None
-    """What a verifying read has found; its content is not given out."""
+    """The damage that a verification found; the content is no longer served."""
     links_ended: int = 0
-    """Position of the event that last ended every link: links issued before it permit nothing, whatever comes later."""
+    """Position of the event that last ended all links: links issued before it stay invalid."""
     revoked_links: tuple[tuple[str, datetime], ...] = ()
-    """Links that were revoked, until they would have expired: their ids, and when that is."""
+    """Revoked links: their ids and expiry times; kept until a day after they would have expired."""
     private_events: tuple[UUID, ...] = field(default=())
-    """Events of this stream that carry private values about the file itself."""
+    """Events of this stream with private values about the file itself."""
 
     @property
     def stream(self) -> str:
@@ -167,12 +167,12 @@ class File:
 
     @property
     def upload_key(self) -> str:
-        """The key at which bytes arrive that do not come through us whole."""
+        """The object key that direct uploads write to."""
         return self.initiated.landing or self.path
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Every key at which something of this file may stand."""
+        """All object keys at which this file may have objects."""
         return (self.path,) if self.initiated.landing is None else (self.path, self.initiated.landing)
 
     @property
@@ -182,12 +182,12 @@ class File:
 
     @property
     def size(self) -> int | None:
-        """The stored size in bytes, before that the declared one."""
+        """The stored size in bytes; the declared size until then."""
         return self.stored.size if self.stored else self.initiated.declared_size
 
     @property
     def held(self) -> bool:
-        """Whether a legal hold stands."""
+        """Whether a legal hold is in force."""
         return bool(self.holds)
 
     def retained(self, now: datetime) -> bool:
@@ -195,31 +195,31 @@ class File:
         return self.stored is not None and self.retention is not None and now < self.retention.until
 
     def completion_timed_out(self, now: datetime) -> bool:
-        """Whether an announced completion has had all the time that the upload had, and its own on top of that."""
+        """Whether the upload's time plus the grace period for a completion has passed."""
         return now >= self.initiated.upload_expires_at + COMPLETION_GRACE
 
 
 COMPLETION_GRACE = timedelta(minutes=5)
-"""How long an announced completion is left to the process that announced it before another one settles it."""
+"""How long an announced completion is left to the process that announced it; then another process settles it."""
 
 REMOVAL_LEASE = timedelta(minutes=5)
-"""How long a stray object is left to whoever found it; longer than a request to a store with all its repetitions.
+"""How long only the finder may remove an unexpected object; longer than a request to a store with all its retries.
 
-If two removed it, one could sleep before its deletion, and delete what the client has sent meanwhile.
+If two processes removed it, one could pause before its deletion, and delete what the client has sent meanwhile.
 """
 
 STRAGGLERS_COME_FOR = timedelta(hours=1)
-"""How long after an announcement that came to nothing its process is believed able to wake and publish after all."""
+"""How long after a failed announcement its process may still resume and publish."""
 
 REVOCATION_KEPT_FOR = timedelta(days=1)
 """How long after its expiry a revoked link is remembered: longer than the clocks of two servers can differ."""
 
 APPROVAL_GOOD_FOR = timedelta(days=30)
-"""An approval older than this no longer carries a purge."""
+"""An approval older than this no longer permits a purge."""
 
 
 def later(one: datetime | None, other: datetime | None) -> datetime | None:
-    """Return the later of two moments, of which either may not be."""
+    """Return the later of two moments; None counts as earliest."""
     return max((moment for moment in (one, other) if moment is not None), default=None)
 
 
@@ -242,7 +242,7 @@ def access_stream(file_id: UUID) -> str:
 
 
 def project(state: File | None, events: Iterable[Event]) -> File | None:
-    """Fold events into the state (eventsourcing's projector function)."""
+    """Fold events into the state (a projector function of the eventsourcing library)."""
     for event in events:
         state = evolve(state, event)
     return state
@@ -345,7 +345,7 @@ def _evolve_upload(state: File, event: Event) -> File:
 
 
 def _tidy(state: File, looked_after: datetime | None) -> File:
-    """Return the file once nothing stands at its keys but what should."""
+    """Return the file's state after its keys were rechecked and no unexpected object is left."""
     looked_after = later(state.looked_after, looked_after)
     return replace(state, looked_after=looked_after, strays=frozenset(), stray_uploads=frozenset())
 
@@ -371,7 +371,7 @@ def _evolve_purge(state: File, event: Event) -> File:
             asked = Purge(data.purge, requested, data.four_eyes, approved, missing=data.missing, policy=data.policy)
             return replace(state, purge=asked)
         case e.PurgeRejected():
-            # Somebody wants it kept: the days of a disposal policy begin again.
+            # The rejection asks to keep the file: a disposal policy's period starts again.
             return replace(state, purge=None, disposal_since=event.time if state.disposal_since else None)
         case e.PurgeWithdrawn():
             return replace(state, purge=None)
@@ -401,7 +401,7 @@ def _evolve_custody(state: File, event: Event) -> File:
             alive = tuple(one for one in state.revoked_links if one[1] + REVOCATION_KEPT_FOR > event.time)
             return replace(state, revoked_links=(*alive, (data.link, data.expires_at)))
         case e.Restored():
-            # What had expired, or would have meanwhile, would expire at once; it is kept until somebody says otherwise.
+            # An expiry in the past would take effect at once; it is removed until a new one is set.
             over = state.status == "expired" or (state.expires_at is not None and state.expires_at <= event.time)
             keep = None if over else state.expires_at
             return replace(state, status="stored", expires_at=keep, disposal_since=None)

@@ -1,4 +1,4 @@
-"""What may be asked of a file: one frozen command each, naming who asks and when."""
+"""The commands on a file: one frozen class each, with the actor and the time."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,23 +17,23 @@ Check = Literal["size", "sha256", "md5", "etag", "missing", "headers", "access",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileCommand:
-    """Who asks, and the time at which it is decided."""
+    """A command on a file: the actor, and the time of the decision."""
 
     by: Actor
     now: datetime
 
     @property
     def reads(self) -> tuple[Guard, ...]:
-        """Streams beside the file's that the decision depends on."""
+        """Streams other than the file's that the decision depends on."""
         return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonCommand(FileCommand):
-    """What may take a second person: `person` is who asks, with where it comes from.
+    """A command that may need a second person: `person` is the acting person, with their origin.
 
-    `first` is the first person whose act this one may agree to, by what the log said at that act. `Recorder.change`
-    fills both in, from the log; a decision that needs them refuses without them.
+    `first` is the person whose act this command may confirm, by the log at that act. `Recorder.change` fills in both
+    from the log; a decision that needs them refuses without them.
     """
 
     person: Person | None = None
@@ -47,19 +47,19 @@ class PersonCommand(FileCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurgeCommand(PersonCommand):
-    """What depends on the approval of a purge: `grounds` is what the log says of it, filled in as in PersonCommand."""
+    """A command that depends on a purge's approval: `grounds` come from the log, filled in as in PersonCommand."""
 
     grounds: Grounds | None = None
 
     @property
     def reads(self) -> tuple[Guard, ...]:
-        """The streams that say where the person comes from, and what the purge stands on."""
+        """The streams that hold the person's origin, and the grounds of the purge."""
         return (*(self.person.reads if self.person else ()), *(self.grounds.reads if self.grounds else ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestCompletion(FileCommand):
-    """Announce the digests of bytes that are at hand, before they are published."""
+    """Announce the digests of uploaded bytes before they are published."""
 
     size: int
     sha256: str | None
@@ -72,7 +72,7 @@ class RequestCompletion(FileCommand):
 class Initiate(FileCommand):
     """Begin a file; everything in `data` was checked against category and workspace.
 
-    `announcing` is what is announced in the same breath, where all bytes are at hand already.
+    `announcing` is the completion to announce together with it, if all bytes came with the command.
     """
 
     data: e.UploadInitiated
@@ -82,7 +82,7 @@ class Initiate(FileCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenMultipart(FileCommand):
-    """Record the store's upload that takes the file's parts, in place of `instead`."""
+    """Record the store's multipart upload for the file, replacing `instead`."""
 
     upload: str
     instead: str | None
@@ -90,7 +90,7 @@ class OpenMultipart(FileCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordStored(FileCommand):
-    """Record that the object stands in its place with these properties."""
+    """Record that the object is at its key with these properties."""
 
     size: int
     sha256: str | None
@@ -103,7 +103,7 @@ class RecordStored(FileCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordIntegrityFailure(FileCommand):
-    """Record that the bytes were not what they should be."""
+    """Record that the bytes did not match."""
 
     found: Found
     check: Check
@@ -113,7 +113,7 @@ class RecordIntegrityFailure(FileCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordStrayRemoved(FileCommand):
-    """Record that the stray object is gone that was found at that moment."""
+    """Record that the unexpected object found at `found_at` is removed."""
 
     etag: str
     found_at: datetime | None
@@ -131,12 +131,12 @@ class RecordVerified(FileCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordMissing(FileCommand):
-    """Record that the stored object is not there."""
+    """Record that the stored object is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordStrayFound(FileCommand):
-    """Record what stands where nothing should, before it is removed."""
+    """Record unexpected objects and uploads before they are removed."""
 
     versions: tuple[e.StrayVersion, ...]
     uploads: tuple[str, ...]
@@ -144,55 +144,55 @@ class RecordStrayFound(FileCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordPlaceChecked(FileCommand):
-    """Record that the file's keys were looked at; nothing of theirs can be written after `look_after`."""
+    """Record that the file's object keys were rechecked; nothing can write to them after `look_after`."""
 
     look_after: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abort(FileCommand):
-    """Give an unfinished upload up."""
+    """Abort an unfinished upload."""
 
     reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpireUpload(FileCommand):
-    """Give an upload up whose time has passed."""
+    """Expire an upload whose time has passed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordCleared(FileCommand):
-    """Record that nothing of a given-up upload is left; its last URL for writing died at `write_until`."""
+    """Record that nothing of an ended upload is left; its last write URL expired at `write_until`."""
 
     write_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoftDelete(FileCommand):
-    """Take the content out of reach, keeping its bytes."""
+    """Soft-delete the file: the content cannot be read, the bytes remain."""
 
     reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expire(FileCommand):
-    """Take the content of a file whose time has passed out of reach."""
+    """Expire a file whose time has passed: the content cannot be read, the bytes remain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restore(FileCommand):
-    """Bring a soft-deleted or expired file back."""
+    """Restore a soft-deleted or expired file."""
 
     reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeFile(FileCommand):
-    """Change what is named, all of it or nothing.
+    """Change the given fields atomically.
 
-    `values` replaces private values as a whole each (filename, metadata, related, subjects); `expiry` is (when,), with
-    None for never.
+    `values` replaces whole private values (filename, metadata, related, subjects); `expiry` is (when,), with None for
+    never.
     """
 
     values: dict[str, Json]
@@ -202,7 +202,7 @@ class ChangeFile(FileCommand):
 
 @dataclass(frozen=True, slots=True)
 class RetentionBound:
-    """How many years ahead one person alone may set a compliance retention, and the stream that says so."""
+    """The years for which one person alone may set a compliance retention, and the stream that sets this limit."""
 
     years: int
     reads: tuple[Guard, ...] = ()
@@ -210,7 +210,7 @@ class RetentionBound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevokeLink(FileCommand):
-    """End one link before its time."""
+    """Revoke one link."""
 
     link: str
     expires_at: datetime
@@ -220,7 +220,7 @@ class RevokeLink(FileCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetRetention(PersonCommand):
-    """Set, lengthen, or ask to shorten the retention."""
+    """Set or extend the retention, or request to shorten it."""
 
     until: datetime
     mode: e.RetentionMode
@@ -229,7 +229,7 @@ class SetRetention(PersonCommand):
 
     @property
     def reads(self) -> tuple[Guard, ...]:
-        """The streams that say where the person comes from, and how far one may go alone."""
+        """The streams that hold the person's origin, and the limit for one person."""
         return (*(self.person.reads if self.person else ()), *self.bound.reads)
 
 
@@ -245,7 +245,7 @@ class PlaceHold(FileCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseHold(PersonCommand):
-    """End one legal hold."""
+    """Release one legal hold."""
 
     hold: str
     reason: str | None
@@ -253,7 +253,7 @@ class ReleaseHold(PersonCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestPurge(FileCommand):
-    """Ask for the destruction of the bytes; `four_eyes` is the workspace's policy now, as the streams `policy` say."""
+    """Request a purge; `four_eyes` is the workspace's current policy, from the streams in `policy`."""
 
     purge: str
     four_eyes: bool
@@ -263,41 +263,41 @@ class RequestPurge(FileCommand):
 
     @property
     def reads(self) -> tuple[Guard, ...]:
-        """The streams that say what the workspace's policy is."""
+        """The streams that hold the workspace's policy."""
         return self.policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispose(PurgeCommand):
-    """Ask for the destruction of the bytes under the disposal policy in force, which the grounds name."""
+    """Request a purge under the disposal policy in force, which is in the grounds."""
 
     purge: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithdrawPurge(FileCommand):
-    """Take a purge request back."""
+    """Withdraw a purge request."""
 
     reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovePurge(PurgeCommand):
-    """Agree to a purge that somebody else asked for."""
+    """Approve another person's purge request."""
 
     reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectPurge(FileCommand):
-    """Refuse a purge that somebody else asked for."""
+    """Reject another person's purge request."""
 
     reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartPurge(PurgeCommand):
-    """Begin the destruction of these versions, after a fresh check, or end the purge if the object is not `found`."""
+    """Start destroying these versions, after a fresh check, or cancel the purge if `found` differs from the request."""
 
     sha256: str | None
     versions: tuple[e.DestroyedVersion, ...]
@@ -306,14 +306,14 @@ class StartPurge(PurgeCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordPurgeListed(FileCommand):
-    """Record what stands at the file's keys and is on no list yet, before it is destroyed."""
+    """Record versions at the file's keys that are not listed yet, before they are destroyed."""
 
     versions: tuple[e.DestroyedVersion, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordPurgeFailure(FileCommand):
-    """Record that the store kept something."""
+    """Record that the store did not delete every version."""
 
     code: str
 
@@ -333,4 +333,4 @@ class ErasePersonalData(FileCommand):
     positions: tuple[int, ...] | None = None
     emptied: tuple[str, ...] | None = None
     erasure: str
-    """The request that two persons agreed on."""
+    """The erasure request that two persons approved."""

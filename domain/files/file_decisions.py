@@ -1,4 +1,4 @@
-"""The one door to a file's decisions: `decide(state, command)` gives the facts to record, or refuses.
+"""The entry point to a file's decisions: `decide(state, command)` returns the facts to record, or refuses.
 
 Pure: the same state and command always give the same facts. No facts means that nothing changes.
 """
@@ -55,7 +55,7 @@ _DECISIONS: Mapping[type[c.FileCommand], Callable[[File, Any], tuple[Fact, ...]]
 
 
 def decide(file: File | None, command: c.FileCommand) -> tuple[Fact, ...]:
-    """Return what `command` makes of `file`; one of the Refused errors where a rule forbids it."""
+    """Return the facts of `command` on `file`; raises a Refused error if a rule forbids it."""
     if isinstance(command, c.Initiate):
         return upload.initiate(file, command)
     if file is None:
@@ -64,7 +64,7 @@ def decide(file: File | None, command: c.FileCommand) -> tuple[Fact, ...]:
 
 
 def first_act(file: File, command: c.FileCommand) -> Act | None:
-    """Return the act of a first person to which `command` may be the second one's; None if it waits for nobody."""
+    """Return the first person's act that `command` may confirm as a second person; None if there was none."""
     match command:
         case c.ApprovePurge():
             return None if file.purge is None else file.purge.requested
@@ -82,7 +82,7 @@ _FORMER: Mapping[type[EventData], Callable[[File], BaseModel]] = {
         until=file.retention.until if file.retention else None, mode=file.retention.mode if file.retention else None
     ),
 }
-"""What each change of a file replaces, of the state that was decided by."""
+"""The values that each change of a file replaces, from the state before it."""
 
 
 def _with_former(file: File, fact: Fact) -> Fact:

@@ -1,6 +1,6 @@
-"""What can happen to a file: the event types of the streams `file:`, `parts:` and `access:`.
+"""The event types of a file: the streams `file:`, `parts:` and `access:`.
 
-Names, times, sizes and digests stand in the leaf; whatever may name a person, and all free text, is private.
+Names, times, sizes and digests are in the leaf; values that may name a person, and all free text, are private.
 Quota effects are explicit (`reserved`, `quota_bytes`, `quota_files`), so that the counters are a fold of the log.
 """
 
@@ -19,14 +19,14 @@ Sha256Status = Literal["verified", "claimed", "none"]
 AccessMode = Literal["view", "download", "redirect"]
 Disposition = Literal["attachment", "inline"]
 LinkDelivery = Literal["redirect", "stream", "direct"]
-"""By a redirect to a URL of the store that lives for seconds, through us, or by a URL of the store alone."""
+"""By a redirect to a short-lived URL of the store, streamed through us, or by a direct URL of the store."""
 
 _REASON = frozenset({"reason"})
 
 
 @REGISTRY.register
 class UploadInitiated(EventData):
-    """A file has a place, a path and reserved space; no byte of it exists yet."""
+    """A file was begun: it has a path and reserved space, but no bytes yet."""
 
     TYPE: ClassVar[str] = "file.upload_initiated.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"filename", "related", "subjects", "metadata"})
@@ -43,24 +43,24 @@ class UploadInitiated(EventData):
     declared_size: int | None  # bytes
     declared_sha256: str | None  # hex
     declared_md5: str | None  # hex
-    max_size: int  # bytes; more than this is refused while it arrives
+    max_size: int  # bytes; larger content is refused during the upload
     reserved: int  # bytes taken from the quota until the upload ends
     expires_after: int | None  # seconds from Stored, by category
-    expires_at: Moment | None  # asked for by the caller
-    upload_expires_at: Moment  # an unfinished upload is given up after this
+    expires_at: Moment | None  # requested by the caller
+    upload_expires_at: Moment  # an unfinished upload expires after this
     write_until: Moment | None  # the last moment at which the one URL for the whole content works
     landing: str | None = None  # key at which bytes arrive that a URL may write; None: at `path`
     part_size: int | None = None  # bytes of every part but the last
     owner_reach: str | None = None  # workspace of the owner's key, `system` for the whole ledger
 
     def quota_change(self, workspace: str) -> QuotaChange | None:
-        """Take what is reserved, and one file."""
+        """Take the reserved bytes, and one file."""
         return QuotaChange(workspace, bytes=self.reserved, files=1)
 
 
 @REGISTRY.register
 class CompletionRequested(EventData):
-    """All bytes are at hand, with these digests; from here exactly one attempt may publish them."""
+    """All bytes have arrived, with these digests; from here exactly one attempt may publish them."""
 
     TYPE: ClassVar[str] = "file.completion_requested.v1"
 
@@ -68,8 +68,8 @@ class CompletionRequested(EventData):
     sha256: str | None
     md5: str | None
     parts: int | None
-    quota_bytes: int  # signed: reserved in addition where more arrived than was reserved
-    etag: str | None = None  # that the object will have, where it was at hand before us
+    quota_bytes: int  # signed: additional reservation if more arrived than was reserved
+    etag: str | None = None  # ETag that the object will have, if the bytes went directly to the store
 
     def quota_change(self, workspace: str) -> QuotaChange | None:
         """Take or give back the difference to what was reserved."""
@@ -78,7 +78,7 @@ class CompletionRequested(EventData):
 
 @REGISTRY.register
 class Stored(EventData):
-    """The object is in its place, and its size and checksum are what was declared or streamed."""
+    """The object is stored, and its size and checksum match the declared or streamed content."""
 
     TYPE: ClassVar[str] = "file.stored.v1"
     HEAD: ClassVar[str | None] = "parts_head"
@@ -91,7 +91,7 @@ class Stored(EventData):
     version_id: str | None
     expires_at: Moment | None
     quota_bytes: int  # signed: size less what was reserved
-    look_after: Moment | None = None  # unfinished uploads lay beside it, and are looked after then
+    look_after: Moment | None = None  # set if unfinished uploads remained: time of the key recheck
     parts_head: StreamHead | None = None
 
     def quota_change(self, workspace: str) -> QuotaChange | None:
@@ -101,27 +101,28 @@ class Stored(EventData):
 
 @REGISTRY.register
 class IntegrityFailed(EventData):
-    """The bytes were not what was declared or announced; the upload stays, or becomes, open.
+    """The bytes did not match the declaration or announcement; an upload stays open or is reopened.
 
-    `found` says where: in what arrived (an announcement by another attempt stands), nothing in the announced object's
-    place (the announcement is over), a stray object there (the announcement keeps others out until it is removed), or
-    in the stored object itself, when it was read again (`at_rest`): its content is not given out any more. The checks
-    `headers` and `access` are about what the object carries beside its bytes, which `actual` names.
+    `found` says where. `arriving`: in the uploaded bytes; another attempt's announcement stays valid. `nothing`: no
+    object at the announced key; the announcement ends. `stray`: an unexpected object at the key; the announcement
+    blocks other attempts until the object is removed. `at_rest`: in the stored object when it was read again; its
+    content is no longer served. The checks `headers` and `access` concern the object's headers and access settings,
+    which `actual` lists.
     """
 
     TYPE: ClassVar[str] = "file.integrity_failed.v1"
 
     found: Literal["arriving", "nothing", "stray", "at_rest"]
-    # kind: no object at all stands there
+    # kind: the entry at the key is not an object
     check: Literal["size", "sha256", "md5", "etag", "missing", "headers", "access", "kind"]
     expected: str | None
     actual: str | None
-    look_after: Moment | None = None  # where nothing was found: until then its process may wake and publish after all
+    look_after: Moment | None = None  # for `nothing`: until then the announcing process may still publish
 
 
 @REGISTRY.register
 class IntegrityVerified(EventData):
-    """The whole object was read again, and is what was recorded; from here its SHA-256 is proven."""
+    """The whole object was read again and matches the record; from here its SHA-256 is verified."""
 
     TYPE: ClassVar[str] = "file.integrity_verified.v1"
 
@@ -133,7 +134,7 @@ class IntegrityVerified(EventData):
 
 @REGISTRY.register
 class ObjectMissing(EventData):
-    """The stored object is not in its place."""
+    """The stored object is missing from the store."""
 
     TYPE: ClassVar[str] = "file.object_missing.v1"
 
@@ -141,7 +142,7 @@ class ObjectMissing(EventData):
 
 
 class StrayVersion(BaseModel):
-    """One version, or delete marker, that nobody announced."""
+    """One unexpected version or delete marker."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -154,27 +155,27 @@ class StrayVersion(BaseModel):
 
 @REGISTRY.register
 class StrayFound(EventData):
-    """Something stands at the file's keys that should not, since its upload is over: it is removed after this."""
+    """Unexpected objects or uploads were found at the file's keys after its upload ended; they are removed next."""
 
     TYPE: ClassVar[str] = "file.stray_found.v1"
 
     versions: tuple[StrayVersion, ...]
     uploads: int  # unfinished multipart uploads
-    upload_ids: tuple[str, ...] = ()  # the store's names of these
+    upload_ids: tuple[str, ...] = ()  # the store's ids of these
 
 
 @REGISTRY.register
 class PlaceChecked(EventData):
-    """Nothing can write at the file's keys any more, and nothing stands there but what should."""
+    """The file's object keys were rechecked: nothing can write to them any more, and nothing unexpected is there."""
 
     TYPE: ClassVar[str] = "file.place_checked.v1"
 
-    look_after: Moment  # from when on this could be said
+    look_after: Moment  # earliest time of this recheck
 
 
 @REGISTRY.register
 class StrayRemoved(EventData):
-    """The object that stood where the announced one should is gone; the upload is open again."""
+    """The unexpected object at the announced key was removed; the upload is open again."""
 
     TYPE: ClassVar[str] = "file.stray_removed.v1"
 
@@ -183,7 +184,7 @@ class StrayRemoved(EventData):
 
 @REGISTRY.register
 class UploadAborted(EventData):
-    """Somebody gave the upload up."""
+    """The upload was aborted."""
 
     TYPE: ClassVar[str] = "file.upload_aborted.v1"
     PRIVATE: ClassVar[frozenset[str]] = _REASON
@@ -198,13 +199,13 @@ class UploadExpired(EventData):
 
 @REGISTRY.register
 class UploadCleared(EventData):
-    """What an aborted or expired upload had left is gone, and its space is free again."""
+    """The remains of an aborted or expired upload were removed, and its quota was released."""
 
     TYPE: ClassVar[str] = "file.upload_cleared.v1"
 
     quota_bytes: int  # signed
     quota_files: int  # signed
-    write_until: Moment | None = None  # since when no URL of the upload can write
+    write_until: Moment | None = None  # first moment at which no URL of the upload can write
 
     def quota_change(self, workspace: str) -> QuotaChange | None:
         """Give back what the file took."""
@@ -213,7 +214,7 @@ class UploadCleared(EventData):
 
 @REGISTRY.register
 class SoftDeleted(EventData):
-    """Nobody reads the content any more; its bytes remain."""
+    """The file was soft-deleted: its content cannot be read, its bytes remain."""
 
     TYPE: ClassVar[str] = "file.soft_deleted.v1"
     PRIVATE: ClassVar[frozenset[str]] = _REASON
@@ -243,7 +244,7 @@ class Restored(EventData):
 
 @REGISTRY.register
 class MetadataChanged(EventData):
-    """The values named in `changed` are replaced as a whole by this event's private values."""
+    """The values listed in `changed` are replaced as a whole by this event's private values."""
 
     TYPE: ClassVar[str] = "file.metadata_changed.v1"
     REPLACES: ClassVar[bool] = True
@@ -262,7 +263,7 @@ class FormerAccess(BaseModel):
 
 @REGISTRY.register
 class AccessLevelChanged(EventData):
-    """Who may read the content is different now."""
+    """The access level of the content was changed."""
 
     TYPE: ClassVar[str] = "file.access_level_changed.v1"
     CHANGES: ClassVar[tuple[str, ...]] = ("access",)
@@ -281,7 +282,7 @@ class FormerExpiry(BaseModel):
 
 @REGISTRY.register
 class ExpirySet(EventData):
-    """The file expires at another time, or never."""
+    """The file's expiry was changed or removed."""
 
     TYPE: ClassVar[str] = "file.expiry_set.v1"
     CHANGES: ClassVar[tuple[str, ...]] = ("expires_at",)
@@ -291,7 +292,7 @@ class ExpirySet(EventData):
 
 
 class FormerRetention(BaseModel):
-    """The retention that was replaced; nulls where the file had none."""
+    """The retention that was replaced; nulls if the file had none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -314,7 +315,7 @@ class RetentionSet(EventData):
 
 @REGISTRY.register
 class RetentionReductionRequested(EventData):
-    """One person asks to shorten a governance retention; another must agree."""
+    """One person requests to shorten a governance retention; a second person must confirm."""
 
     TYPE: ClassVar[str] = "file.retention_reduction_requested.v1"
     PRIVATE: ClassVar[frozenset[str]] = _REASON
@@ -324,7 +325,7 @@ class RetentionReductionRequested(EventData):
 
 @REGISTRY.register
 class RetentionExtensionRequested(EventData):
-    """One person asks for a retention beyond what the workspace lets one set alone; another must agree."""
+    """One person requests a retention beyond the workspace's limit for one person; a second person must confirm."""
 
     TYPE: ClassVar[str] = "file.retention_extension_requested.v1"
     PRIVATE: ClassVar[frozenset[str]] = _REASON
@@ -335,7 +336,7 @@ class RetentionExtensionRequested(EventData):
 
 @REGISTRY.register
 class LegalHoldPlaced(EventData):
-    """While any hold stands, the file is neither deleted, expired, purged, published nor erased."""
+    """A legal hold was placed: under any hold the file is not deleted, expired, purged, published or erased."""
 
     TYPE: ClassVar[str] = "file.legal_hold_placed.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"name", "matter"}) | _REASON
@@ -345,7 +346,7 @@ class LegalHoldPlaced(EventData):
 
 @REGISTRY.register
 class LegalHoldReleased(EventData):
-    """A second person ended one hold."""
+    """A second person released one legal hold."""
 
     TYPE: ClassVar[str] = "file.legal_hold_released.v1"
     PRIVATE: ClassVar[frozenset[str]] = _REASON
@@ -355,20 +356,20 @@ class LegalHoldReleased(EventData):
 
 @REGISTRY.register
 class PurgeRequested(EventData):
-    """Somebody asks for the destruction of the bytes, or a disposal policy does."""
+    """A caller or a disposal policy requests the destruction of the bytes."""
 
     TYPE: ClassVar[str] = "file.purge_requested.v1"
     PRIVATE: ClassVar[frozenset[str]] = _REASON
 
     purge: str
-    four_eyes: bool  # whether it takes a second person, as was decided at this moment
-    missing: bool = False  # the object is known to be missing: what is ended is the record of it
+    four_eyes: bool  # whether it needs a second person, decided at this moment
+    missing: bool = False  # the object is known to be missing: the purge ends only its record
     policy: str | None = None  # the disposal policy that approves it, with its version
 
 
 @REGISTRY.register
 class PurgeApproved(EventData):
-    """A different person agrees; good for 30 days."""
+    """A second person approves the purge; valid for 30 days."""
 
     TYPE: ClassVar[str] = "file.purge_approved.v1"
     PRIVATE: ClassVar[frozenset[str]] = _REASON
@@ -378,7 +379,7 @@ class PurgeApproved(EventData):
 
 @REGISTRY.register
 class PurgeRejected(EventData):
-    """A different person does not agree."""
+    """A second person rejects the purge."""
 
     TYPE: ClassVar[str] = "file.purge_rejected.v1"
     PRIVATE: ClassVar[frozenset[str]] = _REASON
@@ -388,11 +389,11 @@ class PurgeRejected(EventData):
 
 @REGISTRY.register
 class PurgeWithdrawn(EventData):
-    """The purge is cancelled: by a person, a hold, a restore, a disposal policy, or because of what the store holds.
+    """The purge is cancelled: by a person, a hold, a restore, a disposal policy, or because of the store's contents.
 
-    By `missing`: the object was not found. By `found`: it was known to be missing, and something stands in its place.
-    By `policy`: the disposal policy that asked for it does not allow it. By `altered`: the content is not what was
-    stored, and no policy destroys that.
+    By `missing`: the object was not found. By `found`: it was known to be missing, but an object is at its key.
+    By `policy`: the disposal policy that requested it does not allow it. By `altered`: the content differs from the
+    stored one, and no policy destroys that.
     """
 
     TYPE: ClassVar[str] = "file.purge_withdrawn.v1"
@@ -403,11 +404,11 @@ class PurgeWithdrawn(EventData):
 
 
 Found = Literal["object", "altered", "nothing"]
-"""What stood in the file's place when its purge began: the stored object, something else, or nothing at all."""
+"""The content of the file's key when its purge began: the stored object, another object, or nothing."""
 
 
 class DestroyedVersion(BaseModel):
-    """One version, or delete marker, of the file's path, or of another key where one is named."""
+    """One version or delete marker, of the file's path, or of `key` if that is set."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -419,13 +420,13 @@ class DestroyedVersion(BaseModel):
 
 @REGISTRY.register
 class PurgeStarted(EventData):
-    """Hold, retention and approval were checked; from here the bytes go and nothing calls them back."""
+    """The purge started: hold, retention and approval were checked; from here it cannot be cancelled."""
 
     TYPE: ClassVar[str] = "file.purge_started.v1"
 
     purge: str
-    sha256: str | None  # of what is to be destroyed: verified before, or read and hashed now; None: nothing to read
-    versions: tuple[DestroyedVersion, ...]  # what the store holds; none where the list follows in PurgeListed
+    sha256: str | None  # of the content to destroy: verified before, or hashed now; None: nothing to read
+    versions: tuple[DestroyedVersion, ...]  # to destroy; empty if the list follows in PurgeListed
     found: Found = "object"
     count: int | None = None  # of the whole list; None in events of before: that of `versions`
     list_sha256: str | None = None  # hex, of the whole list, as domain.destroyed has it
@@ -433,7 +434,7 @@ class PurgeStarted(EventData):
 
 @REGISTRY.register
 class PurgeListed(EventData):
-    """A part of the list of what a purge destroys; recorded before any of it is."""
+    """One page of the versions that a purge destroys; recorded before any of them is destroyed."""
 
     TYPE: ClassVar[str] = "file.purge_listed.v1"
 
@@ -444,7 +445,7 @@ class PurgeListed(EventData):
 
 @REGISTRY.register
 class PurgeFailed(EventData):
-    """The store did not let every version go; it will be tried again."""
+    """The store did not delete every version; the purge will be retried."""
 
     TYPE: ClassVar[str] = "file.purge_failed.v1"
 
@@ -454,9 +455,9 @@ class PurgeFailed(EventData):
 
 @REGISTRY.register
 class Purged(EventData):
-    """The key is listed empty: what was destroyed, as the certificate says it.
+    """The purge is complete: the keys are listed empty; the event has the data of the certificate.
 
-    `found` says `nothing` where two persons had decided to give the missing object up: then no byte was destroyed.
+    `found` is `nothing` if two persons purged a missing object: then no byte was destroyed.
     """
 
     TYPE: ClassVar[str] = "file.purged.v1"
@@ -467,12 +468,12 @@ class Purged(EventData):
     path: str
     size: int
     sha256: str | None
-    versions: tuple[DestroyedVersion, ...]  # none where the list stands in PurgeListed
+    versions: tuple[DestroyedVersion, ...]  # empty if the list is in PurgeListed
     quota_bytes: int  # signed
     quota_files: int  # signed
     access_head: StreamHead | None = None
     found: Found = "object"
-    count: int | None = None  # of all that was destroyed; None in events of before: that of `versions`
+    count: int | None = None  # of the whole list; None in older events: that of `versions`
     list_sha256: str | None = None  # hex, of the whole list, as domain.destroyed has it
     policy: str | None = None  # the disposal policy that approved it, with its version
 
@@ -483,9 +484,9 @@ class Purged(EventData):
 
 @REGISTRY.register
 class PersonalDataErased(EventData):
-    """The named private values of earlier events of this file are erased together with their salts.
+    """The listed private values of earlier events of this file are erased together with their salts.
 
-    Also those of its `parts:` and `access:` streams.
+    This includes the events of its `parts:` and `access:` streams.
     """
 
     TYPE: ClassVar[str] = "file.personal_data_erased.v1"
@@ -497,22 +498,22 @@ class PersonalDataErased(EventData):
     events: int  # how many events held such values
     actor: str | None = None  # only of events of this actor; None: of all
     positions: tuple[int, ...] | None = None  # only of the events there; None: of all earlier ones
-    emptied: tuple[str, ...] | None = None  # fields whose present value went; None: all of `fields`
-    erasure: str | None = None  # the request that two persons agreed on; None in events without one
+    emptied: tuple[str, ...] | None = None  # fields whose current value was erased; None: all of `fields`
+    erasure: str | None = None  # the request that two persons approved; None in events without one
 
 
 @REGISTRY.register
 class MultipartOpened(EventData):
-    """The store takes parts for this file; an upload that was opened before is not used any more."""
+    """A multipart upload was opened in the store; an earlier one of this file is no longer used."""
 
     TYPE: ClassVar[str] = "file.multipart_opened.v1"
 
-    upload: str  # the store's id of it: of no use without its keys
+    upload: str  # the store's id of it: useless without the store's credentials
 
 
 @REGISTRY.register
 class PartUrlsIssued(EventData):
-    """URLs for these parts are about to leave; on `parts:`."""
+    """Upload URLs for these parts are about to be handed out; on `parts:`."""
 
     TYPE: ClassVar[str] = "file.part_urls_issued.v1"
 
@@ -523,7 +524,7 @@ class PartUrlsIssued(EventData):
 
 @REGISTRY.register
 class ChunkUploaded(EventData):
-    """One part of a multipart upload lies in the store; on `parts:`."""
+    """One part of a multipart upload is in the store; on `parts:`."""
 
     TYPE: ClassVar[str] = "file.chunk_uploaded.v1"
 
@@ -538,7 +539,7 @@ class ChunkUploaded(EventData):
 
 @REGISTRY.register
 class LinkIssued(EventData):
-    """Anybody who has the link may read the content until it expires; recorded before its URL is handed out."""
+    """A link was issued: any holder may read the content until it expires; recorded before its URL is handed out."""
 
     TYPE: ClassVar[str] = "file.link_issued.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"recipient", "purpose"})
@@ -548,13 +549,13 @@ class LinkIssued(EventData):
     disposition: Disposition
     ttl: int  # seconds
     expires_at: Moment  # to the second, no more than `ttl` after the decision
-    observed: bool  # whether its uses come by us, and each is recorded
-    delivery: LinkDelivery | None = None  # how the content gets to its reader; None: recorded before there was a choice
+    observed: bool  # whether its uses come through us and are recorded
+    delivery: LinkDelivery | None = None  # how the content is delivered; None in older events
 
 
 @REGISTRY.register
 class LinkRevoked(EventData):
-    """The link is revoked; recorded on `file:`, so that reads through it that are under way are checked again."""
+    """The link is revoked; recorded on `file:`, so that reads in progress through it are checked again."""
 
     TYPE: ClassVar[str] = "file.link_revoked.v1"
     PRIVATE: ClassVar[frozenset[str]] = _REASON
@@ -565,14 +566,14 @@ class LinkRevoked(EventData):
 
 @REGISTRY.register
 class Accessed(EventData):
-    """Content was given out; recorded before the first byte leaves."""
+    """Content was accessed; recorded before the first byte is sent."""
 
     TYPE: ClassVar[str] = "file.accessed.v1"
 
     mode: AccessMode
-    first: int | None  # byte range asked for, None for the whole
+    first: int | None  # requested byte range, None for the whole
     last: int | None
-    size: int  # bytes given out at most; of a redirect, at each use of its URL
+    size: int  # maximum bytes sent; for a redirect, at each use of its URL
     link: str | None = None  # id of the link that was used, whose LinkIssued is the cause
 
 
@@ -587,9 +588,9 @@ class SentRange(BaseModel):
 
 @REGISTRY.register
 class AccessEnded(EventData):
-    """What was really sent of an access; its cause is the Accessed event, which said what was sent at most.
+    """The bytes actually sent in an access; its cause is the Accessed event, which has the maximum.
 
-    Written when nothing more is merged into that event and its transfers are over. After a crash it may be missing.
+    Written when no more reads are merged into that event and its transfers are over. After a crash it may be missing.
     """
 
     TYPE: ClassVar[str] = "file.access_ended.v1"
@@ -597,16 +598,16 @@ class AccessEnded(EventData):
     mode: AccessMode
     link: str | None  # as in Accessed
     ranges: tuple[SentRange, ...]  # all bytes that were handed to the connection, in order and apart from each other
-    exact: bool  # false: there were too many ranges, and some are joined with bytes between them that were not sent
-    count: int  # requests that the Accessed event stands for
-    size: int  # bytes sent in all, those that were sent again each time
+    exact: bool  # false: too many ranges, so some are joined across bytes that were not sent
+    count: int  # requests that the Accessed event covers
+    size: int  # total bytes sent, including repeated ones
     granted: int  # `size` of the Accessed event
     began: Moment  # time of the Accessed event
 
 
 @REGISTRY.register
 class AccessDenied(EventData):
-    """A known caller was refused; `count` identical refusals within a minute are one event."""
+    """An authenticated caller was refused; one event covers `count` identical refusals within a minute."""
 
     TYPE: ClassVar[str] = "file.access_denied.v1"
 

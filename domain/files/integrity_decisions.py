@@ -1,4 +1,4 @@
-"""What is found when a stored object is read again, and when a file's keys are looked at once more."""
+"""Decisions about findings: when a stored object is read again, and when a file's object keys are rechecked."""
 
 from provenstore.domain.errors import ContentMismatch, WrongState
 from provenstore.domain.eventlog.event_types import Fact
@@ -10,7 +10,7 @@ Facts = tuple[Fact, ...]
 
 
 def record_verified(file: File, command: c.RecordVerified) -> Facts:
-    """Record that the object is what was stored; each reading counts, since it says when the bytes were still right."""
+    """Record that the object matches the stored one; every verification is recorded, to show when it last matched."""
     stored = _at_rest(file)
     if stored is None:
         return ()
@@ -24,7 +24,7 @@ def record_verified(file: File, command: c.RecordVerified) -> Facts:
 
 
 def altered(file: File, command: c.RecordIntegrityFailure) -> Facts:
-    """Record that the object is not what was stored; once is enough until it is right again."""
+    """Record that the object was altered; recorded once until a verification succeeds again."""
     if _at_rest(file) is None or file.damage == "altered":
         return ()
     data = e.IntegrityFailed(found="at_rest", check=command.check, expected=command.expected, actual=command.actual)
@@ -32,7 +32,7 @@ def altered(file: File, command: c.RecordIntegrityFailure) -> Facts:
 
 
 def record_missing(file: File, command: c.RecordMissing) -> Facts:  # noqa: ARG001  # one shape for all decisions
-    """Record that the object is not there; once is enough."""
+    """Record that the object is missing; recorded once until a verification succeeds again."""
     stored = _at_rest(file)
     if stored is None or file.damage == "missing":
         return ()
@@ -40,9 +40,9 @@ def record_missing(file: File, command: c.RecordMissing) -> Facts:  # noqa: ARG0
 
 
 def record_stray_found(file: File, command: c.RecordStrayFound) -> Facts:
-    """Record what is about to be removed from a file's keys; once is enough until the keys are found as they should be.
+    """Record unexpected objects and uploads before their removal; each is recorded once until a clean recheck.
 
-    A store that does not let something go is asked again and again, which is nothing new to say.
+    Repeated attempts to remove the same object add no event.
     """
     if file.status == "initiated" or file.completion is not None:
         raise WrongState("the upload is open, so what stands at its keys may be its own")
@@ -55,7 +55,7 @@ def record_stray_found(file: File, command: c.RecordStrayFound) -> Facts:
 
 
 def record_place_checked(file: File, command: c.RecordPlaceChecked) -> Facts:
-    """Record the second look, but only when no write URL of the upload is alive (rule looked-at-again)."""
+    """Record the key recheck, but only once no write URL of the upload works (rule looked-at-again)."""
     if file.status == "initiated":
         raise WrongState("the upload is open")
     if command.now < command.look_after:
@@ -66,7 +66,7 @@ def record_place_checked(file: File, command: c.RecordPlaceChecked) -> Facts:
 
 
 def _at_rest(file: File) -> e.Stored | None:
-    """Return what was stored, None if it is being destroyed or has been; WrongState if there never was anything."""
+    """Return the Stored event's data, None once a purge has started; WrongState if the file was never stored."""
     if file.stored is None:
         raise WrongState(f"the file is {file.status}; there is no content to verify", status=file.status)
     if file.status == "purged" or (file.purge is not None and file.purge.started is not None):

@@ -1,6 +1,6 @@
-"""The parts of one upload, folded from the stream `parts:<id>`: what lies in the store, and until when URLs may write.
+"""The parts of one upload, folded from the stream `parts:<id>`: the parts in the store, and the URLs' write deadline.
 
-Only the parts of the upload that is in use count; a part that came again stands as it came last.
+Only the parts of the current upload count; the last version of a repeated part counts.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from provenstore.domain.storage.objects import PartRef
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A part as it was recorded."""
+    """A recorded part."""
 
     number: int
     first: int
@@ -31,7 +31,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What is recorded of a file's parts."""
+    """The recorded parts of a file, and the latest moment at which a URL may write a part."""
 
     chunks: Mapping[int, Chunk] = field(default_factory=lambda: MappingProxyType({}))
     write_until: datetime | None = None
@@ -42,7 +42,7 @@ class Parts:
 
 
 def project(state: Parts | None, events: Iterable[Event]) -> Parts | None:
-    """Fold events into the state (eventsourcing's projector function)."""
+    """Fold events into the state (a projector function of the eventsourcing library)."""
     state = state or Parts()
     chunks, write_until = dict(state.chunks), state.write_until
     for event in events:
@@ -55,14 +55,14 @@ def project(state: Parts | None, events: Iterable[Event]) -> Parts | None:
 
 
 def parts_etag(md5s: Sequence[bytes]) -> str:
-    """Return the ETag that S3 gives an object of parts with these MD5s: the MD5 of them all, and their number."""
+    """Return the ETag that S3 gives an object of parts with these MD5s: the MD5 of all MD5s, and their number."""
     return f"{hashlib.md5(b''.join(md5s), usedforsecurity=False).hexdigest()}-{len(md5s)}"
 
 
 def combined_etag(parts: Sequence[PartRef]) -> str:
     """Return the ETag of the object of these parts.
 
-    Raises InvalidInput for a list that is not in order, ContentMismatch for an ETag that was never given.
+    Raises InvalidInput for an empty or unordered list, ContentMismatch for an ETag that is not hexadecimal.
     """
     numbers = [part.number for part in parts]
     if not parts or numbers != sorted(set(numbers)):
@@ -77,14 +77,14 @@ class PartsEtag:
     """The ETag that S3 gives to an object of parts: the MD5 of their MD5s, and their number."""
 
     def __init__(self, part_size: int) -> None:
-        """Cut what comes into parts of `part_size` bytes; the last is what is left, and the only one may be empty."""
+        """Split the content into parts of `part_size` bytes; the last part is the rest; a single part may be empty."""
         self._part_size = part_size
         self._part = hashlib.md5(usedforsecurity=False)
         self._filled = 0
         self._md5s: list[bytes] = []
 
     def through(self, body: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield `body` on, counting it in."""
+        """Yield the chunks of `body` and add them to the ETag."""
         for chunk in body:
             rest = memoryview(chunk)
             while rest:
@@ -97,7 +97,7 @@ class PartsEtag:
             yield chunk
 
     def finish(self) -> str:
-        """Return the ETag of everything so far, at its end."""
+        """Return the ETag of the whole content; call once at its end."""
         self._close()
         return parts_etag(self._md5s)
 

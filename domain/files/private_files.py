@@ -1,8 +1,7 @@
-"""Who may touch a private file: its owner, and the roles `records` and `admin`. Pure.
+"""Access to private files: only for the owner, and the roles `records` and `admin`. Pure.
 
-Asked at the one door through which every command on a file goes, by the operation, so that no route can forget it. What
-describes a file is seen by its whole workspace (docs/decisions/0009); approvals, holds and erasure belong to roles of
-their own.
+Checked by operation in the command pipeline that every command on a file passes, so that no route can skip it. The
+whole workspace sees a file's description (docs/decisions/0009). Approvals, holds and erasure require their own roles.
 """
 
 from provenstore.domain.errors import Forbidden
@@ -23,18 +22,18 @@ GUARDED: frozenset[Operation] = frozenset(
         "file.purge_withdraw",
     }
 )
-"""What changes a file, fills it, or removes it; reading and linking its content ask `may_touch` themselves."""
+"""Operations that change, fill or remove a file; reads and links of its content call `may_touch` themselves."""
 
 
 def may_touch(caller: Caller, file: File) -> bool:
-    """Tell whether the caller may read, fill and change the file even while it is private."""
-    # A key of the whole ledger may stand for an actor of the same id; files of earlier releases say only the id.
+    """Tell whether the caller may read, fill and change the file while it is private."""
+    # A ledger-wide API key may belong to an actor of the same id; files of earlier releases have only the id.
     owner = caller.actor.id == file.initiated.owner and file.initiated.owner_reach in {None, caller.reach}
     return owner or bool(caller.roles & _EVERY_FILE) or caller.actor.kind == "system"
 
 
 def private_refusal(caller: Caller, operation: Operation, file: File) -> Forbidden | None:
-    """Return why the caller may not do this to a private file of somebody else; None if it may."""
+    """Return the refusal of an operation on another owner's private file; None if it is allowed."""
     if file.access != "private" or operation not in GUARDED or may_touch(caller, file):
         return None
     return private_to_owner(operation)

@@ -1,7 +1,7 @@
-"""Whether a purge may start on the approval that it has: asked again at the start, of the log and not of a flag. Pure.
+"""Checks whether a purge may start on its approval: repeated at the start, from the log and not from a flag. Pure.
 
-An approval is an event, and an event can be forged by whoever owns the database. So what counts at the start is who
-asked, who agreed, with which key, and what the workspace asked for when the purge was requested.
+An approval is an event, and the owner of the database can forge an event. So the check at the start covers the
+requester, the approver, the approver's API key, and the workspace's policy when the purge was requested.
 """
 
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ from provenstore.domain.tenants.disposal import Policy
 from provenstore.domain.tenants.second_person import Act, Person, objection
 
 APPROVING: frozenset[Role] = frozenset({"admin", "approver"})
-"""Roles of which an approver's key has one; a test compares them with the permission table."""
+"""An approver's API key must have one of these roles; a test compares them with the permission table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """What the log says of a purge beside the file's own stream."""
+    """The facts about a purge from streams other than the file's."""
 
     four_eyes: bool
-    """Whether the workspace asked for a second person when the purge was requested."""
+    """Whether the workspace required a second person when the purge was requested."""
     requester: Person | None = None
-    """Who asked, by what the log said then: for the purge, or for the disposal policy."""
+    """The requester of the purge or of the disposal policy, by the log at that time."""
     approver: Person | None = None
     key: Credential | None = None
-    """The key that the approver used."""
+    """The API key that the approver used."""
     policy: Policy | None = None
     """The disposal policy in force for the file's category; `requester`, `approver` and `key` are those of its
     request and its approval then."""
@@ -36,7 +36,7 @@ class Grounds:
 
 
 def approval_objection(purge: Purge, grounds: Grounds | None, workspace: str) -> str | None:
-    """Return why the purge's approval destroys nothing; None if nothing speaks against it."""
+    """Return why the purge may not start on its approval; None if it may."""
     if purge.policy is not None:
         return "a disposal policy asked for it"  # which `policy_objection` judges, and no person's approval replaces
     if grounds is None or purge.approved is None:
@@ -54,7 +54,7 @@ def approval_objection(purge: Purge, grounds: Grounds | None, workspace: str) ->
 
 
 def policy_objection(purge: Purge, grounds: Grounds | None, file: File, now: datetime) -> str | None:
-    """Return why the disposal policy that asked for a purge destroys nothing now; None if nothing speaks against it."""
+    """Return why a purge may not start under the disposal policy that requested it; None if it may."""
     policy = None if grounds is None else grounds.policy
     if policy is None or policy.name != purge.policy:
         return "the disposal policy that asked for it is not in force"
@@ -64,9 +64,9 @@ def policy_objection(purge: Purge, grounds: Grounds | None, file: File, now: dat
 
 
 def disposal_objection(grounds: Grounds | None, since: datetime | None, workspace: str, now: datetime) -> str | None:
-    """Return why the disposal policy in force does not destroy a file whose days count since then; None if it does.
+    """Return why the disposal policy in force does not destroy a file whose period began at `since`, or None.
 
-    A policy that is not built in must have been approved by a second person, by what the log said then.
+    A policy that is not built in must have been approved by a second person, by the log at that time.
     """
     policy = None if grounds is None else grounds.policy
     if grounds is None or policy is None or since is None or (policy.built_in and policy.since is None):
@@ -80,7 +80,7 @@ def disposal_objection(grounds: Grounds | None, since: datetime | None, workspac
 
 
 def two_persons_objection(policy: Policy, grounds: Grounds, workspace: str) -> str | None:
-    """Return why a disposal policy is not one of two persons; None if it is, or is built in."""
+    """Return why a disposal policy lacks a valid second person's approval; None if it has one, or is built in."""
     if policy.approved is None:
         return None
     if policy.requested is None:
@@ -95,7 +95,7 @@ def two_persons_objection(policy: Policy, grounds: Grounds, workspace: str) -> s
 def key_objection(
     key: Credential | None, approved: Act, workspace: str, roles: frozenset[Role] = APPROVING
 ) -> str | None:
-    """Return why the approver's key, which needs one of `roles`, could not have approved it then."""
+    """Return why the approver's API key, which needs one of `roles`, could not approve at that time, or None."""
     if key is None or key.id != approved.by.credential:
         return "the approver's key is not on record"
     ended = key.revoked is not None and key.revoked.position < approved.position

@@ -1,4 +1,4 @@
-"""When bytes may be destroyed: request, a second person's approval, a fresh check, and the outcome."""
+"""Decisions about a purge: request, a second person's approval, a fresh check at the start, and the outcome."""
 
 from typing import Literal
 
@@ -16,11 +16,11 @@ from provenstore.domain.tenants.second_person import require_person, require_sec
 Facts = tuple[Fact, ...]
 
 PAGES_AT_ONCE = 20
-"""Pages of a list that one command records: many more would keep every other append waiting."""
+"""Pages of a list that one command records: many more would delay every other append."""
 
 
 def request_purge(file: File, command: c.RequestPurge) -> Facts:
-    """Ask for the destruction of a deleted or expired file that is neither held nor retained."""
+    """Request the purge of a deleted or expired file that is under no legal hold or retention."""
     require_status(file, "soft_deleted", "expired", stored="delete it first")
     if file.purge is not None:
         raise WrongState("a purge of this file is requested already")
@@ -33,7 +33,7 @@ def request_purge(file: File, command: c.RequestPurge) -> Facts:
 
 
 def dispose(file: File, command: c.Dispose) -> Facts:
-    """Ask for the destruction of a file whose time under its disposal policy has come, as this program."""
+    """Request, as the system, the purge of a file that is due under its disposal policy."""
     if file.status == "purged" or file.purge is not None:
         return ()  # somebody decides about it, or another process was quicker
     require_status(file, "soft_deleted", "expired")
@@ -51,10 +51,9 @@ def dispose(file: File, command: c.Dispose) -> Facts:
 
 
 def require_known_missing(file: File, command: c.RequestPurge) -> None:
-    """Refuse to purge a missing object as if it were there, and one that is not known to be missing as missing.
+    """Refuse an ordinary purge of a missing object, and the purge as missing of an object not known to be missing.
 
-    To give up what is gone takes two persons, whatever the workspace asks for otherwise: nothing will prove later what
-    became of the bytes.
+    Purging a missing object always requires two persons, since nothing will prove later what became of the bytes.
     """
     if file.damage == "missing" and not command.missing:
         raise ObjectMissing(
@@ -69,14 +68,14 @@ def require_known_missing(file: File, command: c.RequestPurge) -> None:
 
 
 def withdraw_purge(file: File, command: c.WithdrawPurge) -> Facts:
-    """Take a request back before it starts."""
+    """Withdraw a purge request before the purge starts."""
     purge = _pending(file)
     data = e.PurgeWithdrawn(purge=purge.id, by="request")
     return (Fact(data, why(command.reason)),)
 
 
 def approve_purge(file: File, command: c.ApprovePurge) -> Facts:
-    """Agree, as a person other than the one who asked; keys of services never approve."""
+    """Approve a purge as a person other than its requester; API keys of services never approve."""
     purge = _pending(file)
     require_person(command.by, "approve a purge", rule="service-never-approves")
     require_second_person(
@@ -95,7 +94,7 @@ def approve_purge(file: File, command: c.ApprovePurge) -> Facts:
 
 
 def reject_purge(file: File, command: c.RejectPurge) -> Facts:
-    """Disagree, as a person; one's own request is withdrawn instead."""
+    """Reject a purge as a person; the requester must withdraw it instead."""
     purge = _pending(file)
     require_person(command.by, "reject a purge", rule="service-never-approves")
     if same_person(purge.requested_by, command.by.id):
@@ -104,14 +103,14 @@ def reject_purge(file: File, command: c.RejectPurge) -> Facts:
 
 
 def start_purge(file: File, command: c.StartPurge) -> Facts:
-    """Pass the point of no return, after a fresh check of hold, retention and the approval's age."""
+    """Start the purge, which is final, after a fresh check of hold, retention and the approval."""
     if file.status == "purged":
         return ()  # another process, carrying out the same purge, was quicker
     purge = file.purge
     if purge is None:
         raise WrongState("no purge of this file is requested")
     if purge.started and (purge.listed or purge.missing or command.found != "nothing"):
-        return ()  # what was listed is what is destroyed, however much of it is left
+        return ()  # already started: the recorded list stays, even if some of it is destroyed
     if (ended := _not_as_requested(file, purge, command)) or purge.started:
         return ended
     require_status(file, "soft_deleted", "expired")
@@ -132,7 +131,7 @@ def start_purge(file: File, command: c.StartPurge) -> Facts:
 
 
 def _require_approval(file: File, purge: Purge, command: c.StartPurge) -> None:
-    """Refuse a purge that nobody, or no second person, has approved, or too long ago."""
+    """Refuse a purge without an approval, with one older than 30 days, or without a required second person."""
     if purge.approved_at is None:
         raise WrongState("the purge is not approved", rule="purge-second-person")
     if command.now - purge.approved_at > APPROVAL_GOOD_FOR:
@@ -143,9 +142,9 @@ def _require_approval(file: File, purge: Purge, command: c.StartPurge) -> None:
 
 
 def _not_as_requested(file: File, purge: Purge, command: c.StartPurge) -> Facts:
-    """Return what ends a purge whose object is missing, or is there although it was known to be missing.
+    """Return the facts that cancel a purge whose object is missing, or was known to be missing but is there.
 
-    A purge under a disposal policy also ends where the object was altered: nobody has decided to destroy that.
+    A purge under a disposal policy is also cancelled if the object was altered: a policy does not destroy that.
     """
     gone = command.found == "nothing"
     if purge.policy is not None and not purge.started and (command.found == "altered" or file.damage == "altered"):
@@ -161,13 +160,13 @@ def _not_as_requested(file: File, purge: Purge, command: c.StartPurge) -> Facts:
 
 
 def _in_one_event(versions: tuple[e.DestroyedVersion, ...]) -> tuple[e.DestroyedVersion, ...]:
-    """Return the list if one event can hold it, else none: then it follows in events of its own."""
+    """Return the list if one event can hold it; otherwise an empty one, and the list follows in PurgeListed."""
     in_pages = list(pages(versions, MAX_LIST_BYTES))
     return versions if len(in_pages) <= 1 else ()
 
 
 def record_purge_listed(file: File, command: c.RecordPurgeListed) -> Facts:
-    """Record, page by page, what is on no list yet; nothing is destroyed that is not on record."""
+    """Record, page by page, the versions that are not listed yet; only recorded versions are destroyed."""
     if file.status == "purged":
         return ()
     purge, _ = _started(file)
@@ -181,7 +180,7 @@ def record_purge_listed(file: File, command: c.RecordPurgeListed) -> Facts:
 
 
 def record_purge_failure(file: File, command: c.RecordPurgeFailure) -> Facts:
-    """Record that the store kept something; once is enough until it succeeds."""
+    """Record that the store did not delete every version; recorded once per purge."""
     if file.status == "purged" or (file.purge is not None and file.purge.failed):
         return ()
     data = e.PurgeFailed(purge=_started(file)[0].id, code=command.code)
@@ -189,7 +188,7 @@ def record_purge_failure(file: File, command: c.RecordPurgeFailure) -> Facts:
 
 
 def record_purged(file: File, command: c.RecordPurged) -> Facts:  # noqa: ARG001  # one shape for all decisions
-    """Record what was destroyed; only now does its space count no more (rule quota-until-purged)."""
+    """Record the destroyed versions and release the file's quota (rule quota-until-purged)."""
     if file.status == "purged":
         return ()
     purge, started = _started(file)

@@ -1,4 +1,4 @@
-"""What an upload may do: from initiation to Stored, or to its end without."""
+"""Decisions about an upload: from its initiation to Stored, or to its abort or expiry."""
 
 from datetime import datetime, timedelta
 
@@ -14,9 +14,9 @@ Facts = tuple[Fact, ...]
 
 
 def initiate(file: File | None, command: c.Initiate) -> Facts:
-    """Begin a file that does not exist yet; an expiry lies in the future.
+    """Begin a new file; an expiry must lie in the future.
 
-    With the bytes at hand their completion is announced together with it, under the rules of `request_completion`.
+    If the content came with the command, also announce its completion, under the rules of `request_completion`.
     """
     if file is not None:
         raise WrongState("the file exists already")
@@ -32,7 +32,7 @@ def initiate(file: File | None, command: c.Initiate) -> Facts:
 
 
 def open_multipart(file: File, command: c.OpenMultipart) -> Facts:
-    """Take parts from here on, unless somebody else was quicker to open an upload."""
+    """Record the opened multipart upload, unless another one was recorded first."""
     require_taking(file)
     if file.multipart != command.instead:
         return ()
@@ -40,12 +40,12 @@ def open_multipart(file: File, command: c.OpenMultipart) -> Facts:
 
 
 def request_completion(file: File, command: c.RequestCompletion) -> Facts:
-    """Let one attempt publish, if the bytes are what was declared (rule stored-only-after-check)."""
+    """Announce a completion, so that one attempt may publish; refused on a mismatch (rule stored-only-after-check)."""
     require_open(file)
     if file.completion is not None and file.completion.stray:
         raise WrongState("an object that nobody announced is being removed; upload again in a moment")
     if file.completion is not None:
-        # The same digests are the same attempt, gone on with after a crash; anything else came second.
+        # The same digests mean the same attempt, continued after a crash; any other attempt came second.
         announced = file.completion
         same = (announced.size, announced.sha256, announced.etag) == (command.size, command.sha256, command.etag)
         if same and (command.sha256 is not None or command.etag is not None):
@@ -69,7 +69,7 @@ def _announcement(command: c.RequestCompletion, *, reserved: int) -> Fact:
 
 
 def declared_mismatch(file: File, found: c.RequestCompletion | c.RecordStored) -> Refused | None:
-    """Return what contradicts the client's declaration, or None."""
+    """Return the refusal if size or digests differ from the client's declaration, or None."""
     return _mismatch(file.initiated, found)
 
 
@@ -145,7 +145,7 @@ def _expiry(file: File, command: c.RecordStored) -> datetime | None:
 
 
 def record_integrity_failure(file: File, command: c.RecordIntegrityFailure) -> Facts:
-    """Record a mismatch; what concerns the announced object is recorded once."""
+    """Record a mismatch; a mismatch of the announced object is recorded once."""
     if command.found == "at_rest":
         return altered(file, command)
     require_open(file)
@@ -165,16 +165,16 @@ def record_integrity_failure(file: File, command: c.RecordIntegrityFailure) -> F
 
 
 def record_stray_removed(file: File, command: c.RecordStrayRemoved) -> Facts:
-    """Open the upload again, now that nothing stands in the file's place, and nobody is about to remove it."""
+    """Reopen the upload after the unexpected object was removed; ignored unless it is the removal on record."""
     if file.completion is None or not file.completion.stray or file.completion.stray_at != command.found_at:
         return ()
     return (Fact(e.StrayRemoved(etag=command.etag), decision="one-completion/1"),)
 
 
 def abort(file: File, command: c.Abort) -> Facts:
-    """Give an unfinished upload up, unless a hold stands on it or its bytes are being published.
+    """Abort an unfinished upload; refused under a legal hold or while its bytes are being published.
 
-    Once it is given up, there is nothing to do: whoever asks again may not have heard the answer.
+    Adds no fact if it is aborted already, since a caller may retry after a lost reply.
     """
     if file.status == "aborted":
         return ()
@@ -186,14 +186,14 @@ def abort(file: File, command: c.Abort) -> Facts:
 
 
 def expire_upload(file: File, command: c.ExpireUpload) -> Facts:
-    """Give an upload up after its time, unless a hold stands on it or its bytes are being published."""
+    """Expire an upload after its time; refused under a legal hold or while its bytes are being published."""
     if file.status == "expired" and file.stored is None:
         return ()  # another process was quicker
     require_open(file)
     if file.held:
         raise LegalHold("a legal hold on the upload refuses its expiry", rule="hold-refuses-expiry")
     if not (file.completion is not None and file.completion.stray and file.completion_timed_out(command.now)):
-        # Of an announcement in whose place a stray stands nothing can come any more, even if it cannot be removed.
+        # An announcement with an unexpected object at its key cannot succeed after its time, even if that stays.
         _not_completing(file)
     if command.now < file.initiated.upload_expires_at:
         raise WrongState("the upload's time has not passed")
@@ -201,7 +201,7 @@ def expire_upload(file: File, command: c.ExpireUpload) -> Facts:
 
 
 def record_cleared(file: File, command: c.RecordCleared) -> Facts:
-    """Free the reserved space, but only when no write URL of the upload is alive (rule quota-released-late)."""
+    """Release the reserved quota, but only once no write URL of the upload works (rule quota-released-late)."""
     if not file.upload_ended:
         raise WrongState("the upload has not been given up")
     if file.cleared:
@@ -219,7 +219,7 @@ def require_open(file: File) -> None:
 
 
 def require_taking(file: File) -> None:
-    """Refuse unless the upload still takes bytes: unfinished, and not being completed."""
+    """Refuse unless the upload still accepts bytes: unfinished, and not being completed."""
     require_open(file)
     _not_completing(file)
 
