@@ -1,5 +1,5 @@
-"""Services that bring content in, from the initiation to the stored object, and clean up what did not get there.
+"""Services that upload content, from the initiation to the stored object, and clean up unfinished uploads.
 
 May import: `access`, `custody` and the pure wings.
-Begin with `initiating`, then `completing`: the life of an upload, and what a crash leaves at each point.
+Begin with `initiation`, then `completion`: the life of an upload, and what a crash leaves at each point.
 """

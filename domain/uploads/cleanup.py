@@ -1,13 +1,13 @@
-"""The end of uploads that did not get there, and the second look at every key that a URL could write.
+"""The cleanup of unfinished uploads, and the recheck of every object key that a URL could write.
 
-Life of a given-up upload, and what a crash leaves at each point:
- 1. UploadAborted or UploadExpired. Crash: `clear` goes on with 2.
- 2. Multipart uploads and versions at its keys go. Crash: 2 again.
- 3. Once no URL for writing is alive: what came meanwhile is recorded (StrayFound) and removed. Crash: 3 again.
- 4. UploadCleared frees the space. Crash after this: nothing is left to do.
+Life of an aborted or expired upload, and what a crash leaves at each point:
+ 1. UploadAborted or UploadExpired. Crash: `clear` continues with 2.
+ 2. Multipart uploads and versions at its keys are removed. Crash: 2 again.
+ 3. Once no write URL works: what arrived meanwhile is recorded (StrayFound) and removed. Crash: 3 again.
+ 4. UploadCleared releases the quota. Crash after this: nothing is left to do.
 
-A stored or purged file whose URLs have died since is looked at as in 3, and PlaceChecked says so; so is a given-up one
-whose announcement once came to nothing, an hour after that.
+A stored or purged file whose URLs have expired since is checked as in 3, and PlaceChecked records it. So is an aborted
+or expired upload with a failed announcement, an hour after that.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -32,14 +32,14 @@ from provenstore.domain.uploads.part_uploads import PartUploads
 Found = TypeVar("Found", ObjectVersion, MultipartInfo)
 
 STRAYS_AT_ONCE = 50
-"""Versions, and uploads, that one event names at most; fewer where their names are long: an event has a limit."""
+"""Maximum versions, and uploads, in one event; fewer if their names are long, since events have a size limit."""
 
 MAX_STRAYS_BYTES = 24_000
 """Bytes of the versions, and of the uploads, in one event."""
 
 
 class UploadCleanup:
-    """Ends uploads and removes what should not be there; safe to repeat and to race."""
+    """Ends uploads and removes unexpected objects; safe to repeat and to run concurrently."""
 
     def __init__(
         self,
@@ -49,9 +49,9 @@ class UploadCleanup:
         verifying: ContentVerifier,
         identity: StoreIdentity,
     ) -> None:
-        """Record with `recorder`, remove from `store`; `parts` knows until when URLs live.
+        """Record with `recorder`, remove from `store`; `parts` knows when URLs expire.
 
-        Nothing is called gone before the store's `identity` was held against the log.
+        No object is recorded as removed before the store's `identity` was compared with the log.
         """
         self._identity = identity
         self._recorder = recorder
@@ -60,22 +60,22 @@ class UploadCleanup:
         self._verifying = verifying
 
     def abort(self, caller: Caller, file_id: UUID, reason: str | None) -> File:
-        """Give an unfinished upload up, remove what it left, and free its space."""
+        """Abort an unfinished upload, remove its remains, and release its quota."""
         file = self._recorder.change(
             caller, "file.abort", file_id, lambda _, now: c.Abort(by=caller.actor, now=now, reason=reason)
         )
         try:
             return self.clear(caller, file_id)
         except Unavailable:
-            return file  # it is given up, on record; what it left is removed by the background work
+            return file  # the abort is recorded; background work removes the remains
 
     def expire(self, caller: Caller, file_id: UUID) -> File:
-        """Give up an upload whose time has passed, as the system."""
+        """Expire an upload whose time has passed, as the system."""
         self._recorder.change(caller, "system.sweep", file_id, lambda _, now: c.ExpireUpload(by=caller.actor, now=now))
         return self.clear(caller, file_id)
 
     def clear(self, caller: Caller, file_id: UUID) -> File:
-        """Remove what a given-up upload left in the store, then free its space; safe to repeat."""
+        """Remove the remains of an ended upload from the store, then release its quota; safe to repeat."""
         recorder = self._recorder
         file = recorder.file(file_id)
         if not file.upload_ended or file.cleared:
@@ -100,14 +100,14 @@ class UploadCleanup:
         )
 
     def due(self, file: File, now: datetime) -> datetime | None:
-        """Return after which moment the file's keys are to be looked at once more, None if that is not due."""
+        """Return the moment for which a key recheck is due, None if none is due."""
         after = later(self.write_until(file), file.look_after)
         if after is None or now < after or (file.looked_after is not None and file.looked_after >= after):
             return None
         return after
 
     def look(self, caller: Caller, file_id: UUID) -> File:
-        """Look once more at the keys of a file whose upload is over, and remove what came after that; recorded."""
+        """Recheck the object keys of a file whose upload is over, remove unexpected objects, and record it."""
         recorder = self._recorder
         file = recorder.file(file_id)
         after = self.due(file, recorder.clock.now())
@@ -127,13 +127,13 @@ class UploadCleanup:
         )
 
     def write_until(self, file: File) -> datetime | None:
-        """Return the first moment at which no URL of the upload can write any more, None if there never was one."""
+        """Return the first moment at which no URL of the upload can write, None if no URL was issued."""
         if file.initiated.upload != "multipart":
             return file.initiated.write_until
         return later(file.initiated.write_until, self._parts.recorded(file).write_until)
 
     def _remove_strays(self, caller: Caller, file: File) -> None:
-        """Record what should not be there, remove it, and see that it is gone."""
+        """Record unexpected objects and uploads, remove them, and confirm the removal."""
         versions, uploads = self._found(file)
         by_versions = _in_pieces(versions, lambda one: len(one.key) + len(one.version_id or "") + len(one.etag or ""))
         by_uploads = _in_pieces(uploads, lambda one: len(one.upload))
@@ -164,7 +164,7 @@ class UploadCleanup:
         )
 
     def _found(self, file: File) -> tuple[list[ObjectVersion], list[MultipartInfo]]:
-        """Return what stands at the file's keys and should not: nothing of a path that lacks the stored object."""
+        """Return unexpected objects and uploads at the file's keys; none at a path that lacks the stored object."""
         versions: list[ObjectVersion] = []
         for key in file.keys:
             found = self._store.versions(key)
@@ -180,9 +180,9 @@ class UploadCleanup:
         return versions, uploads
 
     def _became(self, file: File, upload: MultipartInfo) -> bool:
-        """Tell whether this is the upload that the stored object was made of, which a store may still list.
+        """Tell whether the stored object was made from this multipart upload, which a store may still list.
 
-        Aborting it would take the object's bytes away.
+        Aborting it would remove the object's bytes.
         """
         if file.stored is None or file.status == "purged" or upload.key != file.path:
             return False
@@ -195,15 +195,15 @@ class UploadCleanup:
         return bool(parts) and combined_etag([part.ref for part in parts]) == file.stored.etag
 
     def _confirm(self, file: File, *, removed: bool) -> None:
-        """Raise StoreUnavailable if the store kept something of what was removed, whatever it answered.
+        """Raise StoreUnavailable if the store still lists a removed object or upload.
 
-        In a bucket whose versioning was switched on since we looked, what seems to delete only lays a marker.
+        If versioning was enabled on the bucket since we listed it, a deletion only adds a delete marker.
         """
         if removed and any(self._found(file)):
             raise StoreUnavailable("object store still lists objects after deletion", error="kept")
 
     def _remove(self, versions: Sequence[ObjectVersion], uploads: Sequence[MultipartInfo]) -> None:
-        """Remove version by version: otherwise a bucket might only lay a marker over them."""
+        """Remove version by version: otherwise a bucket might only add a delete marker."""
         for upload in uploads:
             self._store.abort_multipart(upload.key, upload.upload)
         for version in versions:
@@ -211,7 +211,7 @@ class UploadCleanup:
 
 
 def _in_pieces(found: Sequence[Found], size: Callable[[Found], int]) -> Iterator[Sequence[Found]]:
-    """Yield what was found in pieces that one event can name."""
+    """Yield the found items in slices that fit into one event."""
     start = used = 0
     for at, one in enumerate(found):
         needed = size(one) + 150  # the names of the fields, and the small ones
@@ -224,10 +224,10 @@ def _in_pieces(found: Sequence[Found], size: Callable[[Found], int]) -> Iterator
 
 
 def _belongs(file: File, found: ObjectVersion) -> bool:
-    """Tell whether this is the stored object.
+    """Tell whether this version is to be kept as the stored object.
 
-    What has replaced it in a bucket without versions is kept as evidence. Where versioning was switched on later, the
-    same object has got an id that was never recorded.
+    A replacement in a bucket without versions is kept as evidence. If versioning was enabled later, the same object has
+    a version id that was never recorded.
     """
     if file.stored is None or file.status == "purged" or found.key != file.path:
         return False

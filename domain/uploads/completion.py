@@ -1,15 +1,15 @@
-"""From bytes in the store to a stored file: announcements are made here, and settled by what stands in the place.
+"""From bytes in the store to a stored file: announces completions, and settles them by the object found at the key.
 
-Life of a completion of bytes that did not come through us whole, and what a crash leaves at each point:
- 1. What the store lists is compared with what the ledger has and what the client names. Crash: nothing has happened.
- 2. Parts that the ledger had not seen are recorded. Crash: they are, and it can be asked again.
- 3. CompletionRequested announces size, ETag and the claimed digest. Crash: `finish` goes on with 4 or 5, or opens the
-    upload again if nothing can come of it.
- 4. The store makes one object of the parts. Crash: `finish` finds it, by its ETag.
- 5. Bytes that landed where a URL may still write are copied to the file's path. Crash: `finish` finds the copy, or
-    copies again.
- 6. The object in the place is compared once more, and Stored is recorded. Crash after this: what is left at the
-    landing key is removed at the second look (`domain.uploads.cleanup`).
+Life of a completion of bytes that were not streamed through us whole, and what a crash leaves at each point:
+ 1. The store's list is compared with the ledger and with the client's list. Crash: nothing has happened.
+ 2. Unrecorded parts are recorded. Crash: they stay recorded, and the client can retry.
+ 3. CompletionRequested announces size, ETag and the claimed digest. Crash: `finish` continues with 4 or 5, or reopens
+    the upload if it cannot succeed.
+ 4. The store makes one object of the parts. Crash: `finish` finds it by its ETag.
+ 5. Bytes at a landing key, which a URL may still write, are copied to the file's path. Crash: `finish` finds the copy,
+    or copies again.
+ 6. The object at the path is compared once more, and Stored is recorded. Crash after this: the key recheck removes
+    what is left at the landing key (`domain.uploads.cleanup`).
 """
 
 import hashlib
@@ -46,12 +46,12 @@ from provenstore.domain.uploads.part_uploads import PartUploads
 
 
 class UploadCompletion:
-    """Announces completions and settles them; safe to repeat and to race."""
+    """Announces completions and settles them; safe to repeat and to run concurrently."""
 
     def __init__(self, recorder: Recorder, store: ObjectStore, parts: PartUploads, identity: StoreIdentity) -> None:
-        """Record with `recorder`; the bytes are in `store`, their parts in the care of `parts`.
+        """Record with `recorder`; the bytes are in `store`, and `parts` manages their parts.
 
-        What is not in the store is believed to be nowhere once the store's `identity` was held against the log.
+        An object counts as absent only after the store's `identity` was compared with the log.
         """
         self._identity = identity
         self._recorder = recorder
@@ -68,9 +68,10 @@ class UploadCompletion:
     ) -> File:
         """Finish an upload whose bytes are in the store; see the module's numbered life.
 
-        `parts` are those that the client means, all that are there without it; `sha256` is its claim about the whole.
-        Again with the same parts: the same file. WrongState for others, or if the upload is over. InvalidInput for
-        parts that are missing or of a wrong size, ContentMismatch for bytes that are not what was declared.
+        `parts` is the client's list; without it all uploaded parts are used. `sha256` is the client's claim about the
+        whole. Repeated with the same parts, it returns the same file. WrongState for different parts, or if the upload
+        is over; InvalidInput for missing parts or parts of a wrong size; ContentMismatch if the bytes differ from the
+        declaration.
         """
         recorder = self._recorder
         file = recorder.authorised_file(caller, "file.upload", file_id)
@@ -95,7 +96,7 @@ class UploadCompletion:
                 raise InvalidInput("size", f"is 0, which category {category.name} does not take")
             recorder.change(caller, "file.upload", file_id, lambda _, now: replace(command, by=caller.actor, now=now))
         except (ContentMismatch, ContentTooLarge) as refusal:
-            # Nobody has shown yet that these bytes are the caller's own: neither size nor digest is told or recorded.
+            # The caller has not proven yet that these bytes are its own: their size and digest are not disclosed.
             told = _without_actual(refusal)
             self.record_failure(caller, file_id, "arriving", told)
             raise told from None
@@ -127,7 +128,7 @@ class UploadCompletion:
     def _arrived(
         self, caller: Caller, file: File, parts: Sequence[PartRef] | None, sha256: str | None
     ) -> c.RequestCompletion:
-        """Return the announcement of what is in the store."""
+        """Return the announcement of the bytes in the store."""
         now = self._recorder.clock.now()
         if file.initiated.upload == "multipart":
             chunks = self._parts.gather(caller, file, parts)
@@ -152,9 +153,9 @@ class UploadCompletion:
         )
 
     def _require_sound(self, file: File) -> None:
-        """Refuse what could stand at the key by another way than a write of its own (rule write-url-only-writes).
+        """Refuse bytes that a URL may have written with more rights than a plain write (rule write-url-only-writes).
 
-        A URL of an earlier release may have written there, with headers that nobody signed.
+        A URL of an earlier release may have written there, with unsigned headers.
         """
         store = self._store.capabilities()
         if store.direct and not (store.sound_forms if file.initiated.upload == "form" else store.sound_put_urls):
@@ -167,14 +168,13 @@ class UploadCompletion:
     # -- settling ---------------------------------------------------------------------------------------------
 
     def finish(self, caller: Caller, file_id: UUID) -> File:
-        """Settle an announced completion by what stands in its place; safe to repeat and to race.
+        """Settle an announced completion by the object at its key; safe to repeat and to run concurrently.
 
-        The announced object: Stored. Nothing: it is made of what has arrived; if that cannot be, the upload is open
-        again. A stray object: it is recorded, removed, and only then is the upload open again. Until that the
-        announcement keeps everybody else out, so that what is removed can be nobody's: not even that of an attempt
-        with the very same bytes. A store that fails is tried again until the upload's time is long over; then it is
-        enough that it says what is in the place. One that does not even say that is waited for: what was announced may
-        be there.
+        The announced object: record Stored. No object: make it from the uploaded bytes; if that fails, reopen the
+        upload. An unexpected object: record it, remove it, and only then reopen the upload. Until then the announcement
+        blocks all other attempts, so that the removed object cannot be theirs, not even with the same bytes. If the
+        store fails, retry until the upload's time and grace period are over; after that, only the lookup of the object
+        must succeed. If that fails too, keep waiting: the announced object may be there.
         """
         file = self._recorder.file(file_id)
         announced = file.completion
@@ -210,9 +210,9 @@ class UploadCompletion:
             return None
 
     def _make(self, file: File, announced: Completion) -> ObjectInfo | None:
-        """Put in the file's place what has arrived elsewhere, or None if that is nothing."""
+        """Make the object at the file's path from parts or a landing key; None if no bytes are available."""
         if announced.etag is None:
-            return None  # streamed: what was not published is gone
+            return None  # streamed: unpublished bytes are gone
         key, arrived = file.upload_key, None
         if announced.parts is not None:
             arrived = self._find(key)
@@ -227,11 +227,11 @@ class UploadCompletion:
             source_version=arrived.version_id,
             if_source_etag=announced.etag,
             part_size=file.initiated.part_size if announced.parts is not None else None,
-            media_type=file.initiated.media_type,  # and nothing else of what was sent along
+            media_type=file.initiated.media_type,  # and no other header that was sent
         )
 
     def _assemble(self, file: File, upload: str, announced: Completion) -> ObjectInfo:
-        """Make one object of the recorded parts, if they still are those that were announced."""
+        """Make one object of the recorded parts; ContentMismatch if they are no longer the announced ones."""
         recorded = sorted(self._parts.recorded(file).of(upload).items())[: announced.parts]
         refs = [PartRef(number, chunk.etag) for number, chunk in recorded]
         if not refs or combined_etag(refs) != announced.etag:
@@ -240,7 +240,7 @@ class UploadCompletion:
         return self._store.complete_multipart(file.upload_key, upload, refs, if_absent=not landed)
 
     def _as_announced(self, file: File, announced: Completion, info: ObjectInfo) -> str | None:
-        """Return the object's SHA-256 ("" where nobody has computed it), or None if it is not the announced one."""
+        """Return the object's SHA-256 ("" if it was not computed), or None if it is not the announced object."""
         if announced.etag is None:
             sha256 = info.sha256 or self._read_digest(info)
             return sha256 if (info.size, sha256) == (announced.size, announced.sha256) else None
@@ -250,11 +250,11 @@ class UploadCompletion:
         return info.sha256 or "" if same and not refuted else None
 
     def _extras(self, file: File, info: ObjectInfo) -> tuple[str, ...]:
-        """Name what the object carries that was not set by us, where its bytes came past us."""
+        """Return the names of headers or access settings that we did not set; see `extras_of`."""
         return extras_of(self._store, file, info)
 
     def _read_digest(self, info: ObjectInfo) -> str:
-        """Return the SHA-256 of an object whose store does not tell it: a stranger must not pass, nor a friend fail."""
+        """Return the SHA-256 of an object, by reading it, if its store does not report one."""
         digest = hashlib.sha256()
         with self._store.get(info.key, version=info.version_id) as reader:
             for chunk in reader:
@@ -262,7 +262,7 @@ class UploadCompletion:
         return digest.hexdigest()
 
     def _remove_stray(self, caller: Caller, file: File, announced: Completion, info: ObjectInfo | None) -> File:
-        """Remove what stands in the announced object's place, as the only one who does, and open the upload again."""
+        """Remove the unexpected object at the announced key, as the only process to do so, and reopen the upload."""
         if info is None:
             self._identity.require()
             return self._record_stray_removed(caller, file.id, announced.stray_at, "")
@@ -270,24 +270,24 @@ class UploadCompletion:
         found = self._claim_stray(caller, file.id, announced, info)
         if found is None:
             return self._recorder.file(file.id)  # another process removes it, or has settled it meanwhile
-        # Whoever comes here late, having slept, leaves it to the next one.
+        # A process that was paused for too long leaves the removal to the next one.
         if self._recorder.clock.now() - begun >= REMOVAL_LEASE / 2:
             return self._recorder.file(file.id)
         try:
             self._store.delete(file.path, version=info.version_id, if_etag=info.etag)
             kept = self._store.versions(file.path)
         except SourceChanged:
-            return self._recorder.file(file.id)  # the next one to come here looks again
+            return self._recorder.file(file.id)  # the next process looks again
         except Unavailable:
             if not file.completion_timed_out(self._recorder.clock.now()):
                 raise
-            return self._recorder.file(file.id)  # nothing can come of it any more: it goes with the upload
+            return self._recorder.file(file.id)  # it cannot succeed any more: the object is removed with the upload
         if any((one.version_id, one.etag) == (info.version_id, info.etag) for one in kept):
             raise StoreUnavailable("the store kept the object that was to be removed", error="kept")
         return self._record_stray_removed(caller, file.id, found, info.etag)
 
     def _claim_stray(self, caller: Caller, file_id: UUID, announced: Completion, info: ObjectInfo) -> datetime | None:
-        """Record that a stray was found; return when, or None if somebody else was quicker to."""
+        """Record that an unexpected object was found; return when, or None if another process recorded it first."""
         stray = self._stray(self._recorder.file(file_id), announced, info)
         seen: list[Completion | None] = []
         file = self.record_failure(caller, file_id, "stray", stray, seen.append)
@@ -296,7 +296,7 @@ class UploadCompletion:
         return now.stray_at if ours and now is not None else None
 
     def _stray(self, file: File, announced: Completion, info: ObjectInfo) -> ContentMismatch:
-        """Say what is wrong with the object: another one than announced, or one that carries what was not set."""
+        """Return the mismatch: a different object than announced, or headers or access settings that we did not set."""
         extras = self._extras(file, info)
         if extras and self._as_announced(file, announced, info) is not None:
             return ContentMismatch(check=check_of(extras), expected=None, actual=" ".join(extras))
@@ -308,9 +308,9 @@ class UploadCompletion:
     def record_stored(
         self, caller: Caller, file_id: UUID, info: ObjectInfo, *, sha256: str | None, verified: bool
     ) -> File:
-        """Record Stored; a SHA-256 that nobody computed over the whole object is only what somebody claims."""
+        """Record Stored; a SHA-256 that was not computed over the whole object is only a claim."""
         status: fe.Sha256Status = "verified" if verified else "claimed" if sha256 else "none"
-        # What it asks of the file was said at the initiation and never changes.
+        # Uses only fields of the initiation, which never change.
         leftovers = self._leftovers(self._recorder.file(file_id, recent=True), info)
         return self._recorder.change(
             caller,
@@ -332,8 +332,8 @@ class UploadCompletion:
     def _leftovers(self, file: File, info: ObjectInfo) -> bool:
         """Empty the landing key, and tell whether unfinished uploads are left at the file's keys.
 
-        They are not aborted here: one of them may be the very upload that the object is made of, which a store still
-        lists for a moment; aborting it would take the object's bytes away. The second look does it, an hour later.
+        They are not aborted here: the object may be made from one of them, which a store still lists for a moment;
+        aborting it would remove the object's bytes. The key recheck aborts them an hour later.
         """
         if file.initiated.landing is not None:
             for version in self._store.versions(file.initiated.landing):
@@ -349,9 +349,9 @@ class UploadCompletion:
         refusal: ContentMismatch | ContentTooLarge,
         see: Callable[[Completion | None], None] = lambda _: None,
     ) -> File:
-        """Record IntegrityFailed with what the refusal says was expected and found.
+        """Record IntegrityFailed with the expected and actual values of the refusal.
 
-        `see` is told of the announcement that each attempt at recording it decided about.
+        `see` is called at each attempt with the announcement that the attempt decided about.
         """
         details = refusal.details
         check = str(details.get("check", "size"))
@@ -380,7 +380,7 @@ class UploadCompletion:
 
 
 def _without_actual(refusal: ContentMismatch | ContentTooLarge) -> ContentMismatch | ContentTooLarge:
-    """Return the refusal without what was found: a wrong guess must not be answered with the right value."""
+    """Return the refusal without the actual value: a wrong guess must not reveal the right one."""
     if isinstance(refusal, ContentTooLarge):
         return refusal
     check, actual = str(refusal.details.get("check")), refusal.details.get("actual")
@@ -390,7 +390,7 @@ def _without_actual(refusal: ContentMismatch | ContentTooLarge) -> ContentMismat
 
 
 def _claim(file: File, said: str | None) -> str | None:
-    """Return the SHA-256 that the client claims, in its declaration or now."""
+    """Return the SHA-256 that the client claims, in its declaration or now; InvalidInput if the two differ."""
     declared = file.initiated.declared_sha256
     if None not in (declared, said) and declared != said:
         raise InvalidInput("sha256", "is not the one that was declared when the upload was initiated")

@@ -1,11 +1,11 @@
-"""The way of a file's bytes through us into the store, in one stream.
+"""Streams a file's bytes through us into the store.
 
 Life of a streamed upload, and what a crash leaves at each point:
- 1. UploadInitiated is durable, space is reserved. Crash: the upload can go on, or it expires and is cleared.
- 2. The bytes stream into the store's staging, digests computed on the way. Crash: the store clears its staging.
- 3. All bytes are staged and compared with what was declared; CompletionRequested announces them: from here exactly
-    one attempt may publish. Crash: `domain.uploads.completion` finds no object in the place and opens the upload again.
- 4. The store publishes the object, only if none is there. Crash: it finds the announced object: Stored.
+ 1. UploadInitiated is durable, quota is reserved. Crash: the upload can continue, or it expires and is cleared.
+ 2. The bytes stream into the store's staging area while digests are computed. Crash: the store clears its staging area.
+ 3. All bytes are staged and match the declaration; CompletionRequested announces them: from here exactly one attempt
+    may publish. Crash: `domain.uploads.completion` finds no object at the key and reopens the upload.
+ 4. The store publishes the object if the key is empty. Crash: `completion` finds the announced object: Stored.
  5. Stored is recorded. Crash after this: nothing is left to do.
 """
 
@@ -32,14 +32,14 @@ from provenstore.domain.uploads.completion import UploadCompletion
 
 
 class ContentUploads:
-    """Takes the bytes of uploads."""
+    """Receives the bytes of uploads."""
 
     def __init__(
         self, recorder: Recorder, store: ObjectStore, completing: UploadCompletion, identity: StoreIdentity
     ) -> None:
-        """Record with `recorder`, keep bytes in `store`; `completing` settles what was announced.
+        """Record with `recorder`, keep bytes in `store`; `completing` settles announced completions.
 
-        Nothing is written into a store whose `identity` is not the one that the log knows.
+        Nothing is written into a store whose `identity` differs from the one recorded in the log.
         """
         self._identity = identity
         self._recorder = recorder
@@ -49,10 +49,10 @@ class ContentUploads:
     def upload_content(
         self, caller: Caller, file_id: UUID, body: Iterable[bytes], *, size: int | None = None, md5: str | None = None
     ) -> File:
-        """Stream the whole content in and finish the file; see the module's numbered life.
+        """Store the whole content from a stream and finish the file; see the module's numbered life.
 
-        `size` and `md5` are what the request's headers say. ContentMismatch, ContentTooLarge: recorded as
-        IntegrityFailed, and the upload stays open. WrongState if it is over or another attempt is being completed.
+        `size` and `md5` come from the request's headers. ContentMismatch, ContentTooLarge: recorded as IntegrityFailed,
+        and the upload stays open. WrongState if it is over or another attempt is being completed.
         """
         recorder, store = self._recorder, self._store
         file = recorder.authorised_file(caller, "file.upload", file_id)
@@ -88,8 +88,8 @@ class ContentUploads:
                     confirm=announce,
                 )
             except AlreadyExists:
-                # An attempt before this one published an object and died before it could say so. If its bytes are
-                # these, they are stored; if not, they are in nobody's name.
+                # An earlier attempt published an object and crashed before recording it. If its bytes are the same,
+                # the file is stored; otherwise the object is unexpected.
                 if not announced:
                     announce(digests_of(body, declared.max_size))
                 return self.adopt(caller, file_id)
@@ -102,7 +102,7 @@ class ContentUploads:
     def published(self, caller: Caller, file_id: UUID, info: ObjectInfo) -> File:
         """Record Stored for an object that was announced and published.
 
-        WrongState if the upload was given up, or if another attempt had stored the file and it was purged since.
+        WrongState if the upload was aborted or expired, or if another attempt stored the file and it was purged since.
         """
         try:
             file = self._completing.record_stored(
@@ -116,18 +116,18 @@ class ContentUploads:
         return file
 
     def adopt(self, caller: Caller, file_id: UUID) -> File:
-        """Settle an announcement in whose place an object was found; ContentMismatch if it was another one."""
+        """Settle an announcement with an object at its key; ContentMismatch if it was a different object."""
         file = self._completing.finish(caller, file_id)
         if file.status != "stored":
             raise ContentMismatch("the object in the file's place was not the announced one; upload again")
         return file
 
     def _take_back(self, file_id: UUID) -> None:
-        """Remove an object that was published after its upload had been given up, or after its file's purge."""
+        """Remove an object that was published after its upload had ended, or after its file's purge."""
         file = self._recorder.file(file_id)
-        # Only then: the object of an upload that is open again may be announced, and stored, by another attempt.
+        # Only then: another attempt may announce and store the object of a reopened upload.
         if file.upload_ended or _destroyed(file):
-            # Version by version: otherwise a bucket might only lay a marker over it.
+            # Version by version: otherwise a bucket might only add a delete marker.
             for version in self._store.versions(file.path):
                 self._store.delete(file.path, version=version.version_id)
 
@@ -151,7 +151,7 @@ def _destroyed(file: File) -> bool:
 
 
 def digests_of(body: Iterable[bytes], max_size: int) -> Digests:
-    """Read a body to its end, keeping nothing but its digests."""
+    """Read a body to its end and return its digests; ContentTooLarge beyond `max_size` bytes."""
     sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     for chunk in body:
         size += len(chunk)

@@ -1,7 +1,7 @@
-"""The beginning of a file: what its caller says about it is checked, its space reserved, its place and path decided.
+"""Initiation of an upload: checks the declaration, reserves quota, and decides store, path and upload method.
 
-Nothing of the file exists after this but its first event. A crash before that leaves nothing; after it the upload can
-go on, or it expires and is cleared (see `domain.uploads.content_uploads`).
+After this, only the file's first event exists. A crash before that leaves nothing; after it the upload can continue, or
+it expires and is cleared (see `domain.uploads.content_uploads`).
 """
 
 from collections.abc import Mapping
@@ -35,14 +35,14 @@ from provenstore.domain.tenants.workspace import workspace_stream
 from provenstore.domain.uploads.part_uploads import WRITE_URL_TTL
 
 _BY_ONE_URL = frozenset({"presigned", "form"})
-"""Methods whose whole content is sent to one URL without a key."""
+"""Methods that send the whole content to one URL without an API key."""
 
 LANDING = "temp/uploads/landing/"
-"""Where bytes arrive that a URL could alter after their upload."""
+"""Key prefix for bytes that a URL could still alter after their upload."""
 
 
 class _Grant(TypedDict):
-    """What every signed URL says of itself."""
+    """The claims of every signed URL."""
 
     file: str
     grant: str
@@ -51,7 +51,7 @@ class _Grant(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewFile:
-    """What a caller says about a file that it wants to store; checked by `initiate`."""
+    """A caller's declaration of a new file; checked by `initiate`."""
 
     workspace: str
     filename: str
@@ -71,30 +71,30 @@ class NewFile:
 
 
 class UploadInitiation:
-    """Initiates uploads, and says where their bytes may be sent."""
+    """Initiates uploads, and issues their write URLs."""
 
     def __init__(self, recorder: Recorder, store: ObjectStore) -> None:
-        """Record with `recorder`; the bytes will lie in `store`."""
+        """Record with `recorder`; the bytes will be in `store`."""
         self._recorder = recorder
         self._store = store
 
     def initiate(self, caller: Caller, new: NewFile, key: IdempotencyKey | None = None) -> File:
-        """Check everything that can be checked before a byte arrives, reserve the space, and record it."""
+        """Check the declaration, reserve quota, and record the file, before any byte arrives."""
         return self.begin(caller, new, key)[0]
 
     def begin(
         self, caller: Caller, new: NewFile, key: IdempotencyKey | None = None, at_hand: Digests | None = None
     ) -> tuple[File, bool]:
-        """Do as `initiate`, and tell whether `key` had begun the file before.
+        """Like `initiate`, and tell whether an earlier command with `key` began the file.
 
-        Bytes `at_hand` are announced in the same append, so that whoever sees the file begun may publish them.
+        The digests `at_hand` are announced in the same append, so that the content may be published at once.
         """
         self._recorder.require(caller, "file.initiate", new.workspace)
         try:
             return self._begun(caller, new, key, at_hand)
         except Refused as refusal:
-            # What refuses it now may be newer than the file: whoever asks again is answered as the first time. Asked
-            # only here, since the append finds a known key itself.
+            # The reason for the refusal may be newer than the file: a repeated request gets the first answer. The key
+            # is recalled only here, since the append detects a known key itself.
             if (known := self._recorder.recall(key)) is None:
                 raise self._recorder.refused(caller, "file.initiate", refusal, asked_of(new)) from None
         return self._recorder.file(_file_of(known)), True
@@ -170,7 +170,7 @@ class UploadInitiation:
         )
 
     def _method(self, new: NewFile) -> fe.UploadMethod:
-        """Return the way in which the bytes come: past us where a URL of the bucket permits nothing but a write."""
+        """Return the upload method: direct to the bucket only if its URLs permit nothing but a write. InvalidInput."""
         store, asked = self._store.capabilities(), new.upload
         if asked == "auto":
             return _automatic(store, new.size)
@@ -189,9 +189,9 @@ class UploadInitiation:
         return asked
 
     def _landing(self, method: fe.UploadMethod, file_id: UUID) -> str | None:
-        """Return the key at which bytes arrive, if a URL could still write at the file's path after its upload."""
+        """Return a landing key for the bytes, if a URL could still write to the file's path after its upload."""
         store = self._store.capabilities()
-        # A form may be sent again until it expires. A PUT that comes back to us works once.
+        # A form can be sent again until it expires. A PUT through us works once.
         safe = {
             "api": True,
             "presigned": store.signed_if_absent or not store.direct_puts,
@@ -201,11 +201,11 @@ class UploadInitiation:
         return None if safe[method] or not store.direct else f"{LANDING}{file_id}"
 
     def write_url(self, file: File) -> SignedUrl | None:
-        """Return the URL at which an upload takes its whole content; None for others, and once it is dead or over.
+        """Return the write URL for the whole content; None for other methods, after its expiry, or after the upload.
 
-        It is bound to the event that initiated the upload and to what that declared; again it is the same URL. Where
-        the store has changed since, so that its URL would permit more than a write (rule write-url-only-writes), there
-        is none, and the content can be streamed through us.
+        It is bound to the event that initiated the upload and to its declaration; repeated calls return the same URL.
+        None also if the store has changed since, so that its URL would permit more than a write (rule
+        write-url-only-writes). The content can then be streamed through us.
         """
         declared = file.initiated
         if declared.upload not in _BY_ONE_URL or declared.write_until is None or file.status != "initiated":
@@ -231,7 +231,7 @@ class UploadInitiation:
 
 
 def asked_of(new: NewFile) -> Asked:
-    """Return what the record of a refused upload says about it: nothing private, and only what is well formed."""
+    """Return the fields recorded for a refused upload: nothing private, and only well-formed values."""
     try:
         media_type = text.require_media_type(new.media_type)
     except InvalidInput:
@@ -241,7 +241,7 @@ def asked_of(new: NewFile) -> Asked:
 
 
 def _automatic(store: Capabilities, size: int | None) -> fe.UploadMethod:
-    """Return the way in which the server would have the bytes come."""
+    """Return the upload method that the server prefers."""
     if not store.direct or size is None:
         return "api"
     if size > MULTIPART_ABOVE:

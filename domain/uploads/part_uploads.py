@@ -1,9 +1,9 @@
-"""The parts of an upload: through us or through URLs, in any order, twice, from many sides, resumed after a crash.
+"""The parts of an upload: sent through us or by URLs, in any order, repeatedly, concurrently, resumed after a crash.
 
-A part goes: (1) the store's upload is open and recorded, (2) the bytes lie in the store, (3) ChunkUploaded says so.
-Crash before (3): the bytes lie there unseen, and are recorded at completion, sent again, or thrown away with the
-upload. PartUrlsIssued is durable before a URL leaves. Neither is recorded once the upload is over or being completed:
-both are guarded by the file's version.
+Life of a part: (1) the store's multipart upload is open and recorded, (2) the bytes are in the store, (3) ChunkUploaded
+is recorded. Crash before (3): the bytes are in the store unrecorded. They are recorded at completion, sent again, or
+removed with the upload. PartUrlsIssued is durable before a URL is handed out. Neither event is recorded once the upload
+is over or being completed: both are guarded by the file's version.
 """
 
 import re
@@ -27,22 +27,22 @@ from provenstore.domain.storage.objects import MultipartNotFound, PartInfo, Part
 from provenstore.domain.storage.upload_sizes import expected_size
 
 WRITE_URL_TTL = timedelta(minutes=15)
-"""How long a URL for writing works: long enough to begin sending, short enough to be of little use once leaked."""
+"""Lifetime of a write URL: long enough to begin sending, short enough to limit the damage of a leak."""
 
 MAX_URLS = 1_000
-"""URLs of one request: their numbers stand in one event."""
+"""Maximum URLs per request: their part numbers are in one event."""
 
 RECORDED_AT_ONCE = 200
-"""Parts whose events go into one append."""
+"""Parts recorded by one append."""
 
 
 _ETAG = re.compile(r"[0-9a-f]{32}")
-"""What a client names goes into the log where it is wrong, so it can be nothing else."""
+"""Format of an ETag from a client: a wrong one is written to the log, so no other text is accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartUrl:
-    """Where one part may be sent."""
+    """The upload URL of one part."""
 
     number: int
     url: SignedUrl
@@ -50,25 +50,25 @@ class PartUrl:
 
 @dataclass(frozen=True, slots=True)
 class PartList:
-    """What has arrived of a file: parts by number, and how many bytes each but the last has."""
+    """The uploaded parts of a file by number, and the size in bytes of every part but the last."""
 
     part_size: int
     parts: tuple[Chunk, ...]
 
 
 class PartUploads:
-    """Takes parts, and says where parts may be sent."""
+    """Accepts parts, and issues URLs for parts."""
 
     def __init__(self, recorder: Recorder, store: ObjectStore) -> None:
-        """Record with `recorder`; the parts lie in `store`."""
+        """Record with `recorder`; the parts are in `store`."""
         self._recorder = recorder
         self._store = store
 
     def part_urls(self, caller: Caller, file_id: UUID, numbers: Sequence[int]) -> tuple[PartUrl, ...]:
         """Return a URL for each of these parts, bound to the part's size, once PartUrlsIssued is durable.
 
-        InvalidInput for numbers that the upload cannot have, or a size that was not declared; WrongState once the
-        upload is over or being completed; NotSupported.
+        InvalidInput for numbers that the upload cannot have, or if no size was declared; WrongState once the upload is
+        over or being completed; NotSupported.
         """
         if not numbers or len(numbers) > MAX_URLS or len(set(numbers)) != len(numbers):
             raise InvalidInput("parts", f"must be 1 to {MAX_URLS:,} numbers, each once", limit=MAX_URLS)
@@ -113,11 +113,11 @@ class PartUploads:
         md5: str | None = None,
         upload: str | None = None,
     ) -> Chunk:
-        """Take one part of `size` bytes through us and record it.
+        """Store one part of `size` bytes through us and record it.
 
-        InvalidInput for a number or size that the upload cannot have, ContentMismatch for other bytes than said;
-        WrongState once the upload is over or being completed: what arrived then goes with the upload. So does a part
-        that was meant for another `upload` of the store's than the one that takes parts now.
+        InvalidInput for a number or size that the upload cannot have; ContentTooLarge; ContentMismatch if the bytes
+        differ from the declared size or MD5; WrongState once the upload is over or being completed: bytes stored then
+        are removed with the upload. WrongState also if `upload` is not the current multipart upload of the store.
         """
         file = self._opened(caller, file_id, recent=True)
         if upload not in (None, file.multipart):
@@ -147,13 +147,13 @@ class PartUploads:
         return chunk
 
     def parts(self, caller: Caller, file_id: UUID) -> PartList:
-        """List the parts that lie in the store now, whoever sent them, with what is recorded of each."""
+        """List the parts that are in the store now, with the recorded data of each."""
         file = self._recorder.authorised_file(caller, "file.upload", file_id)
         _require_parts(file)
         return PartList(_part_size(file), tuple(self._merged(file)))
 
     def gather(self, caller: Caller, file: File, named: Sequence[PartRef] | None) -> list[Chunk]:
-        """Return the parts that make the whole, recorded all; what is missing or wrong is refused by number."""
+        """Return all parts of the whole, each recorded; missing or wrong parts are refused by number."""
         _require_parts(file)
         recorded = self.recorded(file)
         found = {chunk.number: chunk for chunk in self._merged(file, recorded)}
@@ -185,7 +185,7 @@ class PartUploads:
         return chunks
 
     def recorded(self, file: File) -> Parts:
-        """Return what is recorded of the file's parts."""
+        """Return the recorded parts of the file."""
         return self._recorder.find(parts_stream(file.id), project) or Parts()
 
     def _merged(self, file: File, recorded: Parts | None = None) -> list[Chunk]:
@@ -204,9 +204,9 @@ class PartUploads:
         ]
 
     def _opened(self, caller: Caller, file_id: UUID, lost: str | None = None, *, recent: bool = False) -> File:
-        """Return the file with an upload of the store's that takes parts; opened here if there is none but `lost`.
+        """Return the file with an open multipart upload in the store; open one if it has none other than `lost`.
 
-        `recent`: as this process last saw it, if it took parts then.
+        `recent`: use this process's cached state, if the upload accepted parts then.
         """
         recorder = self._recorder
         file = recorder.authorised_file(caller, "file.upload", file_id, recent=recent)
@@ -223,7 +223,7 @@ class PartUploads:
             return file
         if recent:
             return self._opened(caller, file_id, lost)
-        # Crash between the two: an upload that nobody knows lies under this file's key, and goes with it.
+        # Crash between the two: an unrecorded multipart upload remains at this file's key, and is removed with it.
         upload = self._store.create_multipart(file.upload_key, media_type=file.initiated.media_type)
         before = file.multipart
         try:
@@ -241,7 +241,7 @@ class PartUploads:
         return opened
 
     def _takes_parts(self, file: File) -> bool:
-        """Tell whether the recorded upload is still open, where a completion came to nothing since it was recorded."""
+        """Tell whether the recorded upload is still open; asks the store only after a failed completion."""
         if file.look_after == file.initiated.write_until:
             return True
         try:
@@ -251,7 +251,7 @@ class PartUploads:
         return True
 
     def _record(self, caller: Caller, file: File, chunks: Sequence[Chunk]) -> None:
-        """Record parts that lie in the store, unless the upload has moved on from taking them."""
+        """Record parts that are in the store, unless the upload no longer accepts parts."""
         for start in range(0, len(chunks), RECORDED_AT_ONCE):
             facts = [
                 Fact(
@@ -304,7 +304,7 @@ def _chunk(file: File, info: PartInfo) -> Chunk:
 
 
 def _require_all_parts(file: File, found: dict[int, Chunk]) -> None:
-    """Refuse parts that do not make a whole: gaps, and parts in the middle that are not full."""
+    """Refuse parts that do not make a whole: missing parts, parts beyond the end, and parts of a wrong size."""
     total, part_size = file.initiated.declared_size, _part_size(file)
     last = max(found, default=0) if total is None else max(1, -(-total // part_size))
     if missing := [number for number in range(1, last + 1) if number not in found]:
@@ -320,6 +320,6 @@ def _require_all_parts(file: File, found: dict[int, Chunk]) -> None:
 
 
 def _numbers(numbers: Sequence[int]) -> str:
-    """Return some numbers as text, not ten thousand."""
+    """Return up to ten of the numbers as text, with the count of the others."""
     shown = ", ".join(map(str, numbers[:10]))
     return shown if len(numbers) <= 10 else f"{shown} and {len(numbers) - 10:,} more"

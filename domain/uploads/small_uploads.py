@@ -1,10 +1,10 @@
-"""A small file whose content is at hand whole, stored in one command: what services send most, at the least cost.
+"""Stores a small file, whose whole content comes with the request, in one command: the most common case, made cheap.
 
 Life of such a file, and what a crash leaves at each point:
- 1. The content is hashed, and compared with what is declared. Crash, or a refusal: nothing is recorded.
- 2. UploadInitiated and CompletionRequested are recorded by one append: space is reserved, and exactly this content may
-    be published. Crash: `domain.uploads.completion` finds no object in the place and opens the upload again.
- 3. The store publishes the object, only if none is there. Crash: it finds the announced object: Stored.
+ 1. The content is hashed and compared with the declaration. Crash, or a refusal: nothing is recorded.
+ 2. UploadInitiated and CompletionRequested are recorded by one append: quota is reserved, and exactly this content may
+    be published. Crash: `domain.uploads.completion` finds no object at the key and reopens the upload.
+ 3. The store publishes the object if the key is empty. Crash: `completion` finds the announced object: Stored.
  4. Stored is recorded. Crash after this: nothing is left to do.
 """
 
@@ -24,17 +24,17 @@ from provenstore.domain.uploads.initiation import NewFile, UploadInitiation, ask
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A file as a command to begin it has left it."""
+    """The result of a command that begins a file."""
 
     file: File
     at_hand: bool
     """Whether its content came with the command."""
     replayed: bool
-    """Whether nothing was done, since an earlier command under the same idempotency key had done it."""
+    """Whether nothing was done, since an earlier command with the same idempotency key did it."""
 
 
 class SmallUploads:
-    """Stores contents that are at hand."""
+    """Stores content that comes with the command."""
 
     def __init__(
         self,
@@ -44,9 +44,9 @@ class SmallUploads:
         uploading: ContentUploads,
         identity: StoreIdentity,
     ) -> None:
-        """Keep bytes in `store`, begin files with `initiating`, and settle what is not plain with `uploading`.
+        """Keep bytes in `store`, begin files with `initiating`, and settle other cases with `uploading`.
 
-        Nothing is begun for a store whose `identity` is not the one that the log knows.
+        Nothing is begun for a store whose `identity` differs from the one recorded in the log.
         """
         self._identity = identity
         self._recorder = recorder
@@ -55,10 +55,10 @@ class SmallUploads:
         self._uploading = uploading
 
     def begin(self, caller: Caller, new: NewFile, content: bytes | None, key: IdempotencyKey | None = None) -> Begun:
-        """Begin a file, and finish it with `content` if that is at hand; see the module's numbered life.
+        """Begin a file, and finish it with `content` if given; see the module's numbered life.
 
-        What refuses an initiation, and ContentMismatch, ContentTooLarge: nothing of it was recorded. Again under the
-        same `key` it goes on with what was interrupted, and answers what has become of the file otherwise.
+        The errors of an initiation, ContentMismatch and ContentTooLarge: no file was recorded. Repeated with the same
+        `key`, it continues an interrupted upload, and otherwise returns the file's current state.
         """
         if content is None:
             file, replayed = self._initiating.begin(caller, new, key)
@@ -74,7 +74,7 @@ class SmallUploads:
     def _begin_with(
         self, caller: Caller, new: NewFile, content: bytes, key: IdempotencyKey | None
     ) -> tuple[File, bool]:
-        """Do 1 and 2, and tell whether `key` had begun the file before."""
+        """Do steps 1 and 2, and tell whether an earlier command with `key` began the file."""
         self._recorder.require(caller, "file.upload", new.workspace)
         if new.upload not in {"auto", "api"}:
             raise InvalidInput("upload", f"is {new.upload}, but the content has come already; leave it out")
@@ -91,7 +91,7 @@ class SmallUploads:
         return self._initiating.begin(caller, new, key, found)
 
     def _go_on(self, caller: Caller, file: File, content: bytes) -> File:
-        """Finish a file that an earlier command has begun, beside which another may be at work."""
+        """Finish a file that an earlier command began; another process may work on it concurrently."""
         require_store(file, self._store)
         announced, found = file.completion, digests_of([content], MAX_AT_HAND)
         if announced is not None and not announced.stray and announced.sha256 == found.sha256:
@@ -99,7 +99,7 @@ class SmallUploads:
         return self._uploading.upload_content(caller, file.id, [content], size=found.size)
 
     def _publish(self, caller: Caller, file: File, content: bytes) -> File:
-        """Do 3 and 4."""
+        """Do steps 3 and 4."""
         declared, announced = file.initiated, file.completion
         try:
             info = self._store.put(
