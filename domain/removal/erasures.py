@@ -1,15 +1,15 @@
-"""ErasureService private values: of one file, or of everything that was recorded of a person, wherever it stands.
+"""Erases private values: of one file, or all values recorded of a person, in every stream.
 
 Life of an erasure, and what a crash leaves at each point:
- 1. What it would erase is counted and shown; that this was asked is on record first. Crash: nothing has happened.
- 2. ErasureRequested, with what is searched for as a private value. Crash: it waits, or is over after seven days.
- 3. ErasureApproved, by a second person, who waits for 4 for some seconds. Crash: the background work goes on with 4.
- 4. The log is walked up to where it stood at the request, a page at a time; each stream with such values gets an event
-    that erases them, guarded like any other. A legal hold refuses that for its file, on record, and the rest goes on.
-    Crash: 4 again; what is erased already is not found any more.
- 5. ErasureCompleted counts what was erased, and erases what was searched for. Crash after this: nothing is left to do.
-Values that are recorded after the request are a matter of another request. A value is erased as a whole: of a list of
-persons that names the one searched for, all.
+ 1. A preview counts the values to erase; the search is recorded first. Crash: nothing has happened.
+ 2. ErasureRequested, with the search term as a private value. Crash: it waits, and expires after seven days.
+ 3. ErasureApproved, by a second person, whose call waits some seconds for 4. Crash: background work does 4.
+ 4. The log is read up to its position at the request, page by page. Each stream with matching values gets an event that
+    erases them, guarded like any other. A legal hold refuses this for its file, on record, and the rest continues.
+    Crash: 4 again; erased values are not found again.
+ 5. ErasureCompleted counts the erased values, and erases the search term. Crash after this: nothing is left to do.
+Values recorded after the request need another request. A value is erased as a whole: a list of persons that contains
+the search term is erased entirely.
 """
 
 import hashlib
@@ -48,13 +48,13 @@ from provenstore.domain.tenants import credential as cr
 from provenstore.domain.tenants.second_person import Person
 
 AT_ONCE = timedelta(seconds=10)
-"""How long the second person waits for what is approved to be carried out."""
+"""How long the approving request waits for the erasure to be carried out."""
 
 PAGE = 500
-"""Events that are looked at together, and most values that one event erases hold no more names than they have."""
+"""Events read together; one erasing event covers only values of one page."""
 
 _FROM_WHERE = CLIENT | {ADDRESSES}
-"""Private values that say from where somebody came."""
+"""Private values about the origin of a request."""
 
 _OF_FILES = frozenset({"file", "parts", "access"})
 _FIRST, _LAST = UUID(int=0), UUID(int=2**128 - 1)
@@ -62,7 +62,7 @@ _FIRST, _LAST = UUID(int=0), UUID(int=2**128 - 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is to be erased: of one file, or whatever is `subject` or was recorded of `actor`; or of both."""
+    """The values to erase: of one file, or values that contain `subject` or were recorded of `actor`, or both."""
 
     workspace: str | None = None  # None: in the whole ledger
     file: UUID | None = None
@@ -77,7 +77,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an erasure would erase now."""
+    """The values that an erasure would erase now."""
 
     upto: int
     found: tuple[ee.FoundValues, ...]
@@ -86,28 +86,28 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class _Hit:
-    """A private value that is to be erased."""
+    """A private value to erase."""
 
     event: Event
     field: str
 
 
 class _Late(Exception):
-    """What is left to erase is left to the background work."""
+    """The time is up; background work erases the rest."""
 
 
 class ErasureService:
-    """Shows, asks for, decides and carries out erasures. Holds ports only; safe to share between threads."""
+    """Previews, requests, decides and carries out erasures. Holds ports only; safe to share between threads."""
 
     def __init__(self, recorder: Recorder, reading: AuthorisedReads) -> None:
-        """Record with `recorder`; `reading` records who looks for a person."""
+        """Record with `recorder`; `reading` records searches for a person."""
         self._recorder = recorder
         self._reading = reading
 
     # -- asking --------------------------------------------------------------------------------------------
 
     def preview(self, caller: Caller, wanted: Wanted) -> Preview:
-        """Count what would be erased, by stream and name; that somebody looked is recorded before it is shown."""
+        """Count the values that would be erased, by stream kind and name; the search is recorded first."""
         place = self._authorised(caller, wanted)
         self._record_look(caller, wanted, place)
         return self._counted(wanted)
@@ -115,7 +115,7 @@ class ErasureService:
     def request(
         self, caller: Caller, wanted: Wanted, reason: str, key: IdempotencyKey | None = None
     ) -> er.ErasureRequest:
-        """Ask for an erasure, which a second person approves; InvalidInput where there is nothing to erase."""
+        """Request an erasure, which a second person approves; InvalidInput if it would erase nothing."""
         recorder = self._recorder
         text.require_reason(reason)
         place = self._authorised(caller, wanted)
@@ -123,7 +123,7 @@ class ErasureService:
             return self._load(known.events[0].stream)
         counted = self._counted(wanted)
         if not counted.found:
-            self._record_look(caller, wanted, place)  # all others are on record by their request
+            self._record_look(caller, wanted, place)  # other searches are recorded by their request
             raise InvalidInput(
                 "subject" if wanted.file is None else "fields", "was not found; there is nothing to erase"
             )
@@ -154,7 +154,7 @@ class ErasureService:
         self._reading.record_audit_read(caller, place, what="search", file=file, by=tuple(asked))
 
     def _authorised(self, caller: Caller, wanted: Wanted) -> str:
-        """Return where the request is recorded if the caller may make it; refusals are recorded."""
+        """Return the workspace that records the request, if the caller may make it; refusals are recorded."""
         if wanted.file is not None:
             file = self._recorder.authorised_file(caller, "file.erase", wanted.file)
             if not wanted.fields or not set(wanted.fields) <= set(OF_FILES):
@@ -178,7 +178,7 @@ class ErasureService:
     def approve(
         self, caller: Caller, erasure: UUID, reason: str | None = None, key: IdempotencyKey | None = None
     ) -> er.ErasureRequest:
-        """Agree as a second person, and carry it out; what cannot be done now, or soon, is done in the background."""
+        """Approve as a second person, and carry it out; the rest is done in the background if it takes too long."""
         state = self._decided(
             caller,
             "erasure.approve",
@@ -196,7 +196,7 @@ class ErasureService:
     def reject(
         self, caller: Caller, erasure: UUID, reason: str | None = None, key: IdempotencyKey | None = None
     ) -> er.ErasureRequest:
-        """Disagree, or take one's own request back; what was searched for is erased with it."""
+        """Reject a request, or withdraw one's own; the search term is erased with it."""
         return self._decided(
             caller,
             "erasure.approve",
@@ -236,7 +236,7 @@ class ErasureService:
         key: IdempotencyKey | None = None,
         reads: Sequence[Guard] = (),
     ) -> er.ErasureRequest:
-        """Record facts of a request; one that ends it erases what was searched for."""
+        """Record facts of a request; a fact that ends it erases the search term."""
         recorder = self._recorder
         over = any(fact.data.ERASES for fact in facts)
         held = recorder.log.disclosures([state.event]).get(state.event, {})
@@ -254,9 +254,9 @@ class ErasureService:
             raise NotFound("there is no such erasure") from None
 
     def reached(self, caller: Caller, operation: Operation, erasure: UUID) -> er.ErasureRequest:
-        """Return a request on which the caller may do this; refusals are recorded.
+        """Return a request if the caller may perform the operation on it; refusals are recorded.
 
-        Roles first: who has none of them is not told whether there is such a request.
+        Checks roles first: a caller without the role does not learn whether the request exists.
         """
         self._recorder.require(caller, operation, caller.scope)
         state = self._recorder.find(er.erasure_stream(str(erasure)), er.project)
@@ -280,7 +280,7 @@ class ErasureService:
     # -- carrying out --------------------------------------------------------------------------------------
 
     def due(self) -> Iterator[er.ErasureRequest]:
-        """Yield what the background work has to go on with, or to end."""
+        """Yield the requests that background work must continue or end."""
         now, after = self._recorder.clock.now(), _FIRST
         while ids := self._recorder.log.ids("erasure", after, _LAST, workspace=None, limit=PAGE):
             for one in ids:
@@ -291,7 +291,7 @@ class ErasureService:
             after = UUID(int=ids[-1].int + 1)
 
     def settle(self, caller: Caller, state: er.ErasureRequest) -> er.ErasureRequest:
-        """Do what is due for a request, as the system; safe to repeat and to race."""
+        """Do the work due for a request, as the system; safe to repeat and to run concurrently."""
         if facts := er.expire(state, self._recorder.clock.now()):
             try:
                 return self._append(self._recorder.system(caller), state, facts)
@@ -302,9 +302,9 @@ class ErasureService:
     def carry_out(
         self, caller: Caller, state: er.ErasureRequest, *, until: datetime | None = None
     ) -> er.ErasureRequest:
-        """Erase what an approved request found, and report it; see the module's numbered life.
+        """Erase the values of an approved request, and report them; see the module's numbered life.
 
-        What is not done at `until` is left to the background work.
+        Background work does what is not done at `until`. SecondPersonRequired if the approval is not valid.
         """
         if state.approved is None or state.completed is not None:
             return state
@@ -324,7 +324,7 @@ class ErasureService:
             return self._load(state.stream)  # another process has completed it
 
     def _objection(self, state: er.ErasureRequest) -> str | None:
-        """Return why the approval on record erases nothing, by what the log said when it was given."""
+        """Return why the recorded approval is not valid, by the log at that time; None if it is."""
         if state.approved is None:
             return "nobody has approved it"
         recorder, by = self._recorder, state.approved.by
@@ -372,7 +372,7 @@ class ErasureService:
                 self._recorder.append(system, drafts, erase=_erasures(one))
 
     def _erase_of_file(self, system: Caller, state: er.ErasureRequest, file_id: UUID, hits: Sequence[_Hit]) -> bool:
-        """Erase values of a file, and tell whether that was done: a legal hold refuses it, which is recorded."""
+        """Erase values of a file, and tell whether that was done; a refusal by a legal hold is recorded."""
         try:
             self._recorder.change(
                 system,
@@ -395,7 +395,7 @@ class ErasureService:
         return True
 
     def _emptied(self, file: File, hits: Sequence[_Hit]) -> tuple[str, ...]:
-        """Return the fields whose present value goes: what readers of the file must not see any more."""
+        """Return the fields whose current value is erased, which readers of the file must no longer see."""
         going = {(hit.event.id, hit.field) for hit in hits}
         disclosures = self._recorder.log.disclosures(file.private_events)
         present: dict[str, UUID] = {}
@@ -417,9 +417,9 @@ class ErasureService:
         return Preview(upto, _found(counts), len(files))
 
     def _hits(self, wanted: Wanted, upto: int, until: datetime | None = None) -> Iterator[Sequence[_Hit]]:
-        """Yield what is to be erased, page by page of the log; values that are erased already are none.
+        """Yield the values to erase, page by page of the log, without values that are erased already.
 
-        _Late once it is `until`.
+        Raises _Late once `until` has passed.
         """
         events = in_pages(self._recorder.log, page=PAGE) if wanted.file is None else self._of_file(wanted.file)
         spellings = _spellings(wanted.subject)
@@ -459,7 +459,7 @@ class ErasureService:
         ]
 
     def _report(self, state: er.ErasureRequest, held: int) -> ee.ErasureCompleted:
-        """Return what was erased for a request, as the log says, also by a process that died meanwhile."""
+        """Return what was erased for a request, from the log, including erasures by a process that crashed."""
         log = self._recorder.log
         start = state.approved.position if state.approved else 0
         erased: list[tuple[int, str]] = []
@@ -477,7 +477,7 @@ class ErasureService:
 
 
 def _at(read: Callable[[int, int], Sequence[Event]], positions: set[int]) -> Iterator[Event]:
-    """Yield the events at these positions, reading each page in which there is one."""
+    """Yield the events at these positions, reading only the pages that contain one."""
     left = sorted(positions)
     while left:
         page = {event.position: event for event in read(left[0] - 1, PAGE)}
@@ -490,7 +490,7 @@ def _kind(event: Event) -> str:
 
 
 def _home(hit: _Hit) -> str:
-    """Return the stream in which the erasure of a value stands."""
+    """Return the stream in which the erasure of a value is recorded."""
     kind, _, name = hit.event.stream.partition(":")
     return f"file:{name}" if kind in _OF_FILES else hit.event.stream
 
@@ -512,7 +512,7 @@ def _found(counts: Counter[tuple[str, str]]) -> tuple[ee.FoundValues, ...]:
 
 
 def _of_actor(actor: str | None, event: Event, name: str) -> bool:
-    """Tell whether a value was recorded of an actor: from where it came, and who it is."""
+    """Tell whether a value was recorded of an actor: the origin of its requests, or its identity."""
     if actor is None:
         return False
     if _kind(event) == "actor":
@@ -521,7 +521,7 @@ def _of_actor(actor: str | None, event: Event, name: str) -> bool:
 
 
 def _spellings(subject: str | None) -> frozenset[str]:
-    """Return how a value may be kept: as it is given, and an IP address as sockets spell it."""
+    """Return the spellings in which a value may be stored: as given, and for an IP address its canonical form."""
     if subject is None:
         return frozenset()
     try:
@@ -531,7 +531,7 @@ def _spellings(subject: str | None) -> frozenset[str]:
 
 
 def _says(value: Json, spellings: frozenset[str]) -> bool:
-    """Tell whether a private value is one of these, or holds one of them."""
+    """Tell whether a private value equals or contains one of these."""
     if isinstance(value, str):
         return value in spellings
     if isinstance(value, dict):

@@ -1,9 +1,9 @@
 """Disposal: setting the policies of a workspace, destroying what is due under them, and the report of each run.
 
 Life of a run, and what a crash leaves at each point:
- 1. Each due file is purged under its policy: PurgeRequested names it, and from there it is a purge like any other
-    (`domain.removal.purges`). Crash: `settle` goes on with it.
- 2. DisposalRunEnded says how much the run destroyed. Crash before it: the files' own events say so.
+ 1. Each due file is purged under its policy: PurgeRequested contains the policy, and then it is a purge like any other
+    (`domain.removal.purges`). Crash: background work continues it.
+ 2. DisposalRunEnded records how much the run destroyed. Crash before it: only the files' own events record it.
 """
 
 import hashlib
@@ -26,12 +26,12 @@ from provenstore.domain.tenants.disposal_events import DisposalRunEnded
 from provenstore.domain.text import require_reason
 
 MAX_POLICIES = 50
-"""Policies that the report of a run names; a workspace has few."""
+"""Maximum policies listed in the report of a run; a workspace has few."""
 
 
 @dataclass(slots=True)
 class Run:
-    """What a run has done in one workspace so far."""
+    """The results of a run in one workspace so far."""
 
     id: str
     workspace: str
@@ -42,7 +42,7 @@ class Run:
     more: bool = False
 
     def count(self, file: File, purge: str) -> None:
-        """Count a file if its bytes were destroyed by this run's own purge: of two runs at once, one counts it."""
+        """Count a file if this run's own purge destroyed it: of two concurrent runs, only one counts it."""
         if file.purged is not None and file.purged.purge == purge and file.purged.policy is not None:
             self.destroyed.append(file.id)
             self.bytes -= file.purged.quota_bytes
@@ -50,7 +50,7 @@ class Run:
 
 
 class PolicyDisposal:
-    """Sets policies, destroys what is due under them, and reports it. Safe to repeat and to race."""
+    """Sets policies, destroys files due under them, and reports it. Safe to repeat and to run concurrently."""
 
     def __init__(self, recorder: Recorder, purging: Purges, administration: Administration, *, store_name: str) -> None:
         """Record with `recorder`, destroy by `purging`, change workspaces by `administration`."""
@@ -79,7 +79,7 @@ class PolicyDisposal:
         reason: str,
         key: IdempotencyKey | None = None,
     ) -> dp.PolicyRequest:
-        """Ask for a policy of a category, and return the request; a second person approves it.
+        """Request a policy for a category, and return the request; a second person approves it.
 
         NotFound, InvalidInput, SecondPersonRequired.
         """
@@ -96,28 +96,28 @@ class PolicyDisposal:
     def approve_policy(
         self, caller: Caller, workspace_id: str, request: str, reason: str | None, key: IdempotencyKey | None = None
     ) -> dp.Disposal:
-        """Agree to a requested policy as a second person; it is in force then. NotFound, SecondPersonRequired."""
+        """Approve a requested policy as a second person, which puts it in force. NotFound, SecondPersonRequired."""
         command = dp.ApproveDisposalPolicy(by=caller.actor, request=request, reason=reason)
         return self._administration.change(caller, "disposal.approve", workspace_id, command, key=key).disposal
 
     def reject_policy(
         self, caller: Caller, workspace_id: str, request: str, reason: str | None, key: IdempotencyKey | None = None
     ) -> dp.Disposal:
-        """Disagree with a requested policy, or take one's own request back. NotFound."""
+        """Reject a requested policy, or withdraw one's own request. NotFound."""
         command = dp.RejectDisposalPolicy(by=caller.actor, request=request, reason=reason)
         return self._administration.change(caller, "disposal.reject", workspace_id, command, key=key).disposal
 
     # -- runs ------------------------------------------------------------------------------------------------
 
     def begin(self, workspace_id: str) -> Run:
-        """Begin a run in a workspace; nothing is recorded before it has done something."""
+        """Begin a run in a workspace; records nothing yet."""
         return Run(str(self._recorder.entropy.event_id()), workspace_id)
 
     def dispose(self, caller: Caller, run: Run, file_id: UUID) -> File:
-        """Destroy a file that is due under its policy, as the system; unchanged if it is not due any more.
+        """Destroy a file that is due under its policy, as the system; unchanged if it is no longer due.
 
-        WrongStore, Misconfigured and StoreUnavailable before anything is recorded; ObjectMissing; WrongState where the
-        purge was called off at its start.
+        WrongStore, Misconfigured and StoreUnavailable before anything is recorded; ObjectMissing; WrongState if the
+        purge was cancelled at its start.
         """
         recorder, system = self._recorder, self._recorder.system(caller)
         file = recorder.file(file_id)
@@ -134,7 +134,7 @@ class PolicyDisposal:
         return file
 
     def _due(self, file: File, now: datetime) -> bool:
-        """Tell whether asking would not be in vain; the decision asks all of it again."""
+        """Tell whether the file seems due; the decision checks everything again."""
         free = file.purge is None and not file.held and not file.retained(now) and file.damage is None
         if file.disposal_since is None or file.stored is None or file.status == "purged" or not free:
             return False
@@ -144,7 +144,7 @@ class PolicyDisposal:
         return due is not None and now >= due
 
     def end(self, caller: Caller, run: Run) -> None:
-        """Record what a run has done; nothing for one that had nothing to do."""
+        """Record the results of a run; nothing if it neither destroyed a file nor failed to."""
         if not run.destroyed and not run.failed:
             return
         lines = sorted(f"{file}\n" for file in run.destroyed)
@@ -162,7 +162,7 @@ class PolicyDisposal:
         self._recorder.log.append(Append(drafts=drafts))
 
     def runs(self, caller: Caller, workspace_id: str, *, after: int = 0, limit: int = 100) -> Sequence[Event]:
-        """Return the reports of runs in a workspace, the oldest first, at positions above `after`."""
+        """Return the reports of runs in a workspace, oldest first, at positions above `after`."""
         self._recorder.authorised_workspace(caller, "disposal.get", workspace_id)
         return self._recorder.log.events([disposal_stream(workspace_id)], after=after, limit=limit)
 

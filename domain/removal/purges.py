@@ -1,18 +1,18 @@
 """The destruction of bytes: every version, delete marker and open multipart of a key, until it is listed empty.
 
 Life of a purge, and what a crash leaves at each point:
- 1. PurgeRequested, PurgeApproved. Crash: `settle` starts an approved purge.
- 2. The store must be the one of the log. What is to be destroyed is listed, and read and hashed if its SHA-256 was
-    never verified. An object that is not there calls the purge off (ObjectMissing, PurgeWithdrawn). Crash: as after 1.
- 3. PurgeStarted commits count and digest of that list, with a fresh check of hold, retention and the approval's age.
-    From here nothing calls it back. Crash: `settle` goes on with 4.
- 4. PurgeListed holds what one event cannot, page by page. Crash: what is on no page yet is listed again.
- 5. Every version goes; the keys are listed again and must be empty, and the store must still be the one of the log.
-    Crash: 4 again, with what is left: what is on record as listed is what was destroyed.
- 6. Purged says what was destroyed. A store that kept something gives PurgeFailed, and `settle` tries again.
+ 1. PurgeRequested, PurgeApproved. Crash: background work starts an approved purge.
+ 2. The store must be the one recorded in the log. The versions to destroy are listed, and read and hashed if their
+    SHA-256 was never verified. A missing object cancels the purge (ObjectMissing, PurgeWithdrawn). Crash: as after 1.
+ 3. PurgeStarted commits count and digest of that list, with a fresh check of hold, retention and the approval.
+    From here the purge cannot be cancelled. Crash: background work continues with 4.
+ 4. PurgeListed records, page by page, a list too long for one event. Crash: versions on no page yet are listed again.
+ 5. Every version is deleted; the keys are listed again and must be empty, and the store must still be the recorded one.
+    Crash: 4 again, with the remaining versions: the recorded list is the list of destroyed versions.
+ 6. Purged records the destroyed versions. If the store kept one, PurgeFailed is recorded and background work retries.
 
-A purge under a disposal policy (`disposing`) begins with a PurgeRequested that names the policy; 3 asks again
-whether that is in force, and otherwise calls the purge off.
+A purge under a disposal policy (`policy_disposal`) begins with a PurgeRequested that contains the policy; step 3 checks
+again that the policy is in force, and otherwise cancels the purge.
 """
 
 import hashlib
@@ -38,14 +38,14 @@ from provenstore.domain.storage.objects import ObjectNotFound, ObjectVersion
 from provenstore.domain.tenants.workspace import workspace_stream
 
 LISTED_AT_ONCE = 5_000
-"""Versions that one command puts on record, in as many pages as they take."""
+"""Versions that one command records, in as many pages as they need."""
 
 
 class Purges:
-    """Asks for, decides and carries out purges."""
+    """Requests, decides and carries out purges."""
 
     def __init__(self, recorder: Recorder, store: ObjectStore, identity: StoreIdentity) -> None:
-        """Record with `recorder`, destroy in `store`, whose `identity` is held against the log."""
+        """Record with `recorder`, destroy in `store`, whose `identity` is compared with the log."""
         self._recorder = recorder
         self._store = store
         self._identity = identity
@@ -59,9 +59,9 @@ class Purges:
         *,
         missing: bool = False,
     ) -> File:
-        """Ask for a purge; where the workspace asks for no second person it is carried out at once.
+        """Request a purge; carried out at once if the workspace requires no second person.
 
-        With `missing` it ends a file whose object is known to be missing, which always takes a second person.
+        With `missing` it ends a file whose object is known to be missing, which always requires a second person.
         """
         recorder = self._recorder
         file = recorder.authorised_file(caller, "file.purge_request", file_id)
@@ -93,9 +93,9 @@ class Purges:
         reason: str | None,
         key: IdempotencyKey | None = None,
     ) -> File:
-        """Agree, and carry the purge out; WrongStore before anything is recorded.
+        """Approve the purge and carry it out; WrongStore before anything is recorded.
 
-        Where store or database do not answer after that, the file is returned as it is on record.
+        If store or database become unavailable after that, return the file as recorded.
         """
         self._recorder.authorised_file(caller, "file.purge_approve", file_id)
         self._require_store()
@@ -116,7 +116,7 @@ class Purges:
         reason: str | None,
         key: IdempotencyKey | None = None,
     ) -> File:
-        """Disagree; the file stays deleted and can be restored."""
+        """Reject the purge; the file stays deleted and can be restored."""
         return self._recorder.change(
             caller,
             "file.purge_reject",
@@ -133,7 +133,7 @@ class Purges:
         reason: str | None,
         key: IdempotencyKey | None = None,
     ) -> File:
-        """Take the request back."""
+        """Withdraw the purge request."""
         return self._recorder.change(
             caller,
             "file.purge_withdraw",
@@ -143,27 +143,24 @@ class Purges:
         )
 
     def require_ready(self, file: File) -> None:
-        """Refuse to destroy a file where its object is not kept, before anything is recorded.
-
-        Misconfigured, WrongStore, StoreUnavailable.
-        """
+        """Require the file's own store before anything is recorded. Misconfigured, WrongStore, StoreUnavailable."""
         require_store(file, self._store)
         self._identity.require()
 
     def _require_store(self) -> None:
-        """Refuse what would be carried out in a wrong store; one that does not answer is asked again later."""
+        """Raise WrongStore in a wrong store; ignore an unavailable one, which is checked again later."""
         with suppress(Unavailable):
             self._identity.require()
 
     @staticmethod
     def _meant(file: File, purge: str | None, command: c.FileCommand) -> c.FileCommand:
-        """Refuse a decision about a purge that is no longer the one under way."""
+        """Refuse a decision about a purge that is no longer the current one."""
         if purge is not None and file.purge is not None and file.purge.id != purge:
             raise WrongState("this purge request is over; another one is under way")
         return command
 
     def _carry_on(self, caller: Caller, file: File) -> File:
-        """Carry out what is approved; what cannot be done now is done by the background work, as the record says."""
+        """Carry out an approved purge; if store or database are unavailable, background work does it later."""
         if file.purge is None or file.purge.approved_at is None:
             return file
         try:
@@ -172,16 +169,16 @@ class Purges:
             return self._newest(file)
 
     def _newest(self, file: File) -> File:
-        """Return a file as this process last saw it: the database may be what does not answer."""
+        """Return a file's newest state, cached if possible, since the database may be unavailable."""
         with suppress(Unavailable):
             newest = self._recorder.file(file.id, recent=True)
             return newest if newest.version > file.version else file
         return file
 
     def carry_out(self, caller: Caller, file_id: UUID) -> File:
-        """Start, or go on with, an approved purge; see the module's numbered life. Safe to repeat and to race.
+        """Start or continue an approved purge; see the module's numbered life. Safe to repeat and to run concurrently.
 
-        WrongStore, with nothing recorded. ObjectMissing where the object is not found: the purge is called off then.
+        WrongStore, with nothing recorded. ObjectMissing if the object is not found: the purge is then cancelled.
         """
         with within(None):  # cut between its start and its end, it would be answered as not done
             return self._carry_out(caller, file_id)
@@ -210,7 +207,7 @@ class Purges:
         return recorder.change(system, "system.sweep", file_id, lambda _, now: c.RecordPurged(by=system.actor, now=now))
 
     def _start(self, system: Caller, file: File) -> File:
-        """Pass the point of no return, if the store has what the request was about; else call the purge off."""
+        """Start the purge, which is final, if the store has the requested object; otherwise cancel it."""
         standing = self._standing(file)
         found = self._found(file, standing)
         # What was just seen to be absent may be so because the folder was unmounted since.
@@ -246,7 +243,7 @@ class Purges:
         return file
 
     def _record_altered(self, system: Caller, file: File, standing: Sequence[ObjectVersion]) -> File:
-        """Record that what will be destroyed is not what was stored; once is enough."""
+        """Record that the content to destroy differs from the stored one; recorded once."""
         expected = file.stored.etag if file.stored else None
         actual = next((one.etag for one in standing if one.key == file.path and one.etag), None)
         return self._recorder.change(
@@ -267,7 +264,7 @@ class Purges:
         return [version for key in file.keys for version in self._store.versions(key)]
 
     def _found(self, file: File, standing: Iterable[ObjectVersion]) -> fe.Found:
-        """Tell whether the stored object is there, something else in its place, or nothing."""
+        """Tell whether the key has the stored object, another object, or nothing."""
         stored = file.stored
         there = [one for one in standing if one.key == file.path and not one.is_delete_marker]
         if stored is None or not there:
@@ -278,14 +275,14 @@ class Purges:
             for one in there
         ):
             return "object"
-        try:  # some stores list another etag than they answer
+        try:  # some stores list another etag than they return for the object
             info = self._store.head(file.path, version=stored.version_id)
         except (ObjectNotFound, IntegrityViolated):
             return "altered"
         return "object" if (info.size, info.etag) == (stored.size, stored.etag) else "altered"
 
     def _destroy(self, system: Caller, file: File) -> None:
-        """Destroy what stands at the file's keys, all of it on record before, until they are listed empty."""
+        """Destroy all recorded versions at the file's keys; StoreUnavailable unless the keys are then listed empty."""
         store = self._store
         standing = self._standing(file)
         self._list(system, file, destroyed_versions(file.path, standing))
@@ -299,7 +296,7 @@ class Purges:
         self._identity.require()
 
     def _list(self, system: Caller, file: File, versions: Sequence[fe.DestroyedVersion]) -> None:
-        """Record what no event lists yet; the pages of a long list in several commands."""
+        """Record the versions that no event lists yet; a long list takes several commands."""
         while file.purge is not None and (new := _unlisted(file.purge.listed, versions)):
             before = file.version
             file = self._recorder.change(
@@ -312,7 +309,7 @@ class Purges:
                 return
 
     def _digest(self, file: File, found: fe.Found) -> str | None:
-        """Return the SHA-256 of what will be destroyed: the verified one, or read and hashed now."""
+        """Return the SHA-256 of the content to destroy: the verified one, or computed now; None if it is unreadable."""
         stored = file.stored
         if stored is None or found == "nothing":
             return None
