@@ -1,5 +1,5 @@
-"""Services that show something: content, history, links, proofs; each reading is on record before it is shown.
+"""Services that read: content, history, links, proofs; each read is recorded before its result is shown.
 
 May import: `custody`, `administration` and the pure wings.
-Begin with `reading` (who may see what) and `content` (the life of a download).
+Begin with `reads` (permissions of readers) and `content` (the life of a download).
 """

@@ -1,8 +1,8 @@
-"""What is read of the audit and of private values, on record before it is shown: no record, no answer.
+"""Records reads of the audit and of private values, before the result is shown: without a record, no answer.
 
-What counts as such a reading is listed in docs/how-to/audit.md. A reading of the same by the same, from the same place,
-within a while is one event, and only where that event already says at least as much: a list under the same conditions,
-the same private values of one file, entries of the log from a position at or after the one that is recorded.
+docs/how-to/audit.md lists these reads. A repeated read by the same caller, from the same origin, within a time window
+is merged into one event, but only if that event covers it: a list under the same conditions, the same private values of
+one file, entries of the log from a position at or after the recorded one.
 """
 
 import hashlib
@@ -23,16 +23,16 @@ from provenstore.domain.eventlog.remembered_reads import RememberedReads
 from provenstore.domain.tenants import workspace_events as we
 
 ENTRIES_MERGED_FOR = timedelta(hours=1)
-"""A mirror that follows the log would otherwise follow its own traces."""
+"""Otherwise a mirror that follows the log would cause an event by each read of its own events."""
 
 LISTS_MERGED_FOR = timedelta(seconds=60)
-"""Turning the pages of one list is one reading of it."""
+"""Reading several pages of one list is one read."""
 
 MAX_SHOWN = 1_024
-"""Characters of one condition's values that stand in the event; longer ones are a private value, in full."""
+"""Maximum characters of one condition's values in the event; longer ones become a private value, in full."""
 
 _TURNS = 256
-"""Locks that keys share: who shares one with a reading that is being recorded waits for that, for milliseconds."""
+"""Locks that keys share: a read that shares one with a read being recorded waits for it, for milliseconds."""
 
 _SHOWN = frozenset(
     {"action", "actor", "at", "category", "cause", "code", "created_before", "created_from", "credential",
@@ -41,33 +41,33 @@ _SHOWN = frozenset(
      "request", "retained_until", "retention_mode", "sha256", "status", "stored_before", "stored_from",
      "time_before", "time_from", "type", "unretained_at", "variant", "workspace"}
 )  # fmt: skip
-"""Conditions that are recorded with their values, and so are their negations.
+"""Conditions that are recorded with their values, also when negated.
 
-Of all others, which may name a person, the values are recorded privately, so that they can be erased.
+All others may name a person, so their values are recorded privately and can be erased.
 """
 
 SEARCHED_FOR: Final = "searched_for"
-"""The private value of a reading that holds the conditions that may name a person, or are long."""
+"""The private value of a read with the conditions that may name a person, or are long."""
 
 _PRIVATE_MEMBERS: Final = frozenset(
     {"reason", "deletion_reason", "approval_reason", "end_reason", "name", "matter", "purpose", "recipient"}
 )
-"""Members of answers whose values only those see who may see every private value."""
+"""Members of answers whose values are shown only to callers who may see every private value."""
 
 _GIVEN_NAMES: Final = frozenset({"metadata"})
 """Members whose own members are named by users."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9._:+/-]{1,255}")
-"""A value that may stand in an event for good: an id, a word, a number or a time, and no free text."""
+"""A value that may be written to an event permanently: an id, a word, a number or a time, and no free text."""
 
 
 Shown = Literal["file", "holds", "purge", "erasure", "disposal", "workspace"]
-"""Answers about one thing, which show private values or none."""
+"""Answers about one resource, which may show private values."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What is read, from which position on, and how long one event stands for it."""
+    """The subject of a read, its first position, and how long one event covers it."""
 
     what: Hashable
     first: int
@@ -75,7 +75,7 @@ class _Reading:
 
 
 class AuditReads:
-    """Records readings. Holds memory of the recent ones only; a crash makes for more events, never for fewer."""
+    """Records reads. Remembers only recent ones; a crash causes more events, never fewer."""
 
     def __init__(self, recorder: Recorder) -> None:
         """Record with `recorder`."""
@@ -92,8 +92,8 @@ class AuditReads:
     ) -> None:
         """Record that files of `workspace` (None: all) are listed under these conditions.
 
-        A service that asks for its own files alone reads nothing that it has not written: that is no event. In other
-        workspaces an owner of the same id is somebody else.
+        A service that lists only its own files reads only what it wrote, which is not recorded. This requires a key for
+        one workspace: in other workspaces the same owner id is a different actor.
         """
         own = caller.scope is not None and asked.get("owner") == caller.actor.id
         if own and caller.actor.kind == "service":
@@ -114,9 +114,9 @@ class AuditReads:
         file: str | None = None,
         erasure: str | None = None,
     ) -> None:
-        """Record that an answer shows private values beyond descriptions of files; nothing for one that shows none.
+        """Record that an answer shows private values beyond file descriptions; nothing if it shows none.
 
-        What the caller may not see, and what was erased, is null in the answer, and so is not shown.
+        Values that the caller may not see, and erased values, are null in the answer and do not count.
         """
         if values := private_values_of(answer):
             digest = hashlib.sha256(repr(values).encode()).digest()
@@ -125,18 +125,18 @@ class AuditReads:
             self._once(caller, workspace, one, {"what": what, "file": file, "conditions": conditions})
 
     def entries(self, caller: Caller, first: int) -> None:
-        """Record that entries of the whole ledger are read as they are, from position `first` on."""
+        """Record that raw entries of the whole ledger are read, from position `first`."""
         read = {"what": "entries", "file": None, "from_position": first}
         self._once(caller, SYSTEM_WORKSPACE, _Reading(("entries",), first, ENTRIES_MERGED_FOR), read)
 
     def record(self, caller: Caller, workspace: str, **read: Any) -> None:
-        """Record that the audit of `workspace` is read, before any of it is shown; the fields are AuditRead's."""
+        """Record a read of the audit of `workspace`, before its result is shown; the fields are AuditRead's."""
         record_audit_read(self._recorder, caller, workspace, **read)
 
     def _once(self, caller: Caller, workspace: str, one: "_Reading", read: dict[str, Any]) -> None:
-        """Record a reading unless one that says as much was recorded a short while ago.
+        """Record a read unless a recent recorded read covers it.
 
-        One at a time: nobody passes while it is being recorded, since a repetition stands for nothing if that fails.
+        Repetitions wait while a read is being recorded, since they count for nothing if that fails.
         """
         origin = (caller.on_behalf_of, caller.session, caller.cause, caller.address, caller.user_agent)
         key = (caller.actor, caller.scope, *origin, one.what)
@@ -151,9 +151,9 @@ class AuditReads:
 def record_audit_read(
     recorder: Recorder, caller: Caller, workspace: str, *, conditions: Mapping[str, object] | None = None, **read: Any
 ) -> None:
-    """Record that the audit of `workspace` is read, before any of it is shown; the fields are AuditRead's.
+    """Record a read of the audit of `workspace`, before its result is shown; the fields are AuditRead's.
 
-    Of `conditions` those that may name a person, or are too long for the event, are a private value of it.
+    Conditions that may name a person, or are too long for the event, become a private value.
     """
     private: dict[str, Json] = {}
     if conditions:
@@ -166,7 +166,7 @@ def record_audit_read(
 
 
 def private_values_of(answer: Json) -> list[tuple[str, Json]]:
-    """Return the private values that an answer shows beyond descriptions of files, by member, in order."""
+    """Return the private values that an answer shows beyond file descriptions, by member, in order."""
     found: list[tuple[str, Json]] = []
     if isinstance(answer, dict):
         for name, value in answer.items():
@@ -181,13 +181,13 @@ def private_values_of(answer: Json) -> list[tuple[str, Json]]:
 
 
 def conditions_of(asked: Mapping[str, object]) -> tuple[str, ...]:
-    """Return conditions with their values as they may stand in an event: none that may name a person or is too long."""
+    """Return the public conditions with their values: none that may name a person or is too long."""
     shown = {name: _text(value) for name, value in sorted(asked.items()) if name.removeprefix("not_") in _SHOWN}
     return tuple(f"{name}={value}" for name, value in shown.items() if value is not None)
 
 
 def _naming(asked: Mapping[str, object]) -> dict[str, Json]:
-    """Return the other conditions with their values: all that `conditions_of` leaves out, and nothing of it cut."""
+    """Return the other conditions with their values: all that `conditions_of` leaves out, in full."""
     return {
         name: _plain(value)
         for name, value in sorted(asked.items())
@@ -204,7 +204,7 @@ def _plain(value: object) -> Json:
 
 
 def _text(value: object) -> str | None:
-    """Return a value in writing, None for one that is no plain word, and for values that are too long together."""
+    """Return a value as text, None for text that is not a plain word, and for values that are too long together."""
     if isinstance(value, tuple | list):
         found = [one for one in map(_text, value) if one is not None]
         text = ",".join(found)

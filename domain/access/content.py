@@ -1,11 +1,11 @@
-"""Giving content out: no byte leaves before an event that says at least as much, and nothing leaves that is damaged.
+"""Serves content: no byte is sent before an event that covers it is durable, and damaged content is not served.
 
-Life of a reading, and what a crash leaves at each point:
+Life of a read, and what a crash leaves at each point:
  1. The caller may read the file now. Crash: nothing.
- 2. The object is opened and compared with what was stored; what is missing or another one is recorded, and refused.
- 3. Accessed is durable, guarded by file and credential; or an earlier one covers this range, and the log is asked
-    whether file and credential are still those. Crash: an access on record of which nothing may have left.
- 4. The bytes leave. What was sent is recorded when nothing more is merged (AccessEnded). Crash: it is not.
+ 2. The object is opened and compared with the stored one; a missing or different object is recorded and refused.
+ 3. Accessed is durable, guarded by file and credential. Or an earlier event covers this range, and the log confirms
+    that file and credential are unchanged. Crash: an access on record of which no byte may have been sent.
+ 4. The bytes are sent. The sent ranges are recorded once no more reads are merged (AccessEnded). Crash: they are not.
 """
 
 from collections.abc import Iterator
@@ -33,15 +33,15 @@ from provenstore.domain.storage.objects import NoObject, ObjectNotFound, SignedU
 from provenstore.domain.storage.sent_reader import SentReader
 
 RANGES_MERGED_FOR = timedelta(seconds=60)
-"""How long after an Accessed event ranges that it covers are merged into it: a player seeking is one viewing."""
+"""How long after an Accessed event the ranges that it covers are merged into it: seeking in a player is one access."""
 
 REDIRECT_FOR = timedelta(seconds=60)
-"""How long a URL of the store works at most that a link redirects to: time to follow it, none to pass it on."""
+"""Maximum lifetime of a store URL that a link redirects to: enough to follow it, too short to pass it on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Content about to be given out; the event that says so is durable."""
+    """Content ready to be sent; its Accessed event is durable."""
 
     file: File
     reader: ObjectReader
@@ -57,12 +57,12 @@ class _Lent:
 
 
 class ContentReader:
-    """Opens content for those who may read it, and records what is sent."""
+    """Opens content for callers who may read it, and records the bytes sent."""
 
     def __init__(
         self, recorder: Recorder, store: ObjectStore, reading: AuthorisedReads, verifying: ContentVerifier
     ) -> None:
-        """Record with `recorder`, read from `store`; `reading` says who may read, `verifying` records damage."""
+        """Record with `recorder`, read from `store`; `reading` checks permissions, `verifying` records damage."""
         self._recorder = recorder
         self._store = store
         self._reading = reading
@@ -80,10 +80,10 @@ class ContentReader:
         first: int | None = None,
         last: int | None = None,
     ) -> Iterator[Content]:
-        """Give out content, or the range from byte `first` to `last` inclusive, after recording Accessed.
+        """Open content, or the range from byte `first` to `last` inclusive, after recording Accessed.
 
-        RangeNotSatisfiable, Gone, Forbidden, WrongState; ContentDamaged where the object is not what was stored. A
-        deletion or revocation that commits first refuses it.
+        RangeNotSatisfiable, Gone, Forbidden, WrongState; ContentDamaged if the object differs from the stored one. A
+        deletion or revocation that commits first causes a refusal.
         """
         ranged = first is not None or last is not None
 
@@ -104,7 +104,7 @@ class ContentReader:
                 self._accesses.leave(lent.access, sent.first, sent.sent)
 
     def _open(self, caller: Caller, file: File, first: int | None, last: int | None, *, recent: bool) -> ObjectReader:
-        """Open the object; LookAgain if the file has to be looked at again. What is damaged is recorded and refused."""
+        """Open the object; LookAgain if the file must be loaded again. Damage is recorded and refused."""
         require_store(file, self._store)
         version = file.stored.version_id if file.stored else None
         try:
@@ -127,7 +127,7 @@ class ContentReader:
     def _recorded(
         self, caller: Caller, file: File, mode: fe.AccessMode, reader: ObjectReader, *, ranged: bool
     ) -> OpenAccess:
-        """Return the durable access that says at least what `reader` delivers; Conflict where a guard fails."""
+        """Return a durable access that covers the bytes of `reader`; Conflict if a guard fails."""
         first, last = reader.first, reader.first + reader.length - 1
         data = fe.Accessed(
             mode=mode,
@@ -136,7 +136,7 @@ class ContentReader:
             size=reader.length,
             link=caller.link.id if caller.link else None,
         )
-        # Whatever an event says of a read: only reads of which all of it is as true are merged.
+        # All facts that an event records of a read: only reads with the same facts are merged.
         origin = (caller.actor, caller.on_behalf_of, caller.session, caller.address, caller.user_agent, caller.cause)
         key = (file.id, file.version, mode, caller.guards, *origin)
         now = self._recorder.clock.now()
@@ -157,18 +157,17 @@ class ContentReader:
         return access
 
     def redirect(self, caller: Caller, file_id: UUID, disposition: fe.Disposition, until: datetime) -> SignedUrl:
-        """Return a URL of the store itself for the whole content, which lives for a minute, or `until` if that is less.
+        """Return a store URL for the whole content, valid for a minute or until `until`, the earlier of both.
 
-        As `content`; the Accessed event of mode `redirect` is durable before the URL is returned. What the URL is used
-        for within that time is not seen, so each redirect is an event of its own, and has no end.
+        Like `content`; the Accessed event of mode `redirect` is durable before the URL is returned. Uses of the URL are
+        not observed, so each redirect is a separate event, without AccessEnded.
         """
 
         def attempt(recent: bool) -> SignedUrl:
             file = self._reading.readable(caller, file_id, recent=recent)
             if not self._stands(caller, file, recent=recent):
                 raise LookAgain
-            # Signed before the record, so that nothing is recorded of a URL which there is no time left to use; and
-            # returned after it.
+            # Signed before the record, so that no URL is recorded that has expired already; returned after it.
             url = self._store_url(caller, file, disposition, until)
             data = fe.Accessed(
                 mode="redirect",
@@ -183,9 +182,9 @@ class ContentReader:
         return self._recorder.attempts(caller, "the file", attempt, remembered=True)
 
     def _stands(self, caller: Caller, file: File, *, recent: bool) -> bool:
-        """Tell whether the store describes the object as it was stored; what is damaged is recorded and refused.
+        """Tell whether the store's description matches the stored object; damage is recorded and refused.
 
-        False if the file has to be looked at again.
+        False if the file must be loaded again.
         """
         require_store(file, self._store)
         stored, info = file.stored, None
@@ -211,13 +210,13 @@ class ContentReader:
         )
 
     def record(self, caller: Caller, file: File, data: fe.Accessed) -> Appended:
-        """Record an access, guarded by the file that was decided on and the caller's credential; Conflict."""
+        """Record an access, guarded by the file's version and the caller's credential; Conflict."""
         recorder = self._recorder
         drafts = recorder.drafts(caller, access_stream(file.id), file.workspace, [Fact(data)])
         return recorder.append(caller, drafts, reads=[Guard(file.stream, file.version)])
 
     def _wrong(self, caller: Caller, file: File, sha256: str | None) -> None:
-        """Record what a reading found that had begun: another digest, or an object that ended early."""
+        """Record damage found during a transfer: a different digest, or an object that ended early."""
         try:
             file = self._recorder.file(file.id)
             if sha256 is not None:
@@ -230,14 +229,14 @@ class ContentReader:
     # -- what was sent -------------------------------------------------------------------------------------
 
     def flush(self, *, everything: bool = False) -> None:
-        """Record the ends of accesses that are over, or of all at shutdown; Unavailable: they are kept until then."""
+        """Record the ends of finished accesses, or of all at shutdown; on Unavailable they are kept."""
         now = self._recorder.clock.now()
         self._backlog.record(
             lambda: [self._ended(one) for one in self._accesses.take_ended(now, everything=everything)]
         )
 
     def _ended(self, access: OpenAccess) -> Append:
-        # No guards: what was sent is true whatever has become of the file or the credential meanwhile.
+        # No guards: the sent ranges stay true if the file or the credential has changed meanwhile.
         about = replace(access.caller, cause=access.event)
         facts = [Fact(_end(access))]
         return Append(self._recorder.drafts(about, access_stream(access.file_id), access.workspace, facts))
@@ -257,7 +256,7 @@ def _end(access: OpenAccess) -> fe.AccessEnded:
 
 
 def _proven_sha256(file: File, reader: ObjectReader) -> str | None:
-    """Return what the bytes must add up to, where all of them are read and somebody has computed it before."""
+    """Return the verified SHA-256 that the bytes must have, if the whole object is read; else None."""
     stored = file.stored
     whole = stored is not None and reader.length == stored.size
     return stored.sha256 if stored is not None and whole and stored.sha256_status == "verified" else None

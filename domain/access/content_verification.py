@@ -1,7 +1,7 @@
-"""ContentRead a stored object again: the only proof that its bytes are what was recorded.
+"""Reads a stored object again: the only proof that its bytes match the record.
 
-A reading that finds the bytes right makes a claimed SHA-256 a verified one; one that does not is recorded, and the
-content is not given out any more. Nothing is changed in the store.
+A successful verification turns a claimed SHA-256 into a verified one. A failed one is recorded, and the content is no
+longer served. The store is never changed.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from provenstore.domain.storage.objects import NoObject, ObjectInfo, ObjectNotFo
 
 @dataclass(frozen=True, slots=True)
 class ContentRead:
-    """What a whole object turned out to be."""
+    """Size and digests of a whole object that was read."""
 
     size: int
     sha256: str
@@ -33,20 +33,20 @@ class ContentRead:
 
 
 ENOUGH_FOR = timedelta(minutes=1)
-"""How long a reading answers further requests for one: reading is dear, and asking is cheap."""
+"""How long a verification answers further requests: reading an object is expensive, requests are cheap."""
 
 
 class ContentVerifier:
-    """Reads objects whole and records what that proves."""
+    """Reads whole objects and records the result."""
 
     def __init__(self, recorder: Recorder, store: ObjectStore, identity: StoreIdentity) -> None:
-        """Record with `recorder`, read from `store`, whose `identity` is held against the log."""
+        """Record with `recorder`, read from `store`, whose `identity` is compared with the log."""
         self._recorder = recorder
         self._store = store
         self._identity = identity
 
     def just_verified(self, caller: Caller, file_id: UUID) -> File | None:
-        """Return the file if its object was read whole and found right within the last minute, else None."""
+        """Return the file if its whole object was verified within the last minute, else None."""
         file = self._recorder.authorised_file(caller, "file.verify", file_id)
         if not has_content(file) or file.damage is not None or file.verified_at is None:
             return None
@@ -55,8 +55,8 @@ class ContentVerifier:
     def verify(self, caller: Caller, file_id: UUID, progress: Callable[[int], None] | None = None) -> File:
         """Read the stored object from end to end and record IntegrityVerified, IntegrityFailed or ObjectMissing.
 
-        `progress` is told after every block how many bytes it had, and may raise to give the reading up. WrongState if
-        there is no content, or it is being destroyed. StoreUnavailable, and what `progress` raises, record nothing.
+        `progress` is called with the size of every block, and may raise to stop. WrongState if the file has no content,
+        or its content is being destroyed. StoreUnavailable, and errors raised by `progress`, record nothing.
         """
         file = self._recorder.authorised_file(caller, "file.verify", file_id)
         stored = file.stored
@@ -97,8 +97,9 @@ class ContentVerifier:
         )
 
     def compare(self, caller: Caller, file: File) -> ObjectInfo | None:
-        """Compare what the store says of the object with what was stored, without reading it; None and recorded if
-        it is missing or another one.
+        """Compare the store's description of the object with the record, without reading it.
+
+        Records the damage and returns None if the object is missing, different, or has extras that we did not set.
         """
         if file.stored is None:
             return None
@@ -120,10 +121,10 @@ class ContentVerifier:
         return info
 
     def refuse_damaged(self, caller: Caller, file: File, info: ObjectInfo | None) -> None:
-        """Record that a read found the object missing (`info` None) or another one, and raise ContentDamaged.
+        """Record that a read found the object missing (`info` None) or different, and raise ContentDamaged.
 
-        Return where the file has moved meanwhile, or its object is being destroyed: then it has to be looked at again.
-        Recorded by the system, in the course of the caller's request: not everybody who may read may verify.
+        Return if the file has changed meanwhile, or its object is being destroyed: the file must then be loaded again.
+        Recorded by the system, within the caller's request: not every reader may verify.
         """
         finder, stored = self._recorder.system(caller), file.stored
         if stored is None:
@@ -140,7 +141,7 @@ class ContentVerifier:
         require_undamaged(found)
 
     def refuse_no_object(self, caller: Caller, file: File, found: NoObject) -> None:
-        """As `refuse_damaged`, where something stands in the object's place that is no object."""
+        """Like `refuse_damaged`, if the entry at the object's key is not an object."""
         try:
             damaged = self.no_object(self._recorder.system(caller), file, found, if_version=file.version)
         except PreconditionFailed:
@@ -148,12 +149,12 @@ class ContentVerifier:
         require_undamaged(damaged)
 
     def no_object(self, caller: Caller, file: File, found: NoObject, *, if_version: int | None = None) -> File:
-        """Record that something stands in the object's place that is no object, or cannot be read."""
+        """Record that the entry at the object's key is not an object, or cannot be read."""
         kind = str(found.details.get("kind"))
         return self._altered(caller, file, "kind", "object", kind, if_version=if_version)
 
     def record_altered(self, caller: Caller, file: File, check: str, actual: str) -> None:
-        """Record that bytes which were read have another digest than was stored; nothing if there are none to be."""
+        """Record that the bytes read have a different digest than recorded; nothing if the file has no content."""
         if file.stored is not None and has_content(file):
             self._altered(caller, file, check, file.stored.sha256, actual)
 
@@ -178,7 +179,7 @@ class ContentVerifier:
         )
 
     def missing(self, caller: Caller, file_id: UUID, *, if_version: int | None = None) -> File:
-        """Record that the object was not found, once the store has proved to be the one of the log: else WrongStore."""
+        """Record that the object is missing; WrongStore unless the store is the one recorded in the log."""
         self._identity.require()
         return self._recorder.change(
             caller,
@@ -190,7 +191,7 @@ class ContentVerifier:
 
 
 def require_undamaged(file: File) -> None:
-    """Refuse a file whose object was found missing or altered, until a whole reading finds it right; ContentDamaged."""
+    """Raise ContentDamaged for a missing or altered object, until a verification of the whole object succeeds."""
     if file.damage is not None:
         raise ContentDamaged(
             f"the file's object is {file.damage}, so its content is not given out; restore the object, then verify it",
@@ -200,13 +201,13 @@ def require_undamaged(file: File) -> None:
 
 
 def has_content(file: File) -> bool:
-    """Whether there is an object, and it is not being destroyed."""
+    """Tell whether the file has an object that is not being destroyed."""
     destroyed = file.status == "purged" or (file.purge is not None and file.purge.started is not None)
     return file.stored is not None and not destroyed
 
 
 def read_whole(reader: ObjectReader, part_size: int | None, progress: Callable[[int], None] | None) -> ContentRead:
-    """Read to the end and compute every digest that can be compared."""
+    """Read to the end and compute all digests."""
     sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     parts = None if part_size is None else PartsEtag(part_size)
     for chunk in reader if parts is None else parts.through(reader):

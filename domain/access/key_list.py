@@ -1,7 +1,7 @@
-"""API keys as officers see them: for whom, with which roles, where, since when and by whom; never a secret or a digest.
+"""API keys as officers see them: actor, roles, scope, issue and issuer; never a secret or a digest.
 
-Read from the log itself, so that a revocation shows as soon as it is durable. That keys were looked at is recorded
-before any of it is shown, since the reason of a revocation is a private value.
+Read from the log itself, so that a revocation shows as soon as it is durable. The read is recorded before its result is
+shown, since the reason of a revocation is a private value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,17 +46,17 @@ class KeyList:
     """Lists and describes API keys within the caller's reach. Holds ports only; safe to share between threads."""
 
     def __init__(self, recorder: Recorder, reading: AuthorisedReads) -> None:
-        """Read with `recorder`; `reading` records that somebody looked."""
+        """Read with `recorder`; `reading` records the reads."""
         self._recorder = recorder
         self._reading = reading
 
     def page(
         self, caller: Caller, workspace: str | None, *, after: UUID | None, limit: int
     ) -> tuple[Sequence[KeyDescription], UUID | None]:
-        """Return up to `limit` keys of a workspace, of all within reach where none is named, and where to go on.
+        """Return up to `limit` API keys of a workspace (None: all within reach), and the id after which to continue.
 
-        In the order in which they were issued; `system` is those of the whole ledger. Forbidden; NotFound for a
-        workspace that is not there or not within reach.
+        In the order of their issue; `system` means ledger-wide API keys. Forbidden; NotFound for a workspace that does
+        not exist or is not within reach.
         """
         within = workspace if workspace is not None else caller.scope
         self._recorder.require(caller, "credential.get", within)
@@ -69,7 +69,7 @@ class KeyList:
         return self._described(page), page[-1] if len(found) > limit else None
 
     def one(self, caller: Caller, credential: UUID) -> KeyDescription:
-        """Return one key; NotFound alike for none and for one that is not within reach."""
+        """Return one API key; the same NotFound for a key that does not exist and one that is not within reach."""
         self._recorder.require(caller, "credential.get", caller.scope)  # before it is told whether there is such a key
         found = self._described([credential])
         if not found or not caller.reaches(found[0].data.scope or SYSTEM_WORKSPACE):

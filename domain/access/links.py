@@ -1,13 +1,13 @@
-"""Links: a URL by which whoever has it may read the content of one file for a while.
+"""Links: a URL with which any holder may read the content of one file for a limited time.
 
 Life of a link, and what a crash leaves at each point:
  1. The caller may read the file now, and the file's category allows a link of that time and kind. Crash: nothing.
- 2. LinkIssued is durable, guarded by file, credential and category. Crash: a link on record that nobody has.
- 3. The URL is signed and handed out; it is never recorded. Signed anew for the same expiry it is as good.
-The URL leads to this server on every store, which asks the ledger at each use: whether the link has ended (with its
-time, with a deletion or expiry of the file, for good, or revoked), whether its issuer's key is good, and whether the
-issuer may read. Each use is recorded as Accessed, caused by LinkIssued, before the content, or the redirect to it.
-A direct URL of a bucket is out of our hands until it expires, and its uses are not seen: a category must allow it.
+ 2. LinkIssued is durable, guarded by file, credential and category. Crash: a recorded link whose URL nobody has.
+ 3. The URL is signed and handed out; it is never recorded. Signed again with the same expiry, it is just as valid.
+With every store the URL leads to this server, which checks at each use that the link has not ended (by its expiry, by a
+deletion or expiry of the file, or by revocation), that its issuer's API key is valid, and that the issuer may read.
+Each use is recorded as Accessed, caused by LinkIssued, before the content or the redirect is sent. A direct URL of a
+bucket cannot be revoked before it expires, and its uses are not observed: the category must allow it.
 """
 
 from dataclasses import dataclass, replace
@@ -37,28 +37,28 @@ from provenstore.domain.tenants.categories import Category
 from provenstore.domain.tenants.workspace import workspace_stream
 
 DEFAULT_TTL = 600
-"""Seconds: long enough to be sent and followed, short enough to be of little use once forwarded."""
+"""Seconds: long enough to be sent and followed, short enough to limit forwarding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link as its issuer gets it; the URL is a secret."""
+    """A link as returned to its issuer; the URL is a secret."""
 
     id: str
     url: SignedUrl
     expires_at: datetime
     delivery: fe.LinkDelivery
-    """How the content gets to its reader."""
+    """How the content is delivered."""
 
     @property
     def observed(self) -> bool:
-        """Whether its uses come by us and are recorded."""
+        """Whether its uses come through us and are recorded."""
         return self.delivery != "direct"
 
 
 @dataclass(frozen=True, slots=True)
 class LinkWish:
-    """What is wanted of a link; None where the defaults decide."""
+    """The options of a new link; None means the default."""
 
     ttl: int | None = None  # seconds
     purpose: str | None = None
@@ -70,14 +70,14 @@ class LinkWish:
 
 @dataclass(frozen=True, slots=True)
 class LinkWays:
-    """How this server makes links: what signs URLs that lead to it (nothing: no links), and how it delivers."""
+    """How this server makes links: the signer of its URLs (None: no links), and the default delivery."""
 
     urls: UrlSigner | None = None
     delivery: Literal["redirect", "stream"] = "redirect"
 
 
 class LinkService:
-    """Issues and revokes links, and says what a link that comes back permits."""
+    """Issues, revokes and authenticates links."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class LinkService:
         authentication: Authentication,
         ways: LinkWays,
     ) -> None:
-        """Record with `recorder`; `reading` says who may read, `authentication` whose keys are good."""
+        """Record with `recorder`; `reading` checks who may read, `authentication` checks API keys."""
         self._recorder = recorder
         self._store = store
         self._reading = reading
@@ -97,11 +97,11 @@ class LinkService:
     def issue(
         self, caller: Caller, file_id: UUID, wish: LinkWish | None = None, *, key: IdempotencyKey | None = None
     ) -> Link:
-        """Issue a link; again with the same key it is the same link.
+        """Issue a link; repeated with the same idempotency key it returns the same link.
 
-        Refused where reading would be, and Forbidden for a direct one that the category does not allow. InvalidInput
-        for more time than it allows, UrlExpired or Gone for a link that is asked for again after its end, NotSupported
-        for what the store cannot do.
+        Refused if a read would be refused; Forbidden for a direct link that the category does not allow; InvalidInput
+        for a longer lifetime than it allows; UrlExpired or Gone for a repeated request after the link's end;
+        NotSupported if the store lacks the capability.
         """
         recorder, wish = self._recorder, wish or LinkWish()
         private = _about(wish)
@@ -114,7 +114,7 @@ class LinkService:
             category = workspace.category(file.initiated.category)
             link = recorder.entropy.event_id()
             data = self._grant(file, category, wish, self._delivery(caller, file, category, wish), link)
-            # Before the record, since nothing may fail after it.
+            # Loaded before the record, since nothing may fail after it.
             name = None if data.observed else self._name(file)
             fact = Fact(data, private, decision="link-bounded/1")
             drafts = recorder.drafts(caller, access_stream(file.id), file.workspace, [fact], first_id=link)
@@ -125,7 +125,7 @@ class LinkService:
         return recorder.attempts(caller, "the file", attempt)
 
     def _delivery(self, caller: Caller, file: File, category: Category, wish: LinkWish) -> fe.LinkDelivery:
-        """Return how the content will get to whoever has the link, or refuse (rule link-observed)."""
+        """Return the link's delivery, or refuse (rule link-observed)."""
         own = self._store.capabilities()
         redirects = own.direct and own.presign
         if wish.observed:
@@ -199,9 +199,9 @@ class LinkService:
     def revoke(
         self, caller: Caller, file_id: UUID, link: UUID, reason: str | None, key: IdempotencyKey | None = None
     ) -> None:
-        """End a link before its time; one that has ended already stays so. NotFound, Forbidden for a private file.
+        """Revoke a link; no effect on a link that has ended. NotFound, Forbidden for a private file.
 
-        A direct URL of a bucket goes on until it expires: nobody can call it back.
+        A direct URL of a bucket works until it expires: it cannot be revoked.
         """
         reason = None if reason is None else text.require_reason(reason)
         self._recorder.authorised_file(caller, "file.link_revoke", file_id)
@@ -222,7 +222,7 @@ class LinkService:
         )
 
     def _issued(self, file_id: UUID, link: UUID) -> tuple[Event, fe.LinkIssued]:
-        """Return the event that issued a link. Its id is the link's, but for links of earlier releases."""
+        """Return the event that issued a link. Its id is the link's id, except for links of earlier releases."""
         try:
             return self._recorded(file_id, link)
         except Unauthenticated:
@@ -236,15 +236,15 @@ class LinkService:
     def authenticate(
         self, file_id: UUID, grant: UUID, arriving: Arriving | None = None
     ) -> tuple[Caller, fe.LinkIssued]:
-        """Return for whom a link reads, its issuer while their key is good, and what it permits.
+        """Return the caller of a link, its issuer while the issuer's API key is valid, and the link's data.
 
-        `grant` is the id of its LinkIssued, from a URL that is known to be ours. Unauthenticated or UrlExpired where
-        it permits nothing any more; whether the file may still be read by it is asked when it is.
+        `grant` is the id of its LinkIssued, from a URL that is known to be ours. Unauthenticated or UrlExpired if the
+        link is not valid; whether the file may still be read is checked at the read.
         """
         event, data = self._recorded(file_id, grant)
         if self._recorder.clock.now() >= data.expires_at:
             raise UrlExpired
-        # The issuer of a link without a key was admin of the data directory, and so saw private files.
+        # An issuer without an API key was admin of the data directory, and so may see private files.
         issuer = self._authentication.grantor(event, "records", arriving=arriving)
         return replace(issuer, cause=event.id, link=LinkUse(data.link, event.position)), data
 

@@ -1,6 +1,6 @@
-"""Reading stored objects and holding them against the log, for a verification: records nothing, changes nothing.
+"""Reads stored objects and compares them with the log, for a verification: records nothing, changes nothing.
 
-What it finds, `domain.access.content_verification` records when the same is asked of the ledger.
+`domain.access.content_verification` is the variant that records its findings.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,11 +26,11 @@ def check_object(
     same_store: Callable[[], None],
     progress: Callable[[int], None] | None = None,
 ) -> Finding | None:
-    """Read a file's object from end to end and compare size and SHA-256; None where it is as recorded.
+    """Read a file's whole object and compare size and SHA-256; None if it matches the record.
 
-    Of a file that was purged or cleared away, see that nothing is left. A SHA-256 that nobody has claimed or read
-    cannot be compared; the size can. `same_store` is asked before an absence is believed (WrongStore). Misconfigured
-    where the object is kept in another store; StoreUnavailable.
+    For a purged or cleared file, check that no object is left. Without a recorded SHA-256 only the size is compared.
+    `same_store` is called before a missing object is reported (WrongStore). Misconfigured if the object is kept in
+    another store; StoreUnavailable.
     """
     events = log.events([file_stream(file_id)])
     file = project(None, events)
@@ -67,7 +67,7 @@ def check_object(
 def _left_over(
     store: ObjectStore, file: File, events: Sequence[Event], same_store: Callable[[], None]
 ) -> Finding | None:
-    """Name what exists although the log says that it was destroyed."""
+    """Report objects that exist although the log says that they were destroyed."""
     require_store(file, store)
     said = next(one for one in reversed(events) if isinstance(one.data, Purged | UploadCleared))
     versions = [one.key for key in file.keys for one in store.versions(key) if not one.is_delete_marker]

@@ -1,7 +1,7 @@
-"""Accesses that are recorded and still under way: which of them a further read is covered by, and what was sent.
+"""Recorded accesses still in progress: finds one that covers a further read, and counts the bytes sent.
 
-Holds memory only, and bounds it. A read is merged only into an access whose event already says at least as much; a
-crash loses what was sent, never that it was permitted.
+Kept in bounded memory only. A read is merged only into an access whose event covers it. A crash loses the ranges sent,
+never the record of the access.
 """
 
 import threading
@@ -16,15 +16,15 @@ from provenstore.domain.eventlog.deduplication import TURNS
 from provenstore.domain.files import file_events as fe
 
 MAX_OPEN = 10_000
-"""Accesses into which reads may be merged. Beyond this each read is an event: hostile variety costs no memory."""
+"""Accesses into which reads may be merged. Beyond this each read is an event, so hostile variety costs no memory."""
 
 MAX_OF_A_KEY = 64
-"""Accesses of one reader and file that are searched for one that covers a read; the newest ones."""
+"""Newest accesses of one reader and file that are searched for one that covers a read."""
 
 
 @dataclass(slots=True, eq=False)
 class OpenAccess:
-    """One Accessed event, and what has been sent because of it."""
+    """One Accessed event, and the bytes sent under it."""
 
     event: UUID
     caller: Caller
@@ -37,14 +37,14 @@ class OpenAccess:
     recorded_at: datetime
     since: datetime
     active: int = 1
-    """Transfers under way."""
+    """Transfers in progress."""
     requests: int = 1
     size: int = 0
-    """Bytes sent, repeated ones each time."""
+    """Bytes sent, including repeated ones."""
     sent: SentRanges = field(default_factory=SentRanges)
 
     def covers(self, first: int, last: int) -> bool:
-        """Tell whether the event already says that these bytes are given out."""
+        """Tell whether the event covers these bytes."""
         return self.first <= first and last <= self.last
 
 
@@ -61,7 +61,7 @@ class OpenAccesses:
         self._turns = [threading.Lock() for _ in range(TURNS)]
 
     def add(self, key: Hashable, access: OpenAccess) -> OpenAccess:
-        """Remember an access that was just recorded, whose first transfer is under way."""
+        """Add an access that was just recorded, whose first transfer is in progress."""
         with self._lock:
             if self._count >= MAX_OPEN:
                 self._others.append(access)
@@ -77,8 +77,9 @@ class OpenAccesses:
     def enter(
         self, key: Hashable, first: int, last: int, now: datetime, record: Callable[[], OpenAccess]
     ) -> tuple[OpenAccess, bool]:
-        """Return the access that a range belongs to, one that covers it or the one that `record` makes, and whether
-        it was merged. Nobody of the same key passes while one is being recorded.
+        """Return an access that covers the range, or the one that `record` makes, and whether the read was merged.
+
+        Reads with the same key wait while one is being recorded.
         """
         with self._turns[hash(key) % TURNS]:
             covering = self._join(key, first, last, now)
@@ -104,13 +105,13 @@ class OpenAccesses:
             access.sent.add(first, length)
 
     def withdraw(self, access: OpenAccess) -> None:
-        """Take a merged read back that was refused before its first byte."""
+        """Undo a merged read that was refused before its first byte."""
         with self._lock:
             access.active -= 1
             access.requests -= 1
 
     def take_ended(self, now: datetime, *, everything: bool = False) -> list[OpenAccess]:
-        """Return, and forget, the accesses whose window is over and whose transfers have ended; or all of them."""
+        """Remove and return the accesses whose window is over and whose transfers have ended; or all of them."""
 
         def ended(access: OpenAccess, *, merges: bool) -> bool:
             over = not merges or not timedelta() <= now - access.since < self._window

@@ -1,7 +1,7 @@
-"""Which events a caller may have proven, and what of their private values goes with them.
+"""The events for which a caller may get proofs, and the private values that accompany them.
 
-Nothing is proven here: positions go to whoever has the tree. A receipt of a lifecycle event that says no more than the
-description of the file leaves no trace; whatever else is handed out is audit, and that it was read is recorded first.
+Nothing is proven here: the owner of the tree makes the proofs. A receipt of a lifecycle event that shows no more than
+the file's description is not recorded. Every other result is audit data, and its read is recorded first.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,25 +20,25 @@ from provenstore.domain.eventlog.refusals import Asked
 from provenstore.domain.proofs.history_proof import STREAMS
 
 _OF_EVENTS: Final[tuple[Operation, ...]] = ("file.history", "audit.search")
-"""Operations of which one lets a caller see an event."""
+"""Operations of which any lets a caller see an event."""
 
 PAGE = 1_000
-"""Events read at a time, so that a proof of a long history takes no more memory than a short one."""
+"""Events read at a time, so that a long history needs no more memory than a short one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provable:
-    """An event, and the private values of it that the caller may see."""
+    """An event, and its private values that the caller may see."""
 
     event: Event
     disclosures: tuple[PrivateValue, ...]
 
 
 class ProvableEvents:
-    """Opens events, histories and lists for those who have them proven."""
+    """Opens events, histories and lists for proofs."""
 
     def __init__(self, recorder: Recorder, reading: AuthorisedReads) -> None:
-        """Ask and record with `recorder`."""
+        """Read and record with `recorder`."""
         self._recorder = recorder
         self._reading = reading
         self.reads = AuditReads(recorder)
@@ -55,9 +55,9 @@ class ProvableEvents:
         return shown
 
     def event(self, caller: Caller, event_id: UUID) -> Provable:
-        """Return one event: a file's for those who may read its history, any other for those who may search the audit.
+        """Return one event: a file's event requires `file.history`, any other `audit.search`.
 
-        Forbidden; NotFound, in the same words for one that the caller does not reach.
+        Forbidden; NotFound, with the same message for an event beyond the caller's reach.
         """
         recorder = self._recorder
         if not any(recorder.permitted(caller, operation) for operation in _OF_EVENTS):
@@ -76,7 +76,7 @@ class ProvableEvents:
         return shown
 
     def _found(self, caller: Caller, event_id: UUID) -> Event:
-        """Return an event within the caller's reach; one beyond it is refused, and recorded, as one that is nowhere."""
+        """Return an event within the caller's reach; refuse and record one beyond it as if it did not exist."""
         try:
             event = self._recorder.log.find(event_id)
         except NotFound:
@@ -91,12 +91,12 @@ class ProvableEvents:
         return Provable(event, private_values(found, event.id))
 
     def open_history(self, caller: Caller, file_id: UUID) -> None:
-        """Let a caller have a file's whole history proven; that it is read is recorded. Forbidden, NotFound."""
+        """Authorise a proof of a file's whole history, and record the read. Forbidden, NotFound."""
         file = self._recorder.authorised_file(caller, "file.history", file_id)
         self._reading.record_audit_read(caller, file.workspace, what="proof", file=str(file_id))
 
     def history(self, caller: Caller, stream: str, upto: int) -> Iterator[tuple[Sequence[Event], Disclosures]]:
-        """Walk one stream of a history that was opened, as far as a position, a page at a time."""
+        """Yield one stream of an opened history up to a position, a page at a time."""
         log, after = self._recorder.log, 0
         while found := log.events([stream], after=after, limit=PAGE):
             page = [event for event in found if event.position <= upto]
@@ -107,30 +107,30 @@ class ProvableEvents:
             after = found[-1].position
 
     def open_list(self, caller: Caller, workspace: str) -> None:
-        """Let a caller have all events of a workspace; that they are read is recorded. Forbidden, NotFound."""
+        """Authorise a proof of all events of a workspace, and record the read. Forbidden, NotFound."""
         self._recorder.require(caller, "audit.search", workspace)
         if workspace != SYSTEM_WORKSPACE:
             self._recorder.existing_workspace(caller, "audit.search", workspace)
         self._reading.record_audit_read(caller, workspace, what="proof", file=None)
 
     def open_log(self, caller: Caller, begin: int, end: int) -> None:
-        """Let a caller have entries `begin` to `end` of the whole ledger; that they are read is recorded. Forbidden."""
+        """Authorise a proof of entries `begin` to `end` of the whole ledger, and record the read. Forbidden."""
         self._recorder.require(caller, "log.entries", None)
         self._reading.record_audit_read(
             caller, SYSTEM_WORKSPACE, what="proof", file=None, from_position=begin + 1, to_position=end
         )
 
     def open_entries(self, caller: Caller, first: int = 1) -> None:
-        """Let a caller read entries of the whole ledger as they are; that somebody does is recorded. Forbidden.
+        """Authorise reads of raw entries of the whole ledger, and record the read. Forbidden.
 
-        Once an hour for who follows the log from an entry on; whoever goes back further is recorded again.
+        Recorded once an hour for a reader that follows the log; a read of earlier entries is recorded again.
         """
         self._recorder.require(caller, "log.entries", None)
         self.reads.entries(caller, first)
 
 
 def _says_more(shown: Provable) -> bool:
-    """Tell whether a receipt shows more than the description of the file: a reason, or from where somebody came."""
+    """Tell whether a receipt shows more than the file's description: a reason, or the origin of a request."""
     return any(value.field not in OF_DESCRIPTIONS for value in shown.disclosures)
 
 

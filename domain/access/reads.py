@@ -1,4 +1,4 @@
-"""Who may read content, and reading the audit: nothing is shown before the event that says so is durable."""
+"""Permissions to read content, and reads of the audit: nothing is shown before the event of the read is durable."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from provenstore.domain.files.file import File, access_stream, file_stream, part
 from provenstore.domain.files.private_files import may_touch, private_to_owner
 
 ACCESS_PAGE = 1_000
-"""Accesses read at a time, so that counting them takes no more memory for a popular file."""
+"""Accesses read at a time, so that a popular file needs no more memory."""
 
 _SEES_ALL_DISCLOSURES = frozenset({"admin", "approver", "auditor", "privacy", "records"})
 OF_DESCRIPTIONS = frozenset({"filename", "related", "subjects", "metadata"})
@@ -29,18 +29,18 @@ OF_DESCRIPTIONS = frozenset({"filename", "related", "subjects", "metadata"})
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A page of a file's history in log order, with what the caller may see of its private values."""
+    """A page of a file's history in log order, with the private values that the caller may see."""
 
     events: Sequence[Event]
     disclosures: Disclosures
     next: int | None
-    """Where the page after it begins."""
+    """Position after which the next page begins; None on the last page."""
     details_by_event: Mapping[UUID, EventDetails] = field(default_factory=dict)
-    """What each event says, by id; only of a page that was read as the history."""
+    """Details of each event by id; only for a page of `history`."""
     reach: Callable[[Actor], str | None] = lambda _: None
-    """How far an actor reached: the workspace of its key, or `system`."""
+    """Returns an actor's reach: the workspace of its API key, or `system`."""
     key_reach: Callable[[str | None], str | None] = lambda _: None
-    """The same by the key that it used, None for no key."""
+    """Returns the same by credential id, None for no API key."""
 
     @property
     def workspace(self) -> str:
@@ -49,7 +49,7 @@ class History:
 
 
 class AuthorisedReads:
-    """Says who may read content, and opens history."""
+    """Checks who may read content, and opens histories."""
 
     def __init__(self, recorder: Recorder) -> None:
         """Record with `recorder`."""
@@ -58,9 +58,9 @@ class AuthorisedReads:
     def readable(
         self, caller: Caller, file_id: UUID, operation: Operation = "file.content", *, recent: bool = False
     ) -> File:
-        """Return a file whose content the caller may read now; refusals are recorded, nothing else is.
+        """Return a file whose content the caller may read now; only refusals are recorded.
 
-        `recent`: as this process last saw it, if it may be read then; for those whose record of it is guarded.
+        `recent`: use this process's cached state if it permits the read; for reads whose record is guarded.
         """
         file = self._recorder.authorised_file(caller, operation, file_id, recent=recent)
         refusal = _refusal(caller, operation, file)
@@ -73,13 +73,13 @@ class AuthorisedReads:
         return file
 
     def history(self, caller: Caller, file_id: UUID, *, after: int = 0, limit: int = 1000) -> History:
-        """Return a page of all events of a file; that it was read is itself recorded first."""
+        """Return a page of all events of a file; the read itself is recorded first."""
         file = self._recorder.authorised_file(caller, "file.history", file_id)
         self.record_audit_read(caller, file.workspace, what="history", file=str(file.id))
         log = self._recorder.log
         found = log.events(_streams(file_id), after=after, limit=limit + 1)
         events = found[:limit]
-        # From the beginning, since a page may begin after what an event of it replaces.
+        # From the first event, since an event of the page may replace a value set before the page.
         lifecycle, before = log.events_with_private_values(file_stream(file_id))
         disclosures = visible(caller, {**before, **log.disclosures([event.id for event in events])})
         following = events[-1].position if len(found) > limit else None
@@ -87,16 +87,16 @@ class AuthorisedReads:
         return History(events, disclosures, following, told_by, self._recorder.reach_of)
 
     def lifecycle(self, caller: Caller, file_id: UUID, operation: Operation = "file.get") -> History:
-        """Return the lifecycle events of a file with its private values: what the present state is folded from."""
+        """Return a file's lifecycle events with private values, from which its current state is folded."""
         events, disclosures = self._recorder.authorised_history(caller, operation, file_id)
         reaches = self._recorder.reaches
         return History(events, visible(caller, disclosures), None, reach=reaches.of, key_reach=reaches.of_key)
 
     def glance(self, caller: Caller, lifecycle: Lifecycle) -> History | None:
-        """Return what `lifecycle` would, of a file that was read already, None where anything has to be asked first.
+        """Return the same as `lifecycle` for a file that was read already; None if any I/O is needed.
 
-        None for whatever is to be refused, which is recorded, and where the reach of a key is not known here. Asks and
-        records nothing, so that it may be called on an event loop.
+        None for a refusal, which must be recorded, and if the reach of an API key is not cached. Does no I/O, so that
+        it may be called on an event loop.
         """
         recorder, events = self._recorder, lifecycle.events
         file = project(None, events)
@@ -109,19 +109,19 @@ class AuthorisedReads:
         return History(events, disclosures, None, reach=reaches.known, key_reach=reaches.known_key)
 
     def accesses(self, caller: Caller, file_id: UUID) -> Iterator[Event]:
-        """Walk a file's accesses and refusals in log order, a page at a time; reading the counters is no event."""
+        """Yield a file's accesses and refusals in log order, a page at a time; this read is not recorded."""
         self._recorder.authorised_file(caller, "file.get", file_id)
         yield from self.walk(access_stream(file_id))
 
     def walk(self, stream: str) -> Iterator[Event]:
-        """Walk a stream of any length in log order, a page at a time; for the ledger itself, not for callers."""
+        """Yield a stream's events in log order, a page at a time; for internal use, without authorisation."""
         after = 0
         while page := self._recorder.log.events([stream], after=after, limit=ACCESS_PAGE):
             yield from page
             after = page[-1].position
 
     def filename(self, file: File) -> str | None:
-        """Return a file's original name, None if it has been erased."""
+        """Return a file's current name, None if it has been erased."""
         disclosures = self._recorder.log.disclosures(file.private_events)
         for event_id in reversed(file.private_events):
             if (found := disclosures.get(event_id, {}).get("filename")) is not None:
@@ -129,7 +129,7 @@ class AuthorisedReads:
         return None
 
     def listable(self, caller: Caller, workspace: str | None) -> str | None:
-        """Return the one workspace that a list may show, None for all; Forbidden, NotFound for a foreign one."""
+        """Return the workspace that a list may show, None for all; Forbidden, or NotFound for a foreign one."""
         wanted = workspace if workspace is not None else caller.scope
         refusal: Refused | None = None
         if not self._recorder.permitted(caller, "file.list"):
@@ -141,7 +141,7 @@ class AuthorisedReads:
         return wanted
 
     def certificate(self, caller: Caller, file_id: UUID) -> dict[str, Json]:
-        """Return the certificate of a file's destruction; that it was read is recorded."""
+        """Return the certificate of a file's destruction; the read is recorded."""
         file = self._recorder.authorised_file(caller, "file.certificate", file_id)
         events = self._recorder.log.events([file_stream(file_id)])
         disclosures = self._recorder.log.disclosures([event.id for event in events])
@@ -150,7 +150,7 @@ class AuthorisedReads:
         return content
 
     def searchable(self, caller: Caller, workspace: str | None) -> str | None:
-        """Return the one workspace whose audit trail may be searched, None for all; Forbidden, NotFound."""
+        """Return the workspace whose audit trail may be searched, None for all; Forbidden, NotFound."""
         wanted = workspace if workspace is not None else caller.scope
         self._recorder.require(caller, "audit.search", wanted)
         if wanted is not None and wanted != SYSTEM_WORKSPACE:
@@ -166,9 +166,9 @@ class AuthorisedReads:
         asked: Mapping[str, object],
         shown: int | None = None,
     ) -> None:
-        """Record that the audit trail of `workspace` (None: all) was searched, before what was found is shown.
+        """Record a search of the audit trail of `workspace` (None: all), before the results are shown.
 
-        It stands in that workspace; a search for one file in the file's own, where its people find who read about it.
+        Recorded in that workspace; a search for one file in the file's workspace, so that its officers see the search.
         """
         place = workspace if workspace is not None else SYSTEM_WORKSPACE
         said = {"conditions": asked, "shown": shown}
@@ -179,12 +179,12 @@ class AuthorisedReads:
             self.record_audit_read(caller, within, what="search", file=str(file), **said)
 
     def _workspace_of(self, file_id: UUID) -> str | None:
-        """Return a file's workspace, None if there is no such file."""
+        """Return a file's workspace, None if the file does not exist."""
         found = self._recorder.find(file_stream(file_id), project)
         return None if found is None else found.workspace
 
     def record_audit_read(self, caller: Caller, workspace: str, **read: Any) -> None:
-        """Record that the audit of `workspace` is read, before any of it is shown; the fields are AuditRead's."""
+        """Record a read of the audit of `workspace`, before its result is shown; the fields are AuditRead's."""
         record_audit_read(self._recorder, caller, workspace, **read)
 
 
@@ -193,7 +193,7 @@ def _streams(file_id: UUID) -> list[str]:
 
 
 def link_ended(file: File, link: LinkUse) -> Gone | None:
-    """Return why a link permits nothing any more: a deletion or expiry after its issue, or its revocation."""
+    """Return why a link has ended: a deletion or expiry of the file after its issue, or its revocation; else None."""
     if link.issued_at < file.links_ended:
         return Gone("the link ended when the file was deleted; ask for another one", rule="link-ends-for-good")
     if link.id in {revoked for revoked, _ in file.revoked_links}:
@@ -219,7 +219,7 @@ def sees_all(caller: Caller) -> bool:
 
 
 def visible(caller: Caller, disclosures: Disclosures) -> Disclosures:
-    """Return those of the private values that the caller may see."""
+    """Return the private values that the caller may see."""
     if sees_all(caller):
         return disclosures
     return {

@@ -1,26 +1,26 @@
-"""Which bytes of a file were sent: the union of ranges, in bounded memory."""
+"""The bytes of a file that were sent: a union of ranges, in bounded memory."""
 
 from bisect import insort
 
 MAX_RANGES = 64
-"""Ranges apart from each other that are told apart; an event with all of them stays below 4 KB."""
+"""Maximum separate ranges; an event with all of them stays below 4 KB."""
 
 
 class SentRanges:
     """A union of byte ranges. Never less than what was added; `exact` says whether it is also never more."""
 
     def __init__(self) -> None:
-        """Begin with no byte."""
+        """Start empty."""
         self._ranges: list[tuple[int, int]] = []
         self.exact = True
 
     @property
     def ranges(self) -> tuple[tuple[int, int], ...]:
-        """First and last byte of each range, in order and apart from each other."""
+        """First and last byte of each range, in order and separate."""
         return tuple(self._ranges)
 
     def add(self, first: int, length: int) -> None:
-        """Add `length` bytes from `first`; beyond MAX_RANGES the closest two become one, with what lies between."""
+        """Add `length` bytes from `first`; beyond MAX_RANGES the closest two are joined, with the bytes between."""
         if length <= 0:
             return
         insort(self._ranges, (first, first + length - 1))
