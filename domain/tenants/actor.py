@@ -1,4 +1,4 @@
-"""The state of an actor: an opaque id that stands for one person or one service, for ever, and what may register it."""
+"""The state of an actor, an opaque id that permanently stands for one person or service, and its registration."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -12,26 +12,26 @@ from provenstore.domain.tenants.second_person import Act
 from provenstore.domain.text import require_id, require_text
 
 MAX_PRIVATE_BYTES = 1_024
-"""Of each of issuer, subject, name and e-mail."""
+"""Limit for each of issuer, subject, name and e-mail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A registered actor, and the workspace whose log tells of it."""
+    """A registered actor, and the workspace of its events."""
 
     id: str
     version: int
     kind: e.ActorKind
     workspace: str
     changes: tuple[Act, ...]
-    """Who registered it, and who changed it since."""
+    """Its registration, and its changes since."""
     keys: tuple[Act, ...] = ()
-    """Who issued it further keys; its first one came with the registration."""
+    """The issues of further API keys; the first one came with the registration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterActor:
-    """Let an id stand for a person or a service; `about` holds private values."""
+    """Register an id for a person or a service; `about` holds private values."""
 
     id: str
     kind: e.ActorKind
@@ -40,18 +40,18 @@ class RegisterActor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddKey:
-    """Record on the actor's stream that it gets a further key."""
+    """Record a further API key in the actor's stream."""
 
     credential: str
 
 
 def actor_stream(actor: str, scope: str | None) -> str:
-    """Return the stream of an actor of the whole ledger, or of one workspace: tenants choose ids alike."""
+    """Return the stream of an actor of the whole ledger, or of one workspace: tenants may choose the same ids."""
     return f"actor:{actor}" if scope is None else f"actor:{scope}/{actor}"
 
 
 def decide(state: Actor | None, command: RegisterActor) -> tuple[Fact, ...]:
-    """Register an actor once; AlreadyExists if the id stands for something else already, in its workspace."""
+    """Register an actor once; AlreadyExists if the id is registered with another kind in its workspace."""
     require_id("actor", command.id)
     if state is not None:
         if state.kind != command.kind:
@@ -63,7 +63,7 @@ def decide(state: Actor | None, command: RegisterActor) -> tuple[Fact, ...]:
 
 
 def add_key(state: Actor | None, command: AddKey) -> tuple[Fact, ...]:
-    """Record a further key; the first one is issued together with the registration, which says the same."""
+    """Record a further API key; the first one is covered by the registration."""
     return () if state is None else (Fact(e.ActorKeyAdded(actor=state.id, credential=command.credential)),)
 
 
@@ -77,8 +77,8 @@ def evolve(state: Actor | None, event: Event) -> Actor:
     if isinstance(event.data, e.ActorKeyAdded):
         return replace(state, version=event.version, keys=(*state.keys, act))
     if event.data.ERASES:
-        return replace(state, version=event.version)  # nobody becomes another by being forgotten
-    # Of whatever type: what else happens to an actor changes it.
+        return replace(state, version=event.version)  # an erasure does not change the person
+    # Any other event type changes the actor.
     return replace(state, version=event.version, changes=(*state.changes, act))
 
 

@@ -1,7 +1,7 @@
-"""Disposal policies: how long after their deletion or expiry files are destroyed without a request for each. Pure.
+"""Disposal policies: when deleted and expired files are destroyed without a request for each. Pure.
 
-Temporary files and exports have a built-in policy. No other category has one until one person of the workspace has
-requested it and a second person has approved it, whether or not the workspace asks for four eyes at purges.
+Temporary files and exports have a built-in policy. Other categories have none until one person of the workspace has
+requested it and a second person has approved it, independent of the workspace's purge policy.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from provenstore.domain.tenants.second_person import Act, Person, require_person
 from provenstore.domain.text import require_reason
 
 DEFAULT_DAYS: Final = 90
-"""Of a policy that names none: days from the deletion or expiry."""
+"""Default days from the deletion or expiry."""
 
 MAX_DAYS: Final = 36_500
 
@@ -26,9 +26,9 @@ BUILT_IN_DAYS: Final = 7
 """Days for which an expired or deleted temporary file or export can still be restored."""
 
 NOTICE: Final = timedelta(days=7)
-"""How long a policy destroys nothing after its approval, however long ago a file was deleted: time to restore it.
+"""How long a policy destroys nothing after its approval, also of files deleted long ago: time to restore them.
 
-A built-in one, after the first start of a release that has it.
+For a built-in policy it counts from the first start of a release that has it.
 """
 
 BUILT_IN_CATEGORIES: Final = ("temp", "temp_processing", "export")
@@ -46,28 +46,28 @@ class Policy:
     """`built-in/1`, or the number of the category's approvals so far."""
     requested: Act | None = None
     approved: Act | None = None
-    """Who asked and who agreed; None for a built-in policy."""
+    """Its request and its approval; None for a built-in policy."""
     since: datetime | None = None
-    """Of a built-in policy, when the store was first recorded: an installation of an earlier release had none."""
+    """For a built-in policy, when the store was first recorded: earlier releases had no built-in policy."""
 
     @property
     def name(self) -> str:
-        """The policy with its version, as purges name it."""
+        """The policy with its version, as recorded in purges."""
         return f"{self.category}/{self.version}"
 
     @property
     def built_in(self) -> bool:
-        """Whether it holds without anybody's decision."""
+        """Whether it is in force without an approval."""
         return self.approved is None
 
     @property
     def not_before(self) -> datetime | None:
-        """The first moment at which it may destroy anything; None for a built-in one where nothing is known of it."""
+        """The first moment at which it may destroy files; None for a built-in policy without a recorded start."""
         begun = self.approved.at if self.approved else self.since
         return None if begun is None else begun + NOTICE
 
     def due_at(self, since: datetime) -> datetime | None:
-        """Return when a file whose days count since then is destroyed; None for never."""
+        """Return when a file whose period began at `since` is due; None for never."""
         if self.after_days is None:
             return None
         due = since + timedelta(days=self.after_days)
@@ -81,7 +81,7 @@ BUILT_IN: Final[Mapping[str, Policy]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class PolicyRequest:
-    """A policy that one person has asked for."""
+    """A policy that one person has requested."""
 
     id: str
     category: str
@@ -109,12 +109,12 @@ class Disposal:
 
 
 NONE: Final = Disposal(MappingProxyType({}), MappingProxyType({}))
-"""Of a workspace that has decided nothing: the built-in policies are in force."""
+"""The policies of a workspace without decisions: only the built-in ones are in force."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestDisposalPolicy:
-    """Ask for a policy; `after_days` None means that nothing of the category is destroyed by a policy."""
+    """Request a policy; `after_days` None means that no policy destroys files of the category."""
 
     by: Actor
     request: str
@@ -125,7 +125,7 @@ class RequestDisposalPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApproveDisposalPolicy:
-    """Agree to a requested policy. `Administration.change` fills in who that is, and who had asked for it."""
+    """Approve a requested policy. `Administration.change` fills in the approver and the requester."""
 
     by: Actor
     request: str
@@ -136,7 +136,7 @@ class ApproveDisposalPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectDisposalPolicy:
-    """Do not agree to a requested policy, or take one's own request back."""
+    """Reject a requested policy, or withdraw one's own request."""
 
     by: Actor
     request: str
@@ -147,7 +147,7 @@ Command = RequestDisposalPolicy | ApproveDisposalPolicy | RejectDisposalPolicy
 
 
 def decide(state: Disposal, command: Command) -> tuple[Fact, ...]:
-    """Return what a command makes of a workspace's policies; a later request for a category replaces an earlier one."""
+    """Return the facts of a command on a workspace's policies; a later request for a category replaces the earlier."""
     reason = {} if command.reason is None else {"reason": require_reason(command.reason)}
     if isinstance(command, RequestDisposalPolicy):
         if command.after_days is not None and not 1 <= command.after_days <= MAX_DAYS:
@@ -208,7 +208,7 @@ def evolve(state: Disposal, event: Event) -> Disposal:
 
 
 def request_of(event: Event) -> PolicyRequest:
-    """Return what an event asks for; IntegrityViolated if it asks for no policy."""
+    """Return the policy request in an event; IntegrityViolated if it is not one."""
     data = event.data
     if not isinstance(data, e.DisposalPolicyRequested):
         raise IntegrityViolated("the event requests no disposal policy", position=event.position)

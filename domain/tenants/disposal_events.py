@@ -1,4 +1,4 @@
-"""What happens to disposal policies (streams `workspace:`), and what a run of disposal has done (`disposal:`)."""
+"""The event types of disposal policies (streams `workspace:`) and of disposal runs (`disposal:`)."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ _REASON = frozenset({"reason"})
 
 @REGISTRY.register
 class DisposalPolicyRequested(EventData):
-    """One person asks for a policy that destroys deleted and expired files of a category; nothing changes yet."""
+    """One person requests a policy that destroys deleted and expired files of a category; nothing changes yet."""
 
     TYPE: ClassVar[str] = "workspace.disposal_policy_requested.v1"
     PRIVATE: ClassVar[frozenset[str]] = _REASON
@@ -22,7 +22,7 @@ class DisposalPolicyRequested(EventData):
 
 
 class FormerDisposalPolicy(BaseModel):
-    """The policy that was replaced; `policy` is None where the category had none."""
+    """The policy that was replaced; `policy` is None if the category had none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,7 +32,7 @@ class FormerDisposalPolicy(BaseModel):
 
 @REGISTRY.register
 class DisposalPolicyApproved(EventData):
-    """A second person agrees: the policy is in force, and destroys nothing in its first 7 days."""
+    """A second person approves: the policy is in force, and destroys nothing in its first 7 days."""
 
     TYPE: ClassVar[str] = "workspace.disposal_policy_approved.v1"
     PRIVATE: ClassVar[frozenset[str]] = _REASON
@@ -47,7 +47,7 @@ class DisposalPolicyApproved(EventData):
 
 @REGISTRY.register
 class DisposalPolicyRejected(EventData):
-    """Somebody does not agree to a requested policy, or the person who asked takes the request back."""
+    """A requested policy was rejected, or withdrawn by its requester."""
 
     TYPE: ClassVar[str] = "workspace.disposal_policy_rejected.v1"
     PRIVATE: ClassVar[frozenset[str]] = _REASON
@@ -58,7 +58,7 @@ class DisposalPolicyRejected(EventData):
 
 @REGISTRY.register
 class DisposalRunEnded(EventData):
-    """A run of disposal in one workspace is over; each file's own events say what was destroyed."""
+    """A disposal run in one workspace ended; each file's own events record its destruction."""
 
     TYPE: ClassVar[str] = "disposal.run_ended.v1"
 

@@ -1,4 +1,4 @@
-"""Where a person comes from, read from the log: who issued its key, registered it, changed it, and who made those."""
+"""A person's origin, read from the log: who issued their API key, registered or changed them, and who made those."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,15 +10,15 @@ from provenstore.domain.tenants import credential as cr
 from provenstore.domain.tenants.second_person import Act, Person
 
 MAX_FOLLOWED = 1_000
-"""Actors in a chain of issuers that are followed; nobody is made by more, and a forged log must not keep us busy."""
+"""Maximum actors followed in a chain of issuers; real chains are shorter, and a forged log must not keep us busy."""
 
 MAX_KEYS = 10_000
-"""Keys of all of them that are looked up. Renewing a key every day takes 27 years to reach this."""
+"""Maximum API keys looked up in total. Renewing a key every day takes 27 years to reach this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """Looks up what the log says of actors; each lookup answers None where it says nothing."""
+    """Looks up actors in the log; each lookup returns None if the log has no record."""
 
     key: Callable[[str], cr.Credential | None]
     """Looks up a key by its id."""
@@ -28,28 +28,28 @@ class Origins:
 
 @dataclass(slots=True)
 class _Chain:
-    """The makers met so far, and the streams that were read."""
+    """The makers found so far, and the streams that were read."""
 
     makers: list[Act] = field(default_factory=list)
     reads: dict[str, int] = field(default_factory=dict)
     seen: set[Actor] = field(default_factory=set)
     followed: dict[str, ac.Actor] = field(default_factory=dict)
-    """Actors by their streams: each is read once, whichever of its keys was used."""
+    """Actors by their streams: each is read once for all of its API keys."""
     until: int | None = None
 
     def by_then(self, acts: Iterable[Act]) -> list[Act]:
-        """Return those acts that count."""
+        """Return the acts up to position `until`."""
         return [act for act in acts if self.until is None or act.position <= self.until]
 
     def within_bounds(self) -> bool:
-        """Tell whether one more may be followed."""
+        """Tell whether the limits allow following one more actor."""
         return len(self.followed) <= MAX_FOLLOWED and len(self.seen) <= MAX_KEYS
 
 
 def person_of(actor: Actor, origins: Origins, *, until: int | None = None) -> Person:
-    """Return who acts with all that made it; not `known` where the log does not say, or says too much to be followed.
+    """Return an actor with all acts that made it; not `known` if the log lacks them or the chain is too long.
 
-    With `until`, as the log said it at that position: what came later makes nobody.
+    With `until`, use only the log up to that position.
     """
     chain = _Chain(until=until)
     issued, changed, known = _follow(actor, origins, chain)
@@ -79,13 +79,13 @@ def _newest(acts: Sequence[Act]) -> Act | None:
 
 
 def _follow(actor: Actor, origins: Origins, chain: _Chain) -> tuple[list[Act], list[Act], bool]:
-    """Add what made one actor; return the issue of its key, what changed the actor, and whether the log knows it.
+    """Add the acts that made one actor; return the issue of its key, its changes, and whether the log knows it.
 
-    Of an actor that was met with another key only the issue of this one is new.
+    For an actor already found with another API key, only the issue of this key is new.
     """
     chain.seen.add(actor)
     if actor.credential is None:
-        # Somebody on the data directory itself, or this program: made by nobody.
+        # An actor on the data directory itself, or this program: no act made it.
         return [], [], actor.via in {"cli", "system"}
     key = origins.key(actor.credential)
     if key is None or key.actor != actor.id or key.kind != actor.kind:

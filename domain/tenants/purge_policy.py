@@ -1,8 +1,8 @@
-"""Whether a workspace's purges take a second person, and how that is changed. Pure.
+"""The purge policy of a workspace: whether purges require a second person, and how that is changed. Pure.
 
-Switching on takes effect at once. Switching off takes two persons and a day: one asks, a second one agrees, and the
-change takes effect 24 hours later, when it is recorded as PurgePolicySet. Until then anybody who may change the
-workspace takes it back by switching four eyes on. A purge keeps the rule under which it was requested.
+Switching four eyes on takes effect at once. Switching off requires two persons and a day: one requests, a second
+approves, and the change takes effect 24 hours later, when it is recorded as PurgePolicySet. Until then any caller who
+may change the workspace can cancel it by switching four eyes on. A purge keeps the policy under which it was requested.
 """
 
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from provenstore.domain.tenants.second_person import Act, Person, require_person
 from provenstore.domain.text import require_reason
 
 TAKES_EFFECT_AFTER = timedelta(hours=24)
-"""Long enough for somebody who was not asked to see it, and to take it back."""
+"""Long enough for others to notice the change and cancel it."""
 
 RULE = "four-eyes-off-by-two"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetPurgePolicy:
-    """Ask for a second person at purges, or no longer.
+    """Require a second person for purges, or no longer.
 
-    Who asks and when is filled in by `Administration.change_workspace`.
+    `Administration.change_workspace` fills in the actor, the persons and the time.
     """
 
     four_eyes: bool
@@ -38,14 +38,14 @@ class SetPurgePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarryOutPolicyChange:
-    """Record that an agreed change is in force, its day being over."""
+    """Record that an approved change is in force after its day."""
 
     now: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyChange:
-    """Four eyes are to be switched off: who asked, who agreed, and from when on."""
+    """A pending change to switch four eyes off: its request, its approval, and when it takes effect."""
 
     requested: Act
     approved: Act | None = None
@@ -57,7 +57,7 @@ class PolicyChange:
 
 
 def set_purge_policy(four_eyes: bool, change: PolicyChange | None, command: SetPurgePolicy) -> tuple[Fact, ...]:
-    """Switch on at once; switch off by two persons, of whom neither made or changed the other."""
+    """Switch on at once; switch off by two persons, neither of whom made or changed the other."""
     reason = {"reason": require_reason(command.reason)}
     if command.four_eyes:
         if four_eyes and change is None:

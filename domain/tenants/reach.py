@@ -1,7 +1,7 @@
-"""How far an actor reaches, by the key that it used: workspaces choose ids alike, so an id alone names nobody.
+"""The reach of an actor, by its API key: workspaces may choose the same actor ids, so an id alone is ambiguous.
 
-An event names the key. For which workspace that was issued stands in the log, at the beginning of the key's own stream,
-and never changes.
+An event contains the credential's id. The first event of the credential's stream has its workspace, which never
+changes.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,28 +15,29 @@ from provenstore.domain.tenants import credential as cr
 from provenstore.domain.text import SLUG
 
 MAX_REMEMBERED: Final = 10_000
-"""Keys whose reach is remembered; it never changes, so all of them are forgotten at once beyond this."""
+"""API keys whose reach is cached; beyond this the cache is cleared, since a reach never changes."""
 
 UNKNOWN: Final = "?"
-"""What is shown for the reach of a key that the log does not have."""
+"""Shown as the reach of an API key that is not in the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownActors:
-    """Which acts are meant by actors as they are shown: `bob@system` is `bob` with a key for the whole ledger."""
+    """The acts selected by actors in display form: `bob@system` is `bob` with a ledger-wide API key."""
 
     keys: tuple[str, ...] = ()
-    """API keys whose acts are meant."""
+    """API keys whose acts are selected."""
     without_key: tuple[str, ...] = ()
-    """Actors who are meant where they acted without a key."""
+    """Actors whose acts without an API key are selected."""
 
 
 def shown_actors(
     given: Iterable[str], keys_of: Callable[[str], Sequence[str | None]], reach_of: Callable[[str | None], str | None]
 ) -> ShownActors:
-    """Return what the actors of the form `id@reach` among `given` mean, besides an actor of the whole text as its id.
+    """Return the acts selected by the texts of the form `id@reach` in `given`; the whole text may also be an actor id.
 
-    `keys_of` returns the API keys that an actor has acted with, None for none; `reach_of` says how far each reaches.
+    `keys_of` returns the API keys that an actor has used, None for acts without one; `reach_of` returns each one's
+    reach.
     """
     keys, without_key = list[str](), list[str]()
     for actor, at, reach in (one.rpartition("@") for one in given):
@@ -53,22 +54,22 @@ def shown_actors(
 
 
 class Reaches:
-    """Looks up how far actors reach. Thread safe."""
+    """Looks up the reach of actors. Thread safe."""
 
     def __init__(self, log: EventLog) -> None:
-        """Ask `log`, once for each key."""
+        """Read `log`, once for each API key."""
         self._log = log
         self._known: dict[str, str] = {}
 
     def of(self, actor: Actor) -> str | None:
-        """Return the workspace of the actor's key, `system` for the whole ledger, None where the log has no such key.
+        """Return the workspace of the actor's API key, `system` for the whole ledger, None if the log lacks the key.
 
-        Who acts without a key is this program, or somebody on the data directory itself: both reach everything.
+        An actor without an API key is this program, or acts on the data directory itself: both reach everything.
         """
         return self.of_key(actor.credential)
 
     def of_key(self, credential: str | None) -> str | None:
-        """Return the same for who acted with this key; None is without a key."""
+        """Return the same by credential id; None means without an API key."""
         known = self.known_key(credential)
         if known is not None or credential is None:
             return known
@@ -82,9 +83,9 @@ class Reaches:
         return reach
 
     def known(self, actor: Actor) -> str | None:
-        """Return the reach of an actor without asking the log; None also where it was not asked yet."""
+        """Return the cached reach of an actor; None also if it is not cached."""
         return self.known_key(actor.credential)
 
     def known_key(self, credential: str | None) -> str | None:
-        """Return the reach of a key without asking the log; None also where it was not asked yet."""
+        """Return the cached reach of an API key; None also if it is not cached."""
         return SYSTEM_WORKSPACE if credential is None else self._known.get(credential)

@@ -1,8 +1,8 @@
-"""How far ahead one person alone may set a compliance retention in a workspace, and how that bound is changed. Pure.
+"""The limit up to which one person alone may set a compliance retention in a workspace, and its changes. Pure.
 
-Lowering takes effect at once. Raising takes two persons, since nobody can ever undo what is set under the higher bound:
-one asks, and the same value by a second one sets it. A request waits until then; another value takes its place, and
-setting the bound that holds, or a lower one, ends it.
+Lowering takes effect at once. Raising requires two persons, since a retention set under the higher limit can never be
+undone: one person requests it, and a second person sets the same value. A request waits until then. A different higher
+value replaces it; setting the current limit or a lower one ends it.
 """
 
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ from provenstore.domain.tenants.second_person import Act, Person, require_person
 from provenstore.domain.text import require_reason
 
 DEFAULT_RETENTION_YEARS = 10
-"""As long as most laws on the keeping of books ask for; a workspace with longer duties says so once, by two persons."""
+"""As long as most bookkeeping laws require; a workspace with longer duties raises it once, by two persons."""
 
 MAX_RETENTION_YEARS = 100
-"""What a workspace may let one person decide alone: compliance mode is never shortened, by nobody."""
+"""Maximum limit for one person: a compliance retention can never be shortened."""
 
 RULE = "retention-bound-by-two"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetRetentionPolicy:
-    """Say how many years ahead one person alone may set a compliance retention.
+    """Set the years up to which one person alone may set a compliance retention.
 
-    Who asks is filled in by `Administration.change_workspace`.
+    `Administration.change_workspace` fills in the actor and the persons.
     """
 
     max_years: int
@@ -40,16 +40,16 @@ class SetRetentionPolicy:
 
 @dataclass(frozen=True, slots=True)
 class BoundRequest:
-    """A higher bound that one person has asked for."""
+    """A higher limit that one person has requested."""
 
     max_years: int
     asked: Act
     replaced: "BoundRequest | None" = None
-    """The request that waited until this one took its place; what that one had replaced is not kept."""
+    """The pending request that this one replaced; earlier ones are not kept."""
 
 
 def set_retention_policy(max_years: int, request: BoundRequest | None, command: SetRetentionPolicy) -> tuple[Fact, ...]:
-    """Lower at once; raise by two persons, of whom neither made or changed the other."""
+    """Lower at once; raise by two persons, neither of whom made or changed the other."""
     if not 1 <= command.max_years <= MAX_RETENTION_YEARS:
         raise InvalidInput("max_retention_years", f"is not 1 to {MAX_RETENTION_YEARS}", limit=MAX_RETENTION_YEARS)
     reason: dict[str, Json] = {} if command.reason is None else {"reason": require_reason(command.reason)}

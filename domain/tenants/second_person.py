@@ -1,9 +1,9 @@
-"""What a second person is: the one rule of every decision that takes two persons. Pure.
+"""The second-person rule: the one rule of every decision that requires two persons. Pure.
 
-Two persons count as two if neither made or changed the other, and the second was there before the first one's request.
-To make a person is to register its actor or to issue a key to it, and to make one of its makers: the chain of issuers
-counts, however long. Who acts on the data directory itself, without a key, is one subject per system user and made by
-nobody.
+Two persons count as two if neither made or changed the other, and the second existed before the first one's request.
+Making a person means registering its actor, issuing a key to it, or making one of its makers: the chain of issuers
+counts at any length. An actor on the data directory itself, without an API key, is one subject per system user, made by
+no one.
 """
 
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from provenstore.domain.eventlog.envelope import Actor
 from provenstore.domain.eventlog.event_log import Guard
 
 KNOWN_AFTER = timedelta(days=30)
-"""How long a person must have been there to release a hold that is older than it.
+"""How long a person must have existed to release a hold that is older than the person.
 
-A hold outlives the keys, and often the employment, of everybody who was there when it was placed. All other requests
-can be withdrawn and made again, so nobody who came after them needs to count.
+A hold outlives the API keys, and often the employment, of all persons who existed when it was placed. All other
+requests can be withdrawn and made again, so later persons need not count for them.
 """
 
 _SEPARATORS = "._:@+-"
-"""What an id may hold beside letters and digits: at its ends and in its kind it tells nobody apart."""
+"""Separators in ids: their kind, and separators at the ends, do not distinguish persons."""
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Who did something, when, and at which position of the log."""
+    """A recorded act: its actor, time, and position in the log."""
 
     by: Actor
     at: datetime
@@ -35,25 +35,25 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who asks or decides, and what the log says of where it comes from."""
+    """A person who requests or decides, with its origin by the log."""
 
     actor: Actor
     known: bool = True
-    """Whether the log says so: the key that was used, and the registration of its actor, are on record."""
+    """Whether the API key that was used, and the registration of its actor, are on record."""
     newest: Act | None = None
-    """The newest act that made or changed it or its key; None for who was made by nobody."""
+    """The newest act that made or changed the person or its key; None if there was no such act."""
     changed: Act | None = None
-    """The newest act that registered or changed the person; their keys do not count. None if nobody made them."""
+    """The newest act that registered or changed the person, without its keys; None if there was no such act."""
     makers: tuple[Act, ...] = ()
-    """Every act that made or changed it or one of its makers."""
+    """All acts that made or changed the person or one of its makers."""
     reads: tuple[Guard, ...] = ()
-    """The streams that say so."""
+    """The streams with these acts."""
     followed: bool = True
-    """Whether `makers` are all of them; not where the chain of issuers is too long to be followed."""
+    """Whether `makers` is complete; false if the chain of issuers is too long to follow."""
 
 
 def same_person(one: str, other: str) -> bool:
-    """Tell whether two ids may stand for one person: case and punctuation tell nobody apart (`bob`, `Bob`, `bob.`)."""
+    """Tell whether two ids may be the same person: case and punctuation do not count (`bob`, `Bob`, `bob.`)."""
     return _skeleton(one) == _skeleton(other)
 
 
@@ -64,7 +64,7 @@ def _skeleton(actor: str) -> str:
 
 
 def require_person(by: Actor, what: str, *, rule: str) -> None:
-    """Refuse services: a key cannot answer for what it does."""
+    """Refuse services: only a person can be accountable."""
     if by.kind != "person":
         raise SecondPersonRequired(f"only a person may {what}", rule=rule, because="not-a-person")
 
@@ -79,10 +79,10 @@ def require_second_person(
     rule: str,
     now: datetime | None = None,
 ) -> None:
-    """Refuse unless `second` counts as one beside the person of the first act; SecondPersonRequired says why not.
+    """Refuse unless `second` counts as a second person for the first act; SecondPersonRequired has the reason.
 
-    `done` and `first_did` are for the sentence: "a hold is released", "placed it". With `now`, one that came after the
-    first act counts once it has been there for `KNOWN_AFTER`.
+    `done` and `first_did` are parts of the message: "a hold is released", "placed it". With `now`, a person newer than
+    the first act counts once it has existed for `KNOWN_AFTER`.
     """
     if (because := objection(first, first_person, second, now)) is not None:
         code, reason = because
@@ -93,10 +93,10 @@ def require_second_person(
 def objection(
     first: Act, first_person: Person | None, second: Person | None, now: datetime | None
 ) -> tuple[str, str] | None:
-    """Return why somebody is no second person, as code and words; None if nothing speaks against it.
+    """Return why `second` does not count as a second person, as code and words; None if it does.
 
-    `first_person` is who did the first act, by what the log said at that position. What the log does not say of it
-    speaks against nobody: else what it asked for could never be decided.
+    `first_person` is the person of the first act, by the log at that position. Missing records of its origin are no
+    objection: otherwise its request could never be decided.
     """
     if second is None or not second.known:
         return "unknown-person", "the log does not say who registered the second person"
@@ -113,7 +113,7 @@ def objection(
     if not first_person.followed and now is None:
         # A caller who builds such a chain to place a hold can only release a hold of their own.
         return "unknown-person", "the chain of issuers behind the first person is too long to follow"
-    # A hold outlives keys: a person who renews theirs every month would never have been there for long enough.
+    # A hold outlives API keys: a person who renews theirs every month would otherwise always be too new.
     newest = second.newest if now is None else second.changed
     if newest is not None and newest.position > first.position:
         if now is None:

@@ -1,4 +1,4 @@
-"""What can happen to workspaces, actors and credentials: streams `workspace:`, `actor:`, `credential:`, `audit:`."""
+"""The event types of workspaces, actors and credentials: streams `workspace:`, `actor:`, `credential:`, `audit:`."""
 
 from typing import ClassVar, Literal
 
@@ -13,7 +13,7 @@ ActorKind = Literal["service", "person", "system"]
 
 @REGISTRY.register
 class WorkspaceCreated(EventData):
-    """A tenant exists, with its policy for purges and its quota."""
+    """A workspace was created, with its purge policy and its quota."""
 
     TYPE: ClassVar[str] = "workspace.created.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"name"})
@@ -39,7 +39,7 @@ class FormerQuota(BaseModel):
 
 @REGISTRY.register
 class QuotaSet(EventData):
-    """The quota is different now; what is stored beyond it stays."""
+    """The quota was changed; stored files beyond it stay."""
 
     TYPE: ClassVar[str] = "workspace.quota_set.v1"
     CHANGES: ClassVar[tuple[str, ...]] = ("max_bytes", "max_files")
@@ -63,7 +63,7 @@ class FormerPurgePolicy(BaseModel):
 
 @REGISTRY.register
 class PurgePolicySet(EventData):
-    """Whether a purge takes a second person."""
+    """The purge policy was set: whether a purge requires a second person."""
 
     TYPE: ClassVar[str] = "workspace.purge_policy_set.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
@@ -75,7 +75,7 @@ class PurgePolicySet(EventData):
 
 @REGISTRY.register
 class PurgePolicyChangeRequested(EventData):
-    """Somebody asks to switch four eyes off; a second person must agree."""
+    """One person requests to switch four eyes off; a second person must approve."""
 
     TYPE: ClassVar[str] = "workspace.purge_policy_change_requested.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
@@ -85,7 +85,7 @@ class PurgePolicyChangeRequested(EventData):
 
 @REGISTRY.register
 class PurgePolicyChangeApproved(EventData):
-    """A second person agrees; PurgePolicySet puts it in force then, unless it is taken back before."""
+    """A second person approves; PurgePolicySet puts it in force at `effective_at`, unless it is cancelled before."""
 
     TYPE: ClassVar[str] = "workspace.purge_policy_change_approved.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
@@ -104,7 +104,7 @@ class FormerRetentionPolicy(BaseModel):
 
 @REGISTRY.register
 class RetentionPolicyRequested(EventData):
-    """Somebody asks to raise how far ahead one person alone may set a compliance retention; a second one must agree."""
+    """One person requests a higher limit for compliance retentions set by one person; a second person must approve."""
 
     TYPE: ClassVar[str] = "workspace.retention_policy_requested.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
@@ -115,7 +115,7 @@ class RetentionPolicyRequested(EventData):
 
 @REGISTRY.register
 class RetentionPolicySet(EventData):
-    """How far ahead one person alone may set a compliance retention."""
+    """The limit for compliance retentions set by one person alone was changed."""
 
     TYPE: ClassVar[str] = "workspace.retention_policy_set.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
@@ -126,7 +126,7 @@ class RetentionPolicySet(EventData):
 
 
 class Limits(BaseModel):
-    """Limits of a category; None leaves the built-in one."""
+    """Limits of a category; None keeps the built-in limit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -149,7 +149,7 @@ class FormerLimits(BaseModel):
 
 @REGISTRY.register
 class LimitsSet(EventData):
-    """One category of this workspace has other limits now."""
+    """The limits of one category of this workspace were changed."""
 
     TYPE: ClassVar[str] = "workspace.limits_set.v1"
     CHANGES: ClassVar[tuple[str, ...]] = ("limits",)
@@ -161,7 +161,7 @@ class LimitsSet(EventData):
 
 @REGISTRY.register
 class CategoryRegistered(EventData):
-    """The workspace has a category of its own."""
+    """The workspace added a category of its own."""
 
     TYPE: ClassVar[str] = "workspace.category_registered.v1"
 
@@ -172,7 +172,7 @@ class CategoryRegistered(EventData):
 
 @REGISTRY.register
 class ActorRegistered(EventData):
-    """An opaque id stands for a person or a service from now on."""
+    """An opaque id was registered for a person or a service."""
 
     TYPE: ClassVar[str] = "actor.registered.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"issuer", "subject", "name", "email"})
@@ -183,7 +183,7 @@ class ActorRegistered(EventData):
 
 @REGISTRY.register
 class ActorKeyAdded(EventData):
-    """An actor that was registered before gets a further key: who issued it has changed the actor."""
+    """A registered actor gets a further API key: its issuer counts as having changed the actor."""
 
     TYPE: ClassVar[str] = "actor.key_added.v1"
 
@@ -193,7 +193,7 @@ class ActorKeyAdded(EventData):
 
 @REGISTRY.register
 class CredentialIssued(EventData):
-    """A key exists; the log holds only a digest of its 256 random bits."""
+    """An API key was issued; the log holds only a digest of its 256 random bits."""
 
     TYPE: ClassVar[str] = "credential.issued.v1"
     HIDDEN: ClassVar[frozenset[str]] = frozenset({"digest"})
@@ -209,7 +209,7 @@ class CredentialIssued(EventData):
 
 @REGISTRY.register
 class CredentialRevoked(EventData):
-    """The key opens nothing any more."""
+    """The API key was revoked."""
 
     TYPE: ClassVar[str] = "credential.revoked.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
@@ -219,7 +219,7 @@ class CredentialRevoked(EventData):
 
 @REGISTRY.register
 class AuditRead(EventData):
-    """Somebody read the audit: whose stream this is, and what was read."""
+    """Audit records were read, by the principal of this stream."""
 
     TYPE: ClassVar[str] = "audit.read.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"searched_for"})
