@@ -1,7 +1,7 @@
-"""What an erasure reaches: which private values, of which streams, and the event that says so.
+"""The scope of an erasure: the private values, their streams, and the event that records it.
 
-An erasure stands in the stream whose values it erases. One of a file (`file:x`) also reaches what stands beside it, in
-`parts:x` and `access:x`, so that one decision about the file, under its holds, covers its accesses and links.
+An erasure is recorded in the stream whose values it erases. An erasure of a file (`file:x`) also covers `parts:x` and
+`access:x`, so that one decision about the file, under its holds, covers its accesses and links.
 """
 
 from typing import ClassVar
@@ -18,12 +18,12 @@ OF_FILES = (
 """Private values of a file's events that may be erased."""
 
 OF_PERSONS = ("address", "addresses", "client_request", "email", "issuer", "name", "reason", "subject", "user_agent")
-"""Private values of other streams that may be erased: who somebody is, from where they came, and what they wrote."""
+"""Private values of other streams that may be erased: a person's identity, origin of requests, and free text."""
 
 
 @REGISTRY.register
 class StreamDataErased(EventData):
-    """The named private values of earlier events of this stream are erased together with their salts."""
+    """The listed private values of earlier events of this stream are erased together with their salts."""
 
     TYPE: ClassVar[str] = "personal_data.erased.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
@@ -34,11 +34,11 @@ class StreamDataErased(EventData):
     events: int  # how many events held such values
     actor: str | None = None  # only of events of this actor; None: of all
     positions: tuple[int, ...] | None = None  # only of the events there; None: of all earlier ones
-    erasure: str | None = None  # the request that two persons agreed on; None in events without one
+    erasure: str | None = None  # the request that two persons approved; None in events without one
 
 
 ErasedBy = PersonalDataErased | StreamDataErased
-"""The data of an event that erases values of other events; a request that ends erases only its own."""
+"""The data of an event that erases values of other events; the end of a request erases only its own."""
 
 
 def streams_of(stream: str) -> tuple[str, ...]:
@@ -48,7 +48,7 @@ def streams_of(stream: str) -> tuple[str, ...]:
 
 
 def erases(event: Event, *, stream: str, actor: str, field: str, position: int | None = None) -> bool:
-    """Tell whether `event` says that it erased `field` of an event of `actor` in `stream`, at `position`."""
+    """Tell whether `event` records the erasure of `field` of an event of `actor` in `stream`, at `position`."""
     data = event.data
     if isinstance(data, ErasureCompleted | ErasureRejected):
         return stream == event.stream and field == SUBJECT

@@ -1,6 +1,6 @@
-"""A request to erase private values as it is recorded: asked for by one person, approved by a second one, carried out.
+"""The events of a request to erase private values: requested by one person, approved by a second, carried out.
 
-The value that is searched for is a private value of the request, and is erased when the request is over.
+The search term is a private value of the request, and is erased when the request is over.
 """
 
 from typing import ClassVar, Literal
@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict
 from provenstore.domain.eventlog.event_types import REGISTRY, EventData
 
 SUBJECT = "subject"
-"""The private value of a request that says what is searched for."""
+"""Name of the private value with the search term of a request."""
 
 
 class FoundValues(BaseModel):
-    """How many private values of one name stand in streams of one kind."""
+    """The number of private values with one name in streams of one kind."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,7 +25,7 @@ class FoundValues(BaseModel):
 
 @REGISTRY.register
 class ErasureRequested(EventData):
-    """Somebody asked for an erasure; values that were recorded after `upto` are not part of it."""
+    """An erasure was requested; values recorded after `upto` are not part of it."""
 
     TYPE: ClassVar[str] = "erasure.requested.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({SUBJECT, "reason"})
@@ -35,14 +35,14 @@ class ErasureRequested(EventData):
     file: str | None  # of this file alone; None: of all files and other streams of the workspace
     actor: str | None  # what is recorded of this actor
     fields: tuple[str, ...]  # under these names alone; empty: under every name
-    upto: int  # position of the newest event that is looked at
+    upto: int  # position of the newest event that is searched
     found: tuple[FoundValues, ...]  # what would be erased
     files: int  # how many files hold such values
 
 
 @REGISTRY.register
 class ErasureApproved(EventData):
-    """A second person agreed: from here on it is carried out."""
+    """A second person approved the erasure: from here it is carried out."""
 
     TYPE: ClassVar[str] = "erasure.approved.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
@@ -52,7 +52,7 @@ class ErasureApproved(EventData):
 
 @REGISTRY.register
 class ErasureRejected(EventData):
-    """The request is over, and nothing was erased but what it searched for."""
+    """The request ended without an erasure; only its search term was erased."""
 
     TYPE: ClassVar[str] = "erasure.rejected.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
@@ -64,7 +64,7 @@ class ErasureRejected(EventData):
 
 @REGISTRY.register
 class ErasureCompleted(EventData):
-    """Everything is erased that the request found, but for what legal holds keep."""
+    """All values found by the request are erased, except those under legal holds."""
 
     TYPE: ClassVar[str] = "erasure.completed.v1"
     ERASES: ClassVar[bool] = True

@@ -1,6 +1,6 @@
-"""A request to erase private values: its state, and who may decide what about it. Pure.
+"""A request to erase private values: its state and its decisions. Pure.
 
-It takes two persons, whose rule is that of `domain.tenants.second_person`, and waits for the second one for seven days.
+It requires two persons by the rule of `domain.tenants.second_person`, and waits seven days for the second one.
 """
 
 from collections.abc import Iterable
@@ -21,23 +21,23 @@ from provenstore.domain.tenants.second_person import Act, Person, objection, req
 from provenstore.domain.text import require_reason
 
 GOOD_FOR = timedelta(days=7)
-"""How long a request waits for its second person: what it found is counted anew by a later one."""
+"""How long a request waits for its second person; a later request counts the values again."""
 
 ERASING: frozenset[Role] = frozenset({"admin", "approver", "privacy"})
-"""Roles of which an approver's key has one; a test compares them with the permission table."""
+"""An approver's API key must have one of these roles; a test compares them with the permission table."""
 
 Status = Literal["requested", "approved", "completed", "rejected", "withdrawn", "expired"]
 
 
 @dataclass(frozen=True, slots=True)
 class ErasureRequest:
-    """A request as it stands."""
+    """The state of a request."""
 
     id: str
     version: int
     workspace: str
     event: UUID
-    """That asked for it, and holds what is searched for."""
+    """Id of the requesting event, which holds the search term."""
     asked: e.ErasureRequested
     requested: Act
     approved: Act | None = None
@@ -51,11 +51,11 @@ class ErasureRequest:
 
     @property
     def expires_at(self) -> datetime:
-        """When it is over if nobody has approved it."""
+        """When it expires without an approval."""
         return self.requested.at + GOOD_FOR
 
     def status(self, now: datetime) -> Status:
-        """Say where it stands."""
+        """Return its status."""
         if self.completed is not None:
             return "completed"
         if self.rejected is not None:
@@ -73,9 +73,9 @@ def erasure_stream(erasure: str) -> str:
 def approve(
     state: ErasureRequest, requester: Person | None, by: Person | None, now: datetime, reason: str | None
 ) -> tuple[Fact, ...]:
-    """Agree, as a second person (rule erasure-second-person); nothing where that is on record.
+    """Approve as a second person (rule erasure-second-person); no facts if it is approved already.
 
-    `requester` is who asked for it, by what the log said then.
+    `requester` is the requester, by the log at that time.
     """
     if state.approved is not None:
         return ()
@@ -96,10 +96,10 @@ def approve(
 def approval_objection(
     state: ErasureRequest, requester: Person | None, by: Person, key: Credential | None
 ) -> str | None:
-    """Return why the approval on record erases nothing; None if nothing speaks against it.
+    """Return why the recorded approval is not valid; None if it is.
 
-    `requester` and `by` are who asked for it and who approved it, by what the log said then, and `key` the key that was
-    used: an event can be forged.
+    `requester` and `by` are the requester and the approver, by the log at those times, and `key` is the approver's API
+    key. They are checked because an event can be forged.
     """
     approved = state.approved
     if approved is None:
@@ -110,7 +110,7 @@ def approval_objection(
 
 
 def reject(state: ErasureRequest, by: Actor, now: datetime, reason: str | None) -> tuple[Fact, ...]:
-    """End a request; who asked for it takes it back."""
+    """Reject a request; a rejection by its requester is a withdrawal."""
     if state.rejected is not None:
         return ()
     _require_pending(state, now)
@@ -119,7 +119,7 @@ def reject(state: ErasureRequest, by: Actor, now: datetime, reason: str | None) 
 
 
 def expire(state: ErasureRequest, now: datetime) -> tuple[Fact, ...]:
-    """End a request that nobody approved in time."""
+    """End a request that was not approved in time."""
     over = state.approved is not None or state.rejected is not None or now < state.expires_at
     return () if over else (Fact(e.ErasureRejected(erasure=state.id, because="expired")),)
 
