@@ -1,4 +1,4 @@
-"""What happens to the log as a transparency log: the stream `system:log` of the ledger's own workspace."""
+"""The event types of the transparency log: the stream `system:log` of the ledger's own workspace."""
 
 from typing import ClassVar, Final
 
@@ -19,7 +19,7 @@ class FormerKeys(BaseModel):
 
 @REGISTRY.register
 class LogKeysChanged(EventData):
-    """The log of this name is signed by exactly these keys from now on; several while one follows another."""
+    """The log of this name is signed by exactly these keys from now on; several during a key change."""
 
     TYPE: ClassVar[str] = "log.keys_changed.v1"
     CHANGES: ClassVar[tuple[str, ...]] = ("keys",)
@@ -31,7 +31,7 @@ class LogKeysChanged(EventData):
 
 @REGISTRY.register
 class LogBegunAnew(EventData):
-    """What is left of a log that was signed goes on as another log: entries of the first one are lost for good."""
+    """The rest of a signed log continues as a new log: entries of the first log are permanently lost."""
 
     TYPE: ClassVar[str] = "log.begun_anew.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
@@ -46,7 +46,7 @@ class LogBegunAnew(EventData):
 
 @REGISTRY.register
 class LogAlarmCleared(EventData):
-    """Checkpoints are signed again: the log was found to extend what had been signed last."""
+    """Checkpoints are signed again: the log extends the last signed checkpoint."""
 
     TYPE: ClassVar[str] = "log.alarm_cleared.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})

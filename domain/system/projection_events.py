@@ -1,4 +1,4 @@
-"""What operators decide about read models: the stream `system:projections` of the ledger's own workspace."""
+"""Operators' decisions about read models: the stream `system:projections` of the ledger's own workspace."""
 
 from typing import ClassVar, Final
 
@@ -9,7 +9,7 @@ PROJECTIONS: Final = "system:projections"
 
 @REGISTRY.register
 class EventSkipped(EventData):
-    """A read model goes on without an event that it could not take; whoever folds it anew leaves it out as well."""
+    """A read model skips an event that it could not process; a rebuild skips the event as well."""
 
     TYPE: ClassVar[str] = "projection.event_skipped.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})

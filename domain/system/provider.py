@@ -1,4 +1,4 @@
-"""The state of a provider of storage: which store it is, where it was last tried, and what it was found able to do."""
+"""The state of a storage provider: the identity of its store, its last probe, and its capabilities."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
@@ -14,7 +14,7 @@ from provenstore.domain.text import require_slug
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
-    """One trial of a store: of which one, in which way, and with what result."""
+    """One probe of a store: its endpoint, its settings, and its result."""
 
     host: str  # of the endpoint; public
     place: str  # hex SHA-256 of endpoint and bucket
@@ -24,7 +24,7 @@ class Probed:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A provider: its newest trial, and the id in the marker of its store."""
+    """A provider: its newest probe, and the id in the marker of its store."""
 
     name: str
     version: int
@@ -33,7 +33,7 @@ class Provider:
     identified_at: datetime | None = None
     """When an identity was first recorded; releases before that recorded none."""
     drawn: str | None = None
-    """The id that is being written where none is known yet."""
+    """The id drawn for a marker that is not recorded as written yet."""
 
 
 def provider_stream(name: str) -> str:
@@ -42,7 +42,7 @@ def provider_stream(name: str) -> str:
 
 
 def decide(state: Provider | None, name: str, probed: Probed) -> tuple[Fact, ...]:
-    """Record a trial unless it found what is known."""
+    """Record a probe unless its result is known already."""
     if state is not None and state.probed == probed:
         return ()
     can = {**vars(probed.capabilities), "checksums": tuple(sorted(probed.capabilities.checksums))}

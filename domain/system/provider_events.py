@@ -1,4 +1,4 @@
-"""What is found out about providers of storage: streams `provider:<name>` of the ledger's own workspace."""
+"""The event types of storage providers: streams `provider:<name>` of the ledger's own workspace."""
 
 from typing import ClassVar, Literal
 
@@ -7,7 +7,7 @@ from provenstore.domain.eventlog.event_types import REGISTRY, EventData
 
 @REGISTRY.register
 class ProviderProbed(EventData):
-    """A store was tried; from now on it is used as one that can do this. No secret, no key, no name of a bucket."""
+    """A store was probed; from now on it is used with these capabilities. No secret, no key, no bucket name."""
 
     TYPE: ClassVar[str] = "provider.probed.v1"
 
@@ -40,7 +40,7 @@ class ProviderProbed(EventData):
 
 @REGISTRY.register
 class IdentityDrawn(EventData):
-    """This id is about to be written into the store's marker; whoever comes next goes on with the same one."""
+    """This id is about to be written to the store's marker; after a crash the same id is used."""
 
     TYPE: ClassVar[str] = "provider.identity_drawn.v1"
 
@@ -50,7 +50,7 @@ class IdentityDrawn(EventData):
 
 @REGISTRY.register
 class ProviderIdentified(EventData):
-    """The store whose marker bears this id is the one that keeps the objects of this log."""
+    """The store whose marker has this id keeps the objects of this log."""
 
     TYPE: ClassVar[str] = "provider.identified.v1"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
