@@ -354,7 +354,7 @@ class Recorder(Recording):
     def policy_in_force(self, tenant: Workspace, category: str, provider: str) -> Policy | None:
         """Return the disposal policy for a category's files at a provider, with the start of a built-in one.
 
-        `since` is None if that start is not known, because the provider's store has not been recorded.
+        None also if that start is not known, because the store of the provider has not been recorded.
         """
         policy = tenant.disposal.policy(category)
         if policy is None or not policy.built_in:
