@@ -103,7 +103,7 @@ def test_a_last_page_that_is_full_has_no_next(connection: Connection, runner_poo
 
 def test_reading_before_anything_was_made_can_be_tried_again(conninfo: Any, runner_pool: Pool) -> None:
     """Readers that start before the first runner are told to come back."""
-    with pytest.raises(DatabaseUnavailable, match="not been made"):
+    with pytest.raises(DatabaseUnavailable, match="being built"):
         Files(runner_pool).list(FileFilter())
     with pytest.raises(Unavailable):
         Positions(runner_pool).wait_for("file_index", 1, timeout=0)
