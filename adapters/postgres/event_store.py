@@ -242,13 +242,13 @@ class PostgresEventLog:
         found = opened(rows)
         return found.events, found.disclosures
 
-    def told_each(self, streams: Sequence[str]) -> Mapping[str, Lifecycle]:
+    def lifecycles(self, streams: Sequence[str]) -> Mapping[str, Lifecycle]:
         """Return several streams with their private values, in one exchange; an empty or damaged one is absent."""
         with self._database.connection() as connection:
-            rows = connection.execute(QUERIES["told_each"], {"streams": list(streams)}, binary=True).fetchall()
+            rows = connection.execute(QUERIES["lifecycles"], {"streams": list(streams)}, binary=True).fetchall()
         found: dict[str, Lifecycle] = {}
         for stream, of_stream in groupby(rows, key=itemgetter(2)):
-            with suppress(IntegrityViolated):  # whoever asks for it alone is told what is wrong
+            with suppress(IntegrityViolated):  # reading it by itself says what is wrong
                 found[stream] = self._opened.of(stream, list(of_stream))
         return found
 

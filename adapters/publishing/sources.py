@@ -189,7 +189,7 @@ class LogAtUrl(PublishedLog):
 
 @contextmanager
 def log_at(url: str, key: SecretStr | None = None) -> Iterator[LogAtUrl]:
-    """Lend the log at a URL, with a key to show; InvalidInput for what is none, or holds a password."""
+    """Lend the log at a URL, with an API key to send; InvalidInput if the URL is not valid or holds a password."""
     if not _URL.fullmatch(url):
         raise InvalidInput("URL", "is not http:// or https:// with a host, and without a password or a query")
     headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "provenstore-verify"}

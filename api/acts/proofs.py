@@ -92,7 +92,7 @@ def _take(check: HistoryCheck, kind: str, page: Sequence[Event], values: Disclos
 def _history(
     services: Services, caller: Caller, file_id: UUID, newest: SignedCheckpoint, verified: Mapping[str, _Verified]
 ) -> Iterator[bytes]:
-    """Yield the document of `domain.proofs.history_proof`; whoever reads it finds out if it ends too early."""
+    """Yield the document of `domain.proofs.history_proof`; a reader can tell if it ends too early."""
     note = canonical(newest.note.decode())
     yield b'{"checkpoint":%b,"file":%b,"streams":{' % (note, canonical(str(file_id)))
     separator = b""

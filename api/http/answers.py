@@ -138,7 +138,7 @@ async def file_glance(
     """
     require_time()  # here, since those who wait are read together, without a deadline
     lifecycles: Lifecycles = request.app.state.lifecycles
-    found = await lifecycles.of(file_stream(file_id), services.ledger.log.told_each)
+    found = await lifecycles.of(file_stream(file_id), services.ledger.log.lifecycles)
     lifecycle = None if found is None else services.ledger.glance(caller, found)
     if lifecycle is None:
         return None

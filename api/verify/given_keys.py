@@ -51,7 +51,7 @@ def verifiers(settings: Settings, given: Iterable[str]) -> tuple[Ed25519Verifier
 
 
 def given_heads(asked: Asked) -> list[Head]:
-    """Return the heads that were given, in order of their sizes, not yet believed; InvalidInput for what is none."""
+    """Return the heads of the given checkpoints by size; unchecked signatures. InvalidInput if one is malformed."""
     heads = []
     for name, note in asked.checkpoints:
         try:

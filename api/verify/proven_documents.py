@@ -31,7 +31,7 @@ class Proven:
 def verify_document(settings: Settings, raw: bytes, asked: Asked) -> Proven:
     """Check a receipt or a proof, whichever it is; InvalidProof where it does not show what it claims.
 
-    InvalidInput for what is none, and without a key to believe.
+    InvalidInput if the document cannot be read, and without a trusted key.
     """
     keys = required_keys(settings, asked)
     is_text = raw.startswith(FORMAT.encode())

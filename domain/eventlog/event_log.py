@@ -179,7 +179,7 @@ class EventLog(Protocol):
     def events_with_private_values(self, stream: str) -> tuple[Sequence[Event], Disclosures]:
         """Return a stream's events and their private values, read at the same moment; empty if it does not exist."""
 
-    def told_each(self, streams: Sequence[str]) -> Mapping[str, "Lifecycle"]:
+    def lifecycles(self, streams: Sequence[str]) -> Mapping[str, "Lifecycle"]:
         """Return events with private values of several streams, in one exchange; empty and damaged ones are absent.
 
         While neither events nor private values of a stream change, the same object may be returned each time.

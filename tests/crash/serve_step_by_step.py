@@ -32,7 +32,18 @@ READS = {
     "store": {"capabilities", "get", "head", "versions", "list", "list_parts", "list_multiparts"}
     | {"presign_get", "presign_put", "presign_part", "presign_form", "identity", "extras"},
     "log": {"recall", "load", "events", "workspaces", "head", "read", "rows", "find", "position"}
-    | {"disclosures", "counters", "quota", "erased", "recent", "keep", "close", "ids", "events_with_private_values"},
+    | {
+        "disclosures",
+        "counters",
+        "quota",
+        "erased",
+        "recent",
+        "keep",
+        "close",
+        "ids",
+        "events_with_private_values",
+        "lifecycles",
+    },
 }
 """What changes nothing; every other method of a port is taken to change something, those to come included."""
 

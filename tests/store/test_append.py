@@ -84,14 +84,14 @@ def test_several_streams_are_told_at_once(log: PostgresEventLog) -> None:
     log.append(command(first))
     log.append(command(happened("file:2")))
     asked = ["file:2", "file:1", "file:none"]
-    before = log.told_each(asked)
+    before = log.lifecycles(asked)
     assert before.keys() == {"file:1", "file:2"}
     for stream, found in before.items():
         assert (found.events, found.disclosures) == log.events_with_private_values(stream)
-    again = log.told_each(asked)
+    again = log.lifecycles(asked)
     assert all(again[stream] is found for stream, found in before.items())
     log.append(command(happened("elsewhere:1"), erase=[Erasure(first.id, "reason")]))
-    after = log.told_each(asked)
+    after = log.lifecycles(asked)
     assert after["file:2"] is before["file:2"]
     assert after["file:1"].disclosures == log.events_with_private_values("file:1")[1] != before["file:1"].disclosures
 

@@ -78,7 +78,7 @@ from provenstore.event e left join lateral (
 where e.stream = %(stream)s
 order by e.version;
 
--- name: told_each
+-- name: lifecycles
 -- The same of several streams.
 select e.position, e.id, e.stream, e.version, e.workspace, e.number, e.type, greatest('0001-01-02', least('9999-12-30', e.time)) as time, e.leaf, e.state,
     p.field, p.salt, p.value, p.erased_by
